@@ -1,0 +1,21 @@
+# Neural style transfer over directories: content images × style images × settings.
+# A table of contents: each stage has its file in workflow/rules.
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/stylize.smk"
+include: "workflow/rules/grids.smk"
+
+
+rule all:
+    input:
+        INDEX,
+        PICTURES,
+        GRIDS,
+
+
+onerror:
+    make_remaining_grids()

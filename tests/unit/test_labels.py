@@ -1,0 +1,154 @@
+"""Text for pictures: what is drawn, how wide it is, where it breaks."""
+
+import unicodedata
+
+import pytest
+from PIL import Image, ImageChops
+
+from neural_style.labels import (
+    ELLIPSIS,
+    draw_lines,
+    draw_rotated,
+    load_font,
+    plain,
+    shorten_middle,
+    wrap,
+)
+
+FONT = load_font(16)
+HOSTILE = {
+    "long": "x" * 400,
+    "narrow and wide": "iiiiWWWW" * 40,
+    "newlines": "a\nb\r\nc\td",
+    "controls": "bell\x07 escape\x1b[31m nul\x00",
+    "bidi": "safe\u202egpj.exe",
+    "undecodable": "caf\udce9",
+    "chinese": "神奈川沖浪裏" * 10,
+    "emoji": "🌊👩‍🎨🏽" * 10,
+    "separate accents": unicodedata.normalize("NFD", "éàü" * 30),
+    "noncharacter": "\uffff",
+    "only spaces": " " * 50,
+    "empty": "",
+}
+hostile = pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+
+
+def ink(lines: tuple[str, ...], size: tuple[int, int] = (400, 60)) -> Image.Image:
+    image = Image.new("L", size)
+    draw_lines(image, (20, 10), lines, FONT, "white")
+    return image
+
+
+def box(image: Image.Image) -> tuple[int, int, int, int]:
+    found = image.getbbox()
+    assert found is not None, "nothing was drawn"
+    return found
+
+
+@pytest.mark.parametrize("letter", "aαβ×éŁЖ–…·ế")
+def test_european_letters_and_signs_are_drawn(letter):
+    assert FONT.draws(letter)
+    missing = ink(("\uffff",))
+    assert ImageChops.difference(ink((letter,)), missing).getbbox() is not None
+
+
+@pytest.mark.parametrize("letter", ["漢", "🌊", "\n", "\u202e", "\udce9", "\uffff"])
+def test_what_cannot_be_drawn_is_known_and_still_visible(letter):
+    assert not FONT.draws(letter)
+    assert box(ink((letter,)))
+
+
+def test_control_characters_are_spelt_out():
+    assert plain("a\nb\tc\x1b\u202e\udce9\u2028") == r"a\nb\tc\x1b\u202e\udce9\u2028"
+
+
+def test_separate_accents_are_joined():
+    assert plain("Cafe\u0301") == "Café"
+
+
+@hostile
+def test_plain_text_stays_as_it_is(text):
+    assert plain(plain(text)) == plain(text)
+
+
+@hostile
+@pytest.mark.parametrize("width", [0, 3, 15, 40, 150, 1000])
+def test_shortened_text_fits(text, width):
+    assert FONT.width(shorten_middle(text, FONT, width)) <= width
+
+
+@hostile
+@pytest.mark.parametrize("width", [0, 3, 15, 40, 150])
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_wrapped_text_fits(text, width, most):
+    lines = wrap(text, FONT, width, most)
+    assert len(lines) <= most
+    assert all(FONT.width(line) <= width for line in lines)
+
+
+def test_shortening_keeps_both_ends_and_as_much_as_fits():
+    text = "the_great_wave_off_kanagawa_by_hokusai"
+    short = shorten_middle(text, FONT, 150)
+    head, tail = short.split(ELLIPSIS)
+    assert text.startswith(head)
+    assert text.endswith(tail)
+    assert abs(len(head) - len(tail)) <= 1
+    assert FONT.width(short) > 150 - 2 * FONT.size
+
+
+def test_text_that_fits_is_not_shortened():
+    assert shorten_middle("wave", FONT, FONT.width("wave")) == "wave"
+
+
+def test_lines_break_after_spaces_and_underscores_but_not_at_no_break_spaces():
+    width = FONT.width("β\u00a01e6") + 2
+    assert wrap("α\u00a01   β\u00a01e6   lr\u00a01", FONT, width, 3) == (
+        "α\u00a01",
+        "β\u00a01e6",
+        "lr\u00a01",
+    )
+    assert wrap("great_wave", FONT, FONT.width("great_") + 1, 2) == ("great_", "wave")
+
+
+def test_nothing_is_lost_while_there_are_lines():
+    text = "one two three four five six seven"
+    assert " ".join(wrap(text, FONT, 80, 20)) == text
+
+
+def test_drawn_text_is_as_wide_as_measured():
+    left, _, right, _ = box(ink(("Hamburgefonts αβ",)))
+    assert left == pytest.approx(20, abs=2)
+    assert right - left == pytest.approx(FONT.width("Hamburgefonts αβ"), abs=3)
+
+
+def test_lines_are_drawn_one_below_the_other_within_their_height():
+    text = "Ágjpqy"
+    _, top, _, bottom = box(ink((text,)))
+    assert 10 <= top < bottom <= 10 + FONT.line_height
+    assert box(ink((text, text)))[3] == bottom + FONT.line_height
+
+
+def test_centred_text_has_its_centre_there():
+    image = Image.new("L", (400, 60))
+    draw_lines(image, (200, 10), ("HHHHHH", "HHH"), FONT, "white", "centre")
+    left, _, right, _ = box(image)
+    assert (left + right) / 2 == pytest.approx(200, abs=1.5)
+
+
+def test_rotated_text_reads_upwards_around_its_centre():
+    upright = Image.new("L", (200, 200))
+    draw_rotated(upright, (120, 80), ("HHHHL",), FONT, "white")
+    left, top, right, bottom = box(upright)
+    assert (top + bottom) / 2 == pytest.approx(80, abs=1.5)
+    assert (left + right) / 2 == pytest.approx(120, abs=4)
+    assert bottom - top == pytest.approx(FONT.width("HHHHL"), abs=3)
+    # The last letter, L, is at the top; its stem is at its start and its foot at the right.
+    assert box(upright.crop((0, top, 200, top + 4)))[0] > (left + right) / 2
+
+
+@hostile
+def test_hostile_text_is_drawn_without_harm(text):
+    image = Image.new("RGB", (64, 64))
+    draw_lines(image, (30, 50), (text,), FONT, "red", "centre")
+    draw_rotated(image, (30, 50), (text, text), FONT, "red")
+    assert image.size == (64, 64)

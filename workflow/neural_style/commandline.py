@@ -1,0 +1,59 @@
+"""Settings as the words of a command line: what rules pass and `scripts/stylize.py` reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+
+from neural_style.errors import NeuralStyleError
+from neural_style.settings import Settings
+
+
+class OptionError(NeuralStyleError):
+    """An option's text cannot be understood."""
+
+
+def words(settings: Settings, defaults: Settings) -> list[str]:
+    """The options that turn `defaults` into `settings`: `["--beta", "100000.0"]`."""
+    chosen: list[str] = []
+    for field in fields(Settings):
+        value = getattr(settings, field.name)
+        if value != getattr(defaults, field.name):
+            chosen += [flag(field.name), write_value(value)]
+    return chosen
+
+
+def flag(name: str) -> str:
+    """The option for a key: `save_every` → `--save-every`."""
+    return f"--{name.replace('_', '-')}"
+
+
+def write_value(value: object) -> str:
+    """A value as the text of an option; layers become `conv4_2:1,conv5_1:0.5`."""
+    if isinstance(value, Mapping):
+        return ",".join(f"{layer}:{write_value(weight)}" for layer, weight in value.items())
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return str(value)
+
+
+def read_layers(text: str) -> dict[str, float]:
+    """Read `conv4_2:1,conv5_1:0.5`; a layer without a number has the weight 1.
+
+    Raises:
+        OptionError: a weight is no number, or a layer is given twice.
+    """
+    layers: dict[str, float] = {}
+    for part in text.split(","):
+        layer, _, weight = part.strip().partition(":")
+        try:
+            value = float(weight or 1)
+        except ValueError as error:
+            raise OptionError(
+                f"the weight of layer {layer} is {weight!r}, which is no number; "
+                "write layers as conv4_2:1,conv5_1:0.5."
+            ) from error
+        if layer in layers:
+            raise OptionError(f"the layer {layer} is given twice; give it once.")
+        layers[layer] = value
+    return layers

@@ -1,0 +1,173 @@
+"""The configuration: read, checked against the schema, and completed by its defaults."""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import yaml
+
+from neural_style.errors import NeuralStyleError
+
+Json = Any
+"""A value made of dictionaries, lists, strings, numbers, booleans and None."""
+
+EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+
+
+class ConfigError(NeuralStyleError):
+    """The configuration breaks the schema; the message lists every mistake, a line each."""
+
+
+def read_schema(path: Path) -> Mapping[str, Json]:
+    """Read `config.schema.yaml`."""
+    schema: Mapping[str, Json] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return schema
+
+
+def complete(config: Mapping[str, Json], schema: Mapping[str, Json]) -> dict[str, Json]:
+    """Check a configuration and fill in the defaults.
+
+    Args:
+        config: as read from YAML; it is not changed.
+        schema: see `read_schema`.
+
+    Returns:
+        A new configuration in which every key of the schema has a value.
+
+    Raises:
+        ConfigError: something in it is not allowed.
+    """
+    with_numbers = _numbers(config)
+    mistakes = list(find_mistakes(with_numbers, schema))
+    if mistakes:
+        raise ConfigError("\n".join(["the configuration has to be mended:", *mistakes]))
+    completed: dict[str, Json] = _with_defaults(with_numbers, schema, schema)
+    return completed
+
+
+def find_mistakes(config: Mapping[str, Json], schema: Mapping[str, Json]) -> Iterator[str]:
+    """Yield one line for each mistake: the key, its value, and what is allowed there."""
+    validator = jsonschema.Draft202012Validator(schema)
+    for error in sorted(validator.iter_errors(config), key=lambda each: each.json_path):
+        yield from (f"  {line}" for line in _explain(error))
+    for path, number in _walk_numbers(config, ()):
+        if not math.isfinite(number):
+            yield f"  {_dotted(path)}: {number} is not allowed; give a finite number."
+
+
+def resolve(node: Mapping[str, Json], schema: Mapping[str, Json]) -> dict[str, Json]:
+    """A node of the schema with what its `$ref` points at merged in; the node's own keys win."""
+    if "$ref" not in node:
+        return dict(node)
+    target = schema["$defs"][node["$ref"].removeprefix("#/$defs/")]
+    return {**resolve(target, schema), **{k: v for k, v in node.items() if k != "$ref"}}
+
+
+def _with_defaults(value: Json, node: Mapping[str, Json], schema: Mapping[str, Json]) -> Json:
+    """Fill in defaults for the properties that the schema names, and theirs in turn."""
+    if not isinstance(value, Mapping):
+        return value
+    completed = dict(value)
+    for key, child in node.get("properties", {}).items():
+        full = resolve(child, schema)
+        if key not in completed and "default" in full:
+            completed[key] = copy.deepcopy(full["default"])
+        if key in completed:
+            completed[key] = _with_defaults(completed[key], full, schema)
+    return completed
+
+
+def _numbers(value: Json) -> Json:
+    """A copy in which texts such as `1e6` are numbers: YAML 1.1 wants 1.0e+6, people do not."""
+    if isinstance(value, Mapping):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    if isinstance(value, str) and EXPONENT.fullmatch(value):
+        return float(value)
+    return value
+
+
+def _walk_numbers(value: Json, path: tuple[str | int, ...]) -> Iterator[tuple[Json, float]]:
+    items: Iterable[tuple[str | int, Json]] = ()
+    if isinstance(value, Mapping):
+        items = value.items()
+    elif isinstance(value, list):
+        items = enumerate(value)
+    elif isinstance(value, float):
+        yield path, value
+    for key, item in items:
+        yield from _walk_numbers(item, (*path, key))
+
+
+def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
+    """The lines for one error of the validator."""
+    path = tuple(error.absolute_path)
+    schema: Mapping[str, Json] = error.schema  # type: ignore[assignment]
+    rule: Json = error.validator_value
+    shown = _shown(error.instance)
+    match error.validator:
+        case "additionalProperties":
+            known = list(schema.get("properties", {}))
+            for key in sorted(set(map(str, error.instance)) - set(known)):
+                yield f"{_dotted((*path, key))}: there is no such key; {_nearest(key, known)}"
+        case "enum":
+            yield f"{_dotted(path)}: {shown} is not allowed; {_nearest(error.instance, rule)}"
+        case "type":
+            yield f"{_dotted(path)}: {shown} is not allowed; give {_TYPES[rule]}."
+        case "minimum" | "exclusiveMinimum" | "maximum":
+            yield f"{_dotted(path)}: {shown} is not allowed; give a number {_bounds(schema)}."
+        case "minItems" | "minProperties" | "minLength":
+            yield f"{_dotted(path)}: it is empty; give at least one {_UNITS[str(error.validator)]}."
+        case "uniqueItems":
+            yield f"{_dotted(path)}: {shown} holds a value twice; give each once."
+        case _:
+            yield f"{_dotted(path)}: {error.message}."
+
+
+_TYPES = {
+    "array": "a list, such as [1, 2]",
+    "integer": "a whole number",
+    "number": "a number",
+    "object": "keys with values below it",
+    "string": "a text",
+}
+_UNITS = {"minItems": "value", "minProperties": "layer", "minLength": "character"}
+
+
+def _bounds(schema: Mapping[str, Json]) -> str:
+    """The allowed range in words."""
+    low = f"from {schema['minimum']:g}" if "minimum" in schema else ""
+    above = f"above {schema['exclusiveMinimum']:g}" if "exclusiveMinimum" in schema else ""
+    high = f"up to {schema['maximum']:g}" if "maximum" in schema else ""
+    return " ".join(part for part in (low or above, high) if part)
+
+
+def _nearest(wrong: Json, allowed: list[str]) -> str:
+    """The nearest valid name, or all of them where none is near and they are few."""
+    near = difflib.get_close_matches(str(wrong), allowed, n=1, cutoff=0.5)
+    names = ", ".join(allowed)
+    if near and len(allowed) <= 10:
+        return f"did you mean {near[0]}? Allowed: {names}."
+    return f"did you mean {near[0]}?" if near else f"allowed: {names}."
+
+
+def _dotted(path: Iterable[str | int]) -> str:
+    """The place of a value as people write it: `settings.beta[1]`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".") or "the configuration"
+
+
+def _shown(value: Json) -> str:
+    """A value as it may appear in a message: on one line, cut to a readable length."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,51 @@
+"""Files that are either whole or not there, and the checksums that name their content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from neural_style.errors import NeuralStyleError
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """Lend a temporary path beside `path` and move it onto `path` when the block ends well.
+
+    A reader sees the old file or the new one, never half of one: the data are on the disk
+    before the name is. If the block raises, the temporary file is removed and `path` stays
+    as it was. The temporary name keeps the suffix, for libraries that choose a format by it.
+
+    Raises:
+        NeuralStyleError: the folder cannot be written to, or the disk is full.
+    """
+    temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise NeuralStyleError(
+            f"cannot write {path}: {error.strerror or error}; "
+            "free some space or choose a folder that you may write to."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` as UTF-8, atomically (see `atomic`)."""
+    with atomic(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 checksum of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

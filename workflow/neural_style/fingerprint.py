@@ -1,0 +1,52 @@
+"""A name for what the engine computes, so that a change of its code remakes the pictures."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from pathlib import Path
+
+ENGINE = (
+    "device",
+    "images",
+    "job",
+    "layers",
+    "lbfgs",
+    "losses",
+    "objective",
+    "pixels",
+    "safeguard",
+    "stylize",
+    "tensors",
+    "vgg",
+    "weights",
+)
+"""The modules whose code decides pixels."""
+
+
+def engine_fingerprint() -> str:
+    """A digest of the engine's code; comments, docstrings and layout do not count."""
+    digest = hashlib.sha256()
+    for name in ENGINE:
+        source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+        digest.update(code_of(source).encode())
+    return digest.hexdigest()[:12]
+
+
+def code_of(source: str) -> str:
+    """What a Python source does, without its docstrings, comments and layout."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list):
+            node.body = [line for line in body if not _is_text(line)]  # type: ignore[attr-defined]
+    return ast.dump(tree)
+
+
+def _is_text(node: ast.AST) -> bool:
+    """Whether a statement is nothing but a string: a docstring."""
+    return (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )

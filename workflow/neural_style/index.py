@@ -1,0 +1,112 @@
+"""`results/index.tsv`: which file, style and setting each id stands for."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from neural_style.errors import NeuralStyleError
+from neural_style.files import write_text
+from neural_style.sweep import Job
+
+
+@dataclass(frozen=True)
+class IndexRow:
+    """One job of the sweep.
+
+    Attributes:
+        content: id of the content image.
+        style: id of the style image.
+        setting: id of the setting.
+        content_path: file of the content image.
+        style_path: file of the style image.
+        alpha: weight of the content loss.
+        beta: weight of the style loss.
+        learning_rate: factor on the optimiser's steps.
+        epochs: iterations.
+        result: the finished picture, whether it is there or not.
+    """
+
+    content: str
+    style: str
+    setting: str
+    content_path: Path
+    style_path: Path
+    alpha: float
+    beta: float
+    learning_rate: float
+    epochs: int
+    result: Path
+
+
+COLUMNS = tuple(field.name for field in fields(IndexRow))
+
+
+def write_index(jobs: Iterable[Job], path: Path) -> None:
+    """Write a row a job, atomically. Tabs, line breaks and backslashes in names are escaped."""
+    text = io.StringIO()
+    writer = csv.writer(text, dialect="excel-tab", quoting=csv.QUOTE_NONE, quotechar=None)
+    writer.writerow(COLUMNS)
+    for job in jobs:
+        values = (
+            *(job.content, job.style, job.setting, job.content_path, job.style_path),
+            *(job.settings.alpha, job.settings.beta, job.settings.learning_rate),
+            *(job.settings.epochs, job.result),
+        )
+        writer.writerow([_escape(str(value)) for value in values])
+    write_text(path, text.getvalue().replace("\r\n", "\n"))
+
+
+def read_index(path: Path) -> list[IndexRow]:
+    """Read what `write_index` wrote.
+
+    Raises:
+        NeuralStyleError: there is no such file or it is no index.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+        header, *rows = (line.split("\t") for line in lines if line)
+        if tuple(header) != COLUMNS:
+            raise ValueError("unexpected columns")
+        return [_parse([_unescape(value) for value in row]) for row in rows]
+    except (OSError, ValueError) as error:
+        raise NeuralStyleError(
+            f"{path} cannot be read as an index of the sweep ({error}); "
+            f"remake it with `snakemake {path}`."
+        ) from error
+
+
+def _parse(values: list[str]) -> IndexRow:
+    content, style, setting, content_path, style_path, *numbers, result = values
+    alpha, beta, learning_rate, epochs = numbers
+    return IndexRow(
+        content,
+        style,
+        setting,
+        Path(content_path),
+        Path(style_path),
+        float(alpha),
+        float(beta),
+        float(learning_rate),
+        int(epochs),
+        Path(result),
+    )
+
+
+def _escape(text: str) -> str:
+    """Backslash escapes for what would break a line or a column, and for undecodable bytes."""
+    return text.encode("unicode_escape").decode("ascii") if _needs_escape(text) else text
+
+
+def _needs_escape(text: str) -> bool:
+    return "\\" in text or not text.isprintable()
+
+
+def _unescape(text: str) -> str:
+    """The inverse of `_escape`."""
+    if "\\" not in text:
+        return text
+    return text.encode("ascii").decode("unicode_escape")

@@ -1,0 +1,207 @@
+"""Text in pictures: a font that is always there, safe characters, shortening, wrapping, drawing.
+
+Two faces are used: the one inside Pillow (Aileron, which has little more than ASCII), and for the
+words that it cannot draw a DejaVu Sans that lies in `fonts/` (European letters and some signs).
+A character that neither has is drawn as a box. Nothing is shaped: Arabic or Indic letters would
+not join, if there were a face for them.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image, ImageDraw, ImageFont
+
+from neural_style.errors import NeuralStyleError
+
+Align = Literal["left", "centre"]
+
+ELLIPSIS = "…"
+_ABSENT = "\uffff"  # a noncharacter: every face draws its "no such glyph" for it
+_ESCAPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, bidi marks, undecodable bytes, line ends
+_SECOND_FACE = Path(__file__).with_name("fonts") / "DejaVuSans-subset.ttf"
+_FINER = 4  # small type keeps its spacing if drawn larger and reduced: hinting rounds every letter
+_SECOND_SCALE = 0.92  # DejaVu Sans looks larger than Aileron at the same size
+
+
+@dataclass(frozen=True)
+class Font:
+    """A size of type and the faces to draw it with, the preferred one first.
+
+    Attributes:
+        size: height of the em, in pixels.
+        faces: at least one face, in a size from which text is reduced when it is drawn; a word
+            is drawn with the first that has all its characters.
+    """
+
+    size: int
+    faces: tuple[ImageFont.FreeTypeFont, ...]
+
+    @property
+    def line_height(self) -> int:
+        """The distance from a line to the next, in pixels."""
+        return math.ceil(self.size * 1.32)
+
+    def height(self, lines: Sequence[str]) -> int:
+        """The height of a block of `lines`, in pixels."""
+        return len(lines) * self.line_height
+
+    def draws(self, text: str) -> bool:
+        """Whether `text` can be drawn as it is: no box and no escape."""
+        return text.isprintable() and all(
+            _first_face(self.faces, c) is not None for c in plain(text)
+        )
+
+    def width(self, text: str) -> int:
+        """The width of `text` on one line, in pixels, rounded up."""
+        fine = sum(face.getlength(run) for run, face in self.runs(text))
+        return math.ceil(fine / _FINER)
+
+    def runs(self, text: str) -> Iterator[tuple[str, ImageFont.FreeTypeFont]]:
+        """The pieces of `text`, each with the face that draws it, in order."""
+        spaced = "".join(" " if c.isspace() else c for c in plain(text))
+        for word in re.findall(r" +|[^ ]+", spaced):
+            whole = _first_face(self.faces, word)
+            for piece in (word,) if whole else word:
+                yield piece, whole or _first_face(self.faces, piece) or self.faces[-1]
+
+
+def load_font(size: int) -> Font:
+    """The type of all pictures, at an em of `size` pixels (at least 1).
+
+    Raises:
+        NeuralStyleError: this Pillow was built without FreeType.
+    """
+    first = ImageFont.load_default(size * _FINER)
+    if not isinstance(first, ImageFont.FreeTypeFont):
+        raise NeuralStyleError(
+            "Pillow cannot draw text, as it was built without FreeType; "
+            "install the pillow wheel of PyPI or conda-forge."
+        )
+    # The basic layout is in every build, so that text has the same width on every machine.
+    basic = ImageFont.Layout.BASIC
+    second_size = round(size * _FINER * _SECOND_SCALE)
+    second = ImageFont.truetype(str(_SECOND_FACE), second_size, layout_engine=basic)
+    return Font(size, (first.font_variant(layout_engine=basic), second))
+
+
+def plain(text: str) -> str:
+    r"""`text` on one line with nothing hidden: control characters become `\n`, `\x1b`, `\u202e`.
+
+    Letters and their separate accents are joined (NFC). Applying it twice changes nothing more.
+    """
+    joined = unicodedata.normalize("NFC", text)
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in _ESCAPED else c
+        for c in joined
+    )
+
+
+def shorten_middle(text: str, font: Font, width: int) -> str:
+    """`plain(text)`, with an ellipsis for its middle where it is wider than `width` pixels.
+
+    Returns:
+        Text at most `width` pixels wide; empty if not even the ellipsis fits.
+    """
+    whole = plain(text)
+    if font.width(whole) <= width:
+        return whole
+
+    def kept(count: int) -> str:
+        tail = count // 2
+        return whole[: count - tail].rstrip() + ELLIPSIS + whole[len(whole) - tail :].lstrip()
+
+    count = bisect_right(range(len(whole)), width, key=lambda n: font.width(kept(n)))
+    return kept(count - 1) if count else ""
+
+
+def wrap(text: str, font: Font, width: int, most: int) -> tuple[str, ...]:
+    """`plain(text)` on at most `most` lines of at most `width` pixels.
+
+    Lines end after a space, `_` or `-` where there is one (a no-break space never ends a line),
+    otherwise anywhere; the last line is shortened in its middle if it must be.
+    """
+    rest = plain(text).strip()
+    lines: list[str] = []
+    while len(lines) < most - 1 and font.width(rest) > width:
+        end = _line_end(rest, font, width)
+        if end == 0:
+            break
+        lines.append(rest[:end].rstrip())
+        rest = rest[end:].lstrip()
+    last = shorten_middle(rest, font, width)
+    return (*lines, last) if last else tuple(lines)
+
+
+def draw_lines(
+    image: Image.Image,
+    position: tuple[int, int],
+    lines: Sequence[str],
+    font: Font,
+    colour: str,
+    align: Align = "left",
+) -> None:
+    """Draw `lines` downwards; `position` is the top left, or the top centre, of the first line."""
+    left, top = position
+    for number, line in enumerate(lines):
+        mask = _mask(line, font)
+        # The mask has an em of empty space at its left, and the rest of its width is the line's.
+        x = left - font.width(line) // 2 if align == "centre" else left
+        image.paste(colour, (x - font.size, top + number * font.line_height), mask)
+
+
+def draw_rotated(
+    image: Image.Image, centre: tuple[int, int], lines: Sequence[str], font: Font, colour: str
+) -> None:
+    """Draw centred `lines` that read upwards, their block centred on the point `centre`."""
+    if not lines:
+        return
+    width = max(font.width(line) for line in lines) + font.size  # room for overhanging glyphs
+    mask = Image.new("L", (width, len(lines) * font.line_height))
+    draw_lines(mask, (width // 2, 0), lines, font, "white", "centre")
+    upright = mask.transpose(Image.Transpose.ROTATE_90)
+    corner = (centre[0] - upright.width // 2, centre[1] - upright.height // 2)
+    image.paste(colour, corner, upright)
+
+
+def _mask(line: str, font: Font) -> Image.Image:
+    """The coverage (0 to 255) of a line of text, with an em of room at either end."""
+    size = (font.width(line) + 2 * font.size, font.line_height)
+    fine = Image.new("L", (size[0] * _FINER, size[1] * _FINER))
+    canvas = ImageDraw.Draw(fine)
+    x, baseline = float(font.size * _FINER), round(font.size * _FINER * 0.98)
+    for run, face in font.runs(line):
+        canvas.text((x, baseline), run, font=face, fill=255, anchor="ls")
+        x += face.getlength(run)
+    return fine.reduce(_FINER)
+
+
+def _line_end(text: str, font: Font, width: int) -> int:
+    """How many characters of `text` to put on a line of `width` pixels; 0 if none fits."""
+    ends = [match.end() for match in re.finditer(r"[ _-]+", text)]
+    at_break = bisect_right(ends, width, key=lambda end: font.width(text[:end].rstrip()))
+    if at_break:
+        return ends[at_break - 1]
+    counts = range(1, len(text))
+    return bisect_right(counts, width, key=lambda count: font.width(text[:count]))
+
+
+def _first_face(
+    faces: tuple[ImageFont.FreeTypeFont, ...], word: str
+) -> ImageFont.FreeTypeFont | None:
+    return next((face for face in faces if all(_has_glyph(face, c) for c in word)), None)
+
+
+@lru_cache(maxsize=4096)
+def _has_glyph(face: ImageFont.FreeTypeFont, character: str) -> bool:
+    """Whether `face` draws `character`: Pillow tells only by the shape of the missing glyph."""
+    glyph, absent = face.getmask(character), face.getmask(_ABSENT)
+    return (glyph.size, bytes(glyph)) != (absent.size, bytes(absent))

@@ -1,0 +1,127 @@
+"""What is written about a run: `losses.csv`, a row an epoch, and `run.json`, all its facts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from neural_style.files import sha256, write_text
+from neural_style.settings import Settings
+from neural_style.stylize import Progress
+from neural_style.weights import Weights
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The weighted losses of one picture.
+
+    Attributes:
+        total: content + style.
+        content: alpha · content loss.
+        style: beta · style loss.
+        parts: each layer's share of the total, by the name of its term.
+    """
+
+    total: float
+    content: float
+    style: float
+    parts: Mapping[str, float]
+
+
+def losses_of(names: tuple[str, ...], parts: Tensor) -> Losses:
+    """The losses of one picture from the values of its terms, [T]. Waits for the device."""
+    shares = dict(zip(names, parts.tolist(), strict=True))
+    content = sum(value for name, value in shares.items() if name.startswith("content/"))
+    style = sum(value for name, value in shares.items() if name.startswith("style/"))
+    return Losses(content + style, content, style, shares)
+
+
+class LossTable:
+    """Collects the losses of a run of one picture and writes them as `losses.csv`.
+
+    Values stay on the device until they are written, so that an epoch never waits for them.
+    """
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._names: tuple[str, ...] = ()
+        self._rows: list[tuple[int, float, Tensor]] = []
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from the start to the last epoch added."""
+        return self._rows[-1][1]
+
+    def add(self, progress: Progress) -> None:
+        """Note the losses of an epoch."""
+        self._names = progress.names
+        elapsed = time.monotonic() - self._began
+        self._rows.append((progress.epoch, elapsed, progress.parts[:, 0]))
+
+    def write(self, path: Path) -> None:
+        """Write the table: epoch, seconds since the start, total, content, style, each layer."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["epoch", "seconds", "total", "content", "style", *self._names])
+        for epoch, seconds, parts in self._rows:
+            losses = losses_of(self._names, parts)
+            values = (losses.total, losses.content, losses.style, *losses.parts.values())
+            writer.writerow([epoch, f"{seconds:.3f}", *(f"{value:.6g}" for value in values)])
+        write_text(path, text.getvalue())
+
+
+@dataclass(frozen=True)
+class Run:
+    """The facts of a finished run; see `write_run`."""
+
+    content: Path
+    style: Path
+    settings: Settings
+    weights: Weights
+    engine: str
+    device: str
+    precision: torch.dtype
+    seconds: float
+    size: tuple[int, int]
+    picture: Path
+    saved: Losses
+
+
+def write_run(run: Run, path: Path) -> None:
+    """Write `run.json`: with it and the two images, the picture can be made again."""
+    facts: dict[str, Any] = {
+        "content": {"path": str(run.content), "sha256": sha256(run.content)},
+        "style": {"path": str(run.style), "sha256": sha256(run.style)},
+        "settings": asdict(run.settings),
+        "weights": {"source": run.weights.source, "sha256": run.weights.checksum},
+        "picture": {
+            "file": run.picture.name,
+            "sha256": sha256(run.picture),
+            "width": run.size[0],
+            "height": run.size[1],
+        },
+        "saved_losses": asdict(run.saved),
+        "device": run.device,
+        "precision": str(run.precision).removeprefix("torch."),
+        "seconds": round(run.seconds, 3),
+        "seconds_per_epoch": round(run.seconds / run.settings.epochs, 5),
+        "engine": run.engine,
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("torch", "numpy", "pillow")},
+        },
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    write_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")

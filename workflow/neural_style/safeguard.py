@@ -1,0 +1,77 @@
+"""The way back from a step that went wrong: every problem returns to its best iterate."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from neural_style.objective import Evaluation
+
+EXPLOSION = 10.0
+"""A loss this many times the best one is no overshoot any more."""
+
+LIMIT = 3
+"""So many falls without a better picture in between, and a problem is given up."""
+
+
+class Safeguard:
+    """Keeps the best iterate of each problem and puts it back when a step was bad.
+
+    A step is bad if it made the loss or the gradient infinite or NaN, or the loss larger than
+    `EXPLOSION` times the best. Nothing here waits for the host.
+
+    Args:
+        x: the first iterates, [B, ...].
+        evaluation: the objective at `x`.
+    """
+
+    def __init__(self, x: Tensor, evaluation: Evaluation) -> None:
+        self.best = x.clone()
+        self.evaluation = evaluation
+        self.falls = torch.zeros_like(evaluation.total, dtype=torch.int)
+        self._hopeless = ~_finite(evaluation)
+
+    @property
+    def gave_up(self) -> Tensor:
+        """[B]: which problems fell too often, or started from a loss that is not finite."""
+        return self._hopeless | (self.falls >= LIMIT)
+
+    def catch(self, x: Tensor, evaluation: Evaluation) -> tuple[Tensor, Evaluation, Tensor]:
+        """Look at the iterates after a step, and replace the bad ones by the best so far.
+
+        Args:
+            x: the iterates, [B, ...].
+            evaluation: the objective at `x`.
+
+        Returns:
+            Iterates to go on from, the objective there, and which problems fell, [B].
+        """
+        good = _finite(evaluation) & (evaluation.total <= EXPLOSION * self.evaluation.total)
+        better = good & (evaluation.total < self.evaluation.total)
+        self.falls = torch.where(better, 0, self.falls + (~good).int())
+        self.best = _choose(better, x, self.best)
+        self.evaluation = _merge(better, evaluation, self.evaluation)
+        return (
+            _choose(good, x, self.best),
+            _merge(good, evaluation, self.evaluation),
+            ~good,
+        )
+
+
+def _finite(evaluation: Evaluation) -> Tensor:
+    """[B]: whether loss and gradient are numbers."""
+    slopes = evaluation.gradient.flatten(start_dim=1).abs().sum(dim=1)
+    return torch.isfinite(evaluation.total) & torch.isfinite(slopes)
+
+
+def _choose(chosen: Tensor, these: Tensor, those: Tensor) -> Tensor:
+    """For each problem, `these` where `chosen` [B] and `those` elsewhere."""
+    return torch.where(chosen.view(-1, *[1] * (these.dim() - 1)), these, those)
+
+
+def _merge(chosen: Tensor, these: Evaluation, those: Evaluation) -> Evaluation:
+    """For each problem, one of two evaluations."""
+    return Evaluation(
+        parts=torch.where(chosen, these.parts, those.parts),
+        gradient=_choose(chosen, these.gradient, those.gradient),
+    )

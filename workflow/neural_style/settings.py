@@ -1,0 +1,57 @@
+"""Everything that decides how one picture turns out. Free of torch: the Snakefile reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One setting of a sweep, complete. The defaults live in `config.schema.yaml`.
+
+    Attributes:
+        alpha: weight of the content loss, ≥ 0.
+        beta: weight of the style loss, ≥ 0.
+        learning_rate: factor on every step of the optimiser, > 0.
+        size: edge of the picture in pixels.
+        fit: how an image comes to that size, one of `formats.FITS`.
+        format: type of the pictures written, a key of `formats.OUTPUT_FORMATS`.
+        quality: of JPEG and WebP, 1 … 100.
+        weights: source of the network, see `weights.load_weights`.
+        content_layers: weight of each layer whose features are compared.
+        style_layers: weight of each layer whose Gram matrices are compared.
+        optimizer: name of the optimiser.
+        epochs: iterations of the optimiser.
+        save_every: epochs between two pictures.
+        init: what the picture starts from, `content` or `noise`.
+        seed: of the noise.
+        precision: of the network, `auto`, `fp32` or `bf16`.
+    """
+
+    alpha: float
+    beta: float
+    learning_rate: float
+    size: int
+    fit: str
+    format: str
+    quality: int
+    weights: str
+    content_layers: Mapping[str, float]
+    style_layers: Mapping[str, float]
+    optimizer: str
+    epochs: int
+    save_every: int
+    init: str
+    seed: int
+    precision: str
+
+    @property
+    def layers(self) -> frozenset[str]:
+        """Every layer whose features are needed."""
+        return frozenset(self.content_layers) | frozenset(self.style_layers)
+
+    @property
+    def snapshots(self) -> tuple[int, ...]:
+        """The epochs whose pictures are saved: each multiple of `save_every`, and the last."""
+        return (*range(self.save_every, self.epochs, self.save_every), self.epochs)

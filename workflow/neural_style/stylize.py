@@ -1,0 +1,117 @@
+"""The optimisation of pixels: a generator that yields every epoch and leaves the rest to you."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from neural_style.lbfgs import Lbfgs
+from neural_style.objective import Objective, gatys_objective
+from neural_style.safeguard import Safeguard
+from neural_style.settings import Settings
+from neural_style.vgg import Vgg19
+
+FIRST_STEP = 0.02
+"""Mean change of a pixel, in [0, 1], by the first step of a learning rate of 1.
+
+The textbook's first step has a sum of changes of 1 over all pixels, which wastes several
+evaluations until the curvature is known.
+"""
+
+CAUTION = 0.1
+"""Factor on the first step after a fall."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state after an epoch. Tensors stay on the device: reading one waits for it.
+
+    Attributes:
+        epoch: iterations done; 0 is the start.
+        pictures: [B, 3, H, W] in [0, 1].
+        names: of the terms of the loss.
+        parts: weighted loss of each term for `pictures`, [T, B].
+        gave_up: [B], which problems diverged for good; their picture is their best.
+    """
+
+    epoch: int
+    pictures: Tensor
+    names: tuple[str, ...]
+    parts: Tensor
+    gave_up: Tensor
+
+
+def stylize(
+    network: Vgg19, contents: Tensor, styles: Sequence[Tensor], settings: Sequence[Settings]
+) -> Iterator[Progress]:
+    """Transfer styles onto a batch of content images (Gatys, Ecker and Bethge, 2015).
+
+    Args:
+        network: features of at least the layers that the settings name; it decides device and
+            precision of the features. Everything else is float32.
+        contents: [B, 3, H, W] in [0, 1].
+        styles: a style image [1, 3, h, w] in [0, 1] for each content image.
+        settings: one for each content image. Layers and epochs are those of the first; alpha,
+            beta, learning rate, start and seed are each image's own.
+
+    Yields:
+        The start, then the state after each epoch: one evaluation each.
+    """
+    start = torch.cat([start_picture(*pair) for pair in zip(contents, settings, strict=True)])
+    rates = contents.new_tensor([each.learning_rate for each in settings])
+    yield from optimise(
+        gatys_objective(network, contents, styles, settings),
+        start,
+        Lbfgs(start, rates, first_step=FIRST_STEP),
+        settings[0].epochs,
+    )
+
+
+def start_picture(content: Tensor, settings: Settings) -> Tensor:
+    """What the optimisation of a content image [3, H, W] starts from, [1, 3, H, W].
+
+    Noise is uniform in [0, 1] and drawn on the CPU, so that it depends on the seed alone.
+    """
+    if settings.init == "content":
+        return content.unsqueeze(0)
+    generator = torch.Generator().manual_seed(settings.seed)
+    return torch.rand(content.shape, generator=generator).to(content).unsqueeze(0)
+
+
+def optimise(
+    objective: Objective, start: Tensor, optimizer: Lbfgs, epochs: int
+) -> Iterator[Progress]:
+    """Minimise an objective over pictures that stay within [0, 1].
+
+    The range is part of the problem (a departure from the paper, which clips at the end): a
+    saved picture is clipped anyway, and clipping undoes what an optimiser did outside. Steps are
+    projected into the range, and a gradient that points out of it counts as zero.
+
+    Args:
+        objective: called once an epoch.
+        start: the first pictures, [B, 3, H, W] in [0, 1].
+        optimizer: proposes the steps.
+        epochs: number of steps.
+
+    Yields:
+        The start, then the state after each step.
+    """
+    names = objective.names
+    pictures, evaluation = start, objective(start)
+    safeguard = Safeguard(pictures, evaluation)
+    yield Progress(0, pictures, names, evaluation.parts, safeguard.gave_up)
+    for epoch in range(1, epochs + 1):
+        slope = inward(pictures, evaluation.gradient)
+        proposal = optimizer.step(pictures, slope).clamp(0, 1)
+        pictures, evaluation, fell = safeguard.catch(proposal, objective(proposal))
+        optimizer.restart(fell, CAUTION)
+        yield Progress(epoch, pictures, names, evaluation.parts, safeguard.gave_up)
+
+
+def inward(pictures: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient without what would push a pixel out of [0, 1]; all [B, 3, H, W]."""
+    outward = ((pictures <= 0) & (gradient > 0)) | ((pictures >= 1) & (gradient < 0))
+    return gradient.masked_fill(outward, 0)

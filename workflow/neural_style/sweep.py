@@ -1,0 +1,171 @@
+"""From a configuration to the list of jobs: ids, paths and settings. Free of torch.
+
+Every job of Snakemake evaluates the Snakefile anew, and the Snakefile imports this module.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from neural_style.config import complete
+from neural_style.errors import NeuralStyleError
+from neural_style.formats import OUTPUT_FORMATS
+from neural_style.inputs import find_images, slug
+from neural_style.settings import Settings
+
+SECTIONS = ("image", "network", "optimization")
+WEIGHTS = ("alpha", "beta", "learning_rate")
+RESULTS = Path("results")
+
+
+class SweepError(NeuralStyleError):
+    """The sweep cannot be laid out."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to make: a content image, a style image and a setting.
+
+    Attributes:
+        content: id of the content image.
+        style: id of the style image.
+        setting: id of the setting.
+        content_path: its file.
+        style_path: its file.
+        settings: the values of the setting.
+    """
+
+    content: str
+    style: str
+    setting: str
+    content_path: Path
+    style_path: Path
+    settings: Settings
+
+    @property
+    def folder(self) -> Path:
+        """Where everything about this picture lies."""
+        return RESULTS / self.content / self.style / self.setting
+
+    @property
+    def result(self) -> Path:
+        """The finished picture."""
+        return self.folder / picture_name(self.settings.epochs, self.settings.format)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Contents × styles × settings.
+
+    Attributes:
+        contents: id → file of each content image.
+        styles: id → file of each style image.
+        settings: id → values of each setting.
+    """
+
+    contents: Mapping[str, Path]
+    styles: Mapping[str, Path]
+    settings: Mapping[str, Settings]
+
+    def job(self, content: str, style: str, setting: str) -> Job:
+        """The job of three ids."""
+        return Job(
+            content,
+            style,
+            setting,
+            self.contents[content],
+            self.styles[style],
+            self.settings[setting],
+        )
+
+    @property
+    def jobs(self) -> Iterator[Job]:
+        """Every job, ordered by content, style, setting."""
+        return itertools.chain.from_iterable(map(self.jobs_of, self.contents))
+
+    def jobs_of(self, content: str) -> Iterator[Job]:
+        """The jobs of one content image."""
+        for style, setting in itertools.product(self.styles, self.settings):
+            yield self.job(content, style, setting)
+
+
+def plan(config: Mapping[str, Any]) -> Sweep:
+    """Lay out the sweep of a configuration that `config.complete` has checked.
+
+    Raises:
+        NeuralStyleError: a folder is missing or holds no image, or two files or two settings
+            would share an id.
+    """
+    return Sweep(
+        contents=find_images(Path(config["content"]), key="content"),
+        styles=find_images(Path(config["style"]), key="style"),
+        settings=expand_settings(config),
+    )
+
+
+def expand_settings(config: Mapping[str, Any]) -> dict[str, Settings]:
+    """The settings of a sweep by their ids: the cross product, then the named ones.
+
+    Raises:
+        SweepError: two settings would share an id.
+    """
+    sections = {section: config[section] for section in SECTIONS}
+    lists = [config["settings"][name] for name in WEIGHTS]
+    expanded: dict[str, Settings] = {}
+    for values in itertools.product(*lists):
+        weights = dict(zip(WEIGHTS, values, strict=True))
+        expanded["_".join(map(format_number, values))] = make_settings(weights, sections)
+    first = {name: values[0] for name, values in zip(WEIGHTS, lists, strict=True)}
+    for name, overrides in config["settings"]["named"].items():
+        setting = slug(str(name))
+        if setting in expanded:
+            raise SweepError(
+                f"settings.named.{name}: another setting has the id {setting} already; rename it."
+            )
+        merged = {key: {**sections[key], **overrides.get(key, {})} for key in SECTIONS}
+        weights = {key: overrides.get(key, first[key]) for key in WEIGHTS}
+        expanded[setting] = make_settings(weights, merged)
+    return expanded
+
+
+def make_settings(
+    weights: Mapping[str, float], sections: Mapping[str, Mapping[str, Any]]
+) -> Settings:
+    """Settings from alpha, beta and learning rate and the sections of a configuration."""
+    values = {key: value for section in SECTIONS for key, value in sections[section].items()}
+    values |= {name: float(weights[name]) for name in WEIGHTS}
+    return Settings(**{field.name: values[field.name] for field in fields(Settings)})
+
+
+def default_settings(schema: Mapping[str, Any]) -> Settings:
+    """The settings of an empty configuration."""
+    (settings,) = expand_settings(complete({}, schema)).values()
+    return settings
+
+
+def format_number(number: float) -> str:
+    """A number as a part of an id, different for different numbers: 1, 0.5, 1e6, 2.5e-7.
+
+    Exponents are used from 10 000 on and below a thousandth.
+    """
+    sign, digits, exponent = Decimal(repr(float(number))).normalize().as_tuple()
+    magnitude = len(digits) + int(exponent) - 1
+    if -4 < magnitude < 4 or not number:
+        return f"{float(number):.17g}" if number != int(number) else str(int(number))
+    first, rest = str(digits[0]), "".join(map(str, digits[1:]))
+    return f"{'-' if sign else ''}{first}{'.' if rest else ''}{rest}e{magnitude}"
+
+
+def picture_name(epoch: int, format_name: str) -> str:
+    """The file name of the picture after an epoch."""
+    return f"generated_{epoch}{OUTPUT_FORMATS[format_name]}"
+
+
+def snapshot_names(settings: Settings) -> Sequence[str]:
+    """The file names of all pictures of a job, the finished one last."""
+    return [picture_name(epoch, settings.format) for epoch in settings.snapshots]

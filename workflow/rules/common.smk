@@ -1,0 +1,98 @@
+# Validation, and the functions that the rules ask.
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from neural_style.commandline import words
+from neural_style.config import complete, read_schema
+from neural_style.errors import NeuralStyleError
+from neural_style.fingerprint import engine_fingerprint
+from neural_style.sweep import default_settings, plan, snapshot_names
+
+WORKFLOW = Path(workflow.current_basedir).parent
+SCRIPTS = WORKFLOW / "scripts"
+
+# Jobs call `python`: let it be the one that runs Snakemake, unless a job's environment has its own.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+try:
+    SCHEMA = read_schema(WORKFLOW / "schemas" / "config.schema.yaml")
+    CONFIG = complete(config, SCHEMA)
+    SWEEP = plan(CONFIG)
+except NeuralStyleError as error:
+    raise WorkflowError(str(error)) from None
+
+DEFAULTS = default_settings(SCHEMA)
+ENGINE = engine_fingerprint()
+
+INDEX = "results/index.tsv"
+GRIDS = [f"results/grids/content/{content}.jpg" for content in SWEEP.contents]
+PICTURES = [
+    str(job.folder / name)
+    for job in SWEEP.jobs
+    for name in (*snapshot_names(job.settings), "losses.csv", "run.json")
+]
+
+
+wildcard_constraints:
+    content="[^/]+",
+    style="[^/]+",
+
+
+def content_file(wildcards):
+    """The photograph of an id."""
+    return _file_of("content", SWEEP.contents, wildcards.content)
+
+
+def style_file(wildcards):
+    """The style image of an id."""
+    return _file_of("style", SWEEP.styles, wildcards.style)
+
+
+# Functions, because Snakemake would take a brace in a listed file's name for a wildcard.
+def content_files(wildcards):
+    """All photographs."""
+    return list(SWEEP.contents.values())
+
+
+def style_files(wildcards):
+    """All style images."""
+    return list(SWEEP.styles.values())
+
+
+def _file_of(kind, files, name):
+    if name not in files:
+        raise WorkflowError(
+            f"no {kind} image has the id {name}; {INDEX} lists the ids that there are."
+        )
+    return files[name]
+
+
+def results_of(wildcards):
+    """The finished pictures of a photograph, in every style and setting."""
+    return [str(job.result) for job in SWEEP.jobs_of(wildcards.content)]
+
+
+def stylize_threads(wildcards):
+    """All cores for the one job that runs, or an equal share for as many as there are GPUs."""
+    limits = workflow.global_resources
+    jobs = limits["gpu"].value if "gpu" in limits else 1
+    return max(1, (workflow.cores or 1) // max(1, jobs))
+
+
+def make_remaining_grids():
+    """Show what there is of the photographs whose jobs failed; the rule waits for every tile.
+
+    Such a grid is dated back, so that the rule makes it anew as soon as it can.
+    """
+    for content, grid in zip(SWEEP.contents, GRIDS):
+        if Path(INDEX).exists() and not all(
+            job.result.exists() for job in SWEEP.jobs_of(content)
+        ):
+            command = [sys.executable, SCRIPTS / "grid.py", "--index", INDEX]
+            subprocess.run([*command, "--content", content, "--output", grid], check=True)
+            os.utime(grid, (0, 0))

@@ -1,0 +1,37 @@
+rule index:
+    input:
+        contents=content_files,
+        styles=style_files,
+    output:
+        INDEX,
+    log:
+        "logs/index.log",
+    params:
+        script=SCRIPTS / "index.py",
+        config=json.dumps(CONFIG, sort_keys=True),
+    localrule: True
+    conda:
+        "../envs/neural_style.yaml"
+    shell:
+        "python {params.script:q} --config {params.config:q} --output {output:q} 2> {log:q}"
+
+
+rule grid:
+    input:
+        # Its date does not matter: what concerns this grid are the pictures that it shows.
+        index=ancient(INDEX),
+        content=content_file,
+        styles=style_files,
+        results=results_of,
+    output:
+        "results/grids/content/{content}.jpg",
+    log:
+        "logs/grids/{content}.log",
+    params:
+        script=SCRIPTS / "grid.py",
+    localrule: True
+    conda:
+        "../envs/neural_style.yaml"
+    shell:
+        "python {params.script:q} --index {input.index:q} --content {wildcards.content:q}"
+        " --output {output:q} 2> {log:q}"

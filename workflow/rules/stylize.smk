@@ -1,0 +1,35 @@
+# One rule for each setting, since settings may differ in the epochs whose pictures they save.
+for setting, settings in SWEEP.settings.items():
+
+    rule:
+        name:
+            f"stylize_{setting}"
+        input:
+            content=content_file,
+            style=style_file,
+        output:
+            pictures=[
+                f"results/{{content}}/{{style}}/{setting}/{picture}"
+                for picture in snapshot_names(settings)
+            ],
+            losses=f"results/{{content}}/{{style}}/{setting}/losses.csv",
+            run=f"results/{{content}}/{{style}}/{setting}/run.json",
+        log:
+            f"logs/{{content}}/{{style}}/{setting}.log",
+        params:
+            script=SCRIPTS / "stylize.py",
+            folder=lambda wildcards, output: Path(output.run).parent,
+            options=words(settings, DEFAULTS),
+            title=lambda wildcards, setting=setting: " × ".join([*wildcards, setting]),
+            # Not in the command: a change of either makes the pictures again.
+            settings=repr(settings),
+            engine=ENGINE,
+        threads: stylize_threads
+        resources:
+            gpu=1,
+        conda:
+            "../envs/neural_style.yaml"
+        shell:
+            "python {params.script:q} --content {input.content:q} --style {input.style:q}"
+            " --output {params.folder:q} --title {params.title:q} --threads {threads}"
+            " {params.options:q} 2>&1 | tee {log:q}"

@@ -1,0 +1,114 @@
+"""Progress for people: a bar on a terminal, a plain line every few seconds in a log."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Self, TextIO
+
+from tqdm import tqdm
+
+from neural_style.record import losses_of
+from neural_style.settings import Settings
+from neural_style.stylize import Progress
+
+SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_LOSSES = 0.5
+LONG_RUN_SECONDS = 180.0
+EPOCHS_BEFORE_ADVICE = 3
+
+
+class Display:
+    """Shows epoch, losses and time left of one run; use it as a context manager.
+
+    Args:
+        title: names the run, since lines of several runs may mix.
+        settings: of the run.
+        on_cpu: whether a long run is worth a warning and some advice.
+        stream: a terminal, or where the log goes.
+    """
+
+    def __init__(
+        self, title: str, settings: Settings, on_cpu: bool, stream: TextIO = sys.stderr
+    ) -> None:
+        self._title = title
+        self._settings = settings
+        self._on_cpu = on_cpu
+        self._stream = stream
+        self._terminal = stream.isatty()
+        self._bar = tqdm(
+            total=settings.epochs,
+            desc=title,
+            unit="epoch",
+            file=stream,
+            disable=not self._terminal,
+            dynamic_ncols=True,
+            mininterval=SECONDS_BETWEEN_LOSSES,
+        )
+        self._began = self._shown = 0.0
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the terminal tidy."""
+        self._bar.close()
+
+    def show(self, progress: Progress) -> None:
+        """Show an epoch. Most are only counted: reading a loss waits for the device."""
+        now = time.monotonic()
+        if progress.epoch == 0:
+            self._began = self._shown = now
+            return
+        self._bar.update()
+        if progress.epoch == EPOCHS_BEFORE_ADVICE and self._on_cpu:
+            self._advise((now - self._began) / EPOCHS_BEFORE_ADVICE)
+        last = progress.epoch == self._settings.epochs
+        pause = SECONDS_BETWEEN_LOSSES if self._terminal else SECONDS_BETWEEN_LINES
+        if last or now - self._shown >= pause:
+            self._shown = now
+            self._report(progress, now - self._began)
+
+    def _report(self, progress: Progress, seconds: float) -> None:
+        losses = losses_of(progress.names, progress.parts[:, 0])
+        parts = f"total {losses.total:.4g}, content {losses.content:.4g}, style {losses.style:.4g}"
+        if self._terminal:
+            self._bar.set_postfix_str(parts)
+            return
+        left = seconds / progress.epoch * (self._settings.epochs - progress.epoch)
+        self._say(
+            f"{self._title}: epoch {progress.epoch}/{self._settings.epochs}, {parts}, "
+            f"{duration(left)} left"
+        )
+
+    def _advise(self, seconds_per_epoch: float) -> None:
+        """Say how long a long run will take, and what would be quicker."""
+        seconds = seconds_per_epoch * self._settings.epochs
+        if seconds < LONG_RUN_SECONDS:
+            return
+        size, epochs = self._settings.size, self._settings.epochs
+        self._say(
+            f"{self._title}: this will take about {duration(seconds)} on this CPU "
+            f"({seconds_per_epoch:.2f} s an epoch). Quicker: --size {size // 2} "
+            f"(about {duration(seconds / 4)}), --epochs {max(1, epochs // 4)} "
+            f"(about {duration(seconds / 4)}), or a CUDA GPU."
+        )
+
+    def _say(self, line: str) -> None:
+        tqdm.write(line, file=self._stream)
+        self._stream.flush()
+
+
+def duration(seconds: float) -> str:
+    """A time span in the largest units that suit it: `45 s`, `12 min`, `3 h 05 min`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"

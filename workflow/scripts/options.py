@@ -1,0 +1,70 @@
+"""The options of a setting, made from the schema of the configuration: one home for defaults."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from neural_style.commandline import flag, read_layers, write_value
+from neural_style.config import complete, read_schema, resolve
+from neural_style.settings import Settings
+from neural_style.sweep import SECTIONS, WEIGHTS, default_settings, make_settings
+
+SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
+
+_READERS: Mapping[str, Callable[[str], object]] = {
+    "integer": int,
+    "number": float,
+    "object": read_layers,
+    "string": str,
+}
+_METAVARS = {"integer": "N", "number": "X", "object": "LAYERS", "string": "NAME"}
+
+
+def add_settings_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--alpha`, `--size`, … : every key that a setting of the sweep may hold."""
+    schema = read_schema(SCHEMA)
+    defaults = default_settings(schema)
+    weights = parser.add_argument_group("the balance")
+    for name in WEIGHTS:
+        _add(weights, name, resolve(schema["$defs"][name], schema), defaults)
+    for section in SECTIONS:
+        node = resolve(schema["$defs"][section], schema)
+        group = parser.add_argument_group(node["description"])
+        for name, child in node["properties"].items():
+            _add(group, name, resolve(child, schema), defaults)
+
+
+def settings_from(options: argparse.Namespace) -> Settings:
+    """The settings that the options name, checked as a configuration is.
+
+    Raises:
+        NeuralStyleError: a value is not allowed.
+    """
+    schema = read_schema(SCHEMA)
+    config: dict[str, Any] = {
+        section: {name: getattr(options, name) for name in schema["$defs"][section]["properties"]}
+        for section in SECTIONS
+    }
+    config["settings"] = {name: [getattr(options, name)] for name in WEIGHTS}
+    checked = complete(config, schema)
+    weights = {name: checked["settings"][name][0] for name in WEIGHTS}
+    return make_settings(weights, checked)
+
+
+def _add(
+    group: argparse._ArgumentGroup, name: str, node: Mapping[str, Any], defaults: Settings
+) -> None:
+    """Add the option of one key."""
+    default = getattr(defaults, name)
+    kind = node.get("type", "string")
+    shown = "|".join(node["enum"]) if "enum" in node else _METAVARS[kind]
+    group.add_argument(
+        flag(name),
+        type=_READERS[kind],
+        default=default,
+        metavar=shown,
+        help=f"{node['description']} (default: {write_value(default)})".replace("%", "%%"),
+    )
