@@ -44,7 +44,7 @@ def complete(config: Mapping[str, Json], schema: Mapping[str, Json]) -> dict[str
     Raises:
         ConfigError: something in it is not allowed.
     """
-    with_numbers = _numbers(config)
+    with_numbers = _numbers(config, schema, schema)
     mistakes = list(find_mistakes(with_numbers, schema))
     if mistakes:
         raise ConfigError("\n".join(["the configuration has to be mended:", *mistakes]))
@@ -84,14 +84,24 @@ def _with_defaults(value: Json, node: Mapping[str, Json], schema: Mapping[str, J
     return completed
 
 
-def _numbers(value: Json) -> Json:
-    """A copy in which texts such as `1e6` are numbers: YAML 1.1 wants 1.0e+6, people do not."""
+def _numbers(value: Json, node: Mapping[str, Json], schema: Mapping[str, Json]) -> Json:
+    """A copy in which what the schema wants to be a number is one, and every key a text.
+
+    `1e6` is a text to YAML 1.1, which wants 1.0e+6, and 1000.0 a whole number to the validator.
+    """
+    node = resolve(node, schema)
+    kind = node.get("type")
     if isinstance(value, Mapping):
-        return {key: _numbers(item) for key, item in value.items()}
+        known, others = node.get("properties", {}), node.get("additionalProperties") or {}
+        return {
+            str(key): _numbers(item, known.get(key, others), schema) for key, item in value.items()
+        }
     if isinstance(value, list):
-        return [_numbers(item) for item in value]
-    if isinstance(value, str) and EXPONENT.fullmatch(value):
-        return float(value)
+        return [_numbers(item, node.get("items", {}), schema) for item in value]
+    if kind in ("integer", "number") and isinstance(value, str) and EXPONENT.fullmatch(value):
+        value = float(value)
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
     return value
 
 
@@ -112,16 +122,17 @@ def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
     path = tuple(error.absolute_path)
     schema: Mapping[str, Json] = error.schema  # type: ignore[assignment]
     rule: Json = error.validator_value
-    shown = _shown(error.instance)
+    instance: Json = error.instance
+    shown = _shown(instance)
     match error.validator:
         case "additionalProperties":
             known = list(schema.get("properties", {}))
-            for key in sorted(set(map(str, error.instance)) - set(known)):
+            for key in sorted({str(key) for key in instance} - set(known)):
                 yield f"{_dotted((*path, key))}: there is no such key; {_nearest(key, known)}"
         case "enum":
-            yield f"{_dotted(path)}: {shown} is not allowed; {_nearest(error.instance, rule)}"
+            yield f"{_dotted(path)}: {shown} is not allowed; {_nearest(instance, rule)}"
         case "type":
-            yield f"{_dotted(path)}: {shown} is not allowed; give {_TYPES[rule]}."
+            yield f"{_dotted(path)}: {shown} is not allowed; give {_kinds(rule)}."
         case "minimum" | "exclusiveMinimum" | "maximum":
             yield f"{_dotted(path)}: {shown} is not allowed; give a number {_bounds(schema)}."
         case "minItems" | "minProperties" | "minLength":
@@ -133,13 +144,18 @@ def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
 
 
 _TYPES = {
-    "array": "a list, such as [1, 2]",
+    "array": "a list, such as [a, b]",
     "integer": "a whole number",
     "number": "a number",
     "object": "keys with values below it",
     "string": "a text",
 }
 _UNITS = {"minItems": "value", "minProperties": "layer", "minLength": "character"}
+
+
+def _kinds(rule: str | list[str]) -> str:
+    """The allowed types in words."""
+    return " or ".join(_TYPES[name] for name in ([rule] if isinstance(rule, str) else rule))
 
 
 def _bounds(schema: Mapping[str, Json]) -> str:

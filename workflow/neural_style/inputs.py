@@ -6,16 +6,15 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from neural_style.errors import NeuralStyleError
 from neural_style.formats import IMAGE_SUFFIXES
 
 LONGEST_ID = 64
-RESERVED = frozenset({"grids", "plots", "gallery"})
-"""Names under `results/` that no content image may take."""
-
+RESERVED = frozenset({"grids", "plots", "gallery", "index.tsv", "index.log"})
+"""Names under `results/` and `logs/` that no content image may take."""
 
 SNAKEMAKE_SYNTAX = re.compile(r"[{}]|<[a-z][a-z0-9_]*>")
 
@@ -24,28 +23,25 @@ class InputError(NeuralStyleError):
     """A folder of images is missing or empty, or two of its files would share an id."""
 
 
-def find_images(folder: Path, key: str) -> dict[str, Path]:
-    """Find the images below a folder, whatever the case of their suffix.
-
-    Hidden files and folders are passed over; links to folders are not followed.
+def find_images(sources: Iterable[Path], key: str) -> dict[str, Path]:
+    """Find the images that the configuration names, and those below the folders that it names.
 
     Args:
-        folder: searched recursively.
+        sources: image files, and folders that are searched recursively for images, whatever the
+            case of their suffix. Hidden files and folders are passed over; links to folders are
+            not followed.
         key: of the configuration, for messages.
 
     Returns:
-        id → file, sorted by id.
+        id → file, sorted by id. An id is made of the path below the folder.
 
     Raises:
-        InputError: the folder is missing or holds no image, or two files would share an id; the
-            message names them.
+        InputError: a source is missing or holds no image, or two files would share an id; the
+            message names every such file.
     """
-    if not folder.is_dir():
-        raise InputError(f"{key}: there is no folder {folder}; create it or mend the path.")
     images: dict[str, Path] = {}
     mistakes: list[str] = []
-    for path in sorted(_walk(folder, key)):
-        name = slug(path.relative_to(folder).with_suffix("").as_posix())
+    for name, path in _named(sources, key):
         if name in images:
             mistakes.append(
                 f"{key}: {str(images[name])!r} and {str(path)!r} would share the id {name}; "
@@ -59,10 +55,25 @@ def find_images(folder: Path, key: str) -> dict[str, Path]:
         images[name] = path
     if mistakes:
         raise InputError("\n".join(mistakes))
-    if not images:
-        kinds = " ".join(sorted(IMAGE_SUFFIXES))
-        raise InputError(f"{key}: {folder} holds no image ({kinds}); put one there.")
     return dict(sorted(images.items()))
+
+
+def _named(sources: Iterable[Path], key: str) -> Iterator[tuple[str, Path]]:
+    """The id and the path of each image; at least one for each source."""
+    for source in sources:
+        if source.is_file():
+            yield slug(source.stem), source
+            continue
+        if not source.is_dir():
+            raise InputError(
+                f"{key}: there is no folder or file {str(source)!r}; create it or mend the path."
+            )
+        paths = sorted(_walk(source, key))
+        if not paths:
+            kinds = " ".join(sorted(IMAGE_SUFFIXES))
+            raise InputError(f"{key}: {str(source)!r} holds no image ({kinds}); put one there.")
+        for path in paths:
+            yield slug(path.relative_to(source).with_suffix("").as_posix()), path
 
 
 def slug(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.autograd.function import FunctionCtx
 
 Features = Mapping[str, Tensor]
 """Layer name → features [B, C, H, W]."""
@@ -21,22 +22,51 @@ def gram_matrix(features: Tensor) -> Tensor:
     """G = F Fᵀ / (C·H·W), with F the features reshaped to [B, C, H·W].
 
     Args:
-        features: [B, C, H, W]; reduced precision is widened first, since sums of this many
+        features: [B, C, H, W]. Reduced precision is widened first, since sums of this many
             products overflow or lose their last digits in 16 bits.
 
     Returns:
         [B, C, C] in float32 (float64 for float64 features).
     """
-    wide = features if features.dtype == torch.float64 else features.float()
-    flat = wide.flatten(start_dim=2)
-    _, channels, positions = flat.shape
-    return flat @ flat.mT / (channels * positions)
+    gram: Tensor = _Gram.apply(features)
+    return gram
+
+
+class _Gram(torch.autograd.Function):
+    """The Gram matrix with its gradient in one product, (S + Sᵀ)·F / (C·H·W) for slope S.
+
+    Autograd would make two products and a sum, each as large as the features and widened. The
+    gradient stays in the precision of the features, which it is added to next.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, features: Tensor) -> Tensor:
+        ctx.save_for_backward(features)
+        rows = _widen(_positions(features))
+        return rows.mT @ rows / rows[0].numel()
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, slope: Tensor) -> Tensor:
+        (features,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        rows = _positions(features)
+        symmetric = ((slope + slope.mT) / rows[0].numel()).to(features.dtype)
+        gradient: Tensor = (rows @ symmetric).mT.unflatten(2, features.shape[2:])
+        return gradient
+
+
+def _positions(features: Tensor) -> Tensor:
+    """Features as [B, H·W, C]: without a copy if they lie channels last."""
+    return features.flatten(start_dim=2).mT
+
+
+def _widen(values: Tensor) -> Tensor:
+    """At least float32."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def mean_squared_error(features: Tensor, target: Tensor) -> Tensor:
     """Mean of (features - target)² over all but the first dimension: one number an image, [B]."""
-    difference = features.float() if features.dtype != torch.float64 else features
-    return (difference - target).square().flatten(start_dim=1).mean(dim=1)
+    return (_widen(features) - target).square().flatten(start_dim=1).mean(dim=1)
 
 
 class Term(Protocol):

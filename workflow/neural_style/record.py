@@ -124,4 +124,6 @@ def write_run(run: Run, path: Path) -> None:
         },
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    write_text(path, json.dumps(facts, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    # Only bytes of a file's name that are no UTF-8 are replaced, and by JSON's own escapes.
+    write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))

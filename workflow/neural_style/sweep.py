@@ -102,10 +102,15 @@ def plan(config: Mapping[str, Any]) -> Sweep:
             would share an id.
     """
     return Sweep(
-        contents=find_images(Path(config["content"]), key="content"),
-        styles=find_images(Path(config["style"]), key="style"),
+        contents=find_images(_paths(config["content"]), key="content"),
+        styles=find_images(_paths(config["style"]), key="style"),
         settings=expand_settings(config),
     )
+
+
+def _paths(value: str | list[str]) -> list[Path]:
+    """One path or several, as the configuration allows."""
+    return [Path(each) for each in ([value] if isinstance(value, str) else value)]
 
 
 def expand_settings(config: Mapping[str, Any]) -> dict[str, Settings]:
@@ -156,7 +161,7 @@ def format_number(number: float) -> str:
     sign, digits, exponent = Decimal(repr(float(number))).normalize().as_tuple()
     magnitude = len(digits) + int(exponent) - 1
     if -4 < magnitude < 4 or not number:
-        return f"{float(number):.17g}" if number != int(number) else str(int(number))
+        return repr(float(number)) if number != int(number) else str(int(number))
     first, rest = str(digits[0]), "".join(map(str, digits[1:]))
     return f"{'-' if sign else ''}{first}{'.' if rest else ''}{rest}e{magnitude}"
 

@@ -14,7 +14,8 @@ from neural_style.fingerprint import engine_fingerprint
 from neural_style.sweep import default_settings, plan, snapshot_names
 
 WORKFLOW = Path(workflow.current_basedir).parent
-SCRIPTS = WORKFLOW / "scripts"
+# Relative, so that commands read well and a project that was moved is not made again.
+SCRIPTS = Path(os.path.relpath(WORKFLOW / "scripts"))
 
 # Jobs call `python`: let it be the one that runs Snakemake, unless a job's environment has its own.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
@@ -90,9 +91,7 @@ def make_remaining_grids():
     Such a grid is dated back, so that the rule makes it anew as soon as it can.
     """
     for content, grid in zip(SWEEP.contents, GRIDS):
-        if Path(INDEX).exists() and not all(
-            job.result.exists() for job in SWEEP.jobs_of(content)
-        ):
+        if Path(INDEX).exists() and not all(job.result.exists() for job in SWEEP.jobs_of(content)):
             command = [sys.executable, SCRIPTS / "grid.py", "--index", INDEX]
             subprocess.run([*command, "--content", content, "--output", grid], check=True)
             os.utime(grid, (0, 0))

@@ -6,12 +6,12 @@ rule index:
         INDEX,
     log:
         "logs/index.log",
-    params:
-        script=SCRIPTS / "index.py",
-        config=json.dumps(CONFIG, sort_keys=True),
     localrule: True
     conda:
         "../envs/neural_style.yaml"
+    params:
+        script=SCRIPTS / "index.py",
+        config=json.dumps(CONFIG, sort_keys=True),
     shell:
         "python {params.script:q} --config {params.config:q} --output {output:q} 2> {log:q}"
 
@@ -27,11 +27,11 @@ rule grid:
         "results/grids/content/{content}.jpg",
     log:
         "logs/grids/{content}.log",
-    params:
-        script=SCRIPTS / "grid.py",
     localrule: True
     conda:
         "../envs/neural_style.yaml"
+    params:
+        script=SCRIPTS / "grid.py",
     shell:
         "python {params.script:q} --index {input.index:q} --content {wildcards.content:q}"
         " --output {output:q} 2> {log:q}"

@@ -16,6 +16,11 @@ for setting, settings in SWEEP.settings.items():
             run=f"results/{{content}}/{{style}}/{setting}/run.json",
         log:
             f"logs/{{content}}/{{style}}/{setting}.log",
+        conda:
+            "../envs/neural_style.yaml"
+        threads: stylize_threads
+        resources:
+            gpu=1,
         params:
             script=SCRIPTS / "stylize.py",
             folder=lambda wildcards, output: Path(output.run).parent,
@@ -24,11 +29,6 @@ for setting, settings in SWEEP.settings.items():
             # Not in the command: a change of either makes the pictures again.
             settings=repr(settings),
             engine=ENGINE,
-        threads: stylize_threads
-        resources:
-            gpu=1,
-        conda:
-            "../envs/neural_style.yaml"
         shell:
             "python {params.script:q} --content {input.content:q} --style {input.style:q}"
             " --output {params.folder:q} --title {params.title:q} --threads {threads}"

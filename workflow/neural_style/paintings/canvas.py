@@ -16,6 +16,8 @@ from neural_style.paintings.noise import Field
 SUPERSAMPLING = 2
 """Canvas pixels a picture pixel, along each axis."""
 
+_LIGHT = (-0.55, -0.65, 0.75)  # x, y down, z towards the viewer
+
 
 @dataclass(frozen=True)
 class Canvas:
@@ -31,21 +33,16 @@ class Canvas:
         return cls(full.astype(np.float32), np.zeros(full.shape[:2], dtype=np.float32))
 
 
-def lit(
-    canvas: Canvas,
-    depth: float = 1.0,
-    gloss: float = 0.14,
-    light: tuple[float, float, float] = (-0.55, -0.65, 0.75),
-) -> Image.Image:
-    """The picture of `canvas` with light from `light` (x, y down, z up) raking over the paint.
+def lit(canvas: Canvas, gloss: float = 0.14) -> Image.Image:
+    """The picture of `canvas` with light from the upper left raking over the paint.
 
-    `depth` exaggerates the relief; `gloss` is the strength of the highlights. The shading is
-    Lambert's, relative to a flat surface, with Blinn's highlight.
+    The shading is Lambert's, relative to a flat surface, with Blinn's highlight, of strength
+    `gloss`.
     """
-    height = gaussian_filter(canvas.height, 1.1) * depth
+    height = gaussian_filter(canvas.height, 1.1)
     down, across = np.gradient(height)
     length = np.sqrt(across**2 + down**2 + 1.0)
-    direction = np.array(light) / np.linalg.norm(light)
+    direction = np.array(_LIGHT) / np.linalg.norm(_LIGHT)
     facing = (-across * direction[0] - down * direction[1] + direction[2]) / length
     half = direction + np.array([0.0, 0.0, 1.0])
     half /= np.linalg.norm(half)

@@ -24,7 +24,6 @@ def cubist_table(seed: int, size: tuple[int, int] = (1024, 768)) -> Image.Image:
     """A still life cut into planes, each turned, shaded and hatched in its own way."""
     rng = np.random.default_rng(seed)
     x, y = coordinates((size[1], size[0]))
-    x = x * np.float32(4 / 3 * size[1] / size[0])
     facet, cuts = _facets(rng, x, y)
     moved_x, moved_y = _moved(rng, facet, x, y)
     planes = ramp(rng.random(int(facet.max()) + 1), _PLANES)[facet]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -28,14 +26,14 @@ _LEAVES = ("0f6a3a", "2fa04a", "8ac83a")
 _BORDER = ("1c3fa8", "a81230", "0f7a5a", "d89a1c", "5a1f8a")
 
 
-@dataclass
 class _Cartoon:
     """The drawing that the glass is cut from: a piece number and a colour a pixel."""
 
-    piece: NDArray[np.int64]
-    colour: Field
-    rng: np.random.Generator
-    count: int = 0
+    def __init__(self, shape: tuple[int, int], rng: np.random.Generator) -> None:
+        self.piece = np.zeros(shape, dtype=np.int64)
+        self.colour: Field = np.zeros((*shape, 3), dtype=np.float32)
+        self.rng = rng
+        self.count = 0
 
     def cut(self, inside: NDArray[np.bool_], parts: NDArray[np.int64], codes: tuple[str, ...],
             tone: Field | None = None) -> None:  # fmt: skip
@@ -63,9 +61,8 @@ def stained_glass(seed: int, size: tuple[int, int] = (1024, 768)) -> Image.Image
     """Rays, hills, a river and three flowers in coloured glass, with a jewelled border."""
     rng = np.random.default_rng(seed)
     shape = (SUPERSAMPLING * size[1], SUPERSAMPLING * size[0])
-    cartoon = _Cartoon(np.zeros(shape, np.int64), np.zeros((*shape, 3), np.float32), rng)
+    cartoon = _Cartoon(shape, rng)
     x, y = coordinates(shape)
-    x = x * np.float32(4 / 3 * size[1] / size[0])
     wobble = 0.007
     x1 = x + wobble * smooth(rng, shape, shape[0] / 9)
     y1 = y + wobble * smooth(rng, shape, shape[0] / 9)

@@ -36,7 +36,6 @@ def swirling_night(seed: int, size: tuple[int, int] = (1024, 768)) -> Image.Imag
     """Whirling blue sky with a moon and stars over hills, a village and a cypress."""
     rng = np.random.default_rng(seed)
     x, y = coordinates((size[1], size[0]))
-    x = x * np.float32(4 / 3 * size[1] / size[0])
     colour, angle = _sky(rng, x, y)
     colour, angle = _land(rng, x, y, colour, angle)
     colour, angle, houses = village(rng, size, colour, angle)

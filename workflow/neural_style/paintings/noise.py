@@ -68,10 +68,13 @@ def along_contours(stream: Field) -> Field:
 
 
 def coordinates(shape: tuple[int, int]) -> tuple[Field, Field]:
-    """Coordinates x and y of every pixel, in units of the height: y runs from 0 to 1, down."""
+    """Coordinates x (0 to 4/3) and y (0 to 1, down) of every pixel.
+
+    They are in units of the height of a 4:3 picture; other shapes stretch it.
+    """
     height, width = shape
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    return (x + 0.5) / height, (y + 0.5) / height
+    return (x + 0.5) * (4 / 3 / width), (y + 0.5) / height
 
 
 def step(edge: float | Field, value: Field, softness: float) -> Field:

@@ -28,7 +28,6 @@ def pointillist_field(seed: int, size: tuple[int, int] = (1024, 768)) -> Image.I
     """Trees, their violet shadows, poppies and white sails, all in small round dots."""
     rng = np.random.default_rng(seed)
     x, y = coordinates((size[1], size[0]))
-    x = x * np.float32(4 / 3 * size[1] / size[0])
     colour, meadow = _scene(rng, x, y)
     colour, people = _strollers(colour, x, y)
     angle = (0.6 * smooth(rng, x.shape, x.shape[0] / 6)).astype(np.float32)

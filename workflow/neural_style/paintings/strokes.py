@@ -184,7 +184,7 @@ def _scatter(
     """Which sample (stroke · nu · nv + u · nv + v) is on top of every pixel; -1 where none."""
     height, width = shape
     _, nu, nv = keep.shape
-    top = np.full(height * width + 1, -1, dtype=np.int64)
+    top = np.full(height * width, -1, dtype=np.int64)
     u = np.linspace(0.0, 1.0, nu, dtype=np.float32)[:, None]
     v = np.linspace(-0.5, 0.5, nv, dtype=np.float32)
     inward = np.clip(1.0 - np.minimum(u, 1.0 - u) / tip, 0.0, 1.0)
@@ -198,8 +198,9 @@ def _scatter(
         y = np.rint(line[..., 1, None] + normal[..., 1, None] * across).astype(np.int32)
         inside = (x >= 0) & (x < width) & (y >= 0) & (y < height) & keep[kind[part]]
         sample = np.flatnonzero(inside)
+        # Of several samples for one pixel the last stays: that of the latest stroke.
         top[(y * width + x).ravel()[sample]] = sample + first * nu * nv
-    return top[:-1]
+    return top
 
 
 def _resampled(paths: Field, count: int) -> tuple[Field, Field]:

@@ -26,7 +26,6 @@ def molten_harbour(seed: int, size: tuple[int, int] = (1024, 768)) -> Image.Imag
     """A white sun low over the water, its road of light, and ships against it."""
     rng = np.random.default_rng(seed)
     x, y = coordinates((size[1], size[0]))
-    x = x * np.float32(4 / 3 * size[1] / size[0])
     colour, angle = _light(rng, x, y)
     hulls, masts, sails = _ships(x, y)
     ripples = np.clip(0.3 + 0.8 * fractal(rng, x.shape, (x.shape[0] / 30, x.shape[0] / 7)), 0, 1)

@@ -101,7 +101,7 @@ def _mountain(sheet: _Print, rng: np.random.Generator) -> None:
             sheet.line(hatch, 0.0014)
     snow = [*left_side[:15][::-1], *right_side[:15]]
     zigzag = []
-    for place in np.linspace(0.92, 0.08, 9):
+    for place in np.linspace(0.86, 0.14, 9):
         x = left_side[14, 0] + place * (right_side[14, 0] - left_side[14, 0])
         zigzag.append((x + 0.008, 0.555 + rng.uniform(0.0, 0.045)))
         zigzag.append((x - 0.008, 0.530 - rng.uniform(0.0, 0.020)))
