@@ -48,7 +48,8 @@ lint: install ## check style, types and the workflow
 	$(RUN) ruff format --check
 	$(RUN) mypy
 	$(RUN) snakefmt --check Snakefile workflow/rules
-	$(RUN) snakemake --lint
+# A fresh clone has no images of its own to plan a sweep with.
+	$(RUN) snakemake --lint --config content=docs/pictures style=docs/pictures
 
 format: install ## put the code into the house's form
 	$(RUN) ruff check --fix-only
