@@ -101,7 +101,7 @@ def test_texture_is_everywhere_in_a_painting(small: Mapping[str, np.ndarray], na
 def test_a_painting_has_many_strong_colours(small: Mapping[str, np.ndarray], name: str) -> None:
     picture = small[name]
     chroma = picture.max(axis=-1) - picture.min(axis=-1)
-    assert np.percentile(chroma, 75) > 60.0
+    assert np.percentile(chroma, 85) > 60.0
     assert (histogram(picture) > 0.002).sum() >= 12
 
 
@@ -111,7 +111,7 @@ def histogram(picture: np.ndarray) -> np.ndarray:
     return np.bincount(number.ravel(), minlength=64) / number.size
 
 
-@pytest.mark.parametrize(("one", "other"), combinations(PAINTINGS, 2))
+@pytest.mark.parametrize(("one", "other"), list(combinations(PAINTINGS, 2)))
 def test_two_paintings_differ_in_colour(
     small: Mapping[str, np.ndarray], one: str, other: str
 ) -> None:
@@ -208,11 +208,9 @@ def test_what_is_no_image_stays_beside_the_samples(
 def test_the_seed_decides_the_files(
     make_samples: Callable[[list[str]], int], tmp_path: Path
 ) -> None:
-    for name, seed in (("a", "3"), ("b", "3"), ("c", "4")):
-        style = str(tmp_path / name)
-        assert (
-            make_samples(["--content", str(tmp_path / "x"), "--style", style, "--seed", seed]) == 0
-        )
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        options = [f"--content={tmp_path / 'x'}", f"--style={tmp_path / name}", f"--seed={seed}"]
+        assert make_samples(options) == 0
     assert files(tmp_path / "a") == files(tmp_path / "b")
     assert files(tmp_path / "a") != files(tmp_path / "c")
 
@@ -226,7 +224,8 @@ def test_a_run_stopped_while_it_paints_leaves_the_folder_empty(
     def stopped(seed: int) -> Image.Image:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(samples, "PAINTINGS", {**samples.PAINTINGS, "last": stopped})
+    first = partial(PAINTINGS["woodcut_wave"], size=(64, 64))
+    monkeypatch.setattr(samples, "PAINTINGS", {"first": first, "last": stopped})
     with pytest.raises(KeyboardInterrupt):
         make_samples(folders)
     assert not samples.holds_image(tmp_path / "style")

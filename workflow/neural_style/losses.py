@@ -50,7 +50,7 @@ class _Gram(torch.autograd.Function):
         (features,) = ctx.saved_tensors  # type: ignore[attr-defined]
         rows = _positions(features)
         symmetric = ((slope + slope.mT) / rows[0].numel()).to(features.dtype)
-        gradient: Tensor = (rows @ symmetric).mT.unflatten(2, features.shape[2:])
+        gradient: Tensor = (rows @ symmetric).mT.view_as(features)
         return gradient
 
 

@@ -18,7 +18,7 @@ WORKFLOW = Path(workflow.current_basedir).parent
 SCRIPTS = Path(os.path.relpath(WORKFLOW / "scripts"))
 
 # Jobs call `python`: let it be the one that runs Snakemake, unless a job's environment has its own.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 
 try:
     SCHEMA = read_schema(WORKFLOW / "schemas" / "config.schema.yaml")
@@ -93,5 +93,6 @@ def make_remaining_grids():
     for content, grid in zip(SWEEP.contents, GRIDS):
         if Path(INDEX).exists() and not all(job.result.exists() for job in SWEEP.jobs_of(content)):
             command = [sys.executable, SCRIPTS / "grid.py", "--index", INDEX]
-            subprocess.run([*command, "--content", content, "--output", grid], check=True)
-            os.utime(grid, (0, 0))
+            made = subprocess.run([*command, "--content", content, "--output", grid])
+            if made.returncode == 0:  # else it has said why, such as an index of another day
+                os.utime(grid, (0, 0))

@@ -1,0 +1,97 @@
+"""Runs contestants in turn on one pair of images, and judges the pictures that they would save."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from neural_style.objective import Objective
+
+ROUND = 10
+"""Evaluations that a contestant makes before the next has its turn, so that all share the noise
+of the machine."""
+
+
+@dataclass
+class Track:
+    """What one contestant did.
+
+    Attributes:
+        seconds: time spent until each picture was there, the first included.
+        pictures: each picture as it would be saved, 8 bits a channel, [1, 3, H, W].
+    """
+
+    seconds: list[float] = field(default_factory=list)
+    pictures: list[Tensor] = field(default_factory=list)
+
+    @property
+    def evaluation(self) -> float:
+        """Median seconds an evaluation."""
+        steps = [b - a for a, b in zip(self.seconds[1:], self.seconds[2:], strict=False)]
+        return sorted(steps)[len(steps) // 2]
+
+
+def race(contestants: Mapping[str, tuple[Iterator[Tensor], int]]) -> dict[str, Track]:
+    """Let each contestant make its number of evaluations, `ROUND` at a time.
+
+    Args:
+        contestants: by name, an endless iterator over pictures that begins with the start and
+            makes one evaluation for each further one, and the number of evaluations.
+    """
+    tracks = {name: Track() for name in contestants}
+    while True:
+        going = [
+            name
+            for name, (_, evaluations) in contestants.items()
+            if len(tracks[name].pictures) <= evaluations
+        ]
+        if not going:
+            return tracks
+        for name in going:
+            pictures, evaluations = contestants[name]
+            for _ in range(min(ROUND, evaluations + 1 - len(tracks[name].pictures))):
+                advance(tracks[name], pictures)
+
+
+def advance(track: Track, pictures: Iterator[Tensor]) -> None:
+    """Take one picture; only the making of it is timed."""
+    began = time.perf_counter()
+    picture = next(pictures)
+    wait(picture.device)
+    spent = time.perf_counter() - began
+    track.seconds.append((track.seconds[-1] if track.seconds else 0) + spent)
+    track.pictures.append(picture.clamp(0, 1).mul(255).round().to(torch.uint8).cpu())
+
+
+def wait(device: torch.device) -> None:
+    """Let a GPU finish what it was given."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+class Judge:
+    """The loss of a picture as saved, in float32, the same for every contestant."""
+
+    def __init__(self, objective: Objective, device: torch.device) -> None:
+        self._objective = objective
+        self._device = device
+        self._known: dict[int, float] = {}
+
+    @torch.no_grad()
+    def loss(self, picture: Tensor) -> float:
+        """The total loss of 8-bit pixels [1, 3, H, W]."""
+        if id(picture) not in self._known:
+            pixels = picture.to(self._device).float() / 255
+            self._known[id(picture)] = float(self._objective.parts(pixels).sum())
+        return self._known[id(picture)]
+
+    def first_reach(self, track: Track, target: float) -> int | None:
+        """The evaluations after which a track's picture has at most this loss, if ever."""
+        for evaluations, picture in enumerate(track.pictures):
+            if self.loss(picture) <= target:
+                return evaluations
+        return None

@@ -1,0 +1,75 @@
+"""What many tests share: the schema, its defaults, and small networks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from neural_style.config import read_schema
+from neural_style.layers import CHANNELS_PER_BLOCK, CONVOLUTIONS, block_of
+from neural_style.settings import Settings
+from neural_style.sweep import default_settings
+from neural_style.vgg import Convolution
+from neural_style.weights import Weights, load_weights
+
+WORKFLOW = Path(__file__).parents[1] / "workflow"
+# The scripts are no package: they are started from their folder, and find each other there.
+sys.path.append(str(WORKFLOW / "scripts"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    """Small tensors gain nothing from threads, and lose much where other work runs beside."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def schema() -> Mapping[str, Any]:
+    return read_schema(WORKFLOW / "schemas" / "config.schema.yaml")
+
+
+@pytest.fixture(scope="session")
+def defaults(schema: Mapping[str, Any]) -> Settings:
+    return default_settings(schema)
+
+
+@pytest.fixture(scope="session")
+def shallow(defaults: Settings) -> Settings:
+    """Settings with layers of the first three blocks only, for speed, and fp32."""
+    return replace(
+        defaults,
+        size=32,
+        content_layers={"conv2_2": 1.0},
+        style_layers={"conv1_1": 1.0, "conv2_1": 1.0, "conv3_1": 1.0},
+        precision="fp32",
+        epochs=4,
+        save_every=2,
+        format="png",
+    )
+
+
+@pytest.fixture(scope="session")
+def random_convolutions() -> dict[str, Convolution]:
+    """A VGG19 of random weights whose activations neither vanish nor grow, float32."""
+    generator = torch.Generator().manual_seed(0)
+    convolutions: dict[str, Convolution] = {}
+    before = 3
+    for name in CONVOLUTIONS:
+        channels = CHANNELS_PER_BLOCK[block_of(name) - 1]
+        weight = torch.empty(channels, before, 3, 3)
+        weight.normal_(std=(2 / (9 * before)) ** 0.5, generator=generator)
+        bias = torch.empty(channels).normal_(std=0.1, generator=generator)
+        convolutions[name] = Convolution(weight, bias)
+        before = channels
+    return convolutions
+
+
+@pytest.fixture(scope="session")
+def caffe() -> Weights:
+    return load_weights("caffe")

@@ -1,0 +1,145 @@
+"""Settings as options and back: what a rule passes is what the script reads."""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from options import add_settings_options, settings_from
+
+from neural_style.commandline import OptionError, flag, read_layers, words, write_value
+from neural_style.config import ConfigError
+from neural_style.layers import LAYERS
+from neural_style.settings import Settings
+from neural_style.sweep import SECTIONS, WEIGHTS
+
+
+def parse(arguments: list[str]) -> Settings:
+    parser = argparse.ArgumentParser()
+    add_settings_options(parser)
+    return settings_from(parser.parse_args(arguments))
+
+
+def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
+    """Any settings that the schema allows."""
+
+    def value(node: Mapping[str, Any]) -> Any:
+        if "enum" in node:
+            return dice.choice(node["enum"])
+        if node["type"] == "integer":
+            return dice.randint(node["minimum"], node["maximum"])
+        return 10 ** dice.uniform(-6, 2)
+
+    def layers() -> dict[str, float]:
+        chosen = dice.sample(LAYERS, dice.randint(1, 5))
+        return {layer: dice.choice([0, 1, 0.1, 1 / 3, 1e9, 1e-7]) for layer in chosen}
+
+    chosen = {name: value(schema["$defs"][name]) for name in WEIGHTS}
+    for section in SECTIONS:
+        for name, node in schema["$defs"][section]["properties"].items():
+            special = {"weights": "my weights/vgg,19:x.pth"}
+            is_layers = node.get("$ref", "").endswith("layers")
+            chosen[name] = layers() if is_layers else special.get(name) or value(node)
+    return Settings(**chosen)
+
+
+def test_nothing_is_said_of_the_defaults(defaults: Settings):
+    assert words(defaults, defaults) == []
+    assert parse([]) == defaults
+
+
+def test_only_what_differs_is_said(defaults: Settings):
+    changed = replace(
+        defaults, beta=1e5, save_every=7, content_layers={"conv5_1": 1, "relu1_1": 0.5}
+    )
+    assert words(changed, defaults) == [
+        *("--beta", "100000"),
+        *("--content-layers", "conv5_1:1,relu1_1:0.5"),
+        *("--save-every", "7"),
+    ]
+
+
+def test_any_settings_come_back_through_the_options(defaults: Settings, schema: Mapping[str, Any]):
+    dice = random.Random(0)
+    for _ in range(25):
+        settings = random_settings(dice, schema)
+        assert parse(words(settings, defaults)) == settings
+
+
+@pytest.mark.parametrize("number", [0.0, 1.0, 0.1, 1 / 3, 1e6, 1e15, 5e-324, 123456789.123])
+def test_numbers_lose_nothing(number: float):
+    assert float(write_value(number)) == number
+
+
+def test_keys_become_flags():
+    assert flag("save_every") == "--save-every"
+    assert flag("alpha") == "--alpha"
+
+
+def test_every_field_has_an_option_with_its_default_in_the_help(defaults: Settings):
+    parser = argparse.ArgumentParser()
+    add_settings_options(parser)
+    text = parser.format_help()
+    for name in vars(defaults):
+        assert flag(name) in text
+    assert "(default: 1000000)" in text.replace("\n", " ").replace("  ", " ")
+
+
+@pytest.mark.parametrize(
+    ("text", "layers"),
+    [
+        ("conv4_2:1", {"conv4_2": 1.0}),
+        ("conv4_2", {"conv4_2": 1.0}),
+        ("conv4_2:0.5,relu1_1", {"conv4_2": 0.5, "relu1_1": 1.0}),
+        (" conv4_2:2 , conv5_1:1e-3 ", {"conv4_2": 2.0, "conv5_1": 0.001}),
+        ("conv4_2:0", {"conv4_2": 0.0}),
+    ],
+)
+def test_layers_are_read(text: str, layers: dict[str, float]):
+    assert read_layers(text) == layers
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("conv4_2:one", "conv4_2 is 'one', which is no number"),
+        ("conv4_2:1:2", "conv4_2 is '1:2', which is no number"),
+        ("conv4_2:1,conv4_2:2", "conv4_2 is given twice"),
+    ],
+)
+def test_layers_that_cannot_be_read_are_named(text: str, complaint: str):
+    with pytest.raises(OptionError, match=complaint):
+        read_layers(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--size", "8"], "image.size: 8 is not allowed; give a number from 32 up to 4096"),
+        (["--fit", "strech"], "image.fit: 'strech' is not allowed; did you mean stretch"),
+        (["--beta", "nan"], r"settings.beta\[0\]: nan is not allowed; give a finite number"),
+        (["--learning-rate", "0"], r"settings.learning_rate\[0\]: 0.0 is not allowed"),
+        (["--content-layers", "conv9_9"], "network.content_layers: 'conv9_9' is not allowed"),
+        (["--style-layers", ""], "network.style_layers: '' is not allowed"),
+        (["--style-layers", "conv1_1:-1"], "network.style_layers.conv1_1: -1"),
+        (["--seed", "-1"], "optimization.seed: -1 is not allowed"),
+    ],
+)
+def test_values_that_the_schema_forbids_are_named_by_their_key(
+    arguments: list[str], complaint: str
+):
+    with pytest.raises(ConfigError, match=complaint):
+        parse(arguments)
+
+
+@pytest.mark.parametrize("arguments", [["--epochs", "many"], ["--epochs", "1.5"], ["--alpha", "x"]])
+def test_values_that_are_no_numbers_end_with_the_usage(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit, match="2"):
+        parse(arguments)
+    assert arguments[0] in capsys.readouterr().err

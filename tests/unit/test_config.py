@@ -1,0 +1,272 @@
+"""The configuration: defaults at every level, and every mistake named with its remedy."""
+
+from __future__ import annotations
+
+import copy
+import math
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from neural_style.config import ConfigError, complete, find_mistakes
+from neural_style.formats import FITS, OUTPUT_FORMATS
+from neural_style.layers import LAYERS
+from neural_style.settings import Settings
+from neural_style.sweep import SECTIONS, WEIGHTS, expand_settings
+
+Json = Any
+Schema = Mapping[str, Json]
+ROOT = Path(__file__).parents[2]
+NAN, INF = math.nan, math.inf
+
+
+def mistakes(config: Json, schema: Schema) -> list[str]:
+    """The lines of the error's message, without the first."""
+    with pytest.raises(ConfigError) as caught:
+        complete(config, schema)
+    first, *lines = str(caught.value).splitlines()
+    assert first == "the configuration has to be mended:"
+    return [line.strip() for line in lines]
+
+
+def test_an_empty_configuration_is_all_defaults(schema: Schema):
+    assert complete({}, schema) == {
+        "content": "images/content",
+        "style": "images/style",
+        "image": {"size": 512, "fit": "stretch", "format": "jpg", "quality": 95},
+        "settings": {"alpha": [1], "beta": [1e6], "learning_rate": [1.0], "named": {}},
+        "network": {
+            "weights": "caffe",
+            "content_layers": {"conv4_2": 1},
+            "style_layers": {f"conv{block}_1": 1 for block in range(1, 6)},
+        },
+        "optimization": {
+            "optimizer": "lbfgs",
+            "epochs": 1000,
+            "save_every": 100,
+            "init": "content",
+            "seed": 0,
+            "precision": "auto",
+        },
+    }
+
+
+def test_the_configuration_at_the_root_says_nothing_but_the_defaults(schema: Schema):
+    at_root = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    assert complete(at_root, schema) == complete({}, schema)
+    without_named = complete({}, schema)
+    del without_named["settings"]["named"]  # shown there as an example, commented out
+    assert at_root == without_named, "config.yaml does not show every key"
+
+
+def test_defaults_fill_every_level_and_change_nothing_that_is_given(schema: Schema):
+    given = {"image": {"size": 64}, "settings": {"beta": [1, 2]}, "optimization": {"epochs": 7}}
+    before = copy.deepcopy(given)
+    completed = complete(given, schema)
+    assert given == before
+    assert completed["image"] == {"size": 64, "fit": "stretch", "format": "jpg", "quality": 95}
+    assert completed["settings"]["beta"] == [1, 2]
+    assert completed["settings"]["alpha"] == [1]
+    assert completed["optimization"]["epochs"] == 7
+    assert completed["optimization"]["save_every"] == 100
+
+
+def test_given_layers_replace_the_default_ones(schema: Schema):
+    completed = complete({"network": {"style_layers": {"relu1_1": 0.5}}}, schema)
+    assert completed["network"]["style_layers"] == {"relu1_1": 0.5}
+
+
+def test_completing_twice_changes_nothing_more(schema: Schema):
+    once = complete({"settings": {"beta": ["1e5"], "named": {"a": {"alpha": 2}}}}, schema)
+    assert complete(once, schema) == once
+
+
+def test_defaults_are_copies(schema: Schema):
+    complete({}, schema)["settings"]["alpha"].append(5)
+    assert complete({}, schema)["settings"]["alpha"] == [1]
+
+
+def test_named_settings_hold_only_what_they_override(schema: Schema):
+    named = {"deep": {"image": {"size": 64}}}
+    assert complete({"settings": {"named": named}}, schema)["settings"]["named"] == named
+
+
+@pytest.mark.parametrize("text", ["1e6", "1E6", "+1e6", "1.e6", "1.0e6", "1.0E+6", "10e5"])
+def test_exponents_that_yaml_takes_for_a_text_are_numbers(schema: Schema, text: str):
+    assert yaml.safe_load("1e6") == "1e6", "YAML reads it by itself now"
+    completed = complete({"settings": {"beta": [text], "named": {"a": {"beta": text}}}}, schema)
+    assert completed["settings"]["beta"] == [1e6]
+    assert completed["settings"]["named"]["a"]["beta"] == 1e6
+
+
+def test_a_text_stays_a_text_where_a_text_is_wanted(schema: Schema):
+    config = {"content": "1e6", "style": ["a", "1e6"], "network": {"weights": "2e5"}}
+    completed = complete(config, schema)
+    assert (completed["content"], completed["style"]) == ("1e6", ["a", "1e6"])
+    assert completed["network"]["weights"] == "2e5"
+
+
+@pytest.mark.parametrize("number", ["1e3", 1000.0, "1.0e+3"])
+def test_whole_numbers_are_whole_however_they_are_written(schema: Schema, number: object):
+    named = {"short": {"optimization": {"epochs": number}}}
+    config = {"optimization": {"epochs": number}, "settings": {"named": named}}
+    for settings in expand_settings(complete(config, schema)).values():
+        assert isinstance(settings.epochs, int)
+        assert settings.snapshots[-1] == 1000
+
+
+# Configuration, and for each line expected: its key, and what else it must say.
+MISTAKES: list[tuple[Json, list[tuple[str, ...]]]] = [
+    ({"setings": {}}, [("setings", "no such key", "did you mean settings?")]),
+    ({"image": {"szie": 4}}, [("image.szie", "no such key", "did you mean size?", "quality")]),
+    ({"bulk_of": 1}, [("bulk_of", "no such key", "allowed: content, style")]),
+    ({3: 4}, [("3", "no such key")]),
+    ({"content": 5}, [("content", "5", "a text")]),
+    ({"content": ""}, [("content", "empty", "at least one character")]),
+    ({"style": None}, [("style", "None", "a text or a list")]),
+    ({"style": []}, [("style", "empty", "at least one value")]),
+    ({"style": ["a", 5, ""]}, [("style[1]", "5", "a text"), ("style[2]", "empty")]),
+    ({"image": None}, [("image", "None", "keys with values")]),
+    ({"image": ["size"]}, [("image", "['size']", "keys with values")]),
+    ({"image": {"size": 31}}, [("image.size", "31", "from 32 up to 4096")]),
+    ({"image": {"size": 4097}}, [("image.size", "4097", "from 32 up to 4096")]),
+    ({"image": {"size": 64.5}}, [("image.size", "64.5", "a whole number")]),
+    ({"image": {"size": "64"}}, [("image.size", "'64'", "a whole number")]),
+    ({"image": {"size": True}}, [("image.size", "True", "a whole number")]),
+    ({"image": {"fit": "strech"}}, [("image.fit", "'strech'", "did you mean stretch?", "crop")]),
+    ({"image": {"fit": 3}}, [("image.fit", "3", "allowed: stretch, crop, pad, keep")]),
+    ({"image": {"format": "JPG"}}, [("image.format", "'JPG'", "jpg, png, webp")]),
+    ({"image": {"quality": 0}}, [("image.quality", "0", "from 1 up to 100")]),
+    ({"settings": {"alpha": 1}}, [("settings.alpha", "1", "a list, such as")]),
+    ({"settings": {"alpha": True}}, [("settings.alpha", "True", "a list")]),
+    ({"settings": {"alpha": [True]}}, [("settings.alpha[0]", "True", "a number")]),
+    ({"settings": {"alpha": [1, "x"]}}, [("settings.alpha[1]", "'x'", "a number")]),
+    ({"settings": {"alpha": []}}, [("settings.alpha", "empty", "at least one value")]),
+    ({"settings": {"alpha": [2, 1, 2]}}, [("settings.alpha", "[2, 1, 2]", "twice")]),
+    ({"settings": {"alpha": [1, 1.0]}}, [("settings.alpha", "twice")]),
+    ({"settings": {"beta": ["1e6", 1e6]}}, [("settings.beta", "twice")]),
+    ({"settings": {"beta": [-1]}}, [("settings.beta[0]", "-1", "from 0 up to 1e+15")]),
+    ({"settings": {"beta": [2, NAN]}}, [("settings.beta[1]", "nan", "a finite number")]),
+    ({"settings": {"learning_rate": [0]}}, [("settings.learning_rate[0]", "0", "above 0 up to")]),
+    ({"settings": {"named": []}}, [("settings.named", "[]", "keys with values")]),
+    ({"settings": {"named": {"a": 1}}}, [("settings.named.a", "1", "keys with values")]),
+    ({"settings": {"named": {"a": {"alpha": True}}}}, [("settings.named.a.alpha", "True")]),
+    ({"settings": {"named": {"a": {"alhpa": 1}}}}, [("settings.named.a.alhpa", "mean alpha?")]),
+    ({"settings": {"named": {2.5: {"alpha": -1}}}}, [("settings.named.2.5.alpha", "-1")]),
+    ({"settings": {"named": {None: {"alpha": -1}}}}, [("settings.named.None.alpha", "-1")]),
+    (
+        {"settings": {"named": {"a": {"network": {"style_layers": {"conv9_1": 1}}}}}},
+        [("settings.named.a.network.style_layers", "'conv9_1'", "did you mean conv")],
+    ),
+    ({"network": {"weights": ""}}, [("network.weights", "empty", "character")]),
+    ({"network": {"content_layers": {}}}, [("network.content_layers", "empty", "one layer")]),
+    ({"network": {"content_layers": ["conv4_2"]}}, [("network.content_layers", "keys with")]),
+    ({"network": {"content_layers": {"conv4_2": True}}}, [("network.content_layers.conv4_2",)]),
+    ({"network": {"content_layers": {"conv4_2": -1}}}, [("network.content_layers.conv4_2", "-1")]),
+    ({"network": {"content_layers": {"conv42": 1}}}, [("network.content_layers", "conv4_2?")]),
+    ({"network": {"content_layers": {None: 1}}}, [("network.content_layers", "'None'")]),
+    ({"optimization": {"optimizer": "adam"}}, [("optimization.optimizer", "'adam'", "lbfgs")]),
+    ({"optimization": {"epochs": 0}}, [("optimization.epochs", "0", "from 1 up to 100000")]),
+    ({"optimization": {"epochs": "many"}}, [("optimization.epochs", "'many'", "whole number")]),
+    ({"optimization": {"seed": -1}}, [("optimization.seed", "-1", "from 0 up to")]),
+    ({"optimization": {"init": "nosie"}}, [("optimization.init", "'nosie'", "mean noise?")]),
+    ({"optimization": {"precision": "fp16"}}, [("optimization.precision", "'fp16'", "bf16")]),
+    ([], [("the configuration", "[]", "keys with values")]),
+    (None, [("the configuration", "None", "keys with values")]),
+    ("content", [("the configuration", "'content'", "keys with values")]),
+]
+
+
+@pytest.mark.parametrize(("config", "expected"), MISTAKES, ids=lambda value: str(value)[:60])
+def test_each_mistake_is_named_with_its_value_and_its_remedy(
+    schema: Schema, config: Json, expected: list[tuple[str, ...]]
+):
+    lines = mistakes(config, schema)
+    assert len(lines) == len(expected), lines
+    for line, (key, *said) in zip(lines, expected, strict=True):
+        assert line.startswith(f"{key}: "), line
+        assert all(part in line for part in said), line
+        assert line.endswith((".", "?")), line
+
+
+@pytest.mark.parametrize("number", [INF, -INF, NAN, "1e400", "-1e400"])
+@pytest.mark.parametrize("place", ["list", "named", "layer"])
+def test_numbers_that_are_not_finite_are_refused(schema: Schema, number: object, place: str):
+    config = {
+        "list": {"settings": {"alpha": [number]}},
+        "named": {"settings": {"named": {"a": {"alpha": number}}}},
+        "layer": {"network": {"style_layers": {"conv1_1": number}}},
+    }[place]
+    key = {"list": "alpha[0]", "named": "named.a.alpha", "layer": "style_layers.conv1_1"}[place]
+    assert all(f"{key}: " in line for line in mistakes(config, schema))
+
+
+def test_all_mistakes_are_told_at_once(schema: Schema):
+    config = {
+        "contents": "x",
+        "image": {"size": 5, "fit": "square"},
+        "settings": {"beta": [NAN], "named": {"a": {"gamma": 1, "delta": 2}}},
+        "optimization": {"epochs": 0},
+    }
+    keys = {line.split(": ")[0] for line in mistakes(config, schema)}
+    assert keys == {
+        "contents",
+        "image.size",
+        "image.fit",
+        "settings.beta[0]",
+        "settings.named.a.gamma",
+        "settings.named.a.delta",
+        "optimization.epochs",
+    }
+
+
+def test_a_long_value_does_not_flood_the_message(schema: Schema):
+    (line,) = mistakes({"settings": {"alpha": ["x" * 10_000]}}, schema)
+    assert len(line) < 200
+    (line,) = mistakes({"image": {"fit": "two\nlines"}}, schema)
+    assert "two\\nlines" in line
+
+
+def test_a_sound_configuration_has_no_mistakes(schema: Schema):
+    assert list(find_mistakes(complete({}, schema), schema)) == []
+
+
+def test_the_names_in_the_schema_are_those_of_the_library(schema: Schema):
+    definitions = schema["$defs"]
+    assert tuple(definitions["layer"]["enum"]) == LAYERS
+    image = definitions["image"]["properties"]
+    assert tuple(image["fit"]["enum"]) == FITS
+    assert image["format"]["enum"] == list(OUTPUT_FORMATS)
+
+
+def test_the_schema_describes_every_field_of_the_settings_and_no_other(schema: Schema):
+    keys = [key for section in SECTIONS for key in schema["$defs"][section]["properties"]]
+    assert len(set(keys)) == len(keys), "two sections share a key"
+    assert {*WEIGHTS, *keys} == {field.name for field in fields(Settings)}
+
+
+def test_every_key_of_the_schema_is_described_and_every_mapping_closed(schema: Schema):
+    def walk(node: Json, path: str) -> Iterator[str]:
+        for key, child in node.get("properties", {}).items():
+            target = schema["$defs"][child["$ref"].split("/")[-1]] if "$ref" in child else child
+            if not ({"description"} & (child.keys() | target.keys())):
+                yield f"{path}.{key}: no description"
+            if target.get("type") == "object" and "additionalProperties" not in target:
+                yield f"{path}.{key}: open"
+            yield from walk(target, f"{path}.{key}")
+
+    assert list(walk(schema, "")) == []
+
+
+def test_what_the_snakefile_imports_is_free_of_torch():
+    modules = ("config", "sweep", "commandline", "fingerprint", "index", "inputs", "settings")
+    imports = "; ".join(f"import neural_style.{module}" for module in modules)
+    code = f"import sys; {imports}; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr

@@ -1,0 +1,126 @@
+"""Progress in a log and on a terminal; the clock is the test's own."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+
+import display
+import pytest
+import torch
+from display import Display, duration
+
+from neural_style.settings import Settings
+from neural_style.stylize import Progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(display, "time", clock)
+    return clock
+
+
+def progresses(epochs: int) -> Iterator[Progress]:
+    for epoch in range(epochs + 1):
+        yield Progress(
+            epoch=epoch,
+            pictures=torch.zeros(1, 3, 2, 2),
+            names=("content/conv4_2", "style/conv1_1"),
+            parts=torch.tensor([[1.0], [1234.56 / (epoch + 1)]]),
+            gave_up=torch.zeros(1, dtype=torch.bool),
+        )
+
+
+def shown(
+    clock: Clock, settings: Settings, seconds: float, on_cpu: bool, stream: io.StringIO
+) -> str:
+    with Display("cat × wave", settings, on_cpu, stream) as shows:
+        for progress in progresses(settings.epochs):
+            shows.show(progress)
+            clock.now += seconds
+    return stream.getvalue()
+
+
+def lines(clock: Clock, settings: Settings, seconds: float, on_cpu: bool = False) -> list[str]:
+    text = shown(clock, settings, seconds, on_cpu, io.StringIO())
+    assert "\r" not in text
+    assert "\x1b" not in text
+    assert text.endswith("\n")
+    return text.splitlines()
+
+
+def test_a_log_gets_plain_lines_now_and_then_and_at_the_end(clock: Clock, defaults: Settings):
+    log = lines(clock, replace(defaults, epochs=100), seconds=0.25)
+    assert log == [
+        "cat × wave: epoch 40/100, total 31.11, content 1, style 30.11, 15 s left",
+        "cat × wave: epoch 80/100, total 16.24, content 1, style 15.24, 5 s left",
+        "cat × wave: epoch 100/100, total 13.22, content 1, style 12.22, 0 s left",
+    ]
+
+
+def test_a_short_run_says_its_end_at_least(clock: Clock, defaults: Settings):
+    (line,) = lines(clock, replace(defaults, epochs=1), seconds=0.001)
+    assert line.startswith("cat × wave: epoch 1/1, total 618.3, ")
+
+
+def test_a_long_run_on_a_cpu_is_told_and_what_would_be_quicker(clock: Clock, defaults: Settings):
+    first, *others = lines(clock, defaults, seconds=1.5, on_cpu=True)
+    assert first == (
+        "cat × wave: this will take about 25 min on this CPU (1.50 s an epoch). Quicker: "
+        "--size 256 (about 6 min), --epochs 250 (about 6 min), or a CUDA GPU."
+    )
+    assert not any("Quicker" in line for line in others)
+
+
+@pytest.mark.parametrize(("seconds", "on_cpu"), [(0.1, True), (1.5, False)])
+def test_short_runs_and_cards_get_no_advice(
+    clock: Clock, defaults: Settings, seconds: float, on_cpu: bool
+):
+    assert not any("Quicker" in line for line in lines(clock, defaults, seconds, on_cpu))
+
+
+def test_a_terminal_gets_a_bar(clock: Clock, defaults: Settings):
+    text = shown(clock, replace(defaults, epochs=20), 1.0, False, Terminal())
+    assert "\r" in text
+    assert "20/20" in text
+    assert "total " in text
+    assert "epoch 20/20," not in text, "the lines of a log are on the terminal, too"
+
+
+def test_advice_on_a_terminal_is_a_line_of_its_own(clock: Clock, defaults: Settings):
+    text = shown(clock, replace(defaults, epochs=200), 1.5, True, Terminal())
+    (advice,) = [line for line in text.split("\n") if "Quicker" in line]
+    assert advice.rsplit("\r", 1)[-1].startswith("cat × wave: this will take about 5 min")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (45.4, "45 s"),
+        (99, "99 s"),
+        (100, "2 min"),
+        (12 * 60, "12 min"),
+        (99 * 60, "99 min"),
+        (100 * 60, "1 h 40 min"),
+        (3 * 3600 + 5 * 60, "3 h 05 min"),
+        (30 * 3600, "30 h 00 min"),
+    ],
+)
+def test_durations_are_written_in_the_units_that_suit(seconds: float, text: str):
+    assert duration(seconds) == text

@@ -1,0 +1,126 @@
+"""Files are whole or not there, and a failure is one sentence."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from neural_style.errors import NeuralStyleError
+from neural_style.files import atomic, sha256, write_text
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_file_is_written_into_folders_that_are_not_there_yet(tmp_path: Path):
+    path = tmp_path / "a" / "b" / "text.txt"
+    write_text(path, "Käse\n")
+    assert path.read_bytes() == "Käse\n".encode()
+    assert names(path.parent) == ["text.txt"]
+
+
+def test_a_file_is_replaced_only_when_the_new_one_is_whole(tmp_path: Path):
+    path = tmp_path / "text.txt"
+    path.write_text("old")
+    with atomic(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+        assert temporary.parent == path.parent, "a move to another disk would not be atomic"
+        assert temporary.suffix == ".txt"
+        assert temporary.name.startswith("."), "half a file must not be taken for a result"
+    assert path.read_text() == "new"
+    assert names(tmp_path) == ["text.txt"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, MemoryError])
+def test_an_exception_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, error: type[BaseException]
+):
+    path = tmp_path / "text.txt"
+    path.write_text("old")
+    with pytest.raises(error), atomic(path) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["text.txt"]
+
+
+def test_an_exception_before_anything_is_written_is_no_trouble(tmp_path: Path):
+    with pytest.raises(ValueError), atomic(tmp_path / "text.txt"):
+        raise ValueError
+    assert names(tmp_path) == []
+
+
+def test_two_writers_of_a_file_do_not_meet(tmp_path: Path):
+    path = tmp_path / "text.txt"
+    with atomic(path) as first, atomic(path) as second:
+        assert first != second
+        first.write_text("first")
+        second.write_text("second")
+    assert path.read_text() == "first"
+    assert names(tmp_path) == ["text.txt"]
+
+
+@pytest.mark.parametrize("moment", ["write", "fsync", "replace"])
+def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str):
+    path = tmp_path / "text.txt"
+    path.write_text("old")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    if moment == "write":
+        monkeypatch.setattr(Path, "write_text", full)
+    else:
+        monkeypatch.setattr(*{"fsync": (os, "fsync"), "replace": (Path, "replace")}[moment], full)
+    with pytest.raises(NeuralStyleError) as caught:
+        write_text(path, "new")
+    monkeypatch.undo()
+    message = str(caught.value)
+    assert f"cannot write {path}: {os.strerror(errno.ENOSPC)}" in message
+    assert message.endswith(".")
+    assert "\n" not in message
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["text.txt"]
+
+
+def test_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path):
+    (tmp_path / "taken").write_text("a file")
+    for path in (tmp_path / "taken" / "text.txt", tmp_path / "taken" / "deep" / "text.txt"):
+        with pytest.raises(NeuralStyleError, match=r"cannot write .*taken"):
+            write_text(path, "new")
+
+
+def test_a_target_that_is_a_folder_is_one_sentence(tmp_path: Path):
+    (tmp_path / "text.txt").mkdir()
+    with pytest.raises(NeuralStyleError, match="cannot write"):
+        write_text(tmp_path / "text.txt", "new")
+    assert names(tmp_path) == ["text.txt"]
+
+
+def test_a_folder_without_permission_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)  # root, who runs some tests, may write anywhere
+    with pytest.raises(NeuralStyleError, match=r"Permission denied.*a folder that you may write"):
+        write_text(tmp_path / "closed" / "text.txt", "new")
+
+
+def test_a_file_with_a_name_as_long_as_allowed_is_written(tmp_path: Path):
+    path = tmp_path / ("n" * 251 + ".txt")
+    write_text(path, "new")
+    assert path.read_text() == "new"
+
+
+def test_the_checksum_is_that_of_the_bytes(tmp_path: Path):
+    path = tmp_path / "data"
+    path.write_bytes(b"\0\xff" * 100_000)
+    assert sha256(path) == hashlib.sha256(b"\0\xff" * 100_000).hexdigest()

@@ -1,0 +1,230 @@
+"""The images of a folder: which files count, what they are called, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from neural_style.formats import IMAGE_SUFFIXES
+from neural_style.inputs import LONGEST_ID, RESERVED, InputError, find_images, slug
+
+SAFE = set("abcdefghijklmnopqrstuvwxyz0123456789._-")
+
+
+def fill(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    return folder
+
+
+def found(folder: Path) -> list[str]:
+    return list(find_images([folder], "content"))
+
+
+def test_images_are_found_at_every_depth_sorted_by_id(tmp_path: Path):
+    fill(tmp_path, "b.jpg", "a/z.png", "a/deep/er/c.gif")
+    assert find_images([tmp_path], "content") == {
+        "a-deep-er-c": tmp_path / "a/deep/er/c.gif",
+        "a-z": tmp_path / "a/z.png",
+        "b": tmp_path / "b.jpg",
+    }
+    assert found(tmp_path) == sorted(found(tmp_path))
+
+
+def test_the_case_of_the_suffix_does_not_matter(tmp_path: Path):
+    suffixes = sorted(IMAGE_SUFFIXES)
+    fill(tmp_path, *(f"{i}{suffix.upper()}" for i, suffix in enumerate(suffixes)))
+    assert found(tmp_path) == [str(i) for i in range(len(suffixes))]
+
+
+def test_other_files_and_hidden_ones_are_passed_over(tmp_path: Path):
+    fill(tmp_path, "a.jpg", "notes.txt", "b.jpg.part", "jpg", ".b.jpg", "._c.jpg", ".git/d.jpg")
+    fill(tmp_path, "a/.cache/e.jpg")
+    assert found(tmp_path) == ["a"]
+
+
+def test_a_folder_named_like_an_image_is_searched_and_no_image(tmp_path: Path):
+    assert found(fill(tmp_path, "album.jpg/a.jpg")) == ["album.jpg-a"]
+
+
+def test_links_to_files_count_and_links_to_folders_are_not_followed(tmp_path: Path):
+    elsewhere = fill(tmp_path / "elsewhere", "one.jpg", "two.jpg")
+    folder = fill(tmp_path / "folder", "own.jpg")
+    (folder / "linked.jpg").symlink_to(elsewhere / "one.jpg")
+    (folder / "album").symlink_to(elsewhere)
+    (folder / "loop").symlink_to(folder)
+    assert found(folder) == ["linked", "own"]
+
+
+def test_the_folder_itself_may_be_a_link(tmp_path: Path):
+    (tmp_path / "link").symlink_to(fill(tmp_path / "folder", "a.jpg"))
+    assert found(tmp_path / "link") == ["a"]
+
+
+def test_files_and_folders_may_be_mixed(tmp_path: Path):
+    fill(tmp_path, "one/a.jpg", "two/b.jpg", "two/c.jpg")
+    images = find_images([tmp_path / "two/c.jpg", tmp_path / "one"], "content")
+    assert list(images) == ["a", "c"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("cat.jpg", "cat.png"),
+        ("Cat.jpg", "cat.jpg"),
+        ("a b.jpg", "a-b.jpg"),
+        ("a/b.jpg", "a-b.jpg"),
+        ("é.jpg", "sub/../é.png"),
+    ],
+)
+def test_files_that_would_share_an_id_are_both_named(tmp_path: Path, names: tuple[str, str]):
+    fill(tmp_path, "sub/other.jpg", *names)
+    with pytest.raises(InputError, match=r"^style: .*would share the id .*rename") as caught:
+        find_images([tmp_path], "style")
+    for name in names:
+        assert repr(str(tmp_path / os.path.normpath(name))) in str(caught.value)
+
+
+def test_every_clash_is_told_at_once(tmp_path: Path):
+    fill(tmp_path, "a.jpg", "a.png", "b.jpg", "b.png", "b.gif")
+    with pytest.raises(InputError) as caught:
+        find_images([tmp_path], "content")
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_a_source_that_is_not_there_is_named(tmp_path: Path):
+    with pytest.raises(InputError, match=r"^content: there is no .*nowhere.*create it"):
+        find_images([tmp_path / "nowhere"], "content")
+
+
+def test_a_folder_without_images_is_named_even_beside_others(tmp_path: Path):
+    full, empty = fill(tmp_path / "full", "a.jpg"), fill(tmp_path / "empty", "notes.txt")
+    with pytest.raises(InputError, match=r"empty.* holds no image \(.*\.webp\)"):
+        find_images([full, empty], "content")
+
+
+def test_an_unreadable_folder_is_no_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    fill(tmp_path, "a.jpg", "closed/b.jpg")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root, who runs some tests, may read anything
+    with pytest.raises(InputError, match=r"^content: cannot read .*closed.*Permission denied"):
+        find_images([tmp_path], "content")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{content}.jpg",
+        "a}b.jpg",
+        "<logs>.jpg",
+        "two\nlines.jpg",
+        "bell\a.jpg",
+        "right\u202eleft.jpg",
+        "caf\udce9.jpg",
+        "{set}/a.jpg",
+    ],
+)
+def test_names_that_snakemake_cannot_keep_track_of_are_shown(tmp_path: Path, name: str):
+    fill(tmp_path, "sound.jpg", name)
+    with pytest.raises(InputError, match=r"^content: .*rename") as caught:
+        find_images([tmp_path], "content")
+    assert repr(str(tmp_path / name)) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "sound.jpg" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["a < b.jpg", "it's.jpg", 'a"b.jpg', "$HOME;ls.jpg", "a b.jpg"])
+def test_names_that_only_a_shell_minds_are_taken(tmp_path: Path, name: str):
+    assert len(found(fill(tmp_path, name))) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("cat", "cat"),
+        ("Cat", "cat"),
+        ("IMG_0042", "img_0042"),
+        ("two words", "two-words"),
+        ("a/b", "a-b"),
+        ("v1.2", "v1.2"),
+        (".hidden.", "hidden"),
+        ("--help", "help"),
+        ("$(rm -rf ~)", "rm-rf"),
+        ("Müller", "muller"),
+    ],
+)
+def test_ids_are_readable(name: str, expected: str):
+    assert slug(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("straße", "stra-e-"),
+        ("神奈川沖浪裏", "image-"),
+        ("", "image-"),
+        ("...", "image-"),
+        ("grids", "grids-"),
+        ("x" * 65, "xxx-"),
+        ("ab" * 40, "ab" * 27 + "a-"),
+    ],
+)
+def test_names_that_lose_something_get_a_digest(name: str, start: str):
+    identifier = slug(name)
+    assert identifier.startswith(start)
+    assert len(identifier) == len(start) + 8
+
+
+def hostile_names() -> Iterator[str]:
+    dice = random.Random(0)
+    pieces = [
+        *("..", ".", "/", "\\", "-", "_", " ", "~", "$", "'", '"', "\n", "\0", "\t", "{}", "<a>"),
+        *("é", "ß", "ﬁ", "İ", "Å", "神", "🌊", "\u202e", "\udce9", "\u017f", "½", "\u0130"),
+        *("a", "B", "0", "cat", "grids", "x" * 40, "aaaa"),
+    ]
+    yield from RESERVED
+    yield from pieces
+    for _ in range(5000):
+        yield "".join(dice.choices(pieces, k=dice.randrange(8)))
+
+
+def test_every_id_is_safe_in_a_path_and_on_a_page():
+    for name in hostile_names():
+        identifier = slug(name)
+        assert set(identifier) <= SAFE, name
+        assert 0 < len(identifier) <= LONGEST_ID, name
+        assert ".." not in identifier, name
+        assert identifier[0] not in ".-", name
+        assert identifier[-1] not in ".-", name
+        assert identifier not in RESERVED, name
+        assert slug(name) == identifier
+
+
+def test_names_with_letters_of_their_own_do_not_become_alike():
+    names = ["strase", "straße", "神", "奈", "🌊", "", ".", "b" * 70, "b" * 71]
+    assert len({slug(name) for name in names}) == len(names)
+
+
+def test_ids_do_not_differ_by_case_alone():
+    names = list(hostile_names())
+    identifiers = {slug(name) for name in (*names, *map(str.upper, names))}
+    assert len({identifier.casefold() for identifier in identifiers}) == len(identifiers)
+
+
+def test_results_and_logs_of_the_sweep_itself_are_not_taken():
+    """`results/index.tsv` and `logs/index.log` are files where a content would have a folder."""
+    assert {"grids", "index.tsv", "index.log"} <= RESERVED
+    for name in RESERVED:
+        assert slug(name) != name

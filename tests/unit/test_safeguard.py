@@ -1,0 +1,131 @@
+"""The way back: bad steps are undone, problem by problem, and hopeless ones are given up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+from torch import Tensor
+
+from neural_style.objective import Evaluation
+from neural_style.safeguard import EXPLOSION, LIMIT, Safeguard
+
+NAN, INF = float("nan"), float("inf")
+
+
+def evaluation(totals: Sequence[float], slopes: Sequence[float] | None = None) -> Evaluation:
+    """Two terms that sum to the totals, and constant gradients."""
+    total = torch.tensor(totals)
+    slope = torch.tensor(slopes if slopes is not None else [1.0] * len(totals))
+    return Evaluation(
+        parts=torch.stack([total / 4, 3 * total / 4]),
+        gradient=slope.view(-1, 1, 1, 1).expand(-1, 3, 2, 2).clone(),
+    )
+
+
+def pictures(*levels: float) -> Tensor:
+    return torch.tensor(levels).view(-1, 1, 1, 1).expand(-1, 3, 2, 2).clone()
+
+
+def levels(batch: Tensor) -> list[float]:
+    return [float(each) for each in batch[:, 0, 0, 0]]
+
+
+def test_a_good_step_passes_unchanged():
+    guard = Safeguard(pictures(0.0, 0.0), evaluation([8.0, 8.0]))
+    x, found, fell = guard.catch(pictures(1.0, 2.0), evaluation([4.0, 9.0], [2.0, 3.0]))
+    assert levels(x) == [1.0, 2.0]
+    assert found.total.tolist() == [4.0, 9.0]
+    assert levels(found.gradient) == [2.0, 3.0]
+    assert fell.tolist() == [False, False]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        pytest.param(evaluation([4.0, NAN]), id="NaN"),
+        pytest.param(evaluation([4.0, INF]), id="infinite"),
+        pytest.param(evaluation([4.0, -INF]), id="minus infinite"),
+        pytest.param(evaluation([4.0, 8.1 * EXPLOSION]), id="exploded"),
+        pytest.param(evaluation([4.0, 4.0], [1.0, NAN]), id="NaN gradient"),
+        pytest.param(evaluation([4.0, 4.0], [1.0, INF]), id="infinite gradient"),
+    ],
+)
+def test_a_bad_step_of_one_problem_is_undone_and_the_other_untouched(bad: Evaluation):
+    guard = Safeguard(pictures(0.1, 0.2), evaluation([8.0, 8.0], [5.0, 6.0]))
+    x, found, fell = guard.catch(pictures(0.3, 0.4), bad)
+    assert fell.tolist() == [False, True]
+    assert levels(x) == pytest.approx([0.3, 0.2])
+    assert found.parts.tolist() == [[1.0, 2.0], [3.0, 6.0]]
+    assert levels(found.gradient) == [1.0, 6.0]
+    assert not guard.gave_up.any()
+
+
+def test_one_bad_pixel_of_the_gradient_is_enough():
+    bad = evaluation([4.0])
+    bad.gradient[0, 2, 1, 1] = NAN
+    guard = Safeguard(pictures(0.1), evaluation([8.0]))
+    assert guard.catch(pictures(0.3), bad)[2].tolist() == [True]
+
+
+def test_the_way_back_leads_to_the_best_and_not_to_the_last():
+    guard = Safeguard(pictures(0.1), evaluation([8.0]))
+    guard.catch(pictures(0.2), evaluation([2.0]))
+    guard.catch(pictures(0.3), evaluation([5.0]))
+    x, found, _ = guard.catch(pictures(0.4), evaluation([NAN]))
+    assert levels(x) == pytest.approx([0.2])
+    assert found.total.tolist() == [2.0]
+
+
+def test_an_overshoot_is_no_fall():
+    guard = Safeguard(pictures(0.1), evaluation([8.0]))
+    x, found, fell = guard.catch(pictures(0.2), evaluation([7.9 * EXPLOSION]))
+    assert not fell.any()
+    assert levels(x) == pytest.approx([0.2])
+    assert found.total.item() == pytest.approx(7.9 * EXPLOSION)
+
+
+def test_a_problem_that_only_falls_is_given_up_and_keeps_its_best():
+    guard = Safeguard(pictures(0.1, 0.5), evaluation([8.0, 8.0]))
+    for fall in range(1, LIMIT + 1):
+        x, _, _ = guard.catch(pictures(0.9, 0.5 + fall / 100), evaluation([NAN, 8.0 - fall]))
+        assert guard.gave_up.tolist() == [fall == LIMIT, False]
+    assert levels(x) == pytest.approx([0.1, 0.5 + LIMIT / 100])
+
+
+def test_a_better_picture_in_between_forgives_the_falls():
+    guard = Safeguard(pictures(0.1), evaluation([1e6]))
+    for round_ in range(3):
+        for _ in range(LIMIT - 1):
+            guard.catch(pictures(0.9), evaluation([INF]))
+        guard.catch(pictures(0.2), evaluation([1e5 / (round_ + 1)]))
+    assert not guard.gave_up.any()
+
+
+def test_a_step_without_progress_forgives_nothing():
+    guard = Safeguard(pictures(0.1), evaluation([8.0]))
+    for _ in range(LIMIT):
+        guard.catch(pictures(0.9), evaluation([INF]))
+        guard.catch(pictures(0.2), evaluation([9.0]))
+    assert guard.gave_up.all()
+
+
+@pytest.mark.parametrize("slope", [1.0, NAN])
+def test_a_start_that_is_not_finite_is_hopeless(slope: float):
+    start = evaluation([8.0, 8.0], [1.0, slope]) if slope != slope else evaluation([8.0, NAN])
+    assert Safeguard(pictures(0.1, 0.1), start).gave_up.tolist() == [False, True]
+
+
+def test_a_loss_of_zero_is_no_reason_to_fall():
+    guard = Safeguard(pictures(0.1), evaluation([0.0], [0.0]))
+    _, _, fell = guard.catch(pictures(0.1), evaluation([0.0], [0.0]))
+    assert not fell.any()
+
+
+def test_what_the_caller_does_to_its_pictures_does_not_reach_the_best():
+    start = pictures(0.1)
+    guard = Safeguard(start, evaluation([8.0]))
+    start.fill_(0.7)
+    x, _, _ = guard.catch(pictures(0.4), evaluation([NAN]))
+    assert levels(x) == pytest.approx([0.1])

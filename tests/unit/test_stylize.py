@@ -1,0 +1,271 @@
+"""The optimisation of pictures: what it yields, that it gets better, and that it never breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from neural_style.images import fit_image, load_image
+from neural_style.objective import gatys_objective
+from neural_style.paintings import PAINTINGS
+from neural_style.photographs import photograph
+from neural_style.settings import Settings
+from neural_style.stylize import Progress, inward, start_picture, stylize
+from neural_style.tensors import to_tensor
+from neural_style.vgg import Convolution, Vgg19
+from neural_style.weights import Weights
+
+Convolutions = Mapping[str, Convolution]
+SIDE = 32
+
+
+def random_pictures(*shape: int, seed: int) -> Tensor:
+    """Soft random pictures with a little grain, float32 in [0, 1]."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(shape[0], 3, 4, 4, generator=generator)
+    soft = torch.nn.functional.interpolate(coarse, shape[2:], mode="bilinear")
+    return (soft + 0.1 * torch.randn(shape, generator=generator)).clamp(0, 1)
+
+
+CONTENTS = random_pictures(2, 3, SIDE, SIDE, seed=1)
+STYLES = [random_pictures(1, 3, *size, seed=2) for size in ((SIDE, SIDE), (40, 24))]
+
+
+@pytest.fixture(scope="module")
+def network(random_convolutions: Convolutions, shallow: Settings) -> Vgg19:
+    return prepared(random_convolutions, shallow)
+
+
+def prepared(
+    convolutions: Convolutions, settings: Settings, dtype: torch.dtype = torch.float32
+) -> Vgg19:
+    return Vgg19(convolutions, settings.layers).prepare(torch.device("cpu"), dtype)
+
+
+def run(
+    network: Vgg19,
+    settings: Settings | Sequence[Settings],
+    contents: Tensor = CONTENTS[:1],
+    styles: Sequence[Tensor] = STYLES[:1],
+) -> list[Progress]:
+    each = [settings] if isinstance(settings, Settings) else settings
+    return list(stylize(network, contents, styles, each))
+
+
+def total(progress: Progress) -> Tensor:
+    return progress.parts.sum(dim=0)
+
+
+def assert_sane(states: Sequence[Progress]) -> None:
+    for state in states:
+        assert state.pictures.isfinite().all(), f"epoch {state.epoch}: the picture is not finite"
+        assert state.pictures.min() >= 0, f"epoch {state.epoch}"
+        assert state.pictures.max() <= 1, f"epoch {state.epoch}"
+
+
+def test_the_start_and_every_epoch_are_yielded(network: Vgg19, shallow: Settings):
+    states = run(network, replace(shallow, epochs=5))
+    assert [state.epoch for state in states] == [0, 1, 2, 3, 4, 5]
+    assert torch.equal(states[0].pictures, CONTENTS[:1])
+    names = ("content/conv2_2", "style/conv1_1", "style/conv2_1", "style/conv3_1")
+    assert {state.names for state in states} == {names}
+    assert_sane(states)
+
+
+@pytest.mark.parametrize("init", ["content", "noise"])
+def test_the_losses_reported_are_those_of_the_picture_yielded(
+    network: Vgg19, shallow: Settings, init: str
+):
+    settings = replace(shallow, init=init, epochs=6)
+    objective = gatys_objective(network, CONTENTS[:1], STYLES[:1], [settings])
+    for state in run(network, settings):
+        expected = objective(state.pictures).parts
+        torch.testing.assert_close(state.parts, expected, rtol=1e-5, atol=0)
+
+
+def test_states_yielded_stay_as_they_were(network: Vgg19, shallow: Settings):
+    stream = stylize(network, CONTENTS[:1], STYLES[:1], [shallow])
+    copies = [(state, state.pictures.clone(), state.parts.clone()) for state in stream]
+    for state, pictures, parts in copies:
+        assert torch.equal(state.pictures, pictures)
+        assert torch.equal(state.parts, parts)
+
+
+def test_contents_and_styles_are_not_changed(network: Vgg19, shallow: Settings):
+    content, style = CONTENTS[:1].clone(), STYLES[0].clone()
+    run(network, shallow, content, [style])
+    assert torch.equal(content, CONTENTS[:1])
+    assert torch.equal(style, STYLES[0])
+
+
+def test_a_photograph_takes_on_a_painting_s_style(caffe: Weights, defaults: Settings):
+    settings = replace(defaults, epochs=25)
+    content = to_tensor(fit_image(load_image(photograph("chelsea")), 64, "stretch"))
+    paint = partial(PAINTINGS["woodcut_wave"], size=(64, 64))
+    states = run(prepared(caffe.convolutions, settings), settings, content, [to_tensor(paint(0))])
+    assert_sane(states)
+    first, last = float(total(states[0])), float(total(states[-1]))
+    assert last < 0.25 * first, f"the loss fell from {first:.4g} to {last:.4g} only"
+    assert (states[-1].pictures - content).abs().mean() > 0.02, "the picture hardly changed"
+
+
+def test_more_of_alpha_keeps_more_of_the_content(network: Vgg19, shallow: Settings):
+    changes = []
+    for alpha in (1.0, 1e2, 1e4):
+        states = run(network, replace(shallow, alpha=alpha, beta=1e3, epochs=15))
+        changes.append(float((states[-1].pictures - CONTENTS[:1]).abs().mean()))
+    assert changes[0] > changes[1] > changes[2]
+
+
+@pytest.mark.parametrize("init", ["content", "noise"])
+def test_the_same_run_gives_the_same_bits(network: Vgg19, shallow: Settings, init: str):
+    settings = replace(shallow, init=init, epochs=8)
+    one, other = run(network, settings)[-1], run(network, settings)[-1]
+    assert torch.equal(one.pictures, other.pictures)
+    assert torch.equal(one.parts, other.parts)
+
+
+def test_noise_depends_on_the_seed_alone(shallow: Settings):
+    noise = replace(shallow, init="noise")
+    first = start_picture(CONTENTS[0], noise)
+    torch.rand(5)  # the global generator has no say
+    assert torch.equal(first, start_picture(1 - CONTENTS[0], noise))
+    assert not torch.equal(first, start_picture(CONTENTS[0], replace(noise, seed=1)))
+    assert first.shape == (1, 3, SIDE, SIDE)
+    assert 0 <= first.min() < 0.01
+    assert 0.99 < first.max() <= 1
+    assert float(first.mean()) == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_start_from_the_content_does_not_care_about_the_seed(shallow: Settings):
+    for seed in (0, 1):
+        start = start_picture(CONTENTS[0], replace(shallow, seed=seed))
+        assert torch.equal(start, CONTENTS[:1])
+
+
+def test_a_batch_is_many_single_runs(random_convolutions: Convolutions, shallow: Settings):
+    network = prepared(random_convolutions, shallow, torch.float64)
+    contents, styles = CONTENTS.double(), [style.double() for style in STYLES]
+    settings = [
+        replace(shallow, epochs=10, alpha=1.0, beta=1e4),
+        replace(shallow, epochs=10, alpha=2.0, beta=1e3, learning_rate=0.5, init="noise", seed=3),
+    ]
+    together = run(network, settings, contents, styles)
+    for i in range(2):
+        alone = run(network, settings[i], contents[i : i + 1], styles[i : i + 1])
+        for both, one in zip(together, alone, strict=True):
+            torch.testing.assert_close(both.pictures[i], one.pictures[0], rtol=0, atol=1e-8)
+            torch.testing.assert_close(both.parts[:, i], one.parts[:, 0], rtol=1e-6, atol=0)
+
+
+def test_without_a_style_weight_the_content_stays(network: Vgg19, shallow: Settings):
+    states = run(network, replace(shallow, beta=0.0))
+    assert torch.equal(states[-1].pictures, CONTENTS[:1])
+    assert not states[-1].gave_up.any()
+
+
+def test_without_a_content_weight_only_the_style_counts(network: Vgg19, shallow: Settings):
+    states = run(network, replace(shallow, alpha=0.0, epochs=15))
+    assert (states[-1].parts[0] == 0).all()
+    assert total(states[-1]) < 0.3 * total(states[0])
+
+
+def test_with_no_weight_at_all_nothing_happens(network: Vgg19, shallow: Settings):
+    states = run(network, replace(shallow, alpha=0.0, beta=0.0, init="noise"))
+    assert torch.equal(states[-1].pictures, states[0].pictures)
+    assert not states[-1].gave_up.any()
+
+
+def test_black_and_white_stay_within_the_range(network: Vgg19, shallow: Settings):
+    contents = torch.cat([torch.zeros(1, 3, SIDE, SIDE), torch.ones(1, 3, SIDE, SIDE)])
+    states = run(network, [replace(shallow, epochs=8)] * 2, contents, STYLES)
+    assert_sane(states)
+    assert (total(states[-1]) < total(states[0])).all()
+
+
+def test_slopes_that_lead_out_of_the_range_count_as_none():
+    pictures = torch.tensor([0.0, 0.0, 0.5, 0.5, 1.0, 1.0]).view(1, 1, 1, 6)
+    slope = torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0]).view(1, 1, 1, 6)
+    expected = [0.0, -1.0, 1.0, -1.0, 1.0, 0.0]
+    assert inward(pictures, slope).flatten().tolist() == expected
+
+
+class Faulty(Vgg19):
+    """A network that returns NaN for one image of the batch, at the given evaluations.
+
+    Evaluation 0 is the start; those before it, of content and styles, are sound.
+    """
+
+    def __init__(
+        self,
+        convolutions: Convolutions,
+        settings: Settings,
+        *,
+        styles: int,
+        image: int,
+        evaluations: Collection[int],
+    ) -> None:
+        super().__init__(convolutions, settings.layers)
+        self.calls = -1 - styles
+        self.image = image
+        self.evaluations = evaluations
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        features = super().forward(image)
+        if self.calls in self.evaluations:
+            spoilt = torch.zeros(len(image), 1, 1, 1)
+            spoilt[self.image] = float("nan")
+            features = {layer: each + spoilt for layer, each in features.items()}
+        self.calls += 1
+        return features
+
+
+def test_nan_at_some_evaluations_is_recovered_from(
+    random_convolutions: Convolutions, network: Vgg19, shallow: Settings
+):
+    settings = replace(shallow, epochs=16)
+    faulty = Faulty(random_convolutions, settings, styles=1, image=0, evaluations=(1, 5, 6, 11))
+    states = run(faulty, settings)
+    assert faulty.calls == 17, "the faults did not come at the evaluations intended"
+    assert_sane(states)
+    assert all(state.parts.isfinite().all() for state in states)
+    assert not states[-1].gave_up.any()
+    assert total(states[-1]) < 0.5 * total(states[0])
+
+
+def test_nan_in_one_picture_leaves_the_other_of_the_batch_untouched(
+    random_convolutions: Convolutions, network: Vgg19, shallow: Settings
+):
+    settings = [replace(shallow, epochs=10)] * 2
+    faulty = Faulty(random_convolutions, shallow, styles=2, image=1, evaluations=range(4, 99))
+    spoilt = run(faulty, settings, CONTENTS, STYLES)
+    sound = run(network, settings, CONTENTS, STYLES)
+    assert_sane(spoilt)
+    assert spoilt[-1].gave_up.tolist() == [False, True]
+    assert torch.equal(spoilt[-1].pictures[0], sound[-1].pictures[0])
+    best = min(sound[:4], key=lambda state: float(total(state)[1]))
+    assert torch.equal(spoilt[-1].pictures[1], best.pictures[1])
+
+
+def test_nan_from_the_start_is_given_up_at_once(
+    random_convolutions: Convolutions, shallow: Settings
+):
+    faulty = Faulty(random_convolutions, shallow, styles=1, image=0, evaluations=range(99))
+    states = run(faulty, shallow)
+    assert all(state.gave_up.all() for state in states)
+    assert_sane(states)
+
+
+@pytest.mark.parametrize("change", [{"learning_rate": 1e20}, {"beta": 1e30}, {"learning_rate": 99}])
+def test_absurd_settings_never_give_a_picture_that_is_not_finite(
+    network: Vgg19, shallow: Settings, change: dict[str, Any]
+):
+    states = run(network, replace(shallow, epochs=8, **change))
+    assert_sane(states)
+    assert all(state.parts.isfinite().all() or state.gave_up.all() for state in states)

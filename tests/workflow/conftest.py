@@ -1,0 +1,208 @@
+"""Real runs: a small project in a temporary folder, and `snakemake` called as a user calls it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+REPOSITORY = Path(__file__).parents[2]
+BINARIES = Path(sys.executable).parent
+SECONDS_BEFORE_A_RUN_HANGS = 900
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run of a program ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self) -> str:
+        """All that a user saw, without what Snakemake quotes of its own command line."""
+        lines = f"{self.out}\n{self.err}".splitlines()
+        return "\n".join(line for line in lines if not line.startswith("  Command: "))
+
+    @property
+    def jobs(self) -> list[str]:
+        """The jobs that were started, or would be, sorted: `index`, `grid cat`, …"""
+        return sorted(name for _, name in self._started() if name != "all")
+
+    @property
+    def most_at_once(self) -> int:
+        """How many stylize jobs ran at the same time at the most."""
+        stylizing = {number for number, name in self._started() if name.startswith("stylize")}
+        running: set[str] = set()
+        most = 0
+        for number, ended in re.findall(
+            r"^(?: {4}jobid: (\d+)|Finished jobid: (\d+))", self.text, re.M
+        ):
+            running = running | {number} & stylizing if number else running - {ended}
+            most = max(most, len(running))
+        return most
+
+    def assert_good(self) -> None:
+        assert self.code == 0, self.text
+
+    def assert_refused(self, *sentences: str) -> None:
+        """It failed and said why, in words for users."""
+        assert self.code != 0, self.text
+        assert "Traceback" not in self.text, self.text
+        for sentence in sentences:
+            assert sentence in self.text, self.text
+
+    def _started(self) -> Iterator[tuple[str, str]]:
+        """(job id, name) of each job in the log."""
+        blocks = re.findall(r"^(?:local)?rule (\S+):\n((?: {4}.*\n?)+)", self.text, re.M)
+        for rule, block in blocks:
+            number = re.search(r"^ {4}jobid: (\d+)", block, re.M)
+            wildcards = re.search(r"^ {4}wildcards: (.*)", block, re.M)
+            values = re.findall(r"=([^,]*)", wildcards[1]) if wildcards else []
+            yield number[1] if number else "", " ".join([rule, *values])
+
+
+class Project:
+    """A user's folder: images, a configuration, and all that Snakemake leaves there."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        for kind in ("content", "style"):
+            (root / "images" / kind).mkdir(parents=True, exist_ok=True)
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results"
+
+    def add(self, kind: str, name: str, seed: int) -> Path:
+        """Put a generated picture into `images/content` or `images/style`."""
+        path = self.root / "images" / kind / name
+        paint(seed).save(path)
+        return path
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        (self.root / "config.yaml").write_text(yaml.safe_dump(dict(config)), encoding="utf-8")
+
+    def snakemake(self, *options: str, config: str = "config.yaml", **variables: str) -> Outcome:
+        """Run Snakemake on this folder with two cores; without `config` it looks for its own."""
+        command = [str(BINARIES / "snakemake"), "-s", str(REPOSITORY / "Snakefile")]
+        if config:
+            command += ["--configfile", str(self.root / config)]
+        command += ["--directory", str(self.root), "--cores", "2", *options]
+        return run(command, self.root, **variables)
+
+    def would_run(self) -> list[str]:
+        """The jobs of a dry run."""
+        outcome = self.snakemake("-n")
+        outcome.assert_good()
+        return outcome.jobs
+
+    def files(self) -> set[str]:
+        """Every file below `results`."""
+        found = (path for path in self.results.rglob("*") if path.is_file())
+        return {path.relative_to(self.root).as_posix() for path in found}
+
+    def copy(self, root: Path) -> Project:
+        """The same folder elsewhere, with the dates of its files and Snakemake's memory."""
+        shutil.copytree(self.root, root, dirs_exist_ok=True)
+        return Project(root)
+
+
+def run(command: Sequence[str | Path], folder: Path, **variables: str) -> Outcome:
+    """Run a program like a user who has not activated the environment and has no profile."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    others = [name for name in folders if Path(name).resolve() != BINARIES.resolve()]
+    environment = {
+        **os.environ,
+        "PATH": os.pathsep.join(others),
+        "XDG_CONFIG_HOME": str(folder / "no-configuration"),
+        **variables,
+    }
+    environment.pop("SNAKEMAKE_PROFILE", None)
+    ended = subprocess.run(
+        [str(word) for word in command],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=SECONDS_BEFORE_A_RUN_HANGS,
+    )
+    return Outcome(ended.returncode, ended.stdout, ended.stderr)
+
+
+def paint(seed: int, side: int = 64) -> Image.Image:
+    """A picture with gradients, edges and texture, different for each seed."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[0:side, 0:side] / side
+    waves = [np.sin(random.uniform(5, 30) * (x * a + y * b)) for a, b in random.normal(size=(3, 2))]
+    disc = np.hypot(x - random.uniform(0.3, 0.7), y - random.uniform(0.3, 0.7)) < 0.25
+    levels = 128 + 80 * np.stack(waves, axis=-1) + random.normal(scale=12, size=(side, side, 3))
+    levels[disc] = 0.3 * levels[disc] + random.uniform(0, 170, size=3)
+    return Image.fromarray(levels.clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project."""
+    return Project(tmp_path / "project")
+
+
+@pytest.fixture
+def stylize(tmp_path: Path) -> Callable[..., Outcome]:
+    """Run `scripts/stylize.py` in the test's folder."""
+
+    def call(*options: str | Path, **variables: str) -> Outcome:
+        script = REPOSITORY / "workflow" / "scripts" / "stylize.py"
+        return run([sys.executable, script, *options], tmp_path, **variables)
+
+    return call
+
+
+@dataclass(frozen=True)
+class BaseSweep:
+    """A sweep that was run once, and how that run ended."""
+
+    project: Project
+    outcome: Outcome
+    config: Mapping[str, Any]
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> BaseSweep:
+    """Two photographs × two paintings × three settings, made once; tests must not change it."""
+    project = Project(tmp_path_factory.mktemp("base") / "project")
+    project.add("content", "cat.png", seed=0)
+    project.add("content", "dog.png", seed=1)
+    project.add("style", "sea.png", seed=2)
+    project.add("style", "sun.png", seed=3)
+    config = {
+        "image": {"size": 64},
+        "settings": {
+            "beta": [1e5, 2.5e6],
+            "named": {"long": {"optimization": {"epochs": 5}}},
+        },
+        "optimization": {"epochs": 4, "save_every": 2, "precision": "fp32"},
+    }
+    project.configure(config)
+    outcome = project.snakemake()
+    outcome.assert_good()
+    return BaseSweep(project, outcome, config)
+
+
+@pytest.fixture
+def again(base: BaseSweep, tmp_path: Path) -> Project:
+    """A copy of the finished sweep, to be changed and run again."""
+    return base.project.copy(tmp_path / "project")

@@ -1,0 +1,147 @@
+"""What people get wrong: a sentence that names it, no traceback, and everything else still runs."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+SMALLEST = {
+    "image": {"size": 64},
+    "optimization": {"epochs": 2, "save_every": 2, "precision": "fp32"},
+}
+
+
+def pixels(path):
+    """The rows of a picture, as texts that can be compared."""
+    with Image.open(path) as picture:
+        data = picture.convert("RGB").tobytes()
+        return [
+            data[start : start + 3 * picture.width]
+            for start in range(0, len(data), 3 * picture.width)
+        ]
+
+
+def test_a_broken_painting_stops_no_other_job_and_is_made_up_for(project):
+    project.configure(SMALLEST)
+    project.add("content", "cat.png", seed=0)
+    project.add("style", "sea.png", seed=1)
+    torn = project.add("style", "torn.png", seed=2)
+    whole = torn.read_bytes()
+    torn.write_bytes(whole[: len(whole) // 2])
+    words = project.root / "images" / "style" / "words.jpg"
+    words.write_text("This is no picture.\n", encoding="utf-8")
+
+    first = project.snakemake()
+    first.assert_refused(
+        "stylize: cannot read 'images/style/torn.png': it is truncated or damaged",
+        "stylize: cannot read 'images/style/words.jpg': it is not an image",
+    )
+    good = {
+        f"results/cat/sea/1_1e6_1/{name}" for name in ("generated_2.jpg", "losses.csv", "run.json")
+    }
+    grid = project.results / "grids" / "content" / "cat.jpg"
+    assert project.files() == {*good, "results/index.tsv", "results/grids/content/cat.jpg"}
+    partial = pixels(grid)
+    dates = {name: (project.root / name).stat().st_mtime_ns for name in good}
+
+    torn.write_bytes(whole)
+    words.unlink()
+    project.add("style", "words.png", seed=3)
+    second = project.snakemake()
+    second.assert_good()
+    assert second.jobs == [
+        "grid cat",
+        "index",
+        "stylize_1_1e6_1 cat torn",
+        "stylize_1_1e6_1 cat words",
+    ]
+    assert {name: (project.root / name).stat().st_mtime_ns for name in good} == dates
+    complete = pixels(grid)
+    assert len(complete) == len(partial)
+    other = [
+        row for row, pair in enumerate(zip(partial, complete, strict=True)) if pair[0] != pair[1]
+    ]
+    assert other[0] > 256, "the tile of the good painting had not been in the first grid"
+    assert other[-1] - other[0] > 256, "the tiles of the two paintings did not come"
+    assert project.would_run() == []
+
+
+def test_every_mistake_in_the_configuration_is_listed(project):
+    project.add("content", "cat.png", seed=0)
+    project.add("style", "sea.png", seed=1)
+    project.configure(
+        {
+            "image": {"sise": 64, "fit": "strech"},
+            "settings": {"beta": [-1, float("nan")], "alpha": 3},
+            "network": {"style_layers": {"conv9_1": 1}},
+            "optimization": {"epochs": "ten"},
+            "optimisation": {"seed": 1},
+        }
+    )
+    outcome = project.snakemake()
+    outcome.assert_refused(
+        "optimisation: there is no such key; did you mean optimization?",
+        "image.sise: there is no such key; did you mean size?",
+        "image.fit: 'strech' is not allowed; did you mean stretch?",
+        "settings.beta[0]: -1 is not allowed; give a number from 0",
+        "settings.beta[1]: nan is not allowed; give a finite number.",
+        "settings.alpha: 3 is not allowed; give a list",
+        "optimization.epochs: 'ten' is not allowed; give a whole number",
+        "network.style_layers: 'conv9_1' is not allowed; did you mean conv5_1?",
+    )
+    assert outcome.jobs == []
+    assert not project.results.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("image: [\n", ["Config file is not valid JSON or YAML"]),
+        ("- cat\n", ["Config file must be given as JSON or YAML with keys at top level"]),
+        ("content: images/nowhere\n", ["content: there is no folder", "images/nowhere"]),
+        ("style: images/empty\n", ["style: ", "images/empty", "holds no image"]),
+        ("settings: {named: {A b: {}, a-B: {}}}\n", ["settings.named.a-B: ", "the id a-b"]),
+    ],
+)
+def test_a_configuration_that_cannot_be_followed(project, text, words):
+    project.add("content", "cat.png", seed=0)
+    project.add("style", "sea.png", seed=1)
+    (project.root / "images" / "empty").mkdir()
+    (project.root / "config.yaml").write_text(text, encoding="utf-8")
+    outcome = project.snakemake()
+    outcome.assert_refused(*words)
+    assert outcome.jobs == []
+    assert not project.results.exists()
+
+
+def test_every_file_that_cannot_be_named_is_listed(project):
+    project.configure(SMALLEST)
+    for name in ("Cat.png", "cat.jpg", "c{d}.png", "a<b>.png", "two\nlines.png"):
+        project.add("content", name, seed=0)
+    project.add("style", "sea.png", seed=1)
+    outcome = project.snakemake()
+    outcome.assert_refused(
+        "'images/content/Cat.png' and 'images/content/cat.jpg' would share the id cat; rename",
+        "cannot keep track of 'images/content/c{d}.png'",
+        "cannot keep track of 'images/content/a<b>.png'",
+        "cannot keep track of 'images/content/two\\nlines.png'",
+    )
+    assert outcome.jobs == []
+    assert not project.results.exists()
+
+
+def test_a_target_that_is_not_in_the_sweep(again):
+    outcome = again.snakemake("results/cow/sea/long/generated_5.jpg")
+    assert outcome.code != 0
+    # Snakemake adds a short traceback of its own to whatever an input function says.
+    assert "no content image has the id cow; results/index.tsv lists the ids" in outcome.text
+    assert outcome.jobs == []
+
+
+def test_one_job_fails_before_the_index_knows_its_photograph(again):
+    (again.root / "images" / "content" / "owl.png").write_bytes(b"")
+    outcome = again.snakemake("results/owl/sea/long/generated_5.jpg")
+    outcome.assert_refused("stylize: cannot read 'images/content/owl.png': it is empty")
+    assert outcome.jobs == ["stylize_long owl sea"]
+    assert "__onerror" not in outcome.text, "the grids of failed jobs fell over"
+    assert not (again.root / "results" / "owl").exists()

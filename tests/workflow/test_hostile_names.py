@@ -1,0 +1,57 @@
+"""Names that try to be commands, options, pages or paths, and are only names."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+
+SAFE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+CONTENTS = (
+    "-rf; touch pwned; $(touch pwned) `touch pwned` & 'one' \"two\" | touch pwned #.png",
+    "a" * 240 + ".png",
+)
+STYLE = "<img src=x onerror=alert(1)> $HOME %s \\ * ? ~ größe 🎨.png"
+SETTING = "../../x; touch pwned"
+
+
+def test_names_are_only_names(project):
+    for number, name in enumerate((*CONTENTS, STYLE)):
+        project.add("style" if name == STYLE else "content", name, seed=number)
+    project.configure(
+        {
+            "image": {"size": 32},
+            "optimization": {"epochs": 2, "precision": "fp32"},
+            "settings": {"named": {SETTING: {"beta": 1e5}}},
+        }
+    )
+    dry = project.snakemake("-n")
+    dry.assert_good()
+    assert len(dry.jobs) == 2 * 2 + 2 + 1
+
+    # Two GPUs, so that two jobs share the cores; and half the pictures, to save time.
+    folder = next(job.split()[0].removeprefix("stylize_") for job in dry.jobs if "stylize_x" in job)
+    ids = sorted(job.split()[1] for job in dry.jobs if job.startswith("grid"))
+    style = next(job.split()[2] for job in dry.jobs if job.startswith("stylize"))
+    names = [f"results/{name}/{style}/{folder}/run.json" for name in ids]
+    outcome = project.snakemake("--resources", "gpu=2", "--", *names, "results/index.tsv")
+    outcome.assert_good()
+    assert outcome.most_at_once == 2
+
+    assert not list(project.root.rglob("pwned*")), "a name was run as a command"
+    assert {path.name for path in project.root.parent.iterdir()} == {"project"}
+    made = {"config.yaml", "images", "logs", "results", ".snakemake"}
+    assert {path.name for path in project.root.iterdir()} == made
+    for top in ("results", "logs"):
+        for path in (project.root / top).rglob("*"):
+            assert SAFE.fullmatch(path.name), path
+    with (project.results / "index.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    assert len(rows) == 1 + 2 * 2
+    sources = set()
+    for name in names:
+        facts = json.loads((project.root / name).read_text(encoding="utf-8"))
+        sources.add(facts["content"]["path"])
+        assert facts["style"]["path"] == f"images/style/{STYLE}"
+        assert "CPU" not in facts["device"] or facts["device"].endswith("1 threads")
+    assert sources == {f"images/content/{name}" for name in CONTENTS}

@@ -1,0 +1,141 @@
+"""What a second run makes: all that a change concerns, and nothing else."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+import neural_style
+
+GRIDS = ["grid cat", "grid dog"]
+PAIRS = ("cat sea", "cat sun", "dog sea", "dog sun")
+SETTINGS = ("1_1e5_1", "1_2.5e6_1", "long")
+STYLIZE = [f"stylize_{setting} {pair}" for setting in SETTINGS for pair in PAIRS]
+
+
+def jobs_of(setting):
+    return [f"stylize_{setting} {pair}" for pair in PAIRS]
+
+
+def changed(base, **sections):
+    """The configuration of the sweep with some sections replaced."""
+    return {**copy.deepcopy(base.config), **sections}
+
+
+def test_nothing_changed(again):
+    outcome = again.snakemake()
+    outcome.assert_good()
+    assert "Nothing to be done" in outcome.text
+    assert outcome.jobs == []
+
+
+def test_a_configuration_that_snakemake_finds_by_itself(again):
+    outcome = again.snakemake("-n", config="")
+    outcome.assert_good()
+    assert outcome.jobs == []
+
+
+def test_a_configuration_on_top_of_the_folders_own(base, again):
+    """As `snakemake --configfile demo.yaml` beside a config.yaml: what it names, wins."""
+    (again.root / "more.yaml").write_text(
+        yaml.safe_dump({"settings": {"beta": [1e5, 7]}}), encoding="utf-8"
+    )
+    outcome = again.snakemake("-n", config="more.yaml")
+    assert outcome.jobs == sorted([*GRIDS, "index", *jobs_of("1_7_1")])
+
+
+def test_another_beta(base, again):
+    settings = {**base.config["settings"], "beta": [1e5, 3e6]}
+    again.configure(changed(base, settings=settings))
+    assert again.would_run() == sorted([*GRIDS, "index", *jobs_of("1_3e6_1")])
+
+
+def test_another_value_in_a_named_setting(base, again):
+    settings = {**base.config["settings"], "named": {"long": {"optimization": {"epochs": 6}}}}
+    again.configure(changed(base, settings=settings))
+    assert again.would_run() == sorted([*GRIDS, "index", *jobs_of("long")])
+
+
+def test_a_value_that_concerns_every_setting(base, again):
+    again.configure(changed(base, image={"size": 64, "quality": 80}))
+    assert again.would_run() == sorted([*GRIDS, "index", *STYLIZE])
+
+
+def test_a_default_that_is_spelt_out(base, again):
+    again.configure(changed(base, network={"content_layers": {"conv4_2": 1}}))
+    assert [job for job in again.would_run() if job.startswith("stylize")] == []
+
+
+def test_a_lost_snapshot_is_remade_by_its_own_job(again):
+    before = {name: (again.root / name).stat().st_mtime_ns for name in again.files()}
+    lost = again.results / "dog" / "sun" / "long" / "generated_2.jpg"
+    pixels = lost.read_bytes()
+    lost.unlink()
+    outcome = again.snakemake()
+    outcome.assert_good()
+    assert outcome.jobs == ["grid dog", "stylize_long dog sun"]
+    assert lost.read_bytes() == pixels
+    after = {name: (again.root / name).stat().st_mtime_ns for name in again.files()}
+    assert after.keys() == before.keys()
+    remade = {name for name in after if after[name] != before[name]}
+    folder = "results/dog/sun/long"
+    assert remade == {
+        "results/grids/content/dog.jpg",
+        *(f"{folder}/generated_{epoch}.jpg" for epoch in (2, 4, 5)),
+        *(f"{folder}/{name}" for name in ("losses.csv", "run.json")),
+    }
+
+
+def test_touched_images_are_the_same_images(again):
+    for path in (again.root / "images").rglob("*.png"):
+        path.touch()
+    assert again.would_run() == []
+
+
+def test_other_pixels_in_a_photograph(again):
+    path = again.root / "images" / "content" / "cat.png"
+    with Image.open(path) as picture:
+        picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
+    of_cat = [job for job in STYLIZE if " cat " in job]
+    assert again.would_run() == sorted(["grid cat", "index", *of_cat])
+
+
+def test_one_more_photograph(again):
+    again.add("content", "owl.png", seed=9)
+    of_owl = [f"stylize_{setting} owl {style}" for setting in SETTINGS for style in ("sea", "sun")]
+    assert again.would_run() == sorted(["grid owl", "index", *of_owl])
+
+
+@pytest.mark.xfail(
+    reason="while the index has to be made, Snakemake asks no job behind it, not even one that "
+    "takes it as ancient, for reasons of its own; the grids follow a run later"
+)
+def test_one_painting_fewer(again):
+    (again.root / "images" / "style" / "sun.png").unlink()
+    assert again.would_run() == sorted([*GRIDS, "index"])
+
+
+def engine(folder: Path, addition: str) -> dict[str, str]:
+    """The variables under which Snakemake sees a copy of the library with a changed module."""
+    package = Path(neural_style.__file__).parent
+    ignore = shutil.ignore_patterns("__pycache__")
+    changed = Path(shutil.copytree(package, folder / "neural_style", ignore=ignore))
+    with (changed / "lbfgs.py").open("a", encoding="utf-8") as file:
+        file.write(addition)
+    return {"PYTHONPATH": str(folder)}
+
+
+def test_another_engine(again, tmp_path):
+    outcome = again.snakemake("-n", **engine(tmp_path / "library", "\nHISTORY = 3\n"))
+    assert outcome.jobs == sorted([*GRIDS, *STYLIZE])
+
+
+def test_another_comment_in_the_engine(again, tmp_path):
+    outcome = again.snakemake("-n", **engine(tmp_path / "library", "\n# A thought.\n"))
+    outcome.assert_good()
+    assert outcome.jobs == []

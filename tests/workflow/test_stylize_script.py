@@ -1,0 +1,234 @@
+"""`scripts/stylize.py` by itself: its help, its files, its mistakes, and its end by Ctrl-C."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from neural_style.layers import CONVOLUTIONS
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+SCHEMA = SCRIPTS.parent / "schemas" / "config.schema.yaml"
+SMALL = ("--size", "64", "--epochs", "3", "--save-every", "2", "--threads", "1")
+
+
+@pytest.fixture
+def pair(project) -> tuple[str, ...]:
+    """The options that name two good images."""
+    files = project.add("content", "cat.png", seed=0), project.add("style", "sea.png", seed=1)
+    return "--content", str(files[0]), "--style", str(files[1])
+
+
+@pytest.fixture
+def main(monkeypatch) -> Callable[[list[str]], int]:
+    """The script's `main`, in this process, which saves the import of torch."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    return importlib.import_module("stylize").main
+
+
+def test_help_names_every_key_of_the_configuration(stylize):
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    outcome = stylize("--help")
+    outcome.assert_good()
+    keys = {"content", "style", *schema["properties"]["settings"]["properties"]} - {"named"}
+    for section in ("image", "network", "optimization"):
+        keys |= set(schema["$defs"][section]["properties"])
+    assert {key for key in keys if f"--{key.replace('_', '-')} " not in outcome.out} == set()
+
+
+def test_two_processes_make_the_same_bytes(stylize, main, pair, tmp_path):
+    """With what they take for the best precision here."""
+    outcome = stylize(*pair, "--output", tmp_path / "one", *SMALL)
+    outcome.assert_good()
+    assert "cat × sea: epoch 3/3, total " in outcome.err
+    assert main([*pair, "--output", str(tmp_path / "two"), *SMALL]) == 0
+    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert files == ["generated_2.jpg", "generated_3.jpg", "losses.csv", "run.json"]
+    for name in files[:2]:
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_two_runs_in_fp32_make_the_same_bytes(main, pair, tmp_path):
+    pictures = [painted(main, tmp_path / name, *pair, "--precision", "fp32") for name in "ab"]
+    assert pictures[0] == pictures[1]
+
+
+def test_the_seed_chooses_the_noise(main, pair, tmp_path):
+    def noise(name, seed):
+        return painted(main, tmp_path / name, *pair, "--init", "noise", "--seed", seed)
+
+    one, other = noise("one", "1"), noise("other", "2")
+    assert one != other
+    assert noise("again", "1") == one
+
+
+def painted(main, folder, *options):
+    """The bytes of the last picture of a run."""
+    assert main([*options, "--output", str(folder), *SMALL]) == 0
+    return (folder / "generated_3.jpg").read_bytes()
+
+
+def huge_png() -> bytes:
+    """A PNG whose header promises 100 000 × 100 000 pixels."""
+
+    def chunk(kind, data):
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + data
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (None, "no such file"),
+        (b"", "empty"),
+        (b"This is no picture.\n", "not an image"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01", "damaged"),
+        (huge_png(), "pixels"),
+    ],
+    ids=["missing", "empty", "text", "truncated", "huge"],
+)
+def test_an_image_that_cannot_be_read(main, pair, tmp_path, capfd, data, reason):
+    bad = tmp_path / "bad.png"
+    if data is not None:
+        bad.write_bytes(data)
+    assert main(["--content", str(bad), *pair[2:], "--output", str(tmp_path / "out"), *SMALL]) == 1
+    assert_one_sentence(capfd.readouterr().err, str(bad), reason)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--learning-rate", "0"], ["learning_rate", "above 0"]),
+        (["--learning-rate", "nan"], ["learning_rate", "finite"]),
+        (["--beta", "-1"], ["beta", "from 0"]),
+        (["--size", "31"], ["size", "from 32"]),
+        (["--fit", "strech"], ["fit", "did you mean stretch?"]),
+        (["--content-layers", "conv4_9"], ["content_layers", "did you mean conv4_"]),
+        (["--style-layers", "conv1_1:x"], ["conv1_1", "'x'"]),
+        (["--weights", "nowhere.pth"], ["weights", "nowhere.pth"]),
+    ],
+)
+def test_an_option_that_is_not_allowed(main, pair, tmp_path, capfd, options, words):
+    assert main([*pair, "--output", str(tmp_path / "out"), *SMALL, *options]) == 1
+    error = capfd.readouterr().err
+    assert error.startswith("stylize: ")
+    assert "Traceback" not in error
+    for word in words:
+        assert word in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        (["--learning-rate", "quick"], "--learning-rate"),
+        (["--epochs", "2.5"], "--epochs"),
+        (["--device", "abacus"], "--device"),
+        (["--colour", "yes"], "--colour"),
+        (["--threads", "two"], "--threads"),
+    ],
+)
+def test_an_option_that_cannot_be_read(main, pair, tmp_path, capfd, options, option):
+    with pytest.raises(SystemExit) as ended:
+        main([*pair, "--output", str(tmp_path / "out"), *options])
+    assert ended.value.code == 2
+    error = capfd.readouterr().err
+    assert option in error.splitlines()[-1]
+    assert "Traceback" not in error
+
+
+def test_a_folder_that_cannot_be_made(main, pair, tmp_path, capfd):
+    blocked = tmp_path / "file" / "folder"
+    blocked.parent.write_text("in the way", encoding="utf-8")
+    assert main([*pair, "--output", str(blocked), *SMALL]) == 1
+    assert_one_sentence(capfd.readouterr().err, str(blocked), "cannot write")
+
+
+def test_a_run_that_diverges(main, pair, tmp_path, capfd):
+    """A network of enormous weights, whose file is small since all its numbers are one."""
+    state, number, channels = {}, 0, 3
+    for previous, name in zip((CONVOLUTIONS[0], *CONVOLUTIONS), CONVOLUTIONS, strict=False):
+        number += name[4] != previous[4]
+        width = (64, 128, 256, 512, 512)[int(name[4]) - 1]
+        state[f"features.{number}.weight"] = torch.full((1,), 1e9).expand(width, channels, 3, 3)
+        state[f"features.{number}.bias"] = torch.zeros(1).expand(width)
+        number, channels = number + 2, width
+    torch.save(state, tmp_path / "enormous.pth")
+    weights = ["--weights", str(tmp_path / "enormous.pth")]
+    assert main([*pair, "--output", str(tmp_path / "out"), *SMALL, *weights]) == 1
+    assert_one_sentence(capfd.readouterr().err, "infinite or NaN", "lower learning_rate")
+    assert not list(tmp_path.rglob("generated_*")), "a picture of nothing was saved"
+
+
+def assert_one_sentence(error, *words):
+    (line,) = error.splitlines()
+    assert line.startswith("stylize: ")
+    for word in words:
+        assert word in line
+
+
+def test_interrupted_by_the_keyboard(pair, tmp_path):
+    folder = tmp_path / "out"
+    options = ["--size", "64", "--epochs", "100000", "--save-every", "1", "--threads", "1"]
+    command = [
+        sys.executable,
+        str(SCRIPTS / "stylize.py"),
+        *pair,
+        "--output",
+        str(folder),
+        *options,
+    ]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as job:
+        try:
+            deadline = time.monotonic() + 300
+            while not (folder / "generated_2.jpg").exists():
+                assert job.poll() is None, "it ended before a picture came"
+                assert time.monotonic() < deadline, "no picture came"
+                time.sleep(0.05)
+            job.send_signal(signal.SIGINT)
+            out, err = job.communicate(timeout=60)
+        finally:
+            job.kill()
+    assert job.returncode == 130
+    assert "Traceback" not in out + err
+    assert err.splitlines()[-1].startswith("stylize: interrupted")
+    names = {path.name for path in folder.iterdir()}
+    pictures = {name for name in names if name.startswith("generated_")}
+    assert names == {"losses.csv", *pictures}
+    for name in pictures:
+        with Image.open(folder / name) as picture:
+            picture.load()
+    # A picture is saved before the table that lists its epoch.
+    rows = (folder / "losses.csv").read_text(encoding="utf-8").splitlines()[1:]
+    assert len(rows) - 1 in {len(pictures), len(pictures) - 1}
+    assert all(row.count(",") == rows[0].count(",") for row in rows)
+
+
+def test_run_json_is_valid_json_whatever_the_name(main, project, tmp_path):
+    style = project.add("style", 'q"uote \\ 🎨.png', seed=1)
+    content = project.add("content", "-rf.png", seed=0)
+    files = [f"--content={content}", f"--style={style}", "--output", str(tmp_path / "out")]
+    assert main([*files, *SMALL]) == 0
+    facts = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
+    assert (facts["content"]["path"], facts["style"]["path"]) == (str(content), str(style))

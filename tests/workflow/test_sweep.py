@@ -1,0 +1,117 @@
+"""One sweep from start to end: the files, what is in them, and how the jobs shared the machine."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import itertools
+import json
+
+import pytest
+from PIL import Image
+
+CONTENTS = ("cat", "dog")
+STYLES = ("sea", "sun")
+SNAPSHOTS = {"1_1e5_1": (2, 4), "1_2.5e6_1": (2, 4), "long": (2, 4, 5)}
+BETAS = {"1_1e5_1": 1e5, "1_2.5e6_1": 2.5e6, "long": 1e5}
+JOBS = list(itertools.product(CONTENTS, STYLES, SNAPSHOTS))
+
+
+def test_makes_these_files_and_no_others(base):
+    expected = {"results/index.tsv", *(f"results/grids/content/{name}.jpg" for name in CONTENTS)}
+    for content, style, setting in JOBS:
+        folder = f"results/{content}/{style}/{setting}"
+        expected |= {f"{folder}/losses.csv", f"{folder}/run.json"}
+        expected |= {f"{folder}/generated_{epoch}.jpg" for epoch in SNAPSHOTS[setting]}
+    assert base.project.files() == expected
+
+
+def test_runs_each_job_once(base):
+    expected = [f"stylize_{setting} {content} {style}" for content, style, setting in JOBS]
+    assert base.outcome.jobs == sorted([*expected, "grid cat", "grid dog", "index"])
+
+
+def test_takes_the_profile_beside_the_snakefile(base):
+    assert "profiles/default" in base.outcome.err
+    assert base.outcome.most_at_once == 1, "two jobs shared the one GPU"
+
+
+def test_pictures_are_whole_and_all_different(base):
+    digests = set()
+    for content, style, setting in JOBS:
+        for epoch in SNAPSHOTS[setting]:
+            path = base.project.results / content / style / setting / f"generated_{epoch}.jpg"
+            with Image.open(path) as picture:
+                picture.load()
+                assert (picture.format, picture.size, picture.mode) == ("JPEG", (64, 64), "RGB")
+                pixels = hashlib.sha256(picture.tobytes()).hexdigest()
+            if setting != "long" or epoch == 5:  # until epoch 4 it does what 1_1e5_1 does
+                digests.add(pixels)
+    assert len(digests) == len(CONTENTS) * len(STYLES) * (2 + 2 + 1)
+
+
+@pytest.mark.parametrize(("content", "style", "setting"), JOBS)
+def test_losses_fall(base, content, style, setting):
+    path = base.project.results / content / style / setting / "losses.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    layers = ["content/conv4_2", *(f"style/conv{block}_1" for block in range(1, 6))]
+    assert list(rows[0]) == ["epoch", "seconds", "total", "content", "style", *layers]
+    assert [int(row["epoch"]) for row in rows] == list(range(SNAPSHOTS[setting][-1] + 1))
+    for row in rows:
+        parts = sum(float(row[layer]) for layer in layers)
+        assert parts == pytest.approx(float(row["total"]), rel=1e-4)
+    assert float(rows[-1]["total"]) < float(rows[0]["total"])
+
+
+@pytest.mark.parametrize(("content", "style", "setting"), JOBS)
+def test_run_json_tells_what_was_done(base, content, style, setting):
+    folder = base.project.results / content / style / setting
+    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    settings = facts["settings"]
+    assert (settings["alpha"], settings["beta"], settings["learning_rate"]) == (
+        1,
+        BETAS[setting],
+        1,
+    )
+    assert (settings["size"], settings["epochs"]) == (64, SNAPSHOTS[setting][-1])
+    assert (settings["save_every"], settings["precision"]) == (2, "fp32")
+    for kind, name in (("content", content), ("style", style)):
+        source = base.project.root / "images" / kind / f"{name}.png"
+        assert facts[kind]["path"] == f"images/{kind}/{name}.png"
+        assert facts[kind]["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
+    picture = folder / facts["picture"]["file"]
+    assert picture.name == f"generated_{SNAPSHOTS[setting][-1]}.jpg"
+    assert facts["picture"]["sha256"] == hashlib.sha256(picture.read_bytes()).hexdigest()
+
+
+def test_a_job_gets_every_core(base):
+    facts = json.loads((base.project.results / "cat/sea/long/run.json").read_text(encoding="utf-8"))
+    if "CPU" not in facts["device"]:
+        pytest.skip("the jobs ran on a GPU, whose record names no threads")
+    assert facts["device"].endswith("2 threads")
+
+
+def test_index_names_every_job(base):
+    with (base.project.results / "index.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, dialect="excel-tab"))
+    assert [(row["content"], row["style"], row["setting"]) for row in rows] == JOBS
+    assert {row["content_path"] for row in rows} == {
+        "images/content/cat.png",
+        "images/content/dog.png",
+    }
+    assert all((base.project.root / row["result"]).is_file() for row in rows)
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_grid_has_room_for_every_tile(base, content):
+    with Image.open(base.project.results / "grids" / "content" / f"{content}.jpg") as grid:
+        grid.load()
+        assert (grid.format, grid.mode) == ("JPEG", "RGB")
+        assert grid.width > 256 * len(SNAPSHOTS)
+        assert grid.height > 256 * len(STYLES)
+
+
+def test_logs_hold_what_each_job_said(base):
+    log = base.project.root / "logs" / "cat" / "sea" / "long.log"
+    assert "cat × sea × long: epoch 5/5, total " in log.read_text(encoding="utf-8")
