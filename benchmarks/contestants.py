@@ -72,9 +72,7 @@ class Contest:
     def enter(self, name: str, evaluations: int) -> Iterator[Tensor]:
         """The pictures of a contestant, one for each evaluation."""
         if name in YARDSTICKS:
-            return plain(
-                self.network(), self.content, self.style, ALPHA, BETA, YARDSTICKS[name]
-            )
+            return plain(self.network(), self.content, self.style, ALPHA, BETA, YARDSTICKS[name])
         return self._ours(evaluations)
 
     def _ours(self, evaluations: int) -> Iterator[Tensor]:

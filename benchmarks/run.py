@@ -30,7 +30,11 @@ from neural_style.weights import load_weights
 MARKS = (100, 300)
 """The evaluations of a yardstick whose picture sets a target."""
 
-SAMPLES = (("chelsea", "swirling_night"), ("astronaut", "stained_glass"), ("coffee", "woodcut_wave"))
+SAMPLES = (
+    ("chelsea", "swirling_night"),
+    ("astronaut", "stained_glass"),
+    ("coffee", "woodcut_wave"),
+)
 PROBE_EVALUATIONS = 5
 
 

@@ -36,7 +36,7 @@ def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
 
     def layers() -> dict[str, float]:
         chosen = dice.sample(LAYERS, dice.randint(1, 5))
-        return {layer: dice.choice([0, 1, 0.1, 1 / 3, 1e9, 1e-7]) for layer in chosen}
+        return {layer: dice.choice([2, 1, 0.1, 1 / 3, 1e9, 1e-7]) for layer in chosen}
 
     chosen = {name: value(schema["$defs"][name]) for name in WEIGHTS}
     for section in SECTIONS:
@@ -57,9 +57,9 @@ def test_only_what_differs_is_said(defaults: Settings):
         defaults, beta=1e5, save_every=7, content_layers={"conv5_1": 1, "relu1_1": 0.5}
     )
     assert words(changed, defaults) == [
-        *("--beta", "100000"),
-        *("--content-layers", "conv5_1:1,relu1_1:0.5"),
-        *("--save-every", "7"),
+        "--beta=100000",
+        "--content-layers=conv5_1:1,relu1_1:0.5",
+        "--save-every=7",
     ]
 
 

@@ -1,5 +1,6 @@
 """Grids: every picture in its place, whatever the pictures, the names and the numbers."""
 
+import json
 import runpy
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from PIL import Image
 from neural_style.comparisons import content_grid, setting_label
 from neural_style.grid import render_grid
 from neural_style.images import load_image, save_image
-from neural_style.index import COLUMNS, IndexRow, read_index
+from neural_style.index import IndexRow
 from neural_style.layout import MAX_PIXELS, MAX_SIDE, Grid, GridError, Layout, Row, Tile, measure
 
 SCRIPT = Path(__file__).parents[2] / "workflow" / "scripts" / "grid.py"
@@ -294,21 +295,29 @@ def run_script(*options: object) -> int:
     return main([str(option) for option in options])
 
 
-def test_the_script_writes_the_grid_of_an_index(tmp_path):
-    original, result = solid(tmp_path / "cat.png", 1), solid(tmp_path / "result.png", 2)
-    values = ("cat", "wave", "1_1e6_1", original, original, 1.0, 1e6, 1.0, 10, result)
-    index, output = tmp_path / "index.tsv", tmp_path / "grids" / "cat.jpg"
-    index.write_text("\n".join("\t".join(map(str, line)) for line in (COLUMNS, values)) + "\n")
-    options = ("--index", index, "--content", "cat", "--output", output, "--tile-size", 64)
-    assert run_script(*options) == 0
-    layout = measure(content_grid(read_index(index), "cat"), 64)
-    picture = load_image(output)
-    assert picture.size == layout.size
-    assert picture.getpixel(centre_of(layout, 0, 0)) == pytest.approx(colour(2), abs=3)
+def configuration(content: Path, style: Path) -> str:
+    """What Snakemake hands to the script."""
+    return json.dumps({"content": str(content), "style": str(style)})
+
+
+def test_the_script_writes_a_sheet_for_each_id(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("in/cat", "in/dog", "style/wave"):
+        solid(Path(f"{name}.png"), 1)
+    result = Path("results/cat/wave/1_1e6_1/generated_1000.jpg")
+    save_image(load_image(solid(Path("result.png"), 2)), result)
+    options = ("--config", configuration(Path("in"), Path("style")), "--tile-size", 64)
+    assert run_script(*options, "--output", "grids", "--content", "cat", "dog") == 0
+    facts = {"content_path": Path("in/cat.png"), "style_path": Path("style/wave.png")}
+    layout = measure(content_grid([job("cat", "wave", "1_1e6_1", result, **facts)], "cat"), 64)
+    cat, dog = (load_image(Path(f"grids/{name}.jpg")) for name in ("cat", "dog"))
+    assert cat.size == layout.size
+    assert cat.getpixel(centre_of(layout, 0, 0)) == pytest.approx(colour(2), abs=3)
+    assert dog.getpixel(centre_of(layout, 0, 0)) != pytest.approx(colour(2), abs=30)
 
 
 def test_the_script_explains_a_mistake_in_one_sentence(tmp_path, capsys):
-    output = tmp_path / "cat.jpg"
-    assert run_script("--index", tmp_path / "none.tsv", "--content", "cat", "--output", output) == 1
-    assert capsys.readouterr().err.startswith("grid: ")
-    assert not output.exists()
+    config = configuration(tmp_path / "none", tmp_path)
+    assert run_script("--config", config, "--content", "cat", "--output", tmp_path) == 1
+    assert capsys.readouterr().err.startswith("grid: content: there is no folder or file")
+    assert not list(tmp_path.iterdir())

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from neural_style.errors import NeuralStyleError
-from neural_style.index import COLUMNS, read_index, write_index
+from neural_style.index import COLUMNS, read_index, rows_of, write_index
 from neural_style.settings import Settings
 from neural_style.sweep import Job
 
@@ -42,7 +42,7 @@ def job(settings: Settings, name: str) -> Job:
 
 def test_every_name_comes_back(tmp_path: Path, defaults: Settings):
     path = tmp_path / "index.tsv"
-    write_index([job(defaults, name) for name in NAMES], path)
+    write_index(rows_of([job(defaults, name) for name in NAMES]), path)
     rows = read_index(path)
     assert [row.content_path for row in rows] == [Path("in") / name for name in NAMES]
     assert [row.style_path for row in rows] == [Path("st") / name for name in NAMES]
@@ -51,7 +51,7 @@ def test_every_name_comes_back(tmp_path: Path, defaults: Settings):
 def test_a_row_holds_all_facts_of_its_job(tmp_path: Path, defaults: Settings):
     settings = replace(defaults, alpha=1 / 3, beta=1e15, learning_rate=1e-7, epochs=7, format="png")
     path = tmp_path / "index.tsv"
-    write_index([job(settings, "a.jpg")], path)
+    write_index(rows_of([job(settings, "a.jpg")]), path)
     (row,) = read_index(path)
     assert (row.content, row.style, row.setting) == ("cat", "wave", "1_1e6_1")
     assert (row.alpha, row.beta, row.learning_rate, row.epochs) == (1 / 3, 1e15, 1e-7, 7)
@@ -60,7 +60,7 @@ def test_a_row_holds_all_facts_of_its_job(tmp_path: Path, defaults: Settings):
 
 def test_the_file_is_a_plain_table_with_a_line_a_job(tmp_path: Path, defaults: Settings):
     path = tmp_path / "index.tsv"
-    write_index([job(defaults, name) for name in NAMES], path)
+    write_index(rows_of([job(defaults, name) for name in NAMES]), path)
     text = path.read_bytes().decode("utf-8")
     lines = text.removesuffix("\n").split("\n")
     assert lines[0].split("\t") == list(COLUMNS)
@@ -95,7 +95,7 @@ def damaged(kind: str, text: str) -> bytes:
 )
 def test_a_file_that_is_no_index_is_refused_by_name(tmp_path: Path, defaults: Settings, kind: str):
     path = tmp_path / "index.tsv"
-    write_index([job(defaults, "a.jpg")], path)
+    write_index(rows_of([job(defaults, "a.jpg")]), path)
     path.write_bytes(damaged(kind, path.read_text(encoding="utf-8")))
     with pytest.raises(NeuralStyleError, match=r"index\.tsv cannot be read as an index.*remake"):
         read_index(path)

@@ -6,7 +6,6 @@ import copy
 import shutil
 from pathlib import Path
 
-import pytest
 import yaml
 from PIL import Image
 
@@ -111,10 +110,6 @@ def test_one_more_photograph(again):
     assert again.would_run() == sorted(["grid owl", "index", *of_owl])
 
 
-@pytest.mark.xfail(
-    reason="while the index has to be made, Snakemake asks no job behind it, not even one that "
-    "takes it as ancient, for reasons of its own; the grids follow a run later"
-)
 def test_one_painting_fewer(again):
     (again.root / "images" / "style" / "sun.png").unlink()
     assert again.would_run() == sorted([*GRIDS, "index"])

@@ -14,12 +14,12 @@ class OptionError(NeuralStyleError):
 
 
 def words(settings: Settings, defaults: Settings) -> list[str]:
-    """The options that turn `defaults` into `settings`: `["--beta", "100000.0"]`."""
+    """The options that turn `defaults` into `settings`: `["--beta=100000"]`."""
     chosen: list[str] = []
     for field in fields(Settings):
         value = getattr(settings, field.name)
         if value != getattr(defaults, field.name):
-            chosen += [flag(field.name), write_value(value)]
+            chosen.append(f"{flag(field.name)}={write_value(value)}")
     return chosen
 
 

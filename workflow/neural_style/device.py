@@ -53,5 +53,6 @@ def _has_fast_bf16(device: torch.device) -> bool:
     """Whether matrix products in bfloat16 are made by the hardware."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= AMPERE
-    abilities = torch.cpu.get_capabilities()
+    # Older releases of torch cannot tell, and get float32.
+    abilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(abilities.get("amx_bf16") or abilities.get("avx512_bf16"))

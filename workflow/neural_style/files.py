@@ -47,6 +47,15 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 checksum of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """The SHA-256 checksum of a file's bytes, in hexadecimal.
+
+    Raises:
+        NeuralStyleError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise NeuralStyleError(
+            f"cannot read {path}: {error.strerror or error}; mend the path or its permissions."
+        ) from error

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -45,19 +43,29 @@ class IndexRow:
 COLUMNS = tuple(field.name for field in fields(IndexRow))
 
 
-def write_index(jobs: Iterable[Job], path: Path) -> None:
-    """Write a row a job, atomically. Tabs, line breaks and backslashes in names are escaped."""
-    text = io.StringIO()
-    writer = csv.writer(text, dialect="excel-tab", quoting=csv.QUOTE_NONE, quotechar=None)
-    writer.writerow(COLUMNS)
-    for job in jobs:
-        values = (
-            *(job.content, job.style, job.setting, job.content_path, job.style_path),
-            *(job.settings.alpha, job.settings.beta, job.settings.learning_rate),
-            *(job.settings.epochs, job.result),
+def rows_of(jobs: Iterable[Job]) -> list[IndexRow]:
+    """A row for each job, in their order."""
+    return [
+        IndexRow(
+            content=job.content,
+            style=job.style,
+            setting=job.setting,
+            content_path=job.content_path,
+            style_path=job.style_path,
+            alpha=job.settings.alpha,
+            beta=job.settings.beta,
+            learning_rate=job.settings.learning_rate,
+            epochs=job.settings.epochs,
+            result=job.result,
         )
-        writer.writerow([_escape(str(value)) for value in values])
-    write_text(path, text.getvalue().replace("\r\n", "\n"))
+        for job in jobs
+    ]
+
+
+def write_index(rows: Iterable[IndexRow], path: Path) -> None:
+    """Write the rows, atomically. Tabs, line breaks and backslashes in names are escaped."""
+    lines = [COLUMNS, *([_escape(str(getattr(row, name))) for name in COLUMNS] for row in rows)]
+    write_text(path, "".join("\t".join(line) + "\n" for line in lines))
 
 
 def read_index(path: Path) -> list[IndexRow]:

@@ -47,7 +47,7 @@ def find_images(sources: Iterable[Path], key: str) -> dict[str, Path]:
                 f"{key}: {str(images[name])!r} and {str(path)!r} would share the id {name}; "
                 "rename one of them."
             )
-        elif not _can_be_tracked(path):
+        if not _can_be_tracked(path):
             mistakes.append(
                 f"{key}: Snakemake cannot keep track of {str(path)!r}; rename it without {{ }}, "
                 "<…>, line breaks and other unprintable characters."

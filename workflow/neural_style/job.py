@@ -61,6 +61,8 @@ def run_job(
         save = progress.epoch in settings.snapshots
         if save or progress.epoch % LOOK_EVERY == 0:
             _check(progress, settings)
+        if progress.epoch == 0:  # early, so that a folder that cannot be written to costs no run
+            table.write(folder / "losses.csv")
         if save:
             (picture,) = to_images(progress.pictures)
             path = folder / picture_name(progress.epoch, settings.format)
@@ -116,9 +118,15 @@ def _load(path: Path, settings: Settings, device: torch.device) -> Tensor:
 
 def _check(progress: Progress, settings: Settings) -> None:
     """Raise DivergedError if the picture was given up."""
-    if bool(progress.gave_up.any()):
+    if not bool(progress.gave_up.any()):
+        return
+    if progress.epoch == 0:
         raise DivergedError(
-            f"the loss became infinite or NaN by epoch {progress.epoch}, and again after going "
-            f"back to the best picture; lower learning_rate (now {settings.learning_rate:g}) "
-            f"or beta (now {settings.beta:g})."
+            "the loss is infinite or NaN from the start; lower alpha, beta or a layer's weight, "
+            "or check the file of network.weights."
         )
+    raise DivergedError(
+        f"the loss became infinite or NaN by epoch {progress.epoch}, and again after going back "
+        f"to the best picture; lower learning_rate (now {settings.learning_rate:g}) or beta "
+        f"(now {settings.beta:g})."
+    )

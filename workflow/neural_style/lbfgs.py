@@ -40,7 +40,9 @@ class Lbfgs:
         batch, size = flat.shape
         self.history = history
         self.first_step = first_step
-        self._rate = flat.new_ones(batch, 1) * torch.as_tensor(learning_rate).to(flat).view(-1, 1)
+        self._rate = flat.new_ones(batch, 1) * torch.as_tensor(
+            learning_rate, dtype=flat.dtype, device=flat.device
+        ).view(-1, 1)
         # Rows 0 … m-1 hold s, rows m … 2m-1 hold y.
         self._pairs = flat.new_zeros(batch, 2 * history, size)
         self._live = flat.new_zeros(batch, 2 * history, 1, dtype=torch.float64)

@@ -11,14 +11,15 @@ EXPLOSION = 10.0
 """A loss this many times the best one is no overshoot any more."""
 
 LIMIT = 3
-"""So many falls without a better picture in between, and a problem is given up."""
+"""So many times without a number, with no better picture in between, and a problem is given up."""
 
 
 class Safeguard:
     """Keeps the best iterate of each problem and puts it back when a step was bad.
 
     A step is bad if it made the loss or the gradient infinite or NaN, or the loss larger than
-    `EXPLOSION` times the best. Nothing here waits for the host.
+    `EXPLOSION` times the best. Only the former is ever hopeless: a step that is merely too long,
+    as the first one is near an optimum, is cured by shorter ones. Nothing here waits for the host.
 
     Args:
         x: the first iterates, [B, ...].
@@ -28,13 +29,13 @@ class Safeguard:
     def __init__(self, x: Tensor, evaluation: Evaluation) -> None:
         self.best = x.clone()
         self.evaluation = evaluation
-        self.falls = torch.zeros_like(evaluation.total, dtype=torch.int)
+        self._failures = torch.zeros_like(evaluation.total, dtype=torch.int)
         self._hopeless = ~_finite(evaluation)
 
     @property
     def gave_up(self) -> Tensor:
-        """[B]: which problems fell too often, or started from a loss that is not finite."""
-        return self._hopeless | (self.falls >= LIMIT)
+        """[B]: which problems failed too often, or started from a loss that is not finite."""
+        return self._hopeless | (self._failures >= LIMIT)
 
     def catch(self, x: Tensor, evaluation: Evaluation) -> tuple[Tensor, Evaluation, Tensor]:
         """Look at the iterates after a step, and replace the bad ones by the best so far.
@@ -46,9 +47,10 @@ class Safeguard:
         Returns:
             Iterates to go on from, the objective there, and which problems fell, [B].
         """
-        good = _finite(evaluation) & (evaluation.total <= EXPLOSION * self.evaluation.total)
+        finite = _finite(evaluation)
+        good = finite & (evaluation.total <= EXPLOSION * self.evaluation.total)
         better = good & (evaluation.total < self.evaluation.total)
-        self.falls = torch.where(better, 0, self.falls + (~good).int())
+        self._failures = torch.where(better, 0, self._failures + (~finite).int())
         self.best = _choose(better, x, self.best)
         self.evaluation = _merge(better, evaluation, self.evaluation)
         return (

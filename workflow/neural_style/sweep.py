@@ -141,10 +141,23 @@ def expand_settings(config: Mapping[str, Any]) -> dict[str, Settings]:
 def make_settings(
     weights: Mapping[str, float], sections: Mapping[str, Mapping[str, Any]]
 ) -> Settings:
-    """Settings from alpha, beta and learning rate and the sections of a configuration."""
+    """Settings from alpha, beta and learning rate and the sections of a configuration.
+
+    Raises:
+        SweepError: every content layer or every style layer has the weight 0.
+    """
     values = {key: value for section in SECTIONS for key, value in sections[section].items()}
     values |= {name: float(weights[name]) for name in WEIGHTS}
+    values |= {key: _weighted(key, values[key]) for key in ("content_layers", "style_layers")}
     return Settings(**{field.name: values[field.name] for field in fields(Settings)})
+
+
+def _weighted(key: str, layers: Mapping[str, float]) -> dict[str, float]:
+    """The layers that count. Snakemake merges configurations; 0 takes a layer out again."""
+    weighted = {layer: weight for layer, weight in layers.items() if weight}
+    if not weighted:
+        raise SweepError(f"network.{key}: every weight is 0; give one layer a weight.")
+    return weighted
 
 
 def default_settings(schema: Mapping[str, Any]) -> Settings:

@@ -29,9 +29,11 @@ except NeuralStyleError as error:
 
 DEFAULTS = default_settings(SCHEMA)
 ENGINE = engine_fingerprint()
+CONFIG_TEXT = json.dumps(CONFIG, sort_keys=True)
 
 INDEX = "results/index.tsv"
-GRIDS = [f"results/grids/content/{content}.jpg" for content in SWEEP.contents]
+SHEETS = Path("results/grids/content")
+GRIDS = [str(SHEETS / f"{content}.jpg") for content in SWEEP.contents]
 PICTURES = [
     str(job.folder / name)
     for job in SWEEP.jobs
@@ -88,11 +90,17 @@ def stylize_threads(wildcards):
 def make_remaining_grids():
     """Show what there is of the photographs whose jobs failed; the rule waits for every tile.
 
-    Such a grid is dated back, so that the rule makes it anew as soon as it can.
+    These sheets are dated back, so that the rule makes them anew as soon as it can.
     """
-    for content, grid in zip(SWEEP.contents, GRIDS):
-        if Path(INDEX).exists() and not all(job.result.exists() for job in SWEEP.jobs_of(content)):
-            command = [sys.executable, SCRIPTS / "grid.py", "--index", INDEX]
-            made = subprocess.run([*command, "--content", content, "--output", grid])
-            if made.returncode == 0:  # else it has said why, such as an index of another day
-                os.utime(grid, (0, 0))
+    begun = [content for content in SWEEP.contents if Path("logs", content).is_dir()]
+    holed = [
+        content
+        for content in begun
+        if not all(job.result.exists() for job in SWEEP.jobs_of(content))
+    ]
+    if holed:
+        command = [sys.executable, SCRIPTS / "grid.py", "--config", CONFIG_TEXT]
+        made = subprocess.run([*command, "--output", SHEETS, "--content", *holed])
+        if made.returncode == 0:  # else it has said why
+            for content in holed:
+                os.utime(SHEETS / f"{content}.jpg", (0, 0))

@@ -11,15 +11,14 @@ rule index:
         "../envs/neural_style.yaml"
     params:
         script=SCRIPTS / "index.py",
-        config=json.dumps(CONFIG, sort_keys=True),
+        config=CONFIG_TEXT,
     shell:
         "python {params.script:q} --config {params.config:q} --output {output:q} 2> {log:q}"
 
 
 rule grid:
+    # Not from the index: while that has to be made, Snakemake would look at nothing behind it.
     input:
-        # Its date does not matter: what concerns this grid are the pictures that it shows.
-        index=ancient(INDEX),
         content=content_file,
         styles=style_files,
         results=results_of,
@@ -32,6 +31,8 @@ rule grid:
         "../envs/neural_style.yaml"
     params:
         script=SCRIPTS / "grid.py",
+        config=CONFIG_TEXT,
+        folder=lambda wildcards, output: Path(output[0]).parent,
     shell:
-        "python {params.script:q} --index {input.index:q} --content {wildcards.content:q}"
-        " --output {output:q} 2> {log:q}"
+        "python {params.script:q} --config {params.config:q} --content {wildcards.content:q}"
+        " --output {params.folder:q} 2> {log:q}"

@@ -30,6 +30,6 @@ for setting, settings in SWEEP.settings.items():
             settings=repr(settings),
             engine=ENGINE,
         shell:
-            "python {params.script:q} --content {input.content:q} --style {input.style:q}"
+            "python {params.script:q} --content={input.content:q} --style={input.style:q}"
             " --output {params.folder:q} --title {params.title:q} --threads {threads}"
             " {params.options:q} 2>&1 | tee {log:q}"

@@ -17,6 +17,7 @@ SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_LOSSES = 0.5
 LONG_RUN_SECONDS = 180.0
 EPOCHS_BEFORE_ADVICE = 3
+SMALLEST_ADVISED_SIZE = 128
 
 
 class Display:
@@ -93,12 +94,13 @@ class Display:
         seconds = seconds_per_epoch * self._settings.epochs
         if seconds < LONG_RUN_SECONDS:
             return
-        size, epochs = self._settings.size, self._settings.epochs
+        size, quarter = self._settings.size // 2, max(1, self._settings.epochs // 4)
+        quicker = [f"--epochs {quarter} (about {duration(seconds / 4)})", "a CUDA GPU"]
+        if size >= SMALLEST_ADVISED_SIZE:
+            quicker.insert(0, f"--size {size} (about {duration(seconds / 4)})")
         self._say(
             f"{self._title}: this will take about {duration(seconds)} on this CPU "
-            f"({seconds_per_epoch:.2f} s an epoch). Quicker: --size {size // 2} "
-            f"(about {duration(seconds / 4)}), --epochs {max(1, epochs // 4)} "
-            f"(about {duration(seconds / 4)}), or a CUDA GPU."
+            f"({seconds_per_epoch:.2f} s an epoch). Quicker: {', '.join(quicker)}."
         )
 
     def _say(self, line: str) -> None:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
-from options import SCHEMA
+from options import add_config_option, sweep_from
 
-from neural_style.config import complete, read_schema
 from neural_style.errors import NeuralStyleError
-from neural_style.index import write_index
-from neural_style.sweep import plan
+from neural_style.index import rows_of, write_index
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code is 1 after a mistake that the user can mend."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--config", type=json.loads, required=True, metavar="JSON")
+    add_config_option(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     options = parser.parse_args(arguments)
     try:
-        config = complete(options.config, read_schema(SCHEMA))
-        write_index(plan(config).jobs, options.output)
+        write_index(rows_of(sweep_from(options).jobs), options.output)
     except NeuralStyleError as error:
         print(f"index: {error}", file=sys.stderr)
         return 1

@@ -1,8 +1,9 @@
-"""The options of a setting, made from the schema of the configuration: one home for defaults."""
+"""Options that scripts share; those of a setting are made from the schema, the defaults' home."""
 
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from neural_style.commandline import flag, read_layers, write_value
 from neural_style.config import complete, read_schema, resolve
 from neural_style.settings import Settings
-from neural_style.sweep import SECTIONS, WEIGHTS, default_settings, make_settings
+from neural_style.sweep import SECTIONS, WEIGHTS, Sweep, default_settings, make_settings, plan
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
@@ -21,6 +22,26 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "string": str,
 }
 _METAVARS = {"integer": "N", "number": "X", "object": "LAYERS", "string": "NAME"}
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--config`, for scripts that look at a whole sweep."""
+    parser.add_argument(
+        "--config",
+        type=json.loads,
+        default={},
+        metavar="JSON",
+        help="the configuration as Snakemake has it (default: the schema's defaults)",
+    )
+
+
+def sweep_from(options: argparse.Namespace) -> Sweep:
+    """The sweep of `--config`.
+
+    Raises:
+        NeuralStyleError: the configuration is not allowed or its images are not there.
+    """
+    return plan(complete(options.config, read_schema(SCHEMA)))
 
 
 def add_settings_options(parser: argparse.ArgumentParser) -> None:
