@@ -175,7 +175,7 @@ def test_a_run_that_diverges(main, pair, tmp_path, capfd):
     torch.save(state, tmp_path / "enormous.pth")
     weights = ["--weights", str(tmp_path / "enormous.pth")]
     assert main([*pair, "--output", str(tmp_path / "out"), *SMALL, *weights]) == 1
-    assert_one_sentence(capfd.readouterr().err, "infinite or NaN", "lower learning_rate")
+    assert_one_sentence(capfd.readouterr().err, "infinite or NaN", "network.weights")
     assert not list(tmp_path.rglob("generated_*")), "a picture of nothing was saved"
 
 
