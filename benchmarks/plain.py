@@ -54,7 +54,7 @@ def plain(
         return loss
 
     while True:
-        yield picture.detach()
+        yield picture.detach().clone()
         optimizer.step(closure)
 
 

@@ -178,7 +178,8 @@ def test_ids_are_readable(name: str, expected: str):
         ("...", "image-"),
         ("grids", "grids-"),
         ("x" * 65, "xxx-"),
-        ("ab" * 40, "ab" * 27 + "a-"),
+        ("ab" * 40, "ababab-"),
+        ("long" * 40, "long" * 13 + "lon-"),
     ],
 )
 def test_names_that_lose_something_get_a_digest(name: str, start: str):
@@ -228,3 +229,19 @@ def test_results_and_logs_of_the_sweep_itself_are_not_taken():
     assert {"grids", "index.tsv", "index.log"} <= RESERVED
     for name in RESERVED:
         assert slug(name) != name
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path):
+    (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    sources = [tmp_path / "none", tmp_path, tmp_path / ("long" * 100)]
+    with pytest.raises(InputError) as caught:
+        find_images(sources, "content")
+    none, link, long = str(caught.value).splitlines()
+    assert none.startswith("content: there is no folder or file") and "none" in none
+    assert link.startswith("content: ") and "gone.png" in link and "leads nowhere" in link
+    assert long.startswith("content: cannot read ")
+
+
+@pytest.mark.parametrize("name", ["000000000139", "IMG_00001", "COCO_train2014_000000000009"])
+def test_numbers_with_many_zeros_stay_as_they_are(name: str):
+    assert slug(name) == name.lower()

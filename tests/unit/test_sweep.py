@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from neural_style.config import complete
-from neural_style.inputs import InputError
 from neural_style.settings import Settings
 from neural_style.sweep import (
     SweepError,
@@ -211,5 +210,13 @@ def test_files_and_folders_may_be_listed(schema: Schema, folders: dict[str, str]
 
 @pytest.mark.parametrize("key", ["content", "style"])
 def test_a_missing_folder_is_told_by_its_key(schema: Schema, folders: dict[str, str], key: str):
-    with pytest.raises(InputError, match=f"^{key}: "):
+    with pytest.raises(SweepError, match=f"^{key}: "):
         plan(complete({**folders, key: "nowhere"}, schema))
+
+
+def test_mistakes_in_both_folders_are_told_at_once(schema: Schema, tmp_path: Path):
+    config = {"content": str(tmp_path / "c"), "style": str(tmp_path / "s")}
+    with pytest.raises(SweepError) as caught:
+        plan(complete(config, schema))
+    content, style = str(caught.value).splitlines()
+    assert content.startswith("content: ") and style.startswith("style: ")

@@ -12,7 +12,7 @@ CONTENTS = (
     "a" * 240 + ".png",
 )
 STYLE = "<img src=x onerror=alert(1)> $HOME %s \\ * ? ~ größe 🎨.png"
-SETTING = "../../x; touch pwned"
+SETTING = "../../x; touch pwned {content} <results>"
 
 
 def test_names_are_only_names(project):

@@ -29,8 +29,7 @@ def content_grid(rows: Sequence[IndexRow], content: str) -> Grid:
     if not jobs:
         known = list(dict.fromkeys(row.content for row in rows))
         some = ", ".join(known[:5]) + (" and others" if len(known) > 5 else "")
-        advice = f"choose one of {some}" if known else "it is empty, so make some results first"
-        raise GridError(f"the index has no results of the content image {content!r}; {advice}.")
+        raise GridError(f"the sweep has no content image {content!r}; choose one of {some}.")
     styles = {row.style: row.style_path for row in jobs.values()}
     settings = {row.setting: setting_label(row) for row in jobs.values()}
     original = next(iter(jobs.values())).content_path

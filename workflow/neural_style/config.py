@@ -137,6 +137,8 @@ def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
             yield f"{_dotted(path)}: {shown} is not allowed; give a number {_bounds(schema)}."
         case "minItems" | "minProperties" | "minLength":
             yield f"{_dotted(path)}: it is empty; give at least one {_UNITS[str(error.validator)]}."
+        case "pattern":
+            yield f"{_dotted(path)}: {shown} is not allowed; give a name without {{ }} < >."
         case "uniqueItems":
             yield f"{_dotted(path)}: {shown} holds a value twice; give each once."
         case _:
@@ -160,10 +162,15 @@ def _kinds(rule: str | list[str]) -> str:
 
 def _bounds(schema: Mapping[str, Json]) -> str:
     """The allowed range in words."""
-    low = f"from {schema['minimum']:g}" if "minimum" in schema else ""
-    above = f"above {schema['exclusiveMinimum']:g}" if "exclusiveMinimum" in schema else ""
-    high = f"up to {schema['maximum']:g}" if "maximum" in schema else ""
+    low = f"from {_bound(schema['minimum'])}" if "minimum" in schema else ""
+    above = f"above {_bound(schema['exclusiveMinimum'])}" if "exclusiveMinimum" in schema else ""
+    high = f"up to {_bound(schema['maximum'])}" if "maximum" in schema else ""
     return " ".join(part for part in (low or above, high) if part)
+
+
+def _bound(number: Json) -> str:
+    """A bound in full where it is a whole number, such as the largest seed: 4294967295."""
+    return f"{number:g}" if isinstance(number, float) else str(number)
 
 
 def _nearest(wrong: Json, allowed: list[str]) -> str:

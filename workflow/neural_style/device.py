@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from contextlib import AbstractContextManager
 
 import torch
 
@@ -40,6 +41,14 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         return torch.bfloat16 if _has_fast_bf16(device) else torch.float32
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
+
+
+def full_precision() -> AbstractContextManager[None]:
+    """Within it, float32 means float32 on CUDA, too, whose convolutions round to TF32 otherwise."""
+    manager: AbstractContextManager[None] = torch.backends.cudnn.flags(
+        enabled=True, allow_tf32=False
+    )
+    return manager
 
 
 def describe(device: torch.device) -> str:

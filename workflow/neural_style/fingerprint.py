@@ -25,7 +25,10 @@ ENGINE = (
 
 
 def engine_fingerprint() -> str:
-    """A digest of the engine's code; comments, docstrings and layout do not count."""
+    """A digest of the engine's code; comments, docstrings and layout do not count.
+
+    Another version of Python may give another digest, since it parses the same code otherwise.
+    """
     digest = hashlib.sha256()
     for name in ENGINE:
         source = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
@@ -40,7 +43,7 @@ def code_of(source: str) -> str:
         body = getattr(node, "body", None)
         if isinstance(body, list):
             node.body = [line for line in body if not _is_text(line)]  # type: ignore[attr-defined]
-    return ast.dump(tree)
+    return ast.unparse(tree)
 
 
 def _is_text(node: ast.AST) -> bool:

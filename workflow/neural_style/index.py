@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from neural_style.errors import NeuralStyleError
 from neural_style.files import write_text
 from neural_style.sweep import Job
 
@@ -68,42 +67,6 @@ def write_index(rows: Iterable[IndexRow], path: Path) -> None:
     write_text(path, "".join("\t".join(line) + "\n" for line in lines))
 
 
-def read_index(path: Path) -> list[IndexRow]:
-    """Read what `write_index` wrote.
-
-    Raises:
-        NeuralStyleError: there is no such file or it is no index.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-        header, *rows = (line.split("\t") for line in lines if line)
-        if tuple(header) != COLUMNS:
-            raise ValueError("unexpected columns")
-        return [_parse([_unescape(value) for value in row]) for row in rows]
-    except (OSError, ValueError) as error:
-        raise NeuralStyleError(
-            f"{path} cannot be read as an index of the sweep ({error}); "
-            f"remake it with `snakemake {path}`."
-        ) from error
-
-
-def _parse(values: list[str]) -> IndexRow:
-    content, style, setting, content_path, style_path, *numbers, result = values
-    alpha, beta, learning_rate, epochs = numbers
-    return IndexRow(
-        content,
-        style,
-        setting,
-        Path(content_path),
-        Path(style_path),
-        float(alpha),
-        float(beta),
-        float(learning_rate),
-        int(epochs),
-        Path(result),
-    )
-
-
 def _escape(text: str) -> str:
     """Backslash escapes for what would break a line or a column, and for undecodable bytes."""
     return text.encode("unicode_escape").decode("ascii") if _needs_escape(text) else text
@@ -111,10 +74,3 @@ def _escape(text: str) -> str:
 
 def _needs_escape(text: str) -> bool:
     return "\\" in text or not text.isprintable()
-
-
-def _unescape(text: str) -> str:
-    """The inverse of `_escape`."""
-    if "\\" not in text:
-        return text
-    return text.encode("ascii").decode("unicode_escape")

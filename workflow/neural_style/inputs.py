@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from neural_style.errors import NeuralStyleError
@@ -17,6 +17,10 @@ RESERVED = frozenset({"grids", "plots", "gallery", "index.tsv", "index.log"})
 """Names under `results/` and `logs/` that no content image may take."""
 
 SNAKEMAKE_SYNTAX = re.compile(r"[{}]|<[a-z][a-z0-9_]*>")
+"""What Snakemake would take for a wildcard or a path variable; it has no way to quote either."""
+
+PERIODIC = re.compile(r"(.{1,3}?)\1{18,}")
+"""Snakemake refuses a wildcard that ends in 20 repeats of anything; an id has room for threes."""
 
 
 class InputError(NeuralStyleError):
@@ -41,72 +45,88 @@ def find_images(sources: Iterable[Path], key: str) -> dict[str, Path]:
     """
     images: dict[str, Path] = {}
     mistakes: list[str] = []
-    for name, path in _named(sources, key):
-        if name in images:
-            mistakes.append(
-                f"{key}: {str(images[name])!r} and {str(path)!r} would share the id {name}; "
-                "rename one of them."
-            )
-        if not _can_be_tracked(path):
-            mistakes.append(
-                f"{key}: Snakemake cannot keep track of {str(path)!r}; rename it without {{ }}, "
-                "<…>, line breaks and other unprintable characters."
-            )
-        images[name] = path
+    for source in sources:
+        try:
+            found = _named(source)
+        except InputError as error:
+            mistakes.append(f"{key}: {error}")
+            continue
+        for name, path in found:
+            mistakes += [f"{key}: {mistake}" for mistake in _mistakes(name, path, images)]
+            images[name] = path
     if mistakes:
         raise InputError("\n".join(mistakes))
     return dict(sorted(images.items()))
 
 
-def _named(sources: Iterable[Path], key: str) -> Iterator[tuple[str, Path]]:
-    """The id and the path of each image; at least one for each source."""
-    for source in sources:
+def _named(source: Path) -> list[tuple[str, Path]]:
+    """The id and the path of each image of a source; at least one."""
+    try:
         if source.is_file():
-            yield slug(source.stem), source
-            continue
+            return [(slug(source.stem), source)]
         if not source.is_dir():
             raise InputError(
-                f"{key}: there is no folder or file {str(source)!r}; create it or mend the path."
+                f"there is no folder or file {str(source)!r}; create it or mend the path."
             )
-        paths = sorted(_walk(source, key))
-        if not paths:
-            kinds = " ".join(sorted(IMAGE_SUFFIXES))
-            raise InputError(f"{key}: {str(source)!r} holds no image ({kinds}); put one there.")
-        for path in paths:
-            yield slug(path.relative_to(source).with_suffix("").as_posix()), path
+        paths = sorted(walk_images(source))
+    except OSError as error:
+        raise InputError(
+            f"cannot read {str(error.filename or source)!r}: {error.strerror}; "
+            "mend the path or its permissions."
+        ) from error
+    if not paths:
+        kinds = " ".join(sorted(IMAGE_SUFFIXES))
+        raise InputError(f"{str(source)!r} holds no image ({kinds}); put one there.")
+    return [(slug(path.relative_to(source).with_suffix("").as_posix()), path) for path in paths]
 
 
-def slug(name: str) -> str:
-    """A name as an id: lower-case ASCII letters, digits, `.`, `_` and `-`, at most 64 of them.
-
-    What has no ASCII letter of its own is left out; where that, or the limit, could make two
-    names alike, a digest of the whole name is added. Lower case, because many file systems do
-    not tell `Cat` from `cat`.
-    """
-    plain = unicodedata.normalize("NFKD", name)
-    ascii_name = "".join(char for char in plain if not unicodedata.combining(char))
-    words = re.sub(r"[^a-z0-9._]+", "-", ascii_name.lower()).strip("-._")
-    short = re.sub(r"\.{2,}", ".", re.sub(r"(.)\1{3,}", r"\1\1\1", words))[:LONGEST_ID]
-    if short == words and ascii_name.isascii() and short and short not in RESERVED:
-        return short
-    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-    return f"{short[: LONGEST_ID - 9].strip('-._') or 'image'}-{digest}"
-
-
-def _can_be_tracked(path: Path) -> bool:
-    """Whether Snakemake takes a path as it is: it cannot quote {wildcards} and <pathvars>."""
+def _mistakes(name: str, path: Path, images: Mapping[str, Path]) -> Iterator[str]:
+    """What speaks against a file, given those that have an id already."""
+    if name in images:
+        yield (
+            f"{str(images[name])!r} and {str(path)!r} would share the id {name}; "
+            "rename one of them."
+        )
+    if not path.exists():
+        yield f"{str(path)!r} is a link that leads nowhere; mend or remove it."
     text = str(path)
-    return text.isprintable() and not SNAKEMAKE_SYNTAX.search(text)
+    if not text.isprintable() or SNAKEMAKE_SYNTAX.search(text):
+        yield (
+            f"Snakemake cannot keep track of {text!r}; rename it without {{ }}, <…>, line breaks "
+            "and other unprintable characters."
+        )
 
 
-def _walk(folder: Path, key: str) -> Iterator[Path]:
-    """The image files below a folder, in no order."""
+def walk_images(folder: Path) -> Iterator[Path]:
+    """The image files below a folder, by their suffix, in no order; hidden ones are passed over.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
 
     def fail(error: OSError) -> None:
-        raise InputError(f"{key}: cannot read {error.filename}: {error.strerror}.") from error
+        raise error
 
     for root, folders, files in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
             if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
                 yield Path(root, name)
+
+
+def slug(name: str) -> str:
+    """A name as an id: lower-case ASCII letters, digits, `.`, `_` and `-`, at most 64 of them.
+
+    What has no ASCII letter of its own is left out, and so are runs of dots and what is repeated
+    19 times and more; where that, or the limit, could make two names alike, a digest of the whole
+    name is added. Lower case, because many file systems do
+    not tell `Cat` from `cat`.
+    """
+    plain = unicodedata.normalize("NFKD", name)
+    ascii_name = "".join(char for char in plain if not unicodedata.combining(char))
+    words = re.sub(r"[^a-z0-9._]+", "-", ascii_name.lower()).strip("-._")
+    short = re.sub(r"\.{2,}", ".", PERIODIC.sub(r"\1\1\1", words))[:LONGEST_ID]
+    if short == words and ascii_name.isascii() and short and short not in RESERVED:
+        return short
+    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    return f"{short[: LONGEST_ID - 9].strip('-._') or 'image'}-{digest}"

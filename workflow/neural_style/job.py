@@ -9,18 +9,22 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from neural_style.device import choose_precision, describe
+from neural_style.device import choose_precision, describe, full_precision
 from neural_style.errors import NeuralStyleError
+from neural_style.files import sha256
 from neural_style.fingerprint import engine_fingerprint
 from neural_style.images import ImageError, fit_image, load_image, save_image
 from neural_style.objective import gatys_objective
-from neural_style.record import Losses, LossTable, Run, losses_of, write_run
+from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_run
 from neural_style.settings import Settings
 from neural_style.stylize import Progress, stylize
 from neural_style.sweep import picture_name
 from neural_style.tensors import to_images, to_tensor
 from neural_style.vgg import Vgg19
 from neural_style.weights import load_weights
+
+LOSSES = "losses.csv"
+RUN = "run.json"
 
 LOOK_EVERY = 10
 """Epochs between two looks at whether a picture has diverged; each look waits for the device."""
@@ -49,31 +53,32 @@ def run_job(
         NeuralStyleError: an image or the weights cannot be read, a file cannot be written, or
             the optimisation diverged.
     """
-    content = _load(content_path, settings, device)
-    style = _load(style_path, settings, device)
+    content_source, content = _load(content_path, settings, device)
+    style_source, style = _load(style_path, settings, device)
     weights = load_weights(settings.weights)
     precision = choose_precision(settings.precision, device)
     network = Vgg19(weights.convolutions, settings.layers)
     working = copy.deepcopy(network).prepare(device, precision)
+    snapshots = frozenset(settings.snapshots)
     table = LossTable()
     for progress in stylize(working, content, [style], [settings]):
         table.add(progress)
-        save = progress.epoch in settings.snapshots
+        save = progress.epoch in snapshots
         if save or progress.epoch % LOOK_EVERY == 0:
             _check(progress, settings)
-        if progress.epoch == 0:  # early, so that a folder that cannot be written to costs no run
-            table.write(folder / "losses.csv")
+        if progress.epoch == 0:
+            _begin(folder, table)
         if save:
             (picture,) = to_images(progress.pictures)
             path = folder / picture_name(progress.epoch, settings.format)
             save_image(picture, path, settings.quality)
-            table.write(folder / "losses.csv")
+            table.write(folder / LOSSES)
         yield progress
     saved = judge(network.to(device), content, style, path, settings)
     write_run(
         Run(
-            content=content_path,
-            style=style_path,
+            content=content_source,
+            style=style_source,
             settings=settings,
             weights=weights,
             engine=engine_fingerprint(),
@@ -84,7 +89,7 @@ def run_job(
             picture=path,
             saved=saved,
         ),
-        folder / "run.json",
+        folder / RUN,
     )
 
 
@@ -101,19 +106,26 @@ def judge(
         picture: the saved file, of size H×W.
         settings: layers, alpha and beta.
     """
-    objective = gatys_objective(network, content, [style], [settings])
-    parts = objective.parts(to_tensor(load_image(picture)).to(content))
-    return losses_of(objective.names, parts[:, 0])
+    pixels = to_tensor(load_image(picture)).to(content)
+    with full_precision():
+        objective = gatys_objective(network, content, [style], [settings])
+        return losses_of(objective.names, objective.parts(pixels)[:, 0])
 
 
-def _load(path: Path, settings: Settings, device: torch.device) -> Tensor:
-    """An image file, fitted to size, as [1, 3, H, W] in [0, 1]."""
+def _load(path: Path, settings: Settings, device: torch.device) -> tuple[Source, Tensor]:
+    """An image file and what it holds, fitted to size, as [1, 3, H, W] in [0, 1]."""
     image = load_image(path)
     try:
         fitted = fit_image(image, settings.size, settings.fit)
     except ImageError as error:
         raise ImageError(f"{str(path)!r}: {error}") from error
-    return to_tensor(fitted).to(device)
+    return Source(path, sha256(path)), to_tensor(fitted).to(device)
+
+
+def _begin(folder: Path, table: LossTable) -> None:
+    """Write early, so that a folder that takes no files costs no run; drop an older run's facts."""
+    table.write(folder / LOSSES)
+    (folder / RUN).unlink(missing_ok=True)
 
 
 def _check(progress: Progress, settings: Settings) -> None:

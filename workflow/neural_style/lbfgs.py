@@ -13,6 +13,9 @@ from torch import Tensor
 SMALLEST_COSINE = 1e-8
 """A pair whose s and y are closer to a right angle than this says nothing about curvature."""
 
+SMALLEST_CAUTION = 1e-6
+"""The factor on a first step falls no lower: it must still move a pixel."""
+
 
 class Lbfgs:
     """Proposes the next iterate from the gradient; the caller evaluates, and may move it.
@@ -87,7 +90,8 @@ class Lbfgs:
         self._live = self._live.masked_fill(chosen.unsqueeze(2), 0)
         self._follows = self._follows & ~chosen
         self._curved = self._curved & ~chosen
-        self._caution = torch.where(chosen, self._caution * caution, self._caution)
+        smaller = (self._caution * caution).clamp(min=SMALLEST_CAUTION)
+        self._caution = torch.where(chosen, smaller, self._caution)
 
     def _remember(self, s: Tensor, y: Tensor) -> None:
         """Store a pair in the oldest slot, dead and zero for the problems that must skip it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import platform
 import time
@@ -57,37 +55,49 @@ class LossTable:
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._names: tuple[str, ...] = ()
-        self._rows: list[tuple[int, float, Tensor]] = []
-
-    @property
-    def seconds(self) -> float:
-        """Seconds from the start to the last epoch added."""
-        return self._rows[-1][1]
+        self._pending: list[tuple[int, float, Tensor]] = []
+        self._lines: list[list[str]] = []
+        self.seconds = 0.0
+        """From the start to the last epoch added."""
 
     def add(self, progress: Progress) -> None:
         """Note the losses of an epoch."""
         self._names = progress.names
-        elapsed = time.monotonic() - self._began
-        self._rows.append((progress.epoch, elapsed, progress.parts[:, 0]))
+        self.seconds = time.monotonic() - self._began
+        self._pending.append((progress.epoch, self.seconds, progress.parts[:, 0]))
 
     def write(self, path: Path) -> None:
         """Write the table: epoch, seconds since the start, total, content, style, each layer."""
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(["epoch", "seconds", "total", "content", "style", *self._names])
-        for epoch, seconds, parts in self._rows:
+        for epoch, seconds, parts in self._pending:
             losses = losses_of(self._names, parts)
             values = (losses.total, losses.content, losses.style, *losses.parts.values())
-            writer.writerow([epoch, f"{seconds:.3f}", *(f"{value:.6g}" for value in values)])
-        write_text(path, text.getvalue())
+            self._lines.append(
+                [str(epoch), f"{seconds:.3f}", *(f"{value:.6g}" for value in values)]
+            )
+        self._pending.clear()
+        header = ["epoch", "seconds", "total", "content", "style", *self._names]
+        write_text(path, "".join(f"{','.join(line)}\n" for line in [header, *self._lines]))
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image as it was when it was read.
+
+    Attributes:
+        path: its file.
+        checksum: SHA-256 of its bytes.
+    """
+
+    path: Path
+    checksum: str
 
 
 @dataclass(frozen=True)
 class Run:
     """The facts of a finished run; see `write_run`."""
 
-    content: Path
-    style: Path
+    content: Source
+    style: Source
     settings: Settings
     weights: Weights
     engine: str
@@ -102,8 +112,8 @@ class Run:
 def write_run(run: Run, path: Path) -> None:
     """Write `run.json`: with it and the two images, the picture can be made again."""
     facts: dict[str, Any] = {
-        "content": {"path": str(run.content), "sha256": sha256(run.content)},
-        "style": {"path": str(run.style), "sha256": sha256(run.style)},
+        "content": {"path": str(run.content.path), "sha256": run.content.checksum},
+        "style": {"path": str(run.style.path), "sha256": run.style.checksum},
         "settings": asdict(run.settings),
         "weights": {"source": run.weights.source, "sha256": run.weights.checksum},
         "picture": {

@@ -35,7 +35,7 @@ class Safeguard:
     @property
     def gave_up(self) -> Tensor:
         """[B]: which problems failed too often, or started from a loss that is not finite."""
-        return self._hopeless | (self._failures >= LIMIT)
+        return self._hopeless
 
     def catch(self, x: Tensor, evaluation: Evaluation) -> tuple[Tensor, Evaluation, Tensor]:
         """Look at the iterates after a step, and replace the bad ones by the best so far.
@@ -51,6 +51,7 @@ class Safeguard:
         good = finite & (evaluation.total <= EXPLOSION * self.evaluation.total)
         better = good & (evaluation.total < self.evaluation.total)
         self._failures = torch.where(better, 0, self._failures + (~finite).int())
+        self._hopeless = self._hopeless | (self._failures >= LIMIT)
         self.best = _choose(better, x, self.best)
         self.evaluation = _merge(better, evaluation, self.evaluation)
         return (

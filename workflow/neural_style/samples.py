@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
 
 from neural_style.errors import NeuralStyleError
-from neural_style.formats import IMAGE_SUFFIXES
 from neural_style.images import load_image, save_image
+from neural_style.inputs import walk_images
 from neural_style.paintings import PAINTINGS
 from neural_style.photographs import PHOTOGRAPHS, photograph
 
@@ -25,20 +24,15 @@ def holds_image(folder: Path) -> bool:
     Raises:
         NeuralStyleError: the folder, or one below it, cannot be read.
     """
-
-    def fail(error: OSError) -> None:
-        if not isinstance(error, FileNotFoundError):
-            raise NeuralStyleError(
-                f"cannot look for images in {error.filename}: {error.strerror}; "
-                "name a folder that you may read."
-            ) from error
-
-    for _, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                return True
-    return False
+    if not folder.exists():
+        return False
+    try:
+        return any(walk_images(folder))
+    except OSError as error:
+        raise NeuralStyleError(
+            f"cannot look for images in {error.filename}: {error.strerror}; "
+            "name a folder that you may read."
+        ) from error
 
 
 def sample_photographs() -> dict[str, Image.Image]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+BUILT_IN = ("caffe", "torchvision")
+"""The sources of weights that are no file of the user's."""
+
 
 @dataclass(frozen=True)
 class Settings:

@@ -34,7 +34,7 @@ class Progress:
         pictures: [B, 3, H, W] in [0, 1].
         names: of the terms of the loss.
         parts: weighted loss of each term for `pictures`, [T, B].
-        gave_up: [B], which problems diverged for good; their picture is their best.
+        gave_up: [B], which problems diverged for good.
     """
 
     epoch: int

@@ -15,7 +15,7 @@ from typing import Any
 from neural_style.config import complete
 from neural_style.errors import NeuralStyleError
 from neural_style.formats import OUTPUT_FORMATS
-from neural_style.inputs import find_images, slug
+from neural_style.inputs import InputError, find_images, slug
 from neural_style.settings import Settings
 
 SECTIONS = ("image", "network", "optimization")
@@ -98,19 +98,28 @@ def plan(config: Mapping[str, Any]) -> Sweep:
     """Lay out the sweep of a configuration that `config.complete` has checked.
 
     Raises:
-        NeuralStyleError: a folder is missing or holds no image, or two files or two settings
-            would share an id.
+        SweepError: a folder is missing or holds no image, or two files or two settings would
+            share an id; the message says all that is wrong.
     """
-    return Sweep(
-        contents=find_images(_paths(config["content"]), key="content"),
-        styles=find_images(_paths(config["style"]), key="style"),
-        settings=expand_settings(config),
-    )
+    mistakes: list[str] = []
+    contents, styles = (_images(config, key, mistakes) for key in ("content", "style"))
+    try:
+        settings = expand_settings(config)
+    except SweepError as error:
+        mistakes.append(str(error))
+    if mistakes:
+        raise SweepError("\n".join(mistakes))
+    return Sweep(contents, styles, settings)
 
 
-def _paths(value: str | list[str]) -> list[Path]:
-    """One path or several, as the configuration allows."""
-    return [Path(each) for each in ([value] if isinstance(value, str) else value)]
+def _images(config: Mapping[str, Any], key: str, mistakes: list[str]) -> dict[str, Path]:
+    """The images of a key, which holds one path or several; what is wrong joins `mistakes`."""
+    value = config[key]
+    try:
+        return find_images(map(Path, [value] if isinstance(value, str) else value), key)
+    except InputError as error:
+        mistakes.append(str(error))
+        return {}
 
 
 def expand_settings(config: Mapping[str, Any]) -> dict[str, Settings]:
@@ -154,7 +163,7 @@ def make_settings(
 
 def _weighted(key: str, layers: Mapping[str, float]) -> dict[str, float]:
     """The layers that count. Snakemake merges configurations; 0 takes a layer out again."""
-    weighted = {layer: weight for layer, weight in layers.items() if weight}
+    weighted = {layer: float(weight) for layer, weight in layers.items() if weight}
     if not weighted:
         raise SweepError(f"network.{key}: every weight is 0; give one layer a weight.")
     return weighted

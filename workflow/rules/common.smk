@@ -11,13 +11,21 @@ from neural_style.commandline import words
 from neural_style.config import complete, read_schema
 from neural_style.errors import NeuralStyleError
 from neural_style.fingerprint import engine_fingerprint
+from neural_style.settings import BUILT_IN
 from neural_style.sweep import default_settings, plan, snapshot_names
 
 WORKFLOW = Path(workflow.current_basedir).parent
+# Linux takes 128 KiB a word of a command.
+LONGEST_CONFIG = 100_000
+
 # Relative, so that commands read well and a project that was moved is not made again.
 SCRIPTS = Path(os.path.relpath(WORKFLOW / "scripts"))
 
 # Jobs call `python`: let it be the one that runs Snakemake, unless a job's environment has its own.
+# The other way round, theirs may lack the library, and finds it here.
+os.environ.update(
+    PYTHONPATH=os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(WORKFLOW)]))
+)
 os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 
 try:
@@ -30,6 +38,8 @@ except NeuralStyleError as error:
 DEFAULTS = default_settings(SCHEMA)
 ENGINE = engine_fingerprint()
 CONFIG_TEXT = json.dumps(CONFIG, sort_keys=True)
+if len(CONFIG_TEXT) > LONGEST_CONFIG:
+    raise WorkflowError("the configuration is too long for a command; name folders, not files.")
 
 INDEX = "results/index.tsv"
 SHEETS = Path("results/grids/content")
@@ -73,6 +83,16 @@ def _file_of(kind, files, name):
             f"no {kind} image has the id {name}; {INDEX} lists the ids that there are."
         )
     return files[name]
+
+
+def weights_files(settings):
+    """The file of the network's weights, where the settings name one of the user's own."""
+    return [] if settings.weights in BUILT_IN else [settings.weights]
+
+
+def config_text(wildcards):
+    """The configuration for scripts that look at the whole sweep."""
+    return CONFIG_TEXT
 
 
 def results_of(wildcards):

@@ -11,9 +11,9 @@ rule index:
         "../envs/neural_style.yaml"
     params:
         script=SCRIPTS / "index.py",
-        config=CONFIG_TEXT,
+        config=config_text,
     shell:
-        "python {params.script:q} --config {params.config:q} --output {output:q} 2> {log:q}"
+        "python {params.script:q} --config {params.config:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
 rule grid:
@@ -31,8 +31,8 @@ rule grid:
         "../envs/neural_style.yaml"
     params:
         script=SCRIPTS / "grid.py",
-        config=CONFIG_TEXT,
+        config=config_text,
         folder=lambda wildcards, output: Path(output[0]).parent,
     shell:
         "python {params.script:q} --config {params.config:q} --content {wildcards.content:q}"
-        " --output {params.folder:q} 2> {log:q}"
+        " --output {params.folder:q} 2>&1 | tee {log:q}"

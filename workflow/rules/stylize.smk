@@ -7,6 +7,7 @@ for setting, settings in SWEEP.settings.items():
         input:
             content=content_file,
             style=style_file,
+            weights=lambda wildcards, settings=settings: weights_files(settings),
         output:
             pictures=[
                 f"results/{{content}}/{{style}}/{setting}/{picture}"
@@ -24,10 +25,11 @@ for setting, settings in SWEEP.settings.items():
         params:
             script=SCRIPTS / "stylize.py",
             folder=lambda wildcards, output: Path(output.run).parent,
-            options=words(settings, DEFAULTS),
+            # Functions, because Snakemake would take a brace in a text for a wildcard.
+            options=lambda wildcards, settings=settings: words(settings, DEFAULTS),
             title=lambda wildcards, setting=setting: " × ".join([*wildcards, setting]),
             # Not in the command: a change of either makes the pictures again.
-            settings=repr(settings),
+            settings=lambda wildcards, settings=settings: repr(settings),
             engine=ENGINE,
         shell:
             "python {params.script:q} --content={input.content:q} --style={input.style:q}"

@@ -35,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     except NeuralStyleError as error:
         print(f"stylize: {error}", file=sys.stderr)
         return 1
+    except torch.OutOfMemoryError:
+        print("stylize: out of memory on the GPU; use a smaller image.size.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("stylize: interrupted; the pictures saved so far are kept.", file=sys.stderr)
         return 130
@@ -64,10 +67,20 @@ def make_parser() -> argparse.ArgumentParser:
         help="processor; auto takes the GPU if there is one (default: auto)",
     )
     machine.add_argument(
-        "--threads", type=int, metavar="N", help="CPU threads (default: as many as torch likes)"
+        "--threads",
+        type=_positive,
+        metavar="N",
+        help="CPU threads (default: as many as torch likes)",
     )
     machine.add_argument("--title", metavar="TEXT", help="name of the run in messages")
     return parser
+
+
+def _positive(text: str) -> int:
+    """A whole number from 1 on."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("give a whole number from 1 on")
+    return number
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Sample style images: pictures painted by seeded programs, so that they are free for any use.
 
-Each module paints one picture; `noise`, `colour` and `strokes` are their common tools. The same
-seed and size give the same picture, to the byte where numpy, SciPy, Pillow and the processor are
-the same.
+Each module paints one picture; `canvas`, `noise`, `colour` and `strokes` are their common tools,
+and `village` is a part of the night. The same seed and size give the same picture, to the byte
+where numpy, SciPy, Pillow and the processor are the same.
 """
 
 from __future__ import annotations
