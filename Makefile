@@ -14,7 +14,7 @@ STAMP := .venv/.installed
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format pins
+.PHONY: help install demo test lint bench format pins
 
 help: ## say what there is
 	@echo "make TARGET, where TARGET is one of:"
@@ -50,6 +50,10 @@ lint: install ## check style, types and the workflow
 	$(RUN) snakefmt --check Snakefile workflow/rules
 # A fresh clone has no images of its own to plan a sweep with.
 	$(RUN) snakemake --lint --config content=docs/pictures style=docs/pictures
+
+bench: install ## race the textbook's loop against this one (an hour on two cores)
+	$(RUN) python workflow/scripts/make_samples.py
+	$(RUN) python benchmarks/run.py
 
 format: install ## put the code into the house's form
 	$(RUN) ruff check --fix-only

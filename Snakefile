@@ -8,6 +8,7 @@ configfile: "config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/stylize.smk"
 include: "workflow/rules/grids.smk"
+include: "workflow/rules/refused.smk"
 
 
 rule all:
@@ -15,6 +16,7 @@ rule all:
         INDEX,
         PICTURES,
         GRIDS,
+        REFUSED,
 
 
 onerror:

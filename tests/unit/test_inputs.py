@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,12 +25,12 @@ def fill(folder: Path, *names: str) -> Path:
 
 
 def found(folder: Path) -> list[str]:
-    return list(find_images([folder], "content"))
+    return list(find_images([folder], "content").files)
 
 
 def test_images_are_found_at_every_depth_sorted_by_id(tmp_path: Path):
     fill(tmp_path, "b.jpg", "a/z.png", "a/deep/er/c.gif")
-    assert find_images([tmp_path], "content") == {
+    assert find_images([tmp_path], "content").files == {
         "a-deep-er-c": tmp_path / "a/deep/er/c.gif",
         "a-z": tmp_path / "a/z.png",
         "b": tmp_path / "b.jpg",
@@ -70,7 +71,7 @@ def test_the_folder_itself_may_be_a_link(tmp_path: Path):
 def test_files_and_folders_may_be_mixed(tmp_path: Path):
     fill(tmp_path, "one/a.jpg", "two/b.jpg", "two/c.jpg")
     images = find_images([tmp_path / "two/c.jpg", tmp_path / "one"], "content")
-    assert list(images) == ["a", "c"]
+    assert list(images.files) == ["a", "c"]
 
 
 @pytest.mark.parametrize(
@@ -83,19 +84,29 @@ def test_files_and_folders_may_be_mixed(tmp_path: Path):
         ("é.jpg", "sub/../é.png"),
     ],
 )
-def test_files_that_would_share_an_id_are_both_named(tmp_path: Path, names: tuple[str, str]):
+def test_files_that_would_share_an_id_are_both_named_and_left_out(
+    tmp_path: Path, names: tuple[str, str]
+):
     fill(tmp_path, "sub/other.jpg", *names)
-    with pytest.raises(InputError, match=r"^style: .*would share the id .*rename") as caught:
-        find_images([tmp_path], "style")
+    images = find_images([tmp_path], "style")
+    assert list(images.files) == ["sub-other"]
+    (refusal,) = images.refused
+    assert re.match(r"style: .*would share the id .*; rename", refusal)
     for name in names:
-        assert repr(str(tmp_path / os.path.normpath(name))) in str(caught.value)
+        assert repr(str(tmp_path / os.path.normpath(name))) in refusal
 
 
-def test_every_clash_is_told_at_once(tmp_path: Path):
-    fill(tmp_path, "a.jpg", "a.png", "b.jpg", "b.png", "b.gif")
-    with pytest.raises(InputError) as caught:
+def test_every_clash_is_told_at_once_with_all_its_files(tmp_path: Path):
+    fill(tmp_path, "a.jpg", "a.png", "b.jpg", "b.png", "b.gif", "c.jpg")
+    first, second = find_images([tmp_path], "content").refused
+    assert [first.count(f"a.{suffix}'") for suffix in ("jpg", "png")] == [1, 1]
+    assert [second.count(f"b.{suffix}'") for suffix in ("jpg", "png", "gif")] == [1, 1, 1]
+
+
+def test_nothing_left_is_a_mistake_that_says_why(tmp_path: Path):
+    fill(tmp_path, "a.jpg", "a.png")
+    with pytest.raises(InputError, match=r"^content: .*would share the id a;"):
         find_images([tmp_path], "content")
-    assert len(str(caught.value).splitlines()) == 3
 
 
 def test_a_source_that_is_not_there_is_named(tmp_path: Path):
@@ -138,11 +149,12 @@ def test_an_unreadable_folder_is_no_empty_one(tmp_path: Path, monkeypatch: pytes
 )
 def test_names_that_snakemake_cannot_keep_track_of_are_shown(tmp_path: Path, name: str):
     fill(tmp_path, "sound.jpg", name)
-    with pytest.raises(InputError, match=r"^content: .*rename") as caught:
-        find_images([tmp_path], "content")
-    assert repr(str(tmp_path / name)) in str(caught.value)
-    assert "\n" not in str(caught.value)
-    assert "sound.jpg" not in str(caught.value)
+    images = find_images([tmp_path], "content")
+    assert list(images.files) == ["sound"]
+    (refusal,) = images.refused
+    assert re.match(r"content: .*; rename it without \{ \}, <…>", refusal)
+    assert repr(str(tmp_path / name)) in refusal
+    assert "\n" not in refusal
 
 
 @pytest.mark.parametrize("name", ["a < b.jpg", "it's.jpg", 'a"b.jpg', "$HOME;ls.jpg", "a b.jpg"])
@@ -236,7 +248,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path):
     sources = [tmp_path / "none", tmp_path, tmp_path / ("long" * 100)]
     with pytest.raises(InputError) as caught:
         find_images(sources, "content")
-    none, link, long = str(caught.value).splitlines()
+    none, long, link = str(caught.value).splitlines()
     assert none.startswith("content: there is no folder or file") and "none" in none
     assert link.startswith("content: ") and "gone.png" in link and "leads nowhere" in link
     assert long.startswith("content: cannot read ")

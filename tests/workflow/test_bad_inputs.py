@@ -114,8 +114,9 @@ def test_a_configuration_that_cannot_be_followed(project, text, words):
     assert not project.results.exists()
 
 
-def test_every_file_that_cannot_be_named_is_listed(project):
+def test_files_that_cannot_take_part_are_listed_and_stop_no_other_job(project):
     project.configure(SMALLEST)
+    project.add("content", "dog.png", seed=0)
     for name in ("Cat.png", "cat.jpg", "c{d}.png", "a<b>.png", "two\nlines.png"):
         project.add("content", name, seed=0)
     project.add("style", "sea.png", seed=1)
@@ -126,8 +127,18 @@ def test_every_file_that_cannot_be_named_is_listed(project):
         "cannot keep track of 'images/content/a<b>.png'",
         "cannot keep track of 'images/content/two\\nlines.png'",
     )
-    assert outcome.jobs == []
-    assert not project.results.exists()
+    assert "refused_files" in outcome.jobs
+    assert "results/grids/content/dog.jpg" in project.files()
+    assert any(name.startswith("results/dog/sea/") for name in project.files())
+    assert project.would_run() == ["refused_files"]
+
+    for path in (project.root / "images" / "content").iterdir():
+        if path.name not in ("dog.png", "cat.jpg"):
+            path.unlink()
+    jobs = project.would_run()
+    assert "refused_files" not in jobs
+    assert not any("dog" in job for job in jobs), "the dog was done already"
+    assert any("cat" in job for job in jobs), "nothing speaks against the cat any more"
 
 
 def test_a_target_that_is_not_in_the_sweep(again):

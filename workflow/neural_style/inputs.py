@@ -6,14 +6,17 @@ import hashlib
 import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from neural_style.errors import NeuralStyleError
 from neural_style.formats import IMAGE_SUFFIXES
 
 LONGEST_ID = 64
-RESERVED = frozenset({"grids", "plots", "gallery", "index.tsv", "index.log"})
+RESERVED = frozenset(
+    {"grids", "plots", "gallery", "index.tsv", "index.log", "refused_files", "refused_files.log"}
+)
 """Names under `results/` and `logs/` that no content image may take."""
 
 SNAKEMAKE_SYNTAX = re.compile(r"[{}]|<[a-z][a-z0-9_]*>")
@@ -24,11 +27,27 @@ PERIODIC = re.compile(r"(.{1,3}?)\1{18,}")
 
 
 class InputError(NeuralStyleError):
-    """A folder of images is missing or empty, or two of its files would share an id."""
+    """A source of images is missing or empty; the message says so of every such source."""
 
 
-def find_images(sources: Iterable[Path], key: str) -> dict[str, Path]:
+@dataclass(frozen=True)
+class Images:
+    """What the sources of a key of the configuration hold.
+
+    Attributes:
+        files: id → file, sorted by id.
+        refused: a sentence for each file that cannot take part; the others can.
+    """
+
+    files: Mapping[str, Path]
+    refused: tuple[str, ...]
+
+
+def find_images(sources: Iterable[Path], key: str) -> Images:
     """Find the images that the configuration names, and those below the folders that it names.
+
+    Files that would share an id are refused, all of them: nobody could tell whose the results
+    are. So are links that lead nowhere, and names that Snakemake cannot keep track of.
 
     Args:
         sources: image files, and folders that are searched recursively for images, whatever the
@@ -37,26 +56,25 @@ def find_images(sources: Iterable[Path], key: str) -> dict[str, Path]:
         key: of the configuration, for messages.
 
     Returns:
-        id → file, sorted by id. An id is made of the path below the folder.
+        The images by id, made of the path below the folder.
 
     Raises:
-        InputError: a source is missing or holds no image, or two files would share an id; the
-            message names every such file.
+        InputError: a source is missing or holds no image, or every file is refused.
     """
-    images: dict[str, Path] = {}
+    found: dict[str, list[Path]] = {}
     mistakes: list[str] = []
     for source in sources:
         try:
-            found = _named(source)
+            for name, path in _named(source):
+                found.setdefault(name, []).append(path)
         except InputError as error:
             mistakes.append(f"{key}: {error}")
-            continue
-        for name, path in found:
-            mistakes += [f"{key}: {mistake}" for mistake in _mistakes(name, path, images)]
-            images[name] = path
-    if mistakes:
-        raise InputError("\n".join(mistakes))
-    return dict(sorted(images.items()))
+    refusals = {name: list(_refusals(name, paths)) for name, paths in sorted(found.items())}
+    refused = [f"{key}: {refusal}" for each in refusals.values() for refusal in each]
+    files = {name: found[name][0] for name, each in refusals.items() if not each}
+    if mistakes or not files:
+        raise InputError("\n".join([*mistakes, *refused]))
+    return Images(files, tuple(refused))
 
 
 def _named(source: Path) -> list[tuple[str, Path]]:
@@ -80,21 +98,20 @@ def _named(source: Path) -> list[tuple[str, Path]]:
     return [(slug(path.relative_to(source).with_suffix("").as_posix()), path) for path in paths]
 
 
-def _mistakes(name: str, path: Path, images: Mapping[str, Path]) -> Iterator[str]:
-    """What speaks against a file, given those that have an id already."""
-    if name in images:
-        yield (
-            f"{str(images[name])!r} and {str(path)!r} would share the id {name}; "
-            "rename one of them."
-        )
-    if not path.exists():
-        yield f"{str(path)!r} is a link that leads nowhere; mend or remove it."
-    text = str(path)
-    if not text.isprintable() or SNAKEMAKE_SYNTAX.search(text):
-        yield (
-            f"Snakemake cannot keep track of {text!r}; rename it without {{ }}, <…>, line breaks "
-            "and other unprintable characters."
-        )
+def _refusals(name: str, paths: Sequence[Path]) -> Iterator[str]:
+    """What speaks against the files of an id."""
+    if len(paths) > 1:
+        listed = " and ".join(repr(str(path)) for path in paths)
+        yield f"{listed} would share the id {name}; rename all but one of them."
+    for path in paths:
+        text = str(path)
+        if not path.exists():
+            yield f"{text!r} is a link that leads nowhere; mend or remove it."
+        if not text.isprintable() or SNAKEMAKE_SYNTAX.search(text):
+            yield (
+                f"Snakemake cannot keep track of {text!r}; rename it without {{ }}, <…>, line "
+                "breaks and other unprintable characters."
+            )
 
 
 def walk_images(folder: Path) -> Iterator[Path]:

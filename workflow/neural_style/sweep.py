@@ -15,7 +15,7 @@ from typing import Any
 from neural_style.config import complete
 from neural_style.errors import NeuralStyleError
 from neural_style.formats import OUTPUT_FORMATS
-from neural_style.inputs import InputError, find_images, slug
+from neural_style.inputs import Images, InputError, find_images, slug
 from neural_style.settings import Settings
 
 SECTIONS = ("image", "network", "optimization")
@@ -66,11 +66,13 @@ class Sweep:
         contents: id → file of each content image.
         styles: id → file of each style image.
         settings: id → values of each setting.
+        refused: a sentence for each image file that cannot take part.
     """
 
     contents: Mapping[str, Path]
     styles: Mapping[str, Path]
     settings: Mapping[str, Settings]
+    refused: tuple[str, ...]
 
     def job(self, content: str, style: str, setting: str) -> Job:
         """The job of three ids."""
@@ -98,8 +100,8 @@ def plan(config: Mapping[str, Any]) -> Sweep:
     """Lay out the sweep of a configuration that `config.complete` has checked.
 
     Raises:
-        SweepError: a folder is missing or holds no image, or two files or two settings would
-            share an id; the message says all that is wrong.
+        SweepError: a folder is missing or holds no image that can take part, or two settings
+            would share an id; the message says all that is wrong.
     """
     mistakes: list[str] = []
     contents, styles = (_images(config, key, mistakes) for key in ("content", "style"))
@@ -109,17 +111,18 @@ def plan(config: Mapping[str, Any]) -> Sweep:
         mistakes.append(str(error))
     if mistakes:
         raise SweepError("\n".join(mistakes))
-    return Sweep(contents, styles, settings)
+    refused = (*contents.refused, *styles.refused)
+    return Sweep(contents.files, styles.files, settings, refused)
 
 
-def _images(config: Mapping[str, Any], key: str, mistakes: list[str]) -> dict[str, Path]:
+def _images(config: Mapping[str, Any], key: str, mistakes: list[str]) -> Images:
     """The images of a key, which holds one path or several; what is wrong joins `mistakes`."""
     value = config[key]
     try:
         return find_images(map(Path, [value] if isinstance(value, str) else value), key)
     except InputError as error:
         mistakes.append(str(error))
-        return {}
+        return Images({}, ())
 
 
 def expand_settings(config: Mapping[str, Any]) -> dict[str, Settings]:

@@ -42,6 +42,7 @@ if len(CONFIG_TEXT) > LONGEST_CONFIG:
     raise WorkflowError("the configuration is too long for a command; name folders, not files.")
 
 INDEX = "results/index.tsv"
+REFUSED = ["results/refused_files"] if SWEEP.refused else []
 SHEETS = Path("results/grids/content")
 GRIDS = [str(SHEETS / f"{content}.jpg") for content in SWEEP.contents]
 PICTURES = [
