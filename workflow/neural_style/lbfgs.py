@@ -102,7 +102,7 @@ class Lbfgs:
         kept_y = torch.where(useful, y, 0)
         self._pairs[:, newest] = torch.where(useful, s, 0)
         self._pairs[:, m + newest] = kept_y
-        self._live[:, [newest, m + newest]] = useful.double().unsqueeze(2)
+        self._live[:, newest] = self._live[:, m + newest] = useful.double()
         with_y = self._times(kept_y).squeeze(2)
         self._products[:, :, newest] = with_y
         self._products[:, m + newest, :] = with_y[:, m:]
@@ -116,21 +116,16 @@ class Lbfgs:
         and γ = sᵀy / yᵀy of the newest pair: H·g = γ·g + S·q - γ·Y·p, where R·p = Sᵀg and
         Rᵀ·q = D·p + γ·(YᵀY·p - Yᵀg).
         """
-        m = self.history
-        order = [(self._newest + 1 + age) % m for age in range(m)]
-        with_slope = self._times(slope)
-        s_slope, y_slope = with_slope[:, order], with_slope[:, m:][:, order]
-        products = self._products[:, :, order]
-        sy, yy = products[:, order], products[:, m:][:, order]
+        oldest = self._newest + 1
+        s_slope, y_slope = (half.roll(-oldest, 1) for half in self._times(slope).chunk(2, 1))
+        sy, yy = (half.roll((-oldest, -oldest), (1, 2)) for half in self._products.chunk(2, 1))
         d = sy.diagonal(dim1=1, dim2=2)
         r = sy.triu() + torch.diag_embed((d == 0).to(sy))
         gamma = self._curvature.unsqueeze(2)
         p = torch.linalg.solve_triangular(r, s_slope, upper=True)
         inner = d.unsqueeze(2) * p + gamma * (yy @ p - y_slope)
         q = torch.linalg.solve_triangular(r.mT, inner, upper=False)
-        weights = torch.zeros_like(with_slope)
-        weights[:, order] = q
-        weights[:, [m + slot for slot in order]] = -gamma * p
+        weights = torch.cat([q.roll(oldest, 1), (-gamma * p).roll(oldest, 1)], dim=1)
         combined = (weights.to(slope).mT @ self._pairs).squeeze(1)
         return self._curvature.to(slope) * slope + combined
 

@@ -15,18 +15,15 @@ from neural_style.settings import BUILT_IN
 from neural_style.sweep import default_settings, plan, snapshot_names
 
 WORKFLOW = Path(workflow.current_basedir).parent
-# Linux takes 128 KiB a word of a command.
-LONGEST_CONFIG = 100_000
-
 # Relative, so that commands read well and a project that was moved is not made again.
 SCRIPTS = Path(os.path.relpath(WORKFLOW / "scripts"))
 
-# Jobs call `python`: let it be the one that runs Snakemake, unless a job's environment has its own.
-# The other way round, theirs may lack the library, and finds it here.
+# Jobs call `python`: let it be the one that runs Snakemake, unless a job's environment has its own,
+# which may lack the library and finds it here.
 os.environ.update(
-    PYTHONPATH=os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(WORKFLOW)]))
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]),
+    PYTHONPATH=os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(WORKFLOW)])),
 )
-os.environ.update(PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]))
 
 try:
     SCHEMA = read_schema(WORKFLOW / "schemas" / "config.schema.yaml")
@@ -38,7 +35,7 @@ except NeuralStyleError as error:
 DEFAULTS = default_settings(SCHEMA)
 ENGINE = engine_fingerprint()
 CONFIG_TEXT = json.dumps(CONFIG, sort_keys=True)
-if len(CONFIG_TEXT) > LONGEST_CONFIG:
+if len(CONFIG_TEXT) > 100_000:  # Linux takes 128 KiB a word of a command
     raise WorkflowError("the configuration is too long for a command; name folders, not files.")
 
 INDEX = "results/index.tsv"
@@ -65,17 +62,6 @@ def content_file(wildcards):
 def style_file(wildcards):
     """The style image of an id."""
     return _file_of("style", SWEEP.styles, wildcards.style)
-
-
-# Functions, because Snakemake would take a brace in a listed file's name for a wildcard.
-def content_files(wildcards):
-    """All photographs."""
-    return list(SWEEP.contents.values())
-
-
-def style_files(wildcards):
-    """All style images."""
-    return list(SWEEP.styles.values())
 
 
 def _file_of(kind, files, name):

@@ -1,7 +1,7 @@
 rule index:
     input:
-        contents=content_files,
-        styles=style_files,
+        contents=list(SWEEP.contents.values()),
+        styles=list(SWEEP.styles.values()),
     output:
         INDEX,
     log:
@@ -20,7 +20,7 @@ rule grid:
     # Not from the index: while that has to be made, Snakemake would look at nothing behind it.
     input:
         content=content_file,
-        styles=style_files,
+        styles=list(SWEEP.styles.values()),
         results=results_of,
     output:
         "results/grids/content/{content}.jpg",
