@@ -120,6 +120,7 @@ def _walk_numbers(value: Json, path: tuple[str | int, ...]) -> Iterator[tuple[Js
 def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
     """The lines for one error of the validator."""
     path = tuple(error.absolute_path)
+    # Its hints allow for schemas that are mere booleans; ours is not.
     schema: Mapping[str, Json] = error.schema  # type: ignore[assignment]
     rule: Json = error.validator_value
     instance: Json = error.instance

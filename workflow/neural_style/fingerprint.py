@@ -42,6 +42,7 @@ def code_of(source: str) -> str:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list):
+            # The hints of `ast.walk` know no more than a node.
             node.body = [line for line in body if not _is_text(line)]  # type: ignore[attr-defined]
     return ast.unparse(tree)
 

@@ -47,6 +47,7 @@ class _Gram(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: FunctionCtx, slope: Tensor) -> Tensor:
+        # The hints name the context of the forward pass here, too.
         (features,) = ctx.saved_tensors  # type: ignore[attr-defined]
         rows = _positions(features)
         symmetric = ((slope + slope.mT) / rows[0].numel()).to(features.dtype)
