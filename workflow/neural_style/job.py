@@ -18,13 +18,10 @@ from neural_style.objective import gatys_objective
 from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_run
 from neural_style.settings import Settings
 from neural_style.stylize import Progress, stylize
-from neural_style.sweep import picture_name
+from neural_style.sweep import LOSSES, RUN, picture_name
 from neural_style.tensors import to_images, to_tensor
 from neural_style.vgg import Vgg19
 from neural_style.weights import load_weights
-
-LOSSES = "losses.csv"
-RUN = "run.json"
 
 LOOK_EVERY = 10
 """Epochs between two looks at whether a picture has diverged; each look waits for the device."""
@@ -62,10 +59,10 @@ def run_job(
     snapshots = frozenset(settings.snapshots)
     table = LossTable()
     for progress in stylize(working, content, [style], [settings]):
-        table.add(progress)
         save = progress.epoch in snapshots
         if save or progress.epoch % LOOK_EVERY == 0:
             _check(progress, settings)
+        table.add(progress)  # after the look, which waits: until then a GPU has only been told
         if progress.epoch == 0:
             _begin(folder, table)
         if save:

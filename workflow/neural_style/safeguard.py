@@ -30,12 +30,8 @@ class Safeguard:
         self.best = x.clone()
         self.evaluation = evaluation
         self._failures = torch.zeros_like(evaluation.total, dtype=torch.int)
-        self._hopeless = ~_finite(evaluation)
-
-    @property
-    def gave_up(self) -> Tensor:
+        self.gave_up = ~_finite(evaluation)
         """[B]: which problems failed too often, or started from a loss that is not finite."""
-        return self._hopeless
 
     def catch(self, x: Tensor, evaluation: Evaluation) -> tuple[Tensor, Evaluation, Tensor]:
         """Look at the iterates after a step, and replace the bad ones by the best so far.
@@ -51,7 +47,7 @@ class Safeguard:
         good = finite & (evaluation.total <= EXPLOSION * self.evaluation.total)
         better = good & (evaluation.total < self.evaluation.total)
         self._failures = torch.where(better, 0, self._failures + (~finite).int())
-        self._hopeless = self._hopeless | (self._failures >= LIMIT)
+        self.gave_up = self.gave_up | (self._failures >= LIMIT)
         self.best = _choose(better, x, self.best)
         self.evaluation = _merge(better, evaluation, self.evaluation)
         return (

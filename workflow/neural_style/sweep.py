@@ -21,6 +21,8 @@ from neural_style.settings import Settings
 SECTIONS = ("image", "network", "optimization")
 WEIGHTS = ("alpha", "beta", "learning_rate")
 RESULTS = Path("results")
+LOSSES = "losses.csv"
+RUN = "run.json"
 
 
 class SweepError(NeuralStyleError):

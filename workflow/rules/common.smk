@@ -12,7 +12,7 @@ from neural_style.config import complete, read_schema
 from neural_style.errors import NeuralStyleError
 from neural_style.fingerprint import engine_fingerprint
 from neural_style.settings import BUILT_IN
-from neural_style.sweep import default_settings, plan, snapshot_names
+from neural_style.sweep import LOSSES, RUN, default_settings, plan, snapshot_names
 
 WORKFLOW = Path(workflow.current_basedir).parent
 # Relative, so that commands read well and a project that was moved is not made again.
@@ -45,7 +45,7 @@ GRIDS = [str(SHEETS / f"{content}.jpg") for content in SWEEP.contents]
 PICTURES = [
     str(job.folder / name)
     for job in SWEEP.jobs
-    for name in (*snapshot_names(job.settings), "losses.csv", "run.json")
+    for name in (*snapshot_names(job.settings), LOSSES, RUN)
 ]
 
 

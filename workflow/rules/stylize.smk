@@ -13,8 +13,8 @@ for setting, settings in SWEEP.settings.items():
                 f"results/{{content}}/{{style}}/{setting}/{picture}"
                 for picture in snapshot_names(settings)
             ],
-            losses=f"results/{{content}}/{{style}}/{setting}/losses.csv",
-            run=f"results/{{content}}/{{style}}/{setting}/run.json",
+            losses=f"results/{{content}}/{{style}}/{setting}/{LOSSES}",
+            run=f"results/{{content}}/{{style}}/{setting}/{RUN}",
         log:
             f"logs/{{content}}/{{style}}/{setting}.log",
         conda:
