@@ -21,6 +21,7 @@ from neural_style.settings import Settings
 SECTIONS = ("image", "network", "optimization")
 WEIGHTS = ("alpha", "beta", "learning_rate")
 RESULTS = Path("results")
+LOGS = Path("logs")
 LOSSES = "losses.csv"
 RUN = "run.json"
 
@@ -58,6 +59,11 @@ class Job:
     def result(self) -> Path:
         """The finished picture."""
         return self.folder / picture_name(self.settings.epochs, self.settings.format)
+
+    @property
+    def log(self) -> Path:
+        """What the job said."""
+        return LOGS / self.content / self.style / f"{self.setting}.log"
 
 
 @dataclass(frozen=True)
