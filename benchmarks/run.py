@@ -21,6 +21,7 @@ from pathlib import Path
 import torch
 from contestants import OURS, YARDSTICKS, Contest
 from race import Judge, Track, race, wait
+from sheet import Finish, finish, write_sheet
 
 from neural_style.device import choose_device, choose_precision, describe
 from neural_style.images import fit_image, load_image
@@ -62,6 +63,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--precision", default="auto", help="of ours")
     parser.add_argument("--threads", type=int)
+    parser.add_argument(
+        "--sheets", type=Path, metavar="FOLDER", help="where to put the pictures side by side"
+    )
     parser.add_argument("--probe", help=argparse.SUPPRESS)
     return parser
 
@@ -83,13 +87,18 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     costs: dict[int, dict[str, list[float]]] = {}
     for size in options.sizes:
         costs[size] = {name: [] for name in (*YARDSTICKS, OURS)}
+        finishes: list[Finish] = []
         for pair in options.pairs:
             contest = open_contest(options, pair, size)
             tracks = race(
                 {name: (contest.enter(name, max(MARKS)), max(MARKS)) for name in YARDSTICKS}
                 | {OURS: (contest.enter(OURS, options.evaluations), options.evaluations)}
             )
-            yield from compare(Judge(contest.judge(), device), tracks, f"{size} | {title(pair)}")
+            judge = Judge(contest.judge(), device)
+            yield from compare(judge, tracks, f"{size} | {title(pair)}")
+            if options.sheets:
+                finishes.append(finish(pair, title(pair), judge, tracks, OURS, max(MARKS)))
+                write_sheet(finishes, size, options.sheets / f"side_by_side_{size}.jpg")
             for name, track in tracks.items():
                 costs[size][name].append(track.evaluation)
     yield ""

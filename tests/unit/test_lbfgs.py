@@ -94,6 +94,44 @@ def test_a_batch_is_many_single_runs():
         torch.testing.assert_close(together[:, i], alone[:, 0], rtol=1e-9, atol=1e-10)
 
 
+def dense_direction(precondition: Tensor, iterates: Tensor, slopes: Tensor, history: int) -> Tensor:
+    """H·g by the recursion of BFGS on the matrix itself, from γ·P and the newest pairs; [N]."""
+    s, y = iterates.diff(dim=0)[-history:], slopes.diff(dim=0)[-history:]
+    inverse = (s[-1] @ y[-1]) / (y[-1] @ precondition @ y[-1]) * precondition
+    for ds, dy in zip(s, y, strict=True):
+        left = torch.eye(SIZE, dtype=torch.float64) - torch.outer(ds, dy) / (ds @ dy)
+        inverse = left @ inverse @ left.T + torch.outer(ds, ds) / (ds @ dy)
+    return inverse @ slopes[-1]
+
+
+def test_a_preconditioner_is_the_inverse_hessian_before_anything_is_known():
+    mixers = normal(3, SIZE, SIZE)
+    maps = mixers @ mixers.mT + torch.eye(SIZE, dtype=torch.float64)
+
+    def precondition(x: Tensor) -> Tensor:
+        return (maps @ x.unsqueeze(2)).squeeze(2)
+
+    optimizer = Lbfgs(START, history=4, first_step=0.02, precondition=precondition)
+    iterates = torch.stack([START, *walk(optimizer, START, 9)])
+    slopes = torch.stack([gradient(x) for x in iterates])
+    first = precondition(slopes[0])
+    expected = 0.02 * first / first.abs().mean(dim=1, keepdim=True)
+    torch.testing.assert_close(START - iterates[1], expected)
+    for step in range(1, 9):
+        for problem in range(3):
+            torch.testing.assert_close(
+                iterates[step, problem] - iterates[step + 1, problem],
+                dense_direction(
+                    maps[problem],
+                    iterates[: step + 1, problem],
+                    slopes[: step + 1, problem],
+                    history=4,
+                ),
+                rtol=1e-7,
+                atol=1e-10,
+            )
+
+
 def test_the_shape_of_the_iterates_does_not_matter():
     flat = walk(Lbfgs(START, 1.0, 5), START, 8)
     deep = walk(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 ENGINE = (
     "device",
+    "frequencies",
     "images",
     "job",
     "layers",

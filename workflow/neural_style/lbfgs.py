@@ -7,6 +7,8 @@ the host.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -30,6 +32,9 @@ class Lbfgs:
         history: how many pairs are kept.
         first_step: mean |change| of the first step, before the learning rate, in units of the
             iterates; None takes the step of `torch.optim.LBFGS`, min(1, 1/‖g‖₁)·g.
+        precondition: a symmetric positive definite map of tensors like `like`, problem by
+            problem: what the inverse Hessian looks like before anything is known, up to a factor.
+            None is the identity.
     """
 
     def __init__(
@@ -38,23 +43,27 @@ class Lbfgs:
         learning_rate: Tensor | float = 1.0,
         history: int = 20,
         first_step: float | None = None,
+        precondition: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         flat = like.flatten(start_dim=1)
         batch, size = flat.shape
+        self._shape = like.shape
+        self._precondition = precondition
         self.history = history
         self.first_step = first_step
         self._rate = flat.new_ones(batch, 1) * torch.as_tensor(
             learning_rate, dtype=flat.dtype, device=flat.device
         ).view(-1, 1)
-        # Rows 0 … m-1 hold s, rows m … 2m-1 hold y.
-        self._pairs = flat.new_zeros(batch, 2 * history, size)
-        self._live = flat.new_zeros(batch, 2 * history, 1, dtype=torch.float64)
-        # sᵢ·yⱼ above yᵢ·yⱼ, in the order of the slots.
+        self._s = flat.new_zeros(batch, history, size)
+        self._y = flat.new_zeros(batch, history, size)
+        self._live = flat.new_zeros(batch, history, 1, dtype=torch.float64)
+        # sᵢ·yⱼ above yᵢ·P·yⱼ, in the order of the slots.
         self._products = flat.new_zeros(batch, 2 * history, history, dtype=torch.float64)
         self._curvature = flat.new_ones(batch, 1, dtype=torch.float64)
         self._newest = -1
         self._point = torch.zeros_like(flat)
         self._slope = torch.zeros_like(flat)
+        self._mapped = torch.zeros_like(flat)  # P·slope
         self._follows = flat.new_zeros(batch, 1, dtype=torch.bool)
         self._curved = flat.new_zeros(batch, 1, dtype=torch.bool)
         self._caution = flat.new_ones(batch, 1)
@@ -73,10 +82,12 @@ class Lbfgs:
             The proposed iterates, same shape as `x`.
         """
         point, slope = x.flatten(start_dim=1), gradient.flatten(start_dim=1)
-        self._remember(point - self._point, slope - self._slope)
-        self._point, self._slope = point.clone(), slope.clone()
+        mapped = self._map(slope)
+        self._remember(point - self._point, slope - self._slope, mapped - self._mapped)
+        self._point, self._slope, self._mapped = point.clone(), slope.clone(), mapped.clone()
         self._follows = torch.ones_like(self._follows)
-        direction = torch.where(self._curved, self._newton(slope), self._descent(slope))
+        newton, descent = self._newton(slope, mapped), self._descent(slope, mapped)
+        direction = torch.where(self._curved, newton, descent)
         return (point - self._rate * direction).view_as(x)
 
     def restart(self, problems: Tensor, caution: float) -> None:
@@ -93,54 +104,67 @@ class Lbfgs:
         smaller = (self._caution * caution).clamp(min=SMALLEST_CAUTION)
         self._caution = torch.where(chosen, smaller, self._caution)
 
-    def _remember(self, s: Tensor, y: Tensor) -> None:
+    def _map(self, vector: Tensor) -> Tensor:
+        """P times a vector [B, N]."""
+        if self._precondition is None:
+            return vector
+        return self._precondition(vector.view(self._shape)).flatten(start_dim=1)
+
+    def _remember(self, s: Tensor, y: Tensor, mapped_y: Tensor) -> None:
         """Store a pair in the oldest slot, dead and zero for the problems that must skip it."""
         sy, ss, yy = (_dot(a, b) for a, b in ((s, y), (s, s), (y, y)))
         useful = self._follows & (sy > SMALLEST_COSINE * (ss * yy).sqrt()) & torch.isfinite(yy)
         self._newest = (self._newest + 1) % self.history
         newest, m = self._newest, self.history
         kept_y = torch.where(useful, y, 0)
-        self._pairs[:, newest] = torch.where(useful, s, 0)
-        self._pairs[:, m + newest] = kept_y
-        self._live[:, newest] = self._live[:, m + newest] = useful.double()
-        with_y = self._times(kept_y).squeeze(2)
-        self._products[:, :, newest] = with_y
-        self._products[:, m + newest, :] = with_y[:, m:]
-        self._curvature = torch.where(useful, sy / yy, self._curvature)
+        self._s[:, newest] = torch.where(useful, s, 0)
+        self._y[:, newest] = kept_y
+        self._live[:, newest] = useful.double()
+        s_y = self._times(self._s, kept_y).squeeze(2)
+        y_y = self._times(self._y, torch.where(useful, mapped_y, 0)).squeeze(2)
+        self._products[:, :, newest] = torch.cat([s_y, y_y], dim=1)
+        self._products[:, m + newest, :] = y_y
+        self._curvature = torch.where(useful, sy / _dot(y, mapped_y), self._curvature)
         self._curved = self._curved | useful
 
-    def _newton(self, slope: Tensor) -> Tensor:
-        """H·g in the compact form.
+    def _newton(self, slope: Tensor, mapped: Tensor) -> Tensor:
+        """H·g in the compact form, from g and P·g.
 
         With S and Y the stored pairs, oldest first, R the upper triangle of SᵀY, D its diagonal
-        and γ = sᵀy / yᵀy of the newest pair: H·g = γ·g + S·q - γ·Y·p, where R·p = Sᵀg and
-        Rᵀ·q = D·p + γ·(YᵀY·p - Yᵀg).
+        and γ = sᵀy / yᵀPy of the newest pair: H·g = γ·P·(g - Y·p) + S·q, where R·p = Sᵀg and
+        Rᵀ·q = D·p + γ·(YᵀPY·p - YᵀP·g).
         """
         oldest = self._newest + 1
-        s_slope, y_slope = (half.roll(-oldest, 1) for half in self._times(slope).chunk(2, 1))
+        s_slope = self._times(self._s, slope).roll(-oldest, 1)
+        y_mapped = self._times(self._y, mapped).roll(-oldest, 1)
         sy, yy = (half.roll((-oldest, -oldest), (1, 2)) for half in self._products.chunk(2, 1))
         d = sy.diagonal(dim1=1, dim2=2)
         r = sy.triu() + torch.diag_embed((d == 0).to(sy))
-        gamma = self._curvature.unsqueeze(2)
+        gamma = self._curvature
         p = torch.linalg.solve_triangular(r, s_slope, upper=True)
-        inner = d.unsqueeze(2) * p + gamma * (yy @ p - y_slope)
+        inner = d.unsqueeze(2) * p + gamma.unsqueeze(2) * (yy @ p - y_mapped)
         q = torch.linalg.solve_triangular(r.mT, inner, upper=False)
-        weights = torch.cat([q.roll(oldest, 1), (-gamma * p).roll(oldest, 1)], dim=1)
-        combined = (weights.to(slope).mT @ self._pairs).squeeze(1)
-        return self._curvature.to(slope) * slope + combined
+        s_q = self._combine(q.roll(oldest, 1), self._s)
+        y_p = self._combine(p.roll(oldest, 1), self._y)
+        return gamma.to(slope) * (mapped - self._map(y_p)) + s_q
 
-    def _times(self, vector: Tensor) -> Tensor:
-        """The scalar products of every stored s and y with a vector [B, N]: [B, 2m, 1]."""
-        return (self._pairs @ vector.unsqueeze(2)).double() * self._live
+    def _times(self, vectors: Tensor, vector: Tensor) -> Tensor:
+        """The scalar products of stored vectors [B, m, N] with one [B, N]: [B, m, 1]."""
+        return (vectors @ vector.unsqueeze(2)).double() * self._live
 
-    def _descent(self, slope: Tensor) -> Tensor:
-        """A step along the gradient, for problems without any curvature yet."""
+    @staticmethod
+    def _combine(weights: Tensor, vectors: Tensor) -> Tensor:
+        """The sum of vectors [B, m, N] with weights [B, m, 1]: [B, N]."""
+        return (weights.to(vectors).mT @ vectors).squeeze(1)
+
+    def _descent(self, slope: Tensor, mapped: Tensor) -> Tensor:
+        """A step along P·g, for problems without any curvature yet."""
         if self.first_step is None:
             length = (1 / slope.abs().sum(dim=1, keepdim=True)).clamp(max=1)
         else:
             smallest = torch.finfo(slope.dtype).tiny
-            length = self.first_step / slope.abs().mean(dim=1, keepdim=True).clamp(min=smallest)
-        return self._caution * length * slope
+            length = self.first_step / mapped.abs().mean(dim=1, keepdim=True).clamp(min=smallest)
+        return self._caution * length * mapped
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from neural_style.frequencies import favour_low_frequencies
 from neural_style.lbfgs import Lbfgs
 from neural_style.objective import Objective, gatys_objective
 from neural_style.safeguard import Safeguard
@@ -65,7 +66,12 @@ def stylize(
     yield from optimise(
         gatys_objective(network, contents, styles, settings),
         start,
-        Lbfgs(start, rates, first_step=FIRST_STEP),
+        Lbfgs(
+            start,
+            rates,
+            first_step=FIRST_STEP,
+            precondition=favour_low_frequencies(start),
+        ),
         settings[0].epochs,
     )
 

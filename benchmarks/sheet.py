@@ -1,0 +1,81 @@
+"""The pictures of a race side by side: is the one with the same loss also as good to look at?"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from race import Judge, Track
+from torch import Tensor
+
+from neural_style.grid import render_grid
+from neural_style.images import save_image
+from neural_style.layout import Grid, Row, Tile
+from neural_style.tensors import to_images
+
+
+@dataclass(frozen=True)
+class Finish:
+    """What one race left to look at.
+
+    Attributes:
+        title: of the pair.
+        content: file of the photograph.
+        style: file of the painting.
+        pictures: heading → (picture [1, 3, H, W] in 8 bits, or None; caption).
+    """
+
+    title: str
+    content: Path
+    style: Path
+    pictures: Mapping[str, tuple[Tensor | None, str]]
+
+
+def finish(
+    pair: str, title: str, judge: Judge, tracks: Mapping[str, Track], ours: str, mark: int
+) -> Finish:
+    """The pictures of a race: each yardstick at a mark, ours at its loss, ours at the end."""
+    content, style = map(Path, pair.split(","))
+    pictures: dict[str, tuple[Tensor | None, str]] = {}
+    for name in (name for name in tracks if name != ours):
+        picture = tracks[name].pictures[mark]
+        target = judge.loss(picture)
+        reached = judge.first_reach(tracks[ours], target)
+        pictures[name] = (picture, f"{mark} evaluations, loss {target:.2f}")
+        pictures[f"{ours} at the loss of {name}"] = (
+            (None, "not reached")
+            if reached is None
+            else (tracks[ours].pictures[reached], f"{reached} evaluations")
+        )
+    last = tracks[ours].pictures[-1]
+    caption = f"{len(tracks[ours].pictures) - 1} evaluations, loss {judge.loss(last):.2f}"
+    pictures[f"{ours} at the default epochs"] = (last, caption)
+    return Finish(title, content, style, pictures)
+
+
+def write_sheet(finishes: Sequence[Finish], size: int, path: Path) -> None:
+    """Write one sheet, a row for each race."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [_row(each, Path(folder) / str(number)) for number, each in enumerate(finishes)]
+        grid = Grid(
+            title="The textbook and this library",
+            subtitle=f"{size} × {size} px  ·  α 1  β 1e6",
+            columns=("content", "style", *finishes[0].pictures),
+            rows=tuple(rows),
+            shape=(size, size),
+        )
+        save_image(render_grid(grid, size), path, 90)
+
+
+def _row(race: Finish, folder: Path) -> Row:
+    tiles = [Tile(race.content), Tile(race.style)]
+    for number, (picture, caption) in enumerate(race.pictures.values()):
+        if picture is None:
+            tiles.append(Tile(None, note=caption))
+            continue
+        path = folder / f"{number}.png"
+        save_image(to_images(picture.float() / 255)[0], path, 95)
+        tiles.append(Tile(path, caption=caption))
+    return Row(heading=race.title, tiles=tuple(tiles))

@@ -1,0 +1,49 @@
+"""The preconditioner: symmetric, positive, the stronger the lower a frequency."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from neural_style.frequencies import favour_low_frequencies
+
+SHAPES = [(8, 8), (7, 12), (9, 5)]
+
+
+def as_matrix(height: int, width: int, slope: float) -> torch.Tensor:
+    pixels = height * width
+    basis = torch.eye(pixels, dtype=torch.float64).view(pixels, height, width)
+    return favour_low_frequencies(basis, slope)(basis).view(pixels, pixels)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_it_is_symmetric_and_positive_definite(shape):
+    matrix = as_matrix(*shape, slope=0.8)
+    torch.testing.assert_close(matrix, matrix.T)
+    assert torch.linalg.eigvalsh(matrix).min() > 0
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_wave_is_scaled_by_its_frequency(shape):
+    height, width = shape
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    for down, across in [(0, 0), (1, 0), (0, 1), (2, 2)]:
+        wave = torch.cos(2 * math.pi * (y.double() * down / height + x * across / width))
+        frequency = math.hypot(down / height, across / width) + 1 / max(shape)
+        expected = wave * frequency**-0.8
+        torch.testing.assert_close(favour_low_frequencies(wave, 0.8)(wave), expected)
+
+
+def test_without_a_slope_it_is_the_identity():
+    pictures = torch.rand(2, 3, 6, 10, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(favour_low_frequencies(pictures, 0)(pictures), pictures)
+
+
+def test_each_picture_of_a_batch_is_mapped_on_its_own():
+    pictures = torch.rand(2, 3, 6, 10, generator=torch.Generator().manual_seed(0))
+    mapped = favour_low_frequencies(pictures)(pictures)
+    assert mapped.shape == pictures.shape
+    for picture, expected in zip(pictures.split(1), mapped.split(1), strict=True):
+        assert favour_low_frequencies(picture)(picture).equal(expected)
