@@ -1,0 +1,70 @@
+"""Requests to end, as a question that a loop asks when it is convenient."""
+
+from __future__ import annotations
+
+import os
+import signal
+from types import FrameType, TracebackType
+from typing import Self
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""A cluster's pre-emption, Ctrl-C, and a terminal that was closed."""
+
+
+class StopRequest:
+    """Remembers signals instead of dying of them; use it as a context manager.
+
+    A second Ctrl-C is obeyed at once. A signal that was ignored before (`nohup`) stays ignored.
+
+    Args:
+        owner: a process whose end is a request to end, too.
+    """
+
+    def __init__(self, owner: int | None = None) -> None:
+        self._owner = owner
+        self._signal: int | None = None
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def __enter__(self) -> Self:
+        """Begin to listen."""
+        for number, handler in self._before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leave the signals as they were."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def __call__(self) -> bool:
+        """Whether to end."""
+        if self._signal is None and self._owner is not None and not _is_there(self._owner):
+            self._signal = signal.SIGTERM
+        return self._signal is not None
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell says of a program that died of the signal: 143 for SIGTERM."""
+        return 128 + (self._signal or 0)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self._signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._signal = number
+
+
+def _is_there(process: int) -> bool:
+    """Whether a process exists."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it does, but is another user's
+        return True
+    return True
