@@ -62,6 +62,8 @@ def test_the_end_of_the_owner_is_a_request():
         StopRequest(owner.pid) as stop,
     ):
         assert not stop()
-        owner.communicate(b"\n")
+        owner.kill()
+        os.waitid(os.P_PID, owner.pid, os.WEXITED | os.WNOWAIT)
+        assert stop(), "dead, though its parent has not noticed"
         assert stop()
         assert stop.exit_code == 143

@@ -80,6 +80,10 @@ class Display:
             self._shown = now
             self._report(progress, (now - self._began) / done)
 
+    def tell(self, sentence: str) -> None:
+        """Show something else that is worth knowing."""
+        self._say(f"{self._title}: {sentence}")
+
     def _report(self, progress: Progress, seconds_per_epoch: float) -> None:
         losses = losses_of(progress.names, progress.parts[:, 0])
         parts = f"total {losses.total:.4g}, content {losses.content:.4g}, style {losses.style:.4g}"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self
 
@@ -60,11 +62,14 @@ class StopRequest:
 
 
 def _is_there(process: int) -> bool:
-    """Whether a process exists."""
+    """Whether a process lives; one that is dead and whose parent has not noticed does not."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:  # it does, but is another user's
         return True
+    with suppress(OSError):  # only Linux tells
+        status = Path("/proc", str(process), "stat").read_text("utf-8", errors="replace")
+        return status.rpartition(")")[2].split()[0] != "Z"
     return True

@@ -44,12 +44,13 @@ def main(arguments: list[str] | None = None) -> int:
 def _run(options: argparse.Namespace, stop: StopRequest) -> None:
     """Do what the options say, until it is done or the process is asked to stop."""
     settings = settings_from(options)
-    continuity = Continuity(jobs_from(options).get("checkpoint_every"), stop, _say)
+    every = jobs_from(options).get("checkpoint_every")
     device = choose_device(options.device)
     if options.threads:
         torch.set_num_threads(options.threads)
     title = options.title or f"{options.content.stem} × {options.style.stem}"
     with Display(title, settings, on_cpu=device.type == "cpu") as display:
+        continuity = Continuity(every, stop, display.tell)
         for progress in run_job(
             options.content, options.style, options.output, settings, device, continuity
         ):
@@ -57,7 +58,7 @@ def _run(options: argparse.Namespace, stop: StopRequest) -> None:
 
 
 def _say(sentence: str) -> None:
-    """Tell the user, in the form that sheets quote (see `failures`)."""
+    """Say why there is no picture, in the form that sheets quote (see `failures`)."""
     print(f"{VOICE}{sentence}", file=sys.stderr, flush=True)
 
 
