@@ -121,8 +121,8 @@ class CheckpointStore:
             NeuralStyleError: it cannot be written; the older one is still there.
         """
         with atomic(self._file) as temporary:
-            for name in checkpoint.pictures:
-                _keep(self._results / name, self._folder / name)
+            for name, checksum in checkpoint.pictures.items():
+                _link(self._results / name, self._folder / name, checksum)
             settle(self._folder)  # the pictures are there before the state that names them
             with temporary.open("wb") as file:
                 _write({"key": self._key, "checkpoint": checkpoint}, file)
@@ -147,9 +147,8 @@ class CheckpointStore:
         for name, checksum in checkpoint.pictures.items():
             if not _holds(self._folder / name, checksum):
                 raise CheckpointError(f"{self._folder / name} is lost or damaged; starting anew.")
-        for name in checkpoint.pictures:
-            with atomic(self._results / name) as temporary:
-                shutil.copyfile(self._folder / name, temporary)
+        for name, checksum in checkpoint.pictures.items():
+            _link(self._folder / name, self._results / name, checksum)
         return checkpoint
 
     def remove(self) -> None:
@@ -170,15 +169,14 @@ class CheckpointStore:
             ) from error
 
 
-def _keep(picture: Path, kept: Path) -> None:
+def _link(picture: Path, second: Path, checksum: str) -> None:
     """Give a picture a second name; a copy where the disk knows no second names."""
-    if kept.exists() and kept.samefile(picture):
+    if _holds(second, checksum):
         return
-    kept.unlink(missing_ok=True)
-    try:
-        kept.hardlink_to(picture)
-    except OSError:
-        with atomic(kept) as temporary:
+    with atomic(second) as temporary:
+        try:
+            temporary.hardlink_to(picture)
+        except OSError:
             shutil.copyfile(picture, temporary)
 
 
