@@ -59,8 +59,9 @@ def test_the_end_of_the_owner_is_a_request():
     program = [sys.executable, "-c", "input()"]
     with (
         subprocess.Popen(program, stdin=subprocess.PIPE) as owner,
-        StopRequest(owner.pid) as stop,
+        StopRequest() as stop,
     ):
+        stop.watch(owner.pid)
         assert not stop()
         owner.kill()
         os.waitid(os.P_PID, owner.pid, os.WEXITED | os.WNOWAIT)

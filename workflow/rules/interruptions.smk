@@ -16,7 +16,8 @@ def pass_termination_on():
     finish = signal.getsignal(signal.SIGTERM)
 
     def stop(number, frame):
-        finish(number, frame)
+        if callable(finish):
+            finish(number, frame)
         for process in psutil.Process().children(recursive=True):
             try:
                 process.send_signal(number)

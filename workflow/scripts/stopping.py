@@ -17,13 +17,10 @@ class StopRequest:
     """Remembers signals instead of dying of them; use it as a context manager.
 
     A second Ctrl-C is obeyed at once. A signal that was ignored before (`nohup`) stays ignored.
-
-    Args:
-        owner: a process whose end is a request to end, too.
     """
 
-    def __init__(self, owner: int | None = None) -> None:
-        self._owner = owner
+    def __init__(self) -> None:
+        self._owner: int | None = None
         self._signal: int | None = None
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
 
@@ -43,6 +40,10 @@ class StopRequest:
         """Leave the signals as they were."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
+
+    def watch(self, owner: int | None) -> None:
+        """Take the end of a process for a request, too."""
+        self._owner = owner
 
     def __call__(self) -> bool:
         """Whether to end."""

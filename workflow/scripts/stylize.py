@@ -22,10 +22,9 @@ from neural_style.job import Continuity, StoppedError, run_job
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code is 1 after a mistake that the user can mend."""
-    options = make_parser().parse_args(arguments)
-    with StopRequest(options.owner) as stop:
+    with StopRequest() as stop:
         try:
-            _run(options, stop)
+            _run(make_parser().parse_args(arguments), stop)
         except StoppedError as stopped:
             _say(str(stopped))
             return stop.exit_code
@@ -43,6 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace, stop: StopRequest) -> None:
     """Do what the options say, until it is done or the process is asked to stop."""
+    stop.watch(options.owner)
     settings = settings_from(options)
     every = jobs_from(options).get("checkpoint_every")
     device = choose_device(options.device)
