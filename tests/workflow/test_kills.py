@@ -16,6 +16,9 @@ import psutil
 import pytest
 
 KILLS = 22
+SHARE_AT_WORK = 0.6
+"""Of the kills, during epochs or while files are written; the others, at any moment."""
+
 SECONDS_TO_GIVE_UP = 600
 CONFIG = {
     "image": {"size": 32, "quality": 90},
@@ -61,6 +64,17 @@ def workers(snakemake: subprocess.Popen) -> list[psutil.Process]:
                 if len(words) > 1 and words[1].endswith("stylize.py"):
                     found.append(process)
     return found
+
+
+def wait_for_work(project, snakemake: subprocess.Popen) -> None:
+    """Until a job has saved a state, or nothing is to be waited for."""
+    while snakemake.poll() is None:
+        states = project.results.glob("*/*/*/.checkpoint/state.pt")
+        with suppress(FileNotFoundError, psutil.Error):
+            newest = max((path.stat().st_mtime for path in states), default=0.0)
+            if any(worker.create_time() < newest for worker in workers(snakemake)):
+                return
+        time.sleep(0.02)
 
 
 def kill_worker(number: signal.Signals, snakemake: subprocess.Popen, dice: random.Random) -> bool:
@@ -118,7 +132,11 @@ def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_picture_rig
         try:
             while kinds:
                 assert time.monotonic() < deadline, log.read_text()
-                time.sleep(dice.uniform(0.1, 2.5))
+                if dice.random() < SHARE_AT_WORK:
+                    wait_for_work(two, snakemake)
+                    time.sleep(dice.uniform(0, 0.5))
+                else:
+                    time.sleep(dice.uniform(0, 2.5))
                 if snakemake.poll() is None:
                     kill, number = kinds[-1]
                     if kill(number, snakemake, dice):
