@@ -35,8 +35,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-def progresses(epochs: int) -> Iterator[Progress]:
-    for epoch in range(epochs + 1):
+def progresses(epochs: int, first: int = 0) -> Iterator[Progress]:
+    for epoch in range(first, epochs + 1):
         yield Progress(
             epoch=epoch,
             pictures=torch.zeros(1, 3, 2, 2),
@@ -124,3 +124,18 @@ def test_advice_on_a_terminal_is_a_line_of_its_own(clock: Clock, defaults: Setti
 )
 def test_durations_are_written_in_the_units_that_suit(seconds: float, text: str):
     assert duration(seconds) == text
+
+
+def test_a_run_that_goes_on_counts_its_own_epochs_for_the_time_left(
+    clock: Clock, defaults: Settings
+):
+    stream = io.StringIO()
+    with Display("cat × wave", replace(defaults, epochs=100), on_cpu=True, stream=stream) as shows:
+        shows.tell("going on from epoch 90 of 100.")
+        for progress in progresses(100, first=90):
+            shows.show(progress)
+            clock.now += 12
+    told, first, *_ = stream.getvalue().splitlines()
+    assert told == "cat × wave: going on from epoch 90 of 100."
+    assert "epoch 91/100" in first
+    assert first.endswith("2 min left"), "9 epochs of 12 s"

@@ -14,12 +14,15 @@ from neural_style.fingerprint import ENGINE, code_of, engine_fingerprint
 
 PACKAGE = Path(neural_style.__file__).parent
 LEAVES_PIXELS_ALONE = {
+    "checkpoint": "gives back what it was given, bit for bit",
+    "claims": "says who may write",
     "config": "what it completes is part of the settings, which are compared by value",
     "errors": "an exception makes no picture",
     "files": "writes and reads bytes as they are",
     "fingerprint": "names the code",
     "formats": "its names are those of the settings",
     "inputs": "finds the files, which are compared by themselves",
+    "memory": "explains an error",
     "record": "writes down what was done",
     "settings": "its values are compared by themselves",
     "sweep": "names files",

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pytest
@@ -97,11 +97,26 @@ class Project:
 
     def snakemake(self, *options: str, config: str = "config.yaml", **variables: str) -> Outcome:
         """Run Snakemake on this folder with two cores; without `config` it looks for its own."""
+        return run(self.command(*options, config=config), self.root, **variables)
+
+    def start(self, *options: str, output: IO[str]) -> subprocess.Popen[bytes]:
+        """Start Snakemake in a session of its own, as in a terminal, and do not wait for it."""
+        return subprocess.Popen(
+            self.command(*options),
+            cwd=self.root,
+            env=environment(self.root),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def command(self, *options: str, config: str = "config.yaml") -> list[str]:
+        """How Snakemake is called on this folder."""
         command = [str(BINARIES / "snakemake"), "-s", str(REPOSITORY / "Snakefile")]
         if config:
             command += ["--configfile", str(self.root / config)]
-        command += ["--directory", str(self.root), "--cores", "2", *options]
-        return run(command, self.root, **variables)
+        return [*command, "--directory", str(self.root), "--cores", "2", *options]
 
     def would_run(self) -> list[str]:
         """The jobs of a dry run."""
@@ -122,25 +137,29 @@ class Project:
 
 def run(command: Sequence[str | Path], folder: Path, **variables: str) -> Outcome:
     """Run a program like a user who has not activated the environment and has no profile."""
-    folders = os.environ["PATH"].split(os.pathsep)
-    others = [name for name in folders if Path(name).resolve() != BINARIES.resolve()]
-    environment = {
-        **os.environ,
-        "PATH": os.pathsep.join(others),
-        "XDG_CONFIG_HOME": str(folder / "no-configuration"),
-        **variables,
-    }
-    environment.pop("SNAKEMAKE_PROFILE", None)
     ended = subprocess.run(
         [str(word) for word in command],
         cwd=folder,
-        env=environment,
+        env=environment(folder, **variables),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
         timeout=SECONDS_BEFORE_A_RUN_HANGS,
     )
     return Outcome(ended.returncode, ended.stdout, ended.stderr)
+
+
+def environment(folder: Path, **variables: str) -> dict[str, str]:
+    """The variables of such a user."""
+    folders = os.environ["PATH"].split(os.pathsep)
+    others = [name for name in folders if Path(name).resolve() != BINARIES.resolve()]
+    inherited = {name: os.environ[name] for name in os.environ if name != "SNAKEMAKE_PROFILE"}
+    return {
+        **inherited,
+        "PATH": os.pathsep.join(others),
+        "XDG_CONFIG_HOME": str(folder / "no-configuration"),
+        **variables,
+    }
 
 
 def paint(seed: int, side: int = 64) -> Image.Image:

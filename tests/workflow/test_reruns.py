@@ -70,6 +70,11 @@ def test_a_default_that_is_spelt_out(base, again):
     assert [job for job in again.would_run() if job.startswith("stylize")] == []
 
 
+def test_how_often_jobs_save_their_state(base, again):
+    again.configure(changed(base, jobs={"checkpoint_every": 7}))
+    assert again.would_run() == []
+
+
 def test_a_lost_snapshot_is_remade_by_its_own_job(again):
     before = {name: (again.root / name).stat().st_mtime_ns for name in again.files()}
     lost = again.results / "dog" / "sun" / "long" / "generated_2.jpg"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import signal
 import struct
 import subprocess
@@ -44,7 +45,7 @@ def test_help_names_every_key_of_the_configuration(stylize):
     outcome = stylize("--help")
     outcome.assert_good()
     keys = {"content", "style", *schema["properties"]["settings"]["properties"]} - {"named"}
-    for section in ("image", "network", "optimization"):
+    for section in ("image", "network", "optimization", "jobs"):
         keys |= set(schema["$defs"][section]["properties"])
     assert {key for key in keys if f"--{key.replace('_', '-')} " not in outcome.out} == set()
 
@@ -125,6 +126,7 @@ def test_an_image_that_cannot_be_read(main, pair, tmp_path, capfd, data, reason)
         (["--content-layers", "conv4_9"], ["content_layers", "did you mean conv4_"]),
         (["--style-layers", "conv1_1:x"], ["conv1_1", "'x'"]),
         (["--weights", "nowhere.pth"], ["weights", "nowhere.pth"]),
+        (["--checkpoint-every", "-1"], ["jobs.checkpoint_every", "from 0"]),
     ],
 )
 def test_an_option_that_is_not_allowed(main, pair, tmp_path, capfd, options, words):
@@ -212,16 +214,19 @@ def test_interrupted_by_the_keyboard(pair, tmp_path):
             job.kill()
     assert job.returncode == 130
     assert "Traceback" not in out + err
-    assert err.splitlines()[-1].startswith("stylize: interrupted")
-    names = {path.name for path in folder.iterdir()}
+    assert re.fullmatch(
+        r"stylize: stopped after epoch \d+ of 100000; the next run goes on from there\.",
+        err.splitlines()[-1],
+    )
+    assert (folder / ".checkpoint" / "state.pt").exists()
+    names = {path.name for path in folder.iterdir() if path.name != ".checkpoint"}
     pictures = {name for name in names if name.startswith("generated_")}
     assert names == {"losses.csv", *pictures}
     for name in pictures:
         with Image.open(folder / name) as picture:
             picture.load()
-    # A picture is saved before the table that lists its epoch.
     rows = (folder / "losses.csv").read_text(encoding="utf-8").splitlines()[1:]
-    assert len(rows) - 1 in {len(pictures), len(pictures) - 1}
+    assert len(rows) - 1 == len(pictures)
     assert all(row.count(",") == rows[0].count(",") for row in rows)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -38,6 +39,31 @@ def atomic(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):  # where nothing can be written, there is nothing to remove
             temporary.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: Path, names: Collection[str]) -> None:
+    """Remove the temporary files of `atomic` that killed writers of these files left in a folder.
+
+    Only for a folder that no one else writes to at the time.
+    """
+    ours = [
+        re.compile(rf"\.{re.escape(path.stem[:40])}\.[0-9a-f]{{8}}{re.escape(path.suffix)}")
+        for path in map(Path, names)
+    ]
+    with suppress(OSError):  # no such folder, nothing to remove
+        for path in list(folder.iterdir()):
+            if any(pattern.fullmatch(path.name) for pattern in ours):
+                path.unlink(missing_ok=True)
+
+
+def settle(folder: Path) -> None:
+    """Wait until the names of the files in a folder are on the disk, not only their bytes."""
+    with suppress(OSError):  # not every file system can
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from neural_style.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    CheckpointStore,
+    Pace,
+    key_of,
+)
+from neural_style.claims import claimed
 from neural_style.device import choose_precision, describe, full_precision
 from neural_style.errors import NeuralStyleError
-from neural_style.files import sha256
+from neural_style.files import remove_leftovers, sha256
 from neural_style.fingerprint import engine_fingerprint
 from neural_style.images import ImageError, fit_image, load_image, save_image
+from neural_style.memory import explaining_shortage
 from neural_style.objective import gatys_objective
 from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_run
 from neural_style.settings import Settings
-from neural_style.stylize import Progress, stylize
-from neural_style.sweep import LOSSES, RUN, picture_name
+from neural_style.stylize import Optimisation, Progress, optimisation_of
+from neural_style.sweep import LOSSES, RUN, picture_name, snapshot_names
 from neural_style.tensors import to_images, to_tensor
 from neural_style.vgg import Vgg19
 from neural_style.weights import load_weights
@@ -31,10 +43,38 @@ class DivergedError(NeuralStyleError):
     """The loss became infinite or NaN, and going back to the best picture did not help."""
 
 
+class StoppedError(NeuralStyleError):
+    """The job was asked to stop before its end."""
+
+
+@dataclass(frozen=True)
+class Continuity:
+    """How a job gets over its own death; nothing of it decides a pixel.
+
+    Attributes:
+        every: epochs between two checkpoints, see `checkpoint.Pace`.
+        stop: asked after every epoch whether to save a checkpoint and end.
+        say: told what a user should know, a sentence at a time.
+    """
+
+    every: int | None = 0
+    stop: Callable[[], bool] = lambda: False
+    say: Callable[[str], None] = lambda sentence: None
+
+
+NEVER = Continuity()
+"""No checkpoints and no stop."""
+
+
 def run_job(
-    content_path: Path, style_path: Path, folder: Path, settings: Settings, device: torch.device
+    content_path: Path,
+    style_path: Path,
+    folder: Path,
+    settings: Settings,
+    device: torch.device,
+    continuity: Continuity = NEVER,
 ) -> Iterator[Progress]:
-    """Make the pictures of one job.
+    """Make the pictures of one job, going on from where an earlier run of it was killed.
 
     Args:
         content_path: the content image.
@@ -42,52 +82,163 @@ def run_job(
         folder: gets the pictures, `losses.csv` and `run.json`, each whole or not at all.
         settings: what to do.
         device: where to do it.
+        continuity: when to save a checkpoint and when to stop.
 
     Yields:
-        The start and every epoch, after its files have been written.
+        The state that it starts from and every epoch, after its files have been written.
 
     Raises:
+        StoppedError: `continuity.stop` said so.
         NeuralStyleError: an image or the weights cannot be read, a file cannot be written, or
             the optimisation diverged.
     """
     content_source, content = _load(content_path, settings, device)
     style_source, style = _load(style_path, settings, device)
     weights = load_weights(settings.weights)
+    engine = engine_fingerprint()
     precision = choose_precision(settings.precision, device)
     network = Vgg19(weights.convolutions, settings.layers)
     working = copy.deepcopy(network).prepare(device, precision)
-    snapshots = frozenset(settings.snapshots)
-    table = LossTable()
-    for progress in stylize(working, content, [style], [settings]):
-        save = progress.epoch in snapshots
-        if save or progress.epoch % LOOK_EVERY == 0:
-            _check(progress, settings)
-        table.add(progress)  # after the look, which waits: until then a GPU has only been told
-        if progress.epoch == 0:
-            _begin(folder, table)
-        if save:
-            (picture,) = to_images(progress.pictures)
-            path = folder / picture_name(progress.epoch, settings.format)
-            save_image(picture, path, settings.quality)
-            table.write(folder / LOSSES)
-        yield progress
-    saved = judge(network.to(device), content, style, path, settings)
-    write_run(
-        Run(
-            content=content_source,
-            style=style_source,
-            settings=settings,
-            weights=weights,
-            engine=engine_fingerprint(),
-            device=describe(device),
-            precision=precision,
-            seconds=table.seconds,
-            size=picture.size,
-            picture=path,
-            saved=saved,
-        ),
-        folder / RUN,
-    )
+    checksums = (content_source.checksum, style_source.checksum, weights.checksum)
+    store = CheckpointStore(folder, key_of(*checksums, settings, engine, precision, device.type))
+    with (
+        claimed(folder, partial(_wait, folder, continuity)),
+        explaining_shortage(content.shape[2], content.shape[3], device, precision),
+    ):
+        optimisation = optimisation_of(working, content, [style], [settings])
+        work = _Work(folder, settings, optimisation, store, continuity)
+        work.resume(device)
+        for progress in optimisation:
+            work.note(progress)
+            yield progress
+        path = folder / picture_name(settings.epochs, settings.format)
+        saved = judge(network.to(device), content, style, path, settings)
+        write_run(
+            Run(
+                content=content_source,
+                style=style_source,
+                settings=settings,
+                weights=weights,
+                engine=engine,
+                device=describe(device),
+                precision=precision,
+                seconds=work.table.seconds,
+                size=(content.shape[3], content.shape[2]),
+                picture=path,
+                saved=saved,
+            ),
+            folder / RUN,
+        )
+        store.remove()
+
+
+class _Work:
+    """What a job has written so far, and what it takes to write the rest.
+
+    Args:
+        folder: of the job's files.
+        settings: of the job.
+        optimisation: makes the pictures.
+        store: keeps the job's checkpoint.
+        continuity: when to save it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        optimisation: Optimisation,
+        store: CheckpointStore,
+        continuity: Continuity,
+    ) -> None:
+        self.table = LossTable()
+        self._folder = folder
+        self._settings = settings
+        self._optimisation = optimisation
+        self._store = store
+        self._continuity = continuity
+        self._pace = Pace(continuity.every)
+        self._snapshots = frozenset(settings.snapshots)
+        self._pictures: dict[str, str] = {}
+        self._resumed: int | None = None
+
+    def resume(self, device: torch.device) -> None:
+        """Go on from the checkpoint, if there is one of this very job."""
+        remove_leftovers(self._folder, [*snapshot_names(self._settings), LOSSES, RUN])
+        try:
+            checkpoint = self._store.load(device)
+        except CheckpointError as error:
+            self._continuity.say(str(error))
+            self._store.remove()
+            return
+        if checkpoint is None:
+            return
+        self._optimisation.restore(checkpoint.state)
+        self._pictures = dict(checkpoint.pictures)
+        self._resumed = checkpoint.state.epoch
+        self.table = LossTable(checkpoint.rows, checkpoint.seconds)
+        _begin(self._folder, self.table)
+        self._continuity.say(f"going on from epoch {self._resumed} of {self._settings.epochs}.")
+
+    def note(self, progress: Progress) -> None:
+        """Write what an epoch asks for."""
+        epoch = progress.epoch
+        if epoch != self._resumed:
+            due = self._pace.due(epoch)
+            save = epoch in self._snapshots
+            if save or due or epoch % LOOK_EVERY == 0:
+                self._check(progress)
+            self.table.add(progress)  # after the look, which waits: a GPU has only been told
+            if epoch == 0:
+                _begin(self._folder, self.table)
+            if save:
+                self._save(progress)
+            if due and 0 < epoch < self._settings.epochs:
+                self._checkpoint()
+        if epoch < self._settings.epochs and self._continuity.stop():
+            self._stop(progress)
+
+    def _save(self, progress: Progress) -> None:
+        """Save a picture, and the table so far."""
+        (picture,) = to_images(progress.pictures)
+        path = self._folder / picture_name(progress.epoch, self._settings.format)
+        save_image(picture, path, self._settings.quality)
+        self._pictures[path.name] = sha256(path)
+        self.table.write(self._folder / LOSSES)
+
+    def _checkpoint(self) -> None:
+        """Save all that it takes to go on from here."""
+        began = time.monotonic()
+        self._store.save(
+            Checkpoint(
+                self._optimisation.state(), self.table.rows(), self.table.seconds, self._pictures
+            )
+        )
+        self._pace.took(time.monotonic() - began)
+
+    def _stop(self, progress: Progress) -> None:
+        """Save and end."""
+        self._check(progress)
+        where = f"stopped after epoch {progress.epoch} of {self._settings.epochs}"
+        if self._pace.never:
+            raise StoppedError(f"{where}; the next run starts anew, since checkpoint_every is 0.")
+        if progress.epoch != self._resumed:
+            self._checkpoint()
+        raise StoppedError(f"{where}; the next run goes on from there.")
+
+    def _check(self, progress: Progress) -> None:
+        """Raise DivergedError if the picture was given up."""
+        if bool(progress.gave_up.any()):
+            self._store.remove()
+            raise DivergedError(_how_it_diverged(progress.epoch, self._settings))
+
+
+def _wait(folder: Path, continuity: Continuity, tries: int) -> None:
+    """What to do while another process makes the same pictures."""
+    if tries == 0:
+        continuity.say(f"waiting for another process that is at work in {folder}.")
+    if continuity.stop():
+        raise StoppedError(f"stopped while another process is at work in {folder}.")
 
 
 @torch.no_grad()
@@ -125,17 +276,15 @@ def _begin(folder: Path, table: LossTable) -> None:
     (folder / RUN).unlink(missing_ok=True)
 
 
-def _check(progress: Progress, settings: Settings) -> None:
-    """Raise DivergedError if the picture was given up."""
-    if not bool(progress.gave_up.any()):
-        return
-    if progress.epoch == 0:
-        raise DivergedError(
+def _how_it_diverged(epoch: int, settings: Settings) -> str:
+    """The sentence for the user."""
+    if epoch == 0:
+        return (
             "the loss is infinite or NaN from the start; lower alpha, beta or a layer's weight, "
             "or check the file of network.weights."
         )
-    raise DivergedError(
-        f"the loss became infinite or NaN by epoch {progress.epoch}, and again after going back "
+    return (
+        f"the loss became infinite or NaN by epoch {epoch}, and again after going back "
         f"to the best picture; lower learning_rate (now {settings.learning_rate:g}) or beta "
         f"(now {settings.beta:g})."
     )

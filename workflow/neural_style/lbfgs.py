@@ -8,6 +8,7 @@ the host.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -17,6 +18,28 @@ SMALLEST_COSINE = 1e-8
 
 SMALLEST_CAUTION = 1e-6
 """The factor on a first step falls no lower: it must still move a pixel."""
+
+
+@dataclass(frozen=True)
+class LbfgsState:
+    """What an `Lbfgs` remembers: its attributes of these names, on the way to a file and back.
+
+    Attributes:
+        s: [B, k, N], of the k slots that have been filled.
+        y: the same; these two are most of the size.
+    """
+
+    s: Tensor
+    y: Tensor
+    live: Tensor
+    products: Tensor
+    curvature: Tensor
+    newest: int
+    point: Tensor
+    slope: Tensor
+    follows: Tensor
+    curved: Tensor
+    caution: Tensor
 
 
 class Lbfgs:
@@ -61,6 +84,7 @@ class Lbfgs:
         self._products = flat.new_zeros(batch, 2 * history, history, dtype=torch.float64)
         self._curvature = flat.new_ones(batch, 1, dtype=torch.float64)
         self._newest = -1
+        self._filled = 0
         self._point = torch.zeros_like(flat)
         self._slope = torch.zeros_like(flat)
         self._mapped = torch.zeros_like(flat)  # P·slope
@@ -104,6 +128,33 @@ class Lbfgs:
         smaller = (self._caution * caution).clamp(min=SMALLEST_CAUTION)
         self._caution = torch.where(chosen, smaller, self._caution)
 
+    def state(self) -> LbfgsState:
+        """What it remembers, to be restored before the next step changes it."""
+        return LbfgsState(
+            s=self._s[:, : self._filled].clone(),  # a view would take the rest to the file, too
+            y=self._y[:, : self._filled].clone(),
+            live=self._live,
+            products=self._products,
+            curvature=self._curvature,
+            newest=self._newest,
+            point=self._point,
+            slope=self._slope,
+            follows=self._follows,
+            curved=self._curved,
+            caution=self._caution,
+        )
+
+    def restore(self, state: LbfgsState) -> None:
+        """Remember what another one of the same problems, rates and history did."""
+        self._filled = state.s.shape[1]
+        self._s[:, : self._filled], self._y[:, : self._filled] = state.s, state.y
+        self._live, self._products = state.live, state.products
+        self._curvature, self._newest = state.curvature, state.newest
+        self._point, self._slope = state.point, state.slope
+        self._mapped = self._map(state.slope)
+        self._follows, self._curved = state.follows, state.curved
+        self._caution = state.caution
+
     def _map(self, vector: Tensor) -> Tensor:
         """P times a vector [B, N]."""
         if self._precondition is None:
@@ -115,6 +166,7 @@ class Lbfgs:
         sy, ss, yy = (_dot(a, b) for a, b in ((s, y), (s, s), (y, y)))
         useful = self._follows & (sy > SMALLEST_COSINE * (ss * yy).sqrt()) & torch.isfinite(yy)
         self._newest = (self._newest + 1) % self.history
+        self._filled = max(self._filled, self._newest + 1)
         newest, m = self._newest, self.history
         kept_y = torch.where(useful, y, 0)
         self._s[:, newest] = torch.where(useful, s, 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psutil
 import torch
@@ -47,19 +49,26 @@ def is_shortage(error: BaseException) -> bool:
     )
 
 
-def shortage(
-    height: int, width: int, precision: torch.dtype, device: torch.device
-) -> MemoryShortageError:
-    """The error for a picture that does not fit: what it needs, and which size would."""
+@contextmanager
+def explaining_shortage(
+    height: int, width: int, device: torch.device, precision: torch.dtype
+) -> Iterator[None]:
+    """Within it, a shortage of memory says what a single picture needs, and which size would fit.
+
+    Raises:
+        MemoryShortageError: in place of the shortage.
+    """
     needed, usable = needed_bytes(height, width, precision), usable_bytes(device)
-    # What is free is only an estimate, too: never advise the size that has just failed.
-    scale = min(math.sqrt(usable / needed), 0.9)
-    fits = max(16, int(max(height, width) * scale) // 16 * 16)
-    return MemoryShortageError(
-        f"{width} × {height} pixels need about {needed / 1e9:.1f} GB of memory, and "
-        f"{usable / 1e9:.1f} GB can be had on this {_name(device)}; an image.size of {fits} fits."
-    )
-
-
-def _name(device: torch.device) -> str:
-    return "GPU" if device.type == "cuda" else "CPU"
+    try:
+        yield
+    except Exception as error:
+        if not is_shortage(error):
+            raise
+        # What is free was only an estimate, too: never advise the size that has just failed.
+        scale = min(math.sqrt(usable / needed), 0.9)
+        fits = max(16, int(max(height, width) * scale) // 16 * 16)
+        raise MemoryShortageError(
+            f"{width} × {height} pixels need about {needed / 1e9:.1f} GB of memory, and "
+            f"{usable / 1e9:.1f} GB could be had on this {device.type.upper()}; an image.size of "
+            f"{fits} should fit."
+        ) from error

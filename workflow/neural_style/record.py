@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,6 +19,8 @@ from neural_style.files import sha256, write_text
 from neural_style.settings import Settings
 from neural_style.stylize import Progress
 from neural_style.weights import Weights
+
+_COLUMNS = ("epoch", "seconds", "total", "content", "style")
 
 
 @dataclass(frozen=True)
@@ -49,16 +51,20 @@ def losses_of(names: tuple[str, ...], parts: Tensor) -> Losses:
 class LossTable:
     """Collects the losses of a run of one picture and writes them as `losses.csv`.
 
-    Values stay on the device until they are written, so that an epoch never waits for them.
+    Values stay on the device until they are asked for, so that an epoch never waits for them.
+
+    Args:
+        rows: of a table to go on with, the header first, see `rows`.
+        seconds: that it took.
     """
 
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._names: tuple[str, ...] = ()
+    def __init__(self, rows: Sequence[Sequence[str]] = (), seconds: float = 0.0) -> None:
+        self._began = time.monotonic() - seconds
         self._pending: list[tuple[int, float, Tensor]] = []
-        self._lines: list[list[str]] = []
-        self.seconds = 0.0
-        """From the start to the last epoch added."""
+        self._rows: list[Sequence[str]] = list(rows)
+        self._names: tuple[str, ...] = tuple(rows[0][len(_COLUMNS) :]) if rows else ()
+        self.seconds = seconds
+        """From the start to the last epoch added, without what was lost between two runs."""
 
     def add(self, progress: Progress) -> None:
         """Note the losses of an epoch."""
@@ -66,17 +72,20 @@ class LossTable:
         self.seconds = time.monotonic() - self._began
         self._pending.append((progress.epoch, self.seconds, progress.parts[:, 0]))
 
-    def write(self, path: Path) -> None:
-        """Write the table: epoch, seconds since the start, total, content, style, each layer."""
+    def rows(self) -> list[Sequence[str]]:
+        """The header, then a row an epoch, as they are written. Waits for the device."""
+        if not self._rows:
+            self._rows.append([*_COLUMNS, *self._names])
         for epoch, seconds, parts in self._pending:
             losses = losses_of(self._names, parts)
             values = (losses.total, losses.content, losses.style, *losses.parts.values())
-            self._lines.append(
-                [str(epoch), f"{seconds:.3f}", *(f"{value:.6g}" for value in values)]
-            )
+            self._rows.append([str(epoch), f"{seconds:.3f}", *(f"{value:.6g}" for value in values)])
         self._pending.clear()
-        header = ["epoch", "seconds", "total", "content", "style", *self._names]
-        write_text(path, "".join(f"{','.join(line)}\n" for line in [header, *self._lines]))
+        return list(self._rows)
+
+    def write(self, path: Path) -> None:
+        """Write the table: epoch, seconds since the start, total, content, style, each layer."""
+        write_text(path, "".join(f"{','.join(row)}\n" for row in self.rows()))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -12,6 +14,23 @@ EXPLOSION = 10.0
 
 LIMIT = 3
 """So many times without a number, with no better picture in between, and a problem is given up."""
+
+
+@dataclass(frozen=True)
+class SafeguardState:
+    """What a `Safeguard` knows.
+
+    Attributes:
+        best: the best iterates, [B, ...].
+        evaluation: the objective there.
+        failures: how often each problem failed since its last progress, [B].
+        gave_up: [B].
+    """
+
+    best: Tensor
+    evaluation: Evaluation
+    failures: Tensor
+    gave_up: Tensor
 
 
 class Safeguard:
@@ -55,6 +74,15 @@ class Safeguard:
             _merge(good, evaluation, self.evaluation),
             ~good,
         )
+
+    def state(self) -> SafeguardState:
+        """What it knows, to be restored."""
+        return SafeguardState(self.best, self.evaluation, self._failures, self.gave_up)
+
+    def restore(self, state: SafeguardState) -> None:
+        """Know what another one knew about the same problems."""
+        self.best, self.evaluation = state.best, state.evaluation
+        self._failures, self.gave_up = state.failures, state.gave_up
 
 
 def _finite(evaluation: Evaluation) -> Tensor:

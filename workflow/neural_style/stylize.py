@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from neural_style.frequencies import favour_low_frequencies
-from neural_style.lbfgs import Lbfgs
-from neural_style.objective import Objective, gatys_objective
-from neural_style.safeguard import Safeguard
+from neural_style.lbfgs import Lbfgs, LbfgsState
+from neural_style.objective import Evaluation, Objective, gatys_objective
+from neural_style.safeguard import Safeguard, SafeguardState
 from neural_style.settings import Settings
 from neural_style.vgg import Vgg19
 
@@ -45,6 +45,25 @@ class Progress:
     gave_up: Tensor
 
 
+@dataclass(frozen=True)
+class State:
+    """What an optimisation was doing after an epoch; see `Optimisation.restore`.
+
+    Attributes:
+        epoch: iterations done.
+        pictures: [B, 3, H, W].
+        evaluation: the objective there.
+        safeguard: the best so far.
+        optimizer: the memory of the optimiser.
+    """
+
+    epoch: int
+    pictures: Tensor
+    evaluation: Evaluation
+    safeguard: SafeguardState
+    optimizer: LbfgsState
+
+
 def stylize(
     network: Vgg19, contents: Tensor, styles: Sequence[Tensor], settings: Sequence[Settings]
 ) -> Iterator[Progress]:
@@ -61,9 +80,16 @@ def stylize(
     Yields:
         The start, then the state after each epoch: one evaluation each.
     """
+    yield from optimisation_of(network, contents, styles, settings)
+
+
+def optimisation_of(
+    network: Vgg19, contents: Tensor, styles: Sequence[Tensor], settings: Sequence[Settings]
+) -> Optimisation:
+    """What `stylize` goes through, for callers that save its state; the same arguments."""
     start = torch.cat([start_picture(*pair) for pair in zip(contents, settings, strict=True)])
     rates = contents.new_tensor([each.learning_rate for each in settings])
-    yield from optimise(
+    return Optimisation(
         gatys_objective(network, contents, styles, settings),
         start,
         Lbfgs(
@@ -87,34 +113,72 @@ def start_picture(content: Tensor, settings: Settings) -> Tensor:
     return torch.rand(content.shape, generator=generator).to(content).unsqueeze(0)
 
 
-def optimise(
-    objective: Objective, start: Tensor, optimizer: Lbfgs, epochs: int
-) -> Iterator[Progress]:
-    """Minimise an objective over pictures that stay within [0, 1].
+class Optimisation:
+    """Minimises an objective over pictures that stay within [0, 1], an epoch at a time.
 
     The range is part of the problem (a departure from the paper, which clips at the end): a
     saved picture is clipped anyway, and clipping undoes what an optimiser did outside. Steps are
     projected into the range, and a gradient that points out of it counts as zero.
 
+    Iterating yields the present state, then the state after each step, up to the last epoch.
+
     Args:
-        objective: called once an epoch.
+        objective: called once for the start and once an epoch.
         start: the first pictures, [B, 3, H, W] in [0, 1].
         optimizer: proposes the steps.
         epochs: number of steps.
-
-    Yields:
-        The start, then the state after each step.
     """
-    names = objective.names
-    pictures, evaluation = start, objective(start)
-    safeguard = Safeguard(pictures, evaluation)
-    yield Progress(0, pictures, names, evaluation.parts, safeguard.gave_up)
-    for epoch in range(1, epochs + 1):
-        slope = inward(pictures, evaluation.gradient)
-        proposal = optimizer.step(pictures, slope).clamp(0, 1)
-        pictures, evaluation, fell = safeguard.catch(proposal, objective(proposal))
-        optimizer.restart(fell, CAUTION)
-        yield Progress(epoch, pictures, names, evaluation.parts, safeguard.gave_up)
+
+    def __init__(self, objective: Objective, start: Tensor, optimizer: Lbfgs, epochs: int) -> None:
+        self._objective = objective
+        self._optimizer = optimizer
+        self._epochs = epochs
+        self._epoch = 0
+        self._pictures, self._evaluation = start, objective(start)
+        self._safeguard = Safeguard(start, self._evaluation)
+
+    def __iter__(self) -> Iterator[Progress]:
+        """Yield the state now and after each epoch that is left."""
+        yield self._progress()
+        while self._epoch < self._epochs:
+            self._advance()
+            yield self._progress()
+
+    def state(self) -> State:
+        """All that the epochs to come depend on. It holds until the next epoch changes it."""
+        return State(
+            self._epoch,
+            self._pictures,
+            self._evaluation,
+            self._safeguard.state(),
+            self._optimizer.state(),
+        )
+
+    def restore(self, state: State) -> None:
+        """Go on from a state of an optimisation that was set up like this one, bit for bit."""
+        self._epoch, self._pictures = state.epoch, state.pictures
+        self._evaluation = state.evaluation
+        self._safeguard.restore(state.safeguard)
+        self._optimizer.restore(state.optimizer)
+
+    def _advance(self) -> None:
+        """Do one epoch."""
+        slope = inward(self._pictures, self._evaluation.gradient)
+        proposal = self._optimizer.step(self._pictures, slope).clamp(0, 1)
+        self._pictures, self._evaluation, fell = self._safeguard.catch(
+            proposal, self._objective(proposal)
+        )
+        self._optimizer.restart(fell, CAUTION)
+        self._epoch += 1
+
+    def _progress(self) -> Progress:
+        return Progress(
+            self._epoch,
+            self._pictures,
+            self._objective.names,
+            self._evaluation.parts,
+            self._safeguard.gave_up,
+        )
 
 
 def inward(pictures: Tensor, gradient: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from neural_style.commandline import words
+from neural_style.commandline import flag, words
 from neural_style.config import complete, read_schema
 from neural_style.errors import NeuralStyleError
 from neural_style.fingerprint import engine_fingerprint
@@ -34,6 +34,8 @@ except NeuralStyleError as error:
 
 DEFAULTS = default_settings(SCHEMA)
 ENGINE = engine_fingerprint()
+# How jobs run decides no pixel: a change of it makes nothing again.
+RUNNING = [f"{flag(key)}={value}" for key, value in CONFIG.pop("jobs").items()]
 CONFIG_TEXT = json.dumps(CONFIG, sort_keys=True)
 if len(CONFIG_TEXT) > 100_000:  # Linux takes 128 KiB a word of a command
     raise WorkflowError("the configuration is too long for a command; name folders, not files.")

@@ -27,11 +27,16 @@ for setting, settings in SWEEP.settings.items():
             folder=lambda wildcards, output: Path(output.run).parent,
             # Functions, because Snakemake would take a brace in a text for a wildcard.
             options=lambda wildcards, settings=settings: words(settings, DEFAULTS),
+            # A parameter that depends on the output is no reason to make it again.
+            running=lambda wildcards, output: RUNNING,
             title=lambda wildcards, setting=setting: " × ".join([*wildcards, setting]),
             # Not in the command: a change of either makes the pictures again.
             settings=lambda wildcards, settings=settings: repr(settings),
             engine=ENGINE,
         shell:
-            "python {params.script:q} --content={input.content:q} --style={input.style:q}"
+            # A signal to the group of processes is the script's: bash and tee wait for its last word.
+            "trap : TERM INT HUP;"
+            " python {params.script:q} --content={input.content:q} --style={input.style:q}"
             " --output {params.folder:q} --title {params.title:q} --threads {threads}"
-            " {params.options:q} 2>&1 | tee {log:q}"
+            " --owner $PPID {params.running:q} {params.options:q} 2>&1"
+            " | (trap '' TERM INT HUP; exec tee {log:q})"

@@ -48,6 +48,7 @@ class Display:
             mininterval=SECONDS_BETWEEN_LOSSES,
         )
         self._began = self._shown = 0.0
+        self._first: int | None = None
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -65,25 +66,31 @@ class Display:
     def show(self, progress: Progress) -> None:
         """Show an epoch. Most are only counted: reading a loss waits for the device."""
         now = time.monotonic()
-        if progress.epoch == 0:
-            self._began = self._shown = now
+        if self._first is None:  # where it goes on from, if not 0
+            self._first, self._began, self._shown = progress.epoch, now, now
+            self._bar.update(progress.epoch)
             return
         self._bar.update()
-        if progress.epoch == EPOCHS_BEFORE_ADVICE and self._on_cpu:
+        done = progress.epoch - self._first
+        if done == EPOCHS_BEFORE_ADVICE and self._on_cpu:
             self._advise((now - self._began) / EPOCHS_BEFORE_ADVICE)
         last = progress.epoch == self._settings.epochs
         pause = SECONDS_BETWEEN_LOSSES if self._terminal else SECONDS_BETWEEN_LINES
         if last or now - self._shown >= pause:
             self._shown = now
-            self._report(progress, now - self._began)
+            self._report(progress, (now - self._began) / done)
 
-    def _report(self, progress: Progress, seconds: float) -> None:
+    def tell(self, sentence: str) -> None:
+        """Show something else that is worth knowing."""
+        self._say(f"{self._title}: {sentence}")
+
+    def _report(self, progress: Progress, seconds_per_epoch: float) -> None:
         losses = losses_of(progress.names, progress.parts[:, 0])
         parts = f"total {losses.total:.4g}, content {losses.content:.4g}, style {losses.style:.4g}"
         if self._terminal:
             self._bar.set_postfix_str(parts)
             return
-        left = seconds / progress.epoch * (self._settings.epochs - progress.epoch)
+        left = seconds_per_epoch * (self._settings.epochs - progress.epoch)
         self._say(
             f"{self._title}: epoch {progress.epoch}/{self._settings.epochs}, {parts}, "
             f"{duration(left)} left"

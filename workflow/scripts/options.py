@@ -75,6 +75,29 @@ def settings_from(options: argparse.Namespace) -> Settings:
     return make_settings(weights, checked)
 
 
+def add_jobs_options(group: argparse._ArgumentGroup) -> None:
+    """Add `--checkpoint-every`, … : every key of `jobs`, without defaults."""
+    schema = read_schema(SCHEMA)
+    for name, node in schema["$defs"]["jobs"]["properties"].items():
+        kind = node["type"]
+        group.add_argument(
+            flag(name), type=_READERS[kind], metavar=_METAVARS[kind], help=node["description"]
+        )
+
+
+def jobs_from(options: argparse.Namespace) -> dict[str, Any]:
+    """What the options of `add_jobs_options` say, checked; without what was not given.
+
+    Raises:
+        NeuralStyleError: a value is not allowed.
+    """
+    schema = read_schema(SCHEMA)
+    names = schema["$defs"]["jobs"]["properties"]
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    jobs: dict[str, Any] = complete({"jobs": given}, schema)["jobs"]
+    return jobs
+
+
 def _add(
     group: argparse._ArgumentGroup, name: str, node: Mapping[str, Any], defaults: Settings
 ) -> None:

@@ -11,37 +11,52 @@ from pathlib import Path
 
 import torch
 from display import Display
-from options import add_settings_options, settings_from
+from options import add_jobs_options, add_settings_options, jobs_from, settings_from
+from stopping import StopRequest
 
 from neural_style.device import DEVICES, choose_device
 from neural_style.errors import NeuralStyleError
-from neural_style.job import run_job
+from neural_style.failures import VOICE
+from neural_style.job import Continuity, StoppedError, run_job
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code is 1 after a mistake that the user can mend."""
-    try:
-        options = make_parser().parse_args(arguments)
-        settings = settings_from(options)
-        device = choose_device(options.device)
-        if options.threads:
-            torch.set_num_threads(options.threads)
-        title = options.title or f"{options.content.stem} × {options.style.stem}"
-        with Display(title, settings, on_cpu=device.type == "cpu") as display:
-            for progress in run_job(
-                options.content, options.style, options.output, settings, device
-            ):
-                display.show(progress)
-    except NeuralStyleError as error:
-        print(f"stylize: {error}", file=sys.stderr)
-        return 1
-    except torch.OutOfMemoryError:
-        print("stylize: out of memory on the GPU; use a smaller image.size.", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("stylize: interrupted; the pictures saved so far are kept.", file=sys.stderr)
-        return 130
+    with StopRequest() as stop:
+        try:
+            _run(make_parser().parse_args(arguments), stop)
+        except StoppedError as stopped:
+            _say(str(stopped))
+            return stop.exit_code
+        except NeuralStyleError as error:
+            _say(str(error))
+            return 1
+        except KeyboardInterrupt:
+            _say("interrupted at once; the pictures saved so far are kept.")
+            return 130
     return 0
+
+
+def _run(options: argparse.Namespace, stop: StopRequest) -> None:
+    """Do what the options say, until it is done or the process is asked to stop."""
+    stop.watch(options.owner)
+    settings = settings_from(options)
+    every = jobs_from(options).get("checkpoint_every")
+    device = choose_device(options.device)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    title = options.title or f"{options.content.stem} × {options.style.stem}"
+    with Display(title, settings, on_cpu=device.type == "cpu") as display:
+        continuity = Continuity(every, stop, display.tell)
+        for progress in run_job(
+            options.content, options.style, options.output, settings, device, continuity
+        ):
+            display.show(progress)
+
+
+def _say(sentence: str) -> None:
+    """Say why there is no picture, in the form that sheets quote (see `failures`)."""
+    print(f"{VOICE}{sentence}", file=sys.stderr, flush=True)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -72,6 +87,13 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="CPU threads (default: as many as torch likes)",
     )
+    machine.add_argument(
+        "--owner",
+        type=_positive,
+        metavar="PID",
+        help="a process, say Snakemake, whose end is a request to stop",
+    )
+    add_jobs_options(machine)
     machine.add_argument("--title", metavar="TEXT", help="name of the run in messages")
     return parser
 

@@ -1,0 +1,202 @@
+"""A job that is stopped, or dies, and the run that goes on from there."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from neural_style import job as job_module
+from neural_style.checkpoint import FOLDER, STATE
+from neural_style.job import Continuity, DivergedError, StoppedError, run_job
+from neural_style.photographs import photograph
+from neural_style.settings import Settings
+from neural_style.vgg import Convolution
+from neural_style.weights import Weights
+
+CPU = torch.device("cpu")
+CONTENT, STYLE = photograph("chelsea"), photograph("coffee")
+EPOCHS = 6
+
+
+@pytest.fixture
+def settings(shallow: Settings) -> Settings:
+    return replace(shallow, epochs=EPOCHS, save_every=2, format="jpg")
+
+
+@pytest.fixture(autouse=True)
+def _random_network(
+    random_convolutions: Mapping[str, Convolution], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    weights = Weights(random_convolutions, "random", "0" * 64)
+    monkeypatch.setattr(job_module, "load_weights", lambda source: weights)
+
+
+class Listener:
+    """Stops a job when it has been asked so often, and notes what is said."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.said: list[str] = []
+        self._calls = itertools.count()
+        self._stop_at = stop_at
+
+    def stop(self) -> bool:
+        return next(self._calls) == self._stop_at
+
+
+def make(
+    folder: Path, settings: Settings, every: int | None = 1, stop_at: int | None = None
+) -> list[str]:
+    """Run a job; the sentences that it says."""
+    listener = Listener(stop_at)
+    continuity = Continuity(every, listener.stop, listener.said.append)
+    list(run_job(CONTENT, STYLE, folder, settings, CPU, continuity))
+    return listener.said
+
+
+def files(folder: Path) -> dict[str, object]:
+    """What the job wrote; tables without the column of the seconds, run.json by its name."""
+    found: dict[str, object] = {}
+    for path in folder.iterdir():
+        if path.suffix == ".csv":
+            rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+            found[path.name] = [row[:1] + row[2:] for row in rows]
+        else:
+            found[path.name] = path.suffix == ".json" or path.read_bytes()
+    return found
+
+
+def lose_the_outputs(folder: Path) -> None:
+    """As Snakemake does with the declared outputs of a job that failed."""
+    for path in folder.iterdir():
+        if path.is_file():
+            path.unlink()
+
+
+@pytest.mark.parametrize("lose", [lambda folder: None, lose_the_outputs], ids=["kept", "lost"])
+@pytest.mark.parametrize("epoch", range(EPOCHS))
+def test_a_job_that_was_stopped_ends_as_if_it_had_not_been(
+    tmp_path: Path, settings: Settings, epoch: int, lose: Callable[[Path], None]
+):
+    make(tmp_path / "whole", settings)
+    with pytest.raises(StoppedError, match=f"stopped after epoch {epoch} of 6; .* goes on"):
+        make(tmp_path / "stopped", settings, every=None, stop_at=epoch)
+    assert not (tmp_path / "stopped" / "run.json").exists()
+    lose(tmp_path / "stopped")
+    said = make(tmp_path / "stopped", settings)
+    assert said == [f"going on from epoch {epoch} of 6."]
+    assert files(tmp_path / "stopped") == files(tmp_path / "whole")
+
+
+def test_a_job_that_was_stopped_twice(tmp_path: Path, settings: Settings):
+    make(tmp_path / "whole", settings)
+    for stop_at, epoch in [(3, 3), (0, 3), (1, 4)]:
+        with pytest.raises(StoppedError, match=f"after epoch {epoch}"):
+            make(tmp_path / "stopped", settings, None, stop_at)
+        lose_the_outputs(tmp_path / "stopped")
+    make(tmp_path / "stopped", settings)
+    assert files(tmp_path / "stopped") == files(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(("died_in", "expected"), [(1, None), (3, 2), (5, 4), (6, 4)])
+def test_a_job_that_died_goes_on_from_its_last_checkpoint(
+    tmp_path: Path, settings: Settings, died_in: int, expected: int | None
+):
+    make(tmp_path / "whole", settings)
+    for progress in run_job(CONTENT, STYLE, tmp_path / "died", settings, CPU, Continuity(2)):
+        if progress.epoch == died_in:
+            break
+    lose_the_outputs(tmp_path / "died")
+    said = make(tmp_path / "died", settings)
+    assert said == ([] if expected is None else [f"going on from epoch {expected} of 6."])
+    assert files(tmp_path / "died") == files(tmp_path / "whole")
+
+
+def test_a_job_that_is_finished_leaves_no_checkpoint(tmp_path: Path, settings: Settings):
+    for progress in run_job(CONTENT, STYLE, tmp_path, settings, CPU, Continuity(1)):
+        assert (tmp_path / FOLDER / STATE).exists() == (progress.epoch > 0)
+    assert not (tmp_path / FOLDER).exists()
+
+
+def test_a_stop_at_the_last_epoch_is_too_late(tmp_path: Path, settings: Settings):
+    make(tmp_path, settings, stop_at=EPOCHS)
+    assert (tmp_path / "run.json").exists()
+
+
+def test_without_checkpoints_it_stops_and_says_that_nothing_is_kept(
+    tmp_path: Path, settings: Settings
+):
+    with pytest.raises(StoppedError, match="starts anew, since checkpoint_every is 0"):
+        make(tmp_path, settings, 0, stop_at=3)
+    assert not (tmp_path / FOLDER).exists()
+    assert make(tmp_path, settings) == []
+
+
+def stopped(folder: Path, settings: Settings) -> Path:
+    """The checkpoint of a job that was stopped after epoch 3."""
+    with pytest.raises(StoppedError):
+        make(folder, settings, stop_at=3)
+    return folder / FOLDER / STATE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"beta": 7.0}, {"epochs": 7}, {"precision": "bf16"}, {"seed": 1}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_checkpoint_of_other_settings_is_said_once_and_replaced(
+    tmp_path: Path, settings: Settings, change: dict[str, Any]
+):
+    other = replace(settings, **change)
+    make(tmp_path / "whole", other)
+    stopped(tmp_path / "other", settings)
+    (said,) = make(tmp_path / "other", other)
+    assert "other images, settings or another version; starting anew" in said
+    for name, content in files(tmp_path / "whole").items():
+        assert files(tmp_path / "other")[name] == content
+
+
+def test_a_checkpoint_of_another_engine_is_replaced(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    stopped(tmp_path, settings)
+    monkeypatch.setattr(job_module, "engine_fingerprint", lambda: "another")
+    (said,) = make(tmp_path, settings)
+    assert "another version" in said
+
+
+def test_a_damaged_checkpoint_is_said_once_and_replaced(tmp_path: Path, settings: Settings):
+    make(tmp_path / "whole", settings)
+    state = stopped(tmp_path / "damaged", settings)
+    state.write_bytes(state.read_bytes()[:-1000])
+    (said,) = make(tmp_path / "damaged", settings)
+    assert "damaged; starting anew" in said
+    assert files(tmp_path / "damaged") == files(tmp_path / "whole")
+
+
+def test_half_files_of_a_killed_job_are_removed(tmp_path: Path, settings: Settings):
+    names = (".generated_2.0a1b2c3d.jpg", ".losses.0a1b2c3d.csv", ".run.0a1b2c3d.json")
+    kept = (".mine.0a1b2c3d.jpg", ".generated_2.jpg", "notes.txt")
+    for name in (*names, *kept):
+        (tmp_path / name).write_text("half")
+    make(tmp_path, settings)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert not left & set(names)
+    assert set(kept) <= left
+
+
+def test_a_job_that_diverges_keeps_no_checkpoint_to_diverge_from_again(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    stopped(tmp_path, settings)
+    monkeypatch.setattr(job_module, "_how_it_diverged", lambda epoch, settings: "it diverged")
+    monkeypatch.setattr("neural_style.safeguard.LIMIT", 0)
+    with pytest.raises(DivergedError):
+        make(tmp_path, settings)
+    assert not (tmp_path / FOLDER).exists()

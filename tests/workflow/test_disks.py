@@ -1,0 +1,120 @@
+"""A full disk and a folder that takes no files: one sentence, no half files, and a way on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+SMALL = ("--size", "64", "--epochs", "8", "--save-every", "4", "--threads", "1")
+LAYERS = ("--content-layers", "conv2_1", "--style-layers", "conv1_1,conv2_1")
+OPTIONS = (*SMALL, *LAYERS, "--precision", "fp32", "--checkpoint-every", "1")
+
+
+@contextmanager
+def mounted(place: Path, *options: str) -> Iterator[None]:
+    """Something mounted at a folder; the test is skipped where that is not allowed."""
+    place.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(["mount", *options, place], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", place], check=True)
+
+
+def remount(place: Path, options: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{options}", place], check=True)
+
+
+@pytest.fixture
+def job(project, stylize):
+    """Run stylize.py on two images into a folder."""
+    files = project.add("content", "cat.png", seed=0), project.add("style", "sea.png", seed=1)
+    options = ("--content", files[0], "--style", files[1], *OPTIONS)
+    return lambda folder: stylize(*options, "--output", folder)
+
+
+def pictures(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.glob("*.jpg")}
+
+
+def words(folder: Path) -> set[str]:
+    """Every file, whole or not."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def assert_one_sentence(outcome, *parts: str) -> None:
+    assert outcome.code == 1, outcome.text
+    spoken = [line for line in outcome.err.splitlines() if line.startswith("stylize: ")]
+    assert "Traceback" not in outcome.text, outcome.text
+    for part in parts:
+        assert part in spoken[-1]
+
+
+@pytest.fixture
+def undisturbed(job, tmp_path) -> dict[str, bytes]:
+    job(tmp_path / "undisturbed").assert_good()
+    return pictures(tmp_path / "undisturbed")
+
+
+def test_a_full_disk(job, undisturbed, tmp_path):
+    """With room for the states after epochs 1 and 2, but not for those after 2 and 3."""
+    disk = tmp_path / "disk"
+    with mounted(disk, "-t", "tmpfs", "-o", "size=1000k", "tmpfs"):
+        folder = disk / "out"
+        assert_one_sentence(
+            job(folder), "cannot write", "state.pt: No space left on device", "free some space"
+        )
+        assert words(folder) == {"losses.csv", ".checkpoint/state.pt"}
+        remount(disk, "size=50m")
+        outcome = job(folder)
+        outcome.assert_good()
+        assert "going on from epoch" in outcome.err
+        assert pictures(folder) == undisturbed
+        assert words(folder) == {*undisturbed, "losses.csv", "run.json"}
+
+
+def test_a_disk_that_is_full_from_the_start(job, tmp_path):
+    disk = tmp_path / "disk"
+    with mounted(disk, "-t", "tmpfs", "-o", "size=50m", "tmpfs"):
+        folder = disk / "out"
+        filler = disk / "filler"
+        folder.mkdir()
+        (folder / "losses.csv").write_text("of an older run")
+        with filler.open("wb") as file, pytest.raises(OSError):
+            while True:
+                os.write(file.fileno(), bytes(1 << 16))
+        assert_one_sentence(job(folder), "losses.csv: No space left on device")
+        assert words(folder) == {"losses.csv"}
+        filler.unlink()
+        job(folder).assert_good()
+        assert words(folder) == {"generated_4.jpg", "generated_8.jpg", "losses.csv", "run.json"}
+
+
+def test_a_folder_that_takes_no_files(job, tmp_path):
+    folder = tmp_path / "out"
+    with mounted(folder, "-t", "tmpfs", "-o", "ro,size=50m", "tmpfs"):
+        assert_one_sentence(job(folder), str(folder), "Read-only file system", "may write to")
+        remount(folder, "rw")
+        job(folder).assert_good()
+        assert words(folder) == {"generated_4.jpg", "generated_8.jpg", "losses.csv", "run.json"}
+
+
+def test_a_disk_that_turns_read_only_under_a_pipeline(project, tmp_path):
+    """As Linux does with a disk that has errors."""
+    project.add("content", "cat.png", seed=0)
+    project.add("style", "sea.png", seed=2)
+    project.configure({"image": {"size": 32}, "optimization": {"epochs": 2, "save_every": 1}})
+    with mounted(project.results, "-t", "tmpfs", "-o", "ro,size=50m", "tmpfs"):
+        outcome = project.snakemake()
+        assert outcome.code != 0
+        assert "Read-only file system" in outcome.text, outcome.text
+        remount(project.results, "rw")
+        project.snakemake().assert_good()
+        assert project.would_run() == []
