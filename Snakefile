@@ -20,4 +20,4 @@ rule all:
 
 
 onerror:
-    make_remaining_grids()
+    make_remaining()
