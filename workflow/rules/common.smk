@@ -42,7 +42,8 @@ if len(CONFIG_TEXT) > 100_000:  # Linux takes 128 KiB a word of a command
 INDEX = "results/index.tsv"
 REFUSED = ["results/refused_files"] if SWEEP.refused else []
 SHEETS = sheets_of(SWEEP, CONFIG)
-GRIDS = [*map(str, SHEETS.all_paths), str(PDF)]
+PAGES = [str(path) for path in SHEETS.all_paths]
+GRIDS = [*PAGES, str(PDF)]
 PICTURES = [
     str(job.folder / name)
     for job in SWEEP.jobs

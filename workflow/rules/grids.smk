@@ -39,14 +39,15 @@ for kind in SHEETS.kinds:
             script=SCRIPTS / "grid.py",
             config=config_of("grids"),
             kind=kind,
+            subject=lambda wildcards: wildcards[0],
         shell:
             "python {params.script:q} --config {params.config:q} --kind {params.kind}"
-            " --of {wildcards:q} 2>&1 | tee {log:q}"
+            " --of {params.subject:q} 2>&1 | tee {log:q}"
 
 
 rule grids_pdf:
     input:
-        list(SHEETS.all_paths),
+        PAGES,
     output:
         PDF,
     log:
