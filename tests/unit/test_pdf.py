@@ -50,7 +50,8 @@ def test_each_object_is_where_the_table_says(tmp_path, pages):
     path = tmp_path / "all.pdf"
     write_pdf(pages, path, 100, 90)
     data = path.read_bytes()
-    start = int(re.search(rb"startxref\n(\d+)\n%%EOF\n$", data)[1])
+    (found,) = re.findall(rb"startxref\n(\d+)\n%%EOF\n$", data)
+    start = int(found)
     lines = data[start:].split(b"\n")
     assert lines[:2] == [b"xref", b"0 16"]
     entries = lines[2:18]
