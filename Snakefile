@@ -21,4 +21,4 @@ rule all:
 
 
 onerror:
-    make_remaining_grids()
+    make_remaining()

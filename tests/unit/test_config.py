@@ -55,6 +55,13 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "precision": "auto",
         },
         "jobs": {},
+        "grids": {
+            "format": "jpg",
+            "quality": 90,
+            "tile_size": 256,
+            "tiles_per_page": 60,
+            "pdf_size": 2000,
+        },
     }
 
 
@@ -266,7 +273,10 @@ def test_every_key_of_the_schema_is_described_and_every_mapping_closed(schema: S
 
 
 def test_what_the_snakefile_imports_is_free_of_torch():
-    modules = ("config", "sweep", "commandline", "fingerprint", "index", "inputs", "settings")
+    modules = (
+        *("config", "sweep", "commandline", "fingerprint", "index", "inputs", "settings"),
+        *("sheets", "comparisons", "grid", "pdf"),
+    )
     imports = "; ".join(f"import neural_style.{module}" for module in modules)
     code = f"import sys; {imports}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

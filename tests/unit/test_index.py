@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from neural_style.index import COLUMNS, rows_of, write_index
+from neural_style.index import COLUMNS, write_index
 from neural_style.settings import Settings
 from neural_style.sweep import Job
 
@@ -49,7 +49,7 @@ def read_index(path: Path) -> list[dict[str, str]]:
 
 def test_every_name_comes_back(tmp_path: Path, defaults: Settings):
     path = tmp_path / "index.tsv"
-    write_index(rows_of([job(defaults, name) for name in NAMES]), path)
+    write_index([job(defaults, name) for name in NAMES], path)
     rows = read_index(path)
     assert [row["content_path"] for row in rows] == [f"in/{name}" for name in NAMES]
     assert [row["style_path"] for row in rows] == [f"st/{name}" for name in NAMES]
@@ -58,7 +58,7 @@ def test_every_name_comes_back(tmp_path: Path, defaults: Settings):
 def test_a_row_holds_all_facts_of_its_job(tmp_path: Path, defaults: Settings):
     settings = replace(defaults, alpha=1 / 3, beta=1e15, learning_rate=1e-7, epochs=7, format="png")
     path = tmp_path / "index.tsv"
-    write_index(rows_of([job(settings, "a.jpg")]), path)
+    write_index([job(settings, "a.jpg")], path)
     (row,) = read_index(path)
     assert (row["content"], row["style"], row["setting"]) == ("cat", "wave", "1_1e6_1")
     assert (float(row["alpha"]), float(row["beta"])) == (1 / 3, 1e15)
@@ -68,7 +68,7 @@ def test_a_row_holds_all_facts_of_its_job(tmp_path: Path, defaults: Settings):
 
 def test_the_file_is_a_plain_table_with_a_line_a_job(tmp_path: Path, defaults: Settings):
     path = tmp_path / "index.tsv"
-    write_index(rows_of([job(defaults, name) for name in NAMES]), path)
+    write_index([job(defaults, name) for name in NAMES], path)
     text = path.read_bytes().decode("utf-8")
     lines = text.removesuffix("\n").split("\n")
     assert lines[0].split("\t") == list(COLUMNS)

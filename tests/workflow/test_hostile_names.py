@@ -27,11 +27,11 @@ def test_names_are_only_names(project):
     )
     dry = project.snakemake("-n")
     dry.assert_good()
-    assert len(dry.jobs) == 2 * 2 + 2 + 1
+    assert len(dry.jobs) == 2 * 2 + (2 + 1 + 2 + 1) + 1
 
     # Two GPUs, so that two jobs share the cores; and half the pictures, to save time.
     folder = next(job.split()[0].removeprefix("stylize_") for job in dry.jobs if "stylize_x" in job)
-    ids = sorted(job.split()[1] for job in dry.jobs if job.startswith("grid"))
+    ids = sorted(job.split()[1] for job in dry.jobs if job.startswith("grid_content"))
     style = next(job.split()[2] for job in dry.jobs if job.startswith("stylize"))
     names = [f"results/{name}/{style}/{folder}/run.json" for name in ids]
     outcome = project.snakemake("--resources", "gpu=2", "--", *names, "results/index.tsv")

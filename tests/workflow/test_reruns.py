@@ -11,7 +11,10 @@ from PIL import Image
 
 import neural_style
 
-GRIDS = ["grid cat", "grid dog"]
+GRIDS = [
+    *("grid_content cat", "grid_content dog", "grid_style sea", "grid_style sun"),
+    *("grid_epochs cat", "grid_epochs dog", "grids_pdf"),
+]
 PAIRS = ("cat sea", "cat sun", "dog sea", "dog sun")
 SETTINGS = ("1_1e5_1", "1_2.5e6_1", "long")
 STYLIZE = [f"stylize_{setting} {pair}" for setting in SETTINGS for pair in PAIRS]
@@ -65,6 +68,13 @@ def test_a_value_that_concerns_every_setting(base, again):
     assert again.would_run() == sorted([*GRIDS, "index", *STYLIZE])
 
 
+def test_another_size_and_type_of_the_sheets(base, again):
+    again.configure(changed(base, grids={"tile_size": 100}))
+    assert again.would_run() == sorted(GRIDS)
+    again.configure(changed(base, grids={"format": "png"}))
+    assert again.would_run() == sorted(GRIDS)
+
+
 def test_a_default_that_is_spelt_out(base, again):
     again.configure(changed(base, network={"content_layers": {"conv4_2": 1}}))
     assert [job for job in again.would_run() if job.startswith("stylize")] == []
@@ -82,14 +92,19 @@ def test_a_lost_snapshot_is_remade_by_its_own_job(again):
     lost.unlink()
     outcome = again.snakemake()
     outcome.assert_good()
-    assert outcome.jobs == ["grid dog", "stylize_long dog sun"]
+    assert outcome.jobs == [
+        *("grid_content dog", "grid_epochs dog", "grid_style sun", "grids_pdf"),
+        "stylize_long dog sun",
+    ]
     assert lost.read_bytes() == pixels
     after = {name: (again.root / name).stat().st_mtime_ns for name in again.files()}
     assert after.keys() == before.keys()
     remade = {name for name in after if after[name] != before[name]}
     folder = "results/dog/sun/long"
     assert remade == {
-        "results/grids/content/dog.jpg",
+        *(f"results/grids/{name}.jpg" for name in ("content/dog", "style/sun")),
+        *(f"results/grids/epochs/dog/{style}.jpg" for style in ("sea", "sun")),
+        "results/grids/grids.pdf",
         *(f"{folder}/generated_{epoch}.jpg" for epoch in (2, 4, 5)),
         *(f"{folder}/{name}" for name in ("losses.csv", "run.json")),
     }
@@ -106,18 +121,21 @@ def test_other_pixels_in_a_photograph(again):
     with Image.open(path) as picture:
         picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
     of_cat = [job for job in STYLIZE if " cat " in job]
-    assert again.would_run() == sorted(["grid cat", "index", *of_cat])
+    grids = [job for job in GRIDS if "dog" not in job]
+    assert again.would_run() == sorted([*grids, "index", *of_cat])
 
 
 def test_one_more_photograph(again):
     again.add("content", "owl.png", seed=9)
     of_owl = [f"stylize_{setting} owl {style}" for setting in SETTINGS for style in ("sea", "sun")]
-    assert again.would_run() == sorted(["grid owl", "index", *of_owl])
+    of_all = ("grid_style sea", "grid_style sun", "grids_pdf", "index")
+    assert again.would_run() == sorted(["grid_content owl", "grid_epochs owl", *of_all, *of_owl])
 
 
 def test_one_painting_fewer(again):
     (again.root / "images" / "style" / "sun.png").unlink()
-    assert again.would_run() == sorted([*GRIDS, "index"])
+    grids = [job for job in GRIDS if "style" not in job]
+    assert again.would_run() == sorted([*grids, "index"])
 
 
 def engine(folder: Path, addition: str) -> dict[str, str]:

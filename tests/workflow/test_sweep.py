@@ -8,7 +8,7 @@ import itertools
 import json
 
 import pytest
-from PIL import Image
+from PIL import Image, PdfParser
 
 CONTENTS = ("cat", "dog")
 STYLES = ("sea", "sun")
@@ -18,7 +18,13 @@ JOBS = list(itertools.product(CONTENTS, STYLES, SNAPSHOTS))
 
 
 def test_makes_these_files_and_no_others(base):
-    expected = {"results/index.tsv", *(f"results/grids/content/{name}.jpg" for name in CONTENTS)}
+    grids = [
+        *(f"content/{name}.jpg" for name in CONTENTS),
+        *(f"style/{name}.jpg" for name in STYLES),
+        *(f"epochs/{content}/{style}.jpg" for content in CONTENTS for style in STYLES),
+        "grids.pdf",
+    ]
+    expected = {"results/index.tsv", *(f"results/grids/{name}" for name in grids)}
     for content, style, setting in JOBS:
         folder = f"results/{content}/{style}/{setting}"
         expected |= {f"{folder}/losses.csv", f"{folder}/run.json"}
@@ -28,7 +34,12 @@ def test_makes_these_files_and_no_others(base):
 
 def test_runs_each_job_once(base):
     expected = [f"stylize_{setting} {content} {style}" for content, style, setting in JOBS]
-    assert base.outcome.jobs == sorted([*expected, "grid cat", "grid dog", "index"])
+    grids = [
+        *(f"grid_{kind} {name}" for kind in ("content", "epochs") for name in CONTENTS),
+        *(f"grid_style {name}" for name in STYLES),
+        "grids_pdf",
+    ]
+    assert base.outcome.jobs == sorted([*expected, *grids, "index"])
 
 
 def test_takes_the_profile_beside_the_snakefile(base):
@@ -103,13 +114,25 @@ def test_index_names_every_job(base):
     assert all((base.project.root / row["result"]).is_file() for row in rows)
 
 
-@pytest.mark.parametrize("content", CONTENTS)
-def test_grid_has_room_for_every_tile(base, content):
-    with Image.open(base.project.results / "grids" / "content" / f"{content}.jpg") as grid:
+@pytest.mark.parametrize(
+    ("page", "across", "down"),
+    [
+        ("content/cat", len(SNAPSHOTS), len(STYLES)),
+        ("style/sun", len(SNAPSHOTS), len(CONTENTS)),
+        ("epochs/dog/sea", len({0, 2, 4, 5}), len(SNAPSHOTS)),
+    ],
+)
+def test_a_page_has_room_for_every_tile(base, page, across, down):
+    with Image.open(base.project.results / "grids" / f"{page}.jpg") as grid:
         grid.load()
         assert (grid.format, grid.mode) == ("JPEG", "RGB")
-        assert grid.width > 256 * len(SNAPSHOTS)
-        assert grid.height > 256 * len(STYLES)
+        assert 256 * across < grid.width < 256 * (across + 2)
+        assert 256 * down < grid.height < 320 * (down + 1.3)
+
+
+def test_the_pdf_has_every_page(base):
+    with PdfParser.PdfParser(str(base.project.results / "grids" / "grids.pdf")) as document:
+        assert len(document.pages) == len(CONTENTS) + len(STYLES) + len(CONTENTS) * len(STYLES)
 
 
 def test_logs_hold_what_each_job_said(base):

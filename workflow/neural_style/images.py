@@ -16,7 +16,7 @@ from neural_style.formats import FITS, OUTPUT_FORMATS
 from neural_style.pixels import PixelError, scale_transparent_grey, srgb_profile, to_srgb
 
 #: The only decoders that may run: those of `formats.IMAGE_SUFFIXES`.
-_DECODERS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
+DECODERS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 _ENCODERS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 _EXIF_ORIENTATION = 0x0112
 _TURNS = {
@@ -56,7 +56,7 @@ def load_image(path: Path, max_pixels: int = 100_000_000) -> Image.Image:
     """
     try:
         _require_content(path)
-        with path.open("rb") as file, Image.open(file, formats=_DECODERS) as image:
+        with path.open("rb") as file, Image.open(file, formats=DECODERS) as image:
             _require_bounded(path, image.size, max_pixels)
             scale_transparent_grey(image)
             image.load()
@@ -183,7 +183,7 @@ def _reason(error: Exception) -> str:
         case Image.DecompressionBombError() | Image.DecompressionBombWarning():
             return "it has more pixels than Pillow decodes safely; make it smaller"
         case UnidentifiedImageError():
-            kinds = ", ".join(_DECODERS)
+            kinds = ", ".join(DECODERS)
             return f"it is not an image that can be read ({kinds}), or is damaged; replace it"
         case MemoryError():
             return "there is not enough memory to decode it; make it smaller"

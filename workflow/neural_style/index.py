@@ -2,69 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from neural_style.files import write_text
 from neural_style.sweep import Job
 
-
-@dataclass(frozen=True)
-class IndexRow:
-    """One job of the sweep.
-
-    Attributes:
-        content: id of the content image.
-        style: id of the style image.
-        setting: id of the setting.
-        content_path: file of the content image.
-        style_path: file of the style image.
-        alpha: weight of the content loss.
-        beta: weight of the style loss.
-        learning_rate: factor on the optimiser's steps.
-        epochs: iterations.
-        result: the finished picture, whether it is there or not.
-    """
-
-    content: str
-    style: str
-    setting: str
-    content_path: Path
-    style_path: Path
-    alpha: float
-    beta: float
-    learning_rate: float
-    epochs: int
-    result: Path
+COLUMNS: Mapping[str, Callable[[Job], object]] = MappingProxyType(
+    {
+        "content": lambda job: job.content,
+        "style": lambda job: job.style,
+        "setting": lambda job: job.setting,
+        "content_path": lambda job: job.content_path,
+        "style_path": lambda job: job.style_path,
+        "alpha": lambda job: job.settings.alpha,
+        "beta": lambda job: job.settings.beta,
+        "learning_rate": lambda job: job.settings.learning_rate,
+        "epochs": lambda job: job.settings.epochs,
+        "result": lambda job: job.result,
+    }
+)
+"""The columns by name, each with what it says of a job; `result` may not be there yet."""
 
 
-COLUMNS = tuple(field.name for field in fields(IndexRow))
-
-
-def rows_of(jobs: Iterable[Job]) -> list[IndexRow]:
-    """A row for each job, in their order."""
-    return [
-        IndexRow(
-            content=job.content,
-            style=job.style,
-            setting=job.setting,
-            content_path=job.content_path,
-            style_path=job.style_path,
-            alpha=job.settings.alpha,
-            beta=job.settings.beta,
-            learning_rate=job.settings.learning_rate,
-            epochs=job.settings.epochs,
-            result=job.result,
-        )
-        for job in jobs
-    ]
-
-
-def write_index(rows: Iterable[IndexRow], path: Path) -> None:
-    """Write the rows, atomically. Tabs, line breaks and backslashes in names are escaped."""
-    lines = [COLUMNS, *([_escape(str(getattr(row, name))) for name in COLUMNS] for row in rows)]
-    write_text(path, "".join("\t".join(line) + "\n" for line in lines))
+def write_index(jobs: Iterable[Job], path: Path) -> None:
+    """Write a line a job, atomically. Tabs, line breaks and backslashes in names are escaped."""
+    rows = ([_escape(str(fact(job))) for fact in COLUMNS.values()] for job in jobs)
+    write_text(path, "".join("\t".join(line) + "\n" for line in (COLUMNS, *rows)))
 
 
 def _escape(text: str) -> str:

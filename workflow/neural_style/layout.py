@@ -2,29 +2,36 @@
 
 A grid is described by frozen values (`Grid`, `Row`, `Tile`) and measured by `measure`:
 
-            title and subtitle
-    corner  heading      heading          the corner and the margins show the originals,
-    ------+-----------------------        the tiles show what was made of them
-    margin| tile         tile
-    margin| tile         tile
+    originals  title, subtitle
+               heading      heading       the originals and the margins show what was given,
+    ---------+----------------------      the tiles show what was made of it
+    margin   | tile         tile
+    margin   | tile         tile
+
+Where rows have no margins, the tiles begin at the left, and the headings are below the originals.
 """
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from neural_style.errors import NeuralStyleError
-from neural_style.labels import Font, load_font, wrap
+from neural_style.labels import Font, load_font, shorten_middle, wrap
 
 MAX_SIDE = 16_000
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 80_000_000  # less than what Pillow takes for an attack
 MIN_TILE = 16
 
+Shape = tuple[int, int]
+"""Width and height, in any unit: only their ratio counts."""
+
 _MOST_ELONGATED = 3.0  # longer pictures get a band in a tile of 3 to 1, where a caption fits
+
+
+_TIMES = " × "
 
 
 class GridError(NeuralStyleError):
@@ -37,22 +44,39 @@ class Tile:
 
     Attributes:
         picture: the file; with None, or a file that cannot be read, a placeholder is drawn.
-        caption: text below the picture, at most two lines.
+        caption: texts below the picture, each on at most two lines.
         note: what the placeholder says instead of its own reason.
+        mark: the placeholder's first word.
+        shape: of an original; by default that of the grid.
+        fit: how a job would bring the picture to its size; empty where its proportions are kept.
     """
 
     picture: Path | None
-    caption: str = ""
+    caption: tuple[str, ...] = ()
     note: str = ""
+    mark: str = "missing"
+    shape: Shape | None = None
+    fit: str = ""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row of tiles, one a column, with its heading and the original it belongs to."""
+    """A row of tiles, one a column.
+
+    Attributes:
+        heading: at its left, read upwards.
+        tiles: None where there is to be nothing.
+        margin: the original that the row belongs to.
+        shape: of the row's pictures; by default the grid's.
+        closed: whether the next row belongs to this one: it comes close below, and the pictures
+            of both lean against one another where their shapes leave room.
+    """
 
     heading: str
-    tiles: tuple[Tile, ...]
+    tiles: tuple[Tile | None, ...]
     margin: Tile | None = None
+    shape: Shape | None = None
+    closed: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,83 +84,119 @@ class Grid:
     """What is to be seen, without a size.
 
     Attributes:
-        title: at most two lines, shortened in the middle.
+        title: a name on at most two lines, or the names of a pair; shortened in the middle.
         columns: a heading a column; may be empty strings.
         rows: at least one; each with as many tiles as there are columns.
-        corner: the original that all tiles share, drawn at the top left.
-        subtitle: a quieter line below the title.
-        shape: (width, height) of the typical picture, in any unit; all tiles have its proportions.
+        originals: what all tiles share, at the top left.
+        subtitle: a quieter text below the title, at most three lines.
+        shape: of the typical picture.
     """
 
-    title: str
+    title: tuple[str, ...]
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
-    corner: Tile | None = None
+    originals: tuple[Tile, ...] = ()
     subtitle: str = ""
-    shape: tuple[int, int] = (1, 1)
+    shape: Shape = (1, 1)
 
     def __post_init__(self) -> None:
         """Check that the grid is a full rectangle."""
         if not self.columns or not self.rows:
-            raise GridError(f"the grid {self.title!r} is empty; give it a row and a column.")
+            raise GridError(f"the grid {self._name!r} is empty; give it a row and a column.")
         if any(len(row.tiles) != len(self.columns) for row in self.rows):
             raise GridError(
-                f"the grid {self.title!r} has rows without a tile for each of its "
-                f"{len(self.columns)} columns; fill the holes with Tile(None)."
+                f"the grid {self._name!r} has rows without a tile for each of its "
+                f"{len(self.columns)} columns; fill the holes with None."
             )
+
+    @property
+    def _name(self) -> str:
+        return _TIMES.join(self.title)
 
 
 @dataclass(frozen=True)
 class Lettering:
-    """The two sizes of type, and how text is broken into lines for a tile of `tile` pixels."""
+    """The two sizes of type, and how text is broken into lines for tiles `width` pixels wide."""
 
     title: Font
     text: Font
-    tile: tuple[int, int]
+    width: int
+
+    def headline(self, names: tuple[str, ...], width: int) -> tuple[str, ...]:
+        """A name on at most two lines, or several on one, or else each on its own."""
+        whole = _TIMES.join(names)
+        if len(names) < 2 or self.title.width(whole) <= width:
+            return wrap(whole, self.title, width, 2)
+        return tuple(shorten_middle(name, self.title, width) for name in names)
 
     def column_heading(self, heading: str) -> tuple[str, ...]:
         """At most three lines, a little narrower than the tile below them."""
-        return wrap(heading, self.text, self.tile[0] - self.text.size // 2, 3)
+        return wrap(heading, self.text, self.width - self.text.size // 2, 3)
 
-    def row_heading(self, heading: str) -> tuple[str, ...]:
-        """At most two lines, to be read upwards along the height of the row's tiles."""
-        return wrap(heading, self.text, self.tile[1], 2)
+    def row_heading(self, heading: str, height: int) -> tuple[str, ...]:
+        """At most two lines, to be read upwards along a row's tiles of `height` pixels."""
+        return wrap(heading, self.text, height, 2)
 
-    def caption(self, caption: str) -> tuple[str, ...]:
-        """At most two lines, as wide as the tile above them."""
-        return wrap(caption, self.text, self.tile[0], 2)
+    def caption(self, tile: Tile | None) -> tuple[str, ...]:
+        """At most two lines a text, as wide as the tile above them."""
+        texts = tile.caption if tile else ()
+        return tuple(line for text in texts for line in wrap(text, self.text, self.width, 2))
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle of the canvas, in pixels from its top left."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """The first column of pixels behind it."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The first line of pixels below it."""
+        return self.top + self.height
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything is, in pixels from the top left of the canvas.
+    """Where everything is.
 
     Attributes:
-        size: width and height of the canvas.
-        tile: width and height of every tile.
-        origin: the top left of the tile of row 0 and column 0.
-        pitch: the distance from a tile to the next, across and down.
-        margin: left edge of the margin pictures and of the corner.
-        top: upper edge of the corner and of the title.
+        size: width and height of the canvas in pixels.
+        tiles: row by row, the place of each tile.
+        margins: the place of each row's margin picture; empty if no row has one.
+        originals: the place of each original.
+        text_left: left edge of title and subtitle.
         gap: the distance between neighbours; other spaces are multiples of it.
         lettering: the type of all text.
-        title, subtitle: the lines to the right of the corner.
+        title, subtitle: their lines.
     """
 
     size: tuple[int, int]
-    tile: tuple[int, int]
-    origin: tuple[int, int]
-    pitch: tuple[int, int]
-    margin: int
-    top: int
+    tiles: tuple[tuple[Box, ...], ...]
+    margins: tuple[Box, ...]
+    originals: tuple[Box, ...]
+    text_left: int
     gap: int
     lettering: Lettering
     title: tuple[str, ...]
     subtitle: tuple[str, ...]
 
-    def corner_of(self, row: int, column: int) -> tuple[int, int]:
-        """The top left of the tile of `row` and `column`, both counted from 0."""
-        return self.origin[0] + column * self.pitch[0], self.origin[1] + row * self.pitch[1]
+    @property
+    def border(self) -> int:
+        """The empty edge of the canvas."""
+        return 2 * self.gap
+
+    @property
+    def left(self) -> int:
+        """Left edge of the leftmost pictures, to the right of the rows' headings."""
+        return (self.margins or self.tiles[0])[0].left
 
 
 def measure(grid: Grid, tile_size: int = 256) -> Layout:
@@ -163,43 +223,78 @@ def measure(grid: Grid, tile_size: int = 256) -> Layout:
     return _measure(grid, smaller[too_large - 1])
 
 
+def bounding(shapes: list[Shape]) -> Shape:
+    """The shape in which pictures of all `shapes` have the same longer side; (1, 1) for none."""
+    longest = [
+        (width / max(width, height), height / max(width, height)) for width, height in shapes
+    ]
+    if not longest:
+        return (1, 1)
+    return round(1000 * max(w for w, _ in longest)), round(1000 * max(h for _, h in longest))
+
+
 def _fits(layout: Layout) -> bool:
     width, height = layout.size
     return max(width, height) <= MAX_SIDE and width * height <= MAX_PIXELS
 
 
 def _measure(grid: Grid, tile_size: int) -> Layout:
-    columns, rows = len(grid.columns), len(grid.rows)
-    width, height = tile = _tile_shape(grid.shape, tile_size)
     gap = max(2, round(tile_size / 24))
-    border = 2 * gap
-    letters = _lettering(tile, tile_size, max(columns, rows))
+    sizes = [_tile_shape(row.shape or grid.shape, tile_size) for row in grid.rows]
+    width = max(size[0] for size in sizes)
+    heights = [size[1] for size in sizes]
+    letters = _lettering(width, tile_size, max(len(grid.columns), len(grid.rows)))
     text = letters.text
 
-    headings = max(text.height(letters.row_heading(row.heading)) for row in grid.rows)
-    margin = border + headings + (gap if headings else 0)
-    with_margin = grid.corner is not None or any(row.margin for row in grid.rows)
-    left = margin + (width + 2 * gap if with_margin else 0)
-    across = columns * width + (columns - 1) * gap
+    lanes = [
+        text.height(letters.row_heading(row.heading, height))
+        for row, height in zip(grid.rows, heights, strict=True)
+    ]
+    lane = max(lanes)
+    edge = 2 * gap + lane + (gap if lane else 0)
+    with_margins = any(row.margin for row in grid.rows)
+    originals = _level(
+        [_tile_shape(tile.shape or grid.shape, tile_size) for tile in grid.originals]
+    )
+    margin = max([width, *(wide for wide, _ in originals[:1])])
+    left = edge + (margin + 2 * gap if with_margins else 0)
+    right = left + len(grid.columns) * (width + gap) - gap
 
-    title = wrap(grid.title, letters.title, across, 2)
-    subtitle = wrap(grid.subtitle, text, across, 2)
-    header = letters.title.height(title) + text.height(subtitle)
+    shown: list[Box] = []
+    for wide, high in originals:
+        x = shown[-1].right + gap if shown else edge
+        shown.append(Box(x, 2 * gap, wide if shown or not with_margins else margin, high))
+    text_left = shown[-1].right + 2 * gap if shown else edge
+    if grid.title or grid.subtitle:
+        wanted = max(tile_size, letters.title.width(_TIMES.join(grid.title)))
+        right = max(right, text_left + min(wanted, 2 * tile_size))
+    title = letters.headline(grid.title, right - text_left)
+    subtitle = wrap(grid.subtitle, text, right - text_left, 3)
+
+    words = letters.title.height(title) + text.height(subtitle)
     headings = max(text.height(letters.column_heading(name)) for name in grid.columns)
-    header += headings + (gap if header and headings else 0)
-    if grid.corner:
-        header = max(header, height + text.height(letters.caption(grid.corner.caption)))
-    top = border + header + 2 * gap if header else border
+    above = max([words, *(box.height for box in shown)])
+    if text_left > left:  # the headings are below the originals, too
+        header = above + headings + (gap if above and headings else 0)
+    else:
+        header = max(above, words + headings + (gap if words and headings else 0))
+    top = 2 * gap + header + (2 * gap if header else 0)
 
-    captions = max(text.height(letters.caption(each.caption)) for each in _tiles(grid))
-    pitch = height + gap + captions
+    tiles, margins = [], []
+    for row, height in zip(grid.rows, heights, strict=True):
+        columns = range(len(grid.columns))
+        boxes = (Box(left + number * (width + gap), top, width, height) for number in columns)
+        tiles.append(tuple(boxes))
+        margins.append(Box(edge, top, margin, height))
+        captions = max(text.height(letters.caption(tile)) for tile in (*row.tiles, row.margin))
+        # A caption ends with the empty half of its last line: it needs no gap of its own.
+        top += height + captions + (gap // 2 if row.closed else gap)
     return Layout(
-        size=(left + across + border, top + rows * pitch - gap + border),
-        tile=tile,
-        origin=(left, top),
-        pitch=(width + gap, pitch),
-        margin=margin,
-        top=border,
+        size=(right + 2 * gap, top - gap + 2 * gap),
+        tiles=tuple(tiles),
+        margins=tuple(margins) if with_margins else (),
+        originals=tuple(shown),
+        text_left=text_left,
         gap=gap,
         lettering=letters,
         title=title,
@@ -207,19 +302,22 @@ def _measure(grid: Grid, tile_size: int) -> Layout:
     )
 
 
-def _lettering(tile: tuple[int, int], tile_size: int, tiles: int) -> Lettering:
+def _level(sizes: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The sizes scaled down to the height of the lowest."""
+    lowest = min((high for _, high in sizes), default=0)
+    return [(round(wide * lowest / high), lowest) for wide, high in sizes]
+
+
+def _lettering(width: int, tile_size: int, tiles: int) -> Lettering:
     """Type in proportion to the tile, larger in a grid of many, which is seen from further away."""
     size = tile_size * min(1.8, max(1.0, math.sqrt(tiles / 4)))
     return Lettering(
-        load_font(max(18, round(size * 0.11))), load_font(max(11, round(size * 0.06))), tile
+        load_font(max(18, round(size * 0.11))), load_font(max(11, round(size * 0.06))), width
     )
 
 
-def _tile_shape(shape: tuple[int, int], tile_size: int) -> tuple[int, int]:
+def _tile_shape(shape: Shape, tile_size: int) -> tuple[int, int]:
+    """Width and height in pixels of a tile for pictures of a shape."""
     ratio = min(_MOST_ELONGATED, max(1 / _MOST_ELONGATED, shape[0] / shape[1]))
     scale = tile_size / max(ratio, 1.0)
     return round(scale * ratio), round(scale)
-
-
-def _tiles(grid: Grid) -> Iterator[Tile]:
-    return (tile for row in grid.rows for tile in (*row.tiles, row.margin) if tile)

@@ -12,7 +12,8 @@ from neural_style.config import complete, read_schema
 from neural_style.errors import NeuralStyleError
 from neural_style.fingerprint import engine_fingerprint
 from neural_style.settings import BUILT_IN
-from neural_style.sweep import LOSSES, RUN, default_settings, plan, snapshot_names
+from neural_style.sheets import PDF, sheets_of
+from neural_style.sweep import LOSSES, RUN, SECTIONS, default_settings, plan, snapshot_names
 
 WORKFLOW = Path(workflow.current_basedir).parent
 # Relative, so that commands read well and a project that was moved is not made again.
@@ -42,8 +43,9 @@ if len(CONFIG_TEXT) > 100_000:  # Linux takes 128 KiB a word of a command
 
 INDEX = "results/index.tsv"
 REFUSED = ["results/refused_files"] if SWEEP.refused else []
-SHEETS = Path("results/grids/content")
-GRIDS = [str(SHEETS / f"{content}.jpg") for content in SWEEP.contents]
+SHEETS = sheets_of(SWEEP, CONFIG)
+PAGES = [str(path) for path in SHEETS.all_paths]
+GRIDS = [*PAGES, str(PDF)]
 PICTURES = [
     str(job.folder / name)
     for job in SWEEP.jobs
@@ -51,9 +53,10 @@ PICTURES = [
 ]
 
 
+# No content is called `grids` and no id has a plus sign, which the further pages of a sheet have.
 wildcard_constraints:
-    content="[^/]+",
-    style="[^/]+",
+    content="(?!grids/)[^/+]+",
+    style="[^/+]+",
 
 
 def content_file(wildcards):
@@ -79,14 +82,11 @@ def weights_files(settings):
     return [] if settings.weights in BUILT_IN else [settings.weights]
 
 
-def config_text(wildcards):
-    """The configuration for scripts that look at the whole sweep."""
-    return CONFIG_TEXT
-
-
-def results_of(wildcards):
-    """The finished pictures of a photograph, in every style and setting."""
-    return [str(job.result) for job in SWEEP.jobs_of(wildcards.content)]
+def config_of(*sections):
+    """The sweep's configuration, for scripts that look at all of it, and some sections more."""
+    wanted = {"content", "style", "settings", *SECTIONS, *sections}
+    text = json.dumps({key: CONFIG[key] for key in CONFIG if key in wanted}, sort_keys=True)
+    return lambda wildcards: text  # a function, because Snakemake would look for wildcards in it
 
 
 def stylize_threads(wildcards):
@@ -96,20 +96,33 @@ def stylize_threads(wildcards):
     return max(1, (workflow.cores or 1) // max(1, jobs))
 
 
-def make_remaining_grids():
-    """Show what there is of the photographs whose jobs failed; the rule waits for every tile.
+def make_remaining():
+    """Show what there is of a sweep some of whose jobs failed; the rules wait for all of it.
 
-    These sheets are dated back, so that the rule makes them anew as soon as it can.
+    These files are dated back, so that the rules make them anew as soon as they can.
     """
-    begun = [content for content in SWEEP.contents if Path("logs", content).is_dir()]
-    holed = [
-        content
-        for content in begun
-        if not all(job.result.exists() for job in SWEEP.jobs_of(content))
-    ]
-    if holed:
-        command = [sys.executable, SCRIPTS / "grid.py", "--config", CONFIG_TEXT]
-        made = subprocess.run([*command, "--output", SHEETS, "--content", *holed])
+    for script, options, files in remaining():
+        made = subprocess.run([sys.executable, SCRIPTS / script, "--config", CONFIG_TEXT, *options])
         if made.returncode == 0:  # else it has said why
-            for content in holed:
-                os.utime(SHEETS / f"{content}.jpg", (0, 0))
+            for file in files:
+                os.utime(file, (0, 0))
+
+
+def remaining():
+    """The script, its options and its files of all that waits for pictures that are not there."""
+    begun = {job.folder for job in SWEEP.jobs if job.log.exists()}
+    holed = {
+        kind: [
+            subject
+            for subject in SHEETS.subjects(kind)
+            if not begun.isdisjoint(job.folder for job in SHEETS.jobs(kind, subject))
+            and not all(path.exists() for path in SHEETS.inputs(kind, subject))
+        ]
+        for kind in SHEETS.kinds
+    }
+    for kind, subjects in holed.items():
+        if subjects:
+            files = [path for subject in subjects for path in SHEETS.paths(kind, subject)]
+            yield "grid.py", ["--kind", kind, "--of", *subjects], files
+    if any(holed.values()):
+        yield "grids_pdf.py", [], [PDF]

@@ -11,28 +11,52 @@ rule index:
         "../envs/neural_style.yaml"
     params:
         script=SCRIPTS / "index.py",
-        config=config_text,
+        config=config_of(),
     shell:
         "python {params.script:q} --config {params.config:q} --output {output:q} 2>&1 | tee {log:q}"
 
 
-rule grid:
-    # Not from the index: while that has to be made, Snakemake would look at nothing behind it.
+# One job for all sheets of a kind for an image. Not from the index: while that has to be made,
+# Snakemake would look at nothing behind it.
+for kind in SHEETS.kinds:
+    subject = "style" if kind == "style" else "content"
+
+    rule:
+        name:
+            f"grid_{kind}"
+        input:
+            of=style_file if kind == "style" else content_file,
+            others=list((SWEEP.contents if kind == "style" else SWEEP.styles).values()),
+            results=lambda wildcards, kind=kind: SHEETS.inputs(kind, wildcards[0]),
+        output:
+            SHEETS.paths(kind, f"{{{subject}}}"),
+        log:
+            f"logs/grids/{kind}/{{{subject}}}.log",
+        localrule: True
+        conda:
+            "../envs/neural_style.yaml"
+        params:
+            script=SCRIPTS / "grid.py",
+            config=config_of("grids"),
+            kind=kind,
+            subject=lambda wildcards: wildcards[0],
+        shell:
+            "python {params.script:q} --config {params.config:q} --kind {params.kind}"
+            " --of {params.subject:q} 2>&1 | tee {log:q}"
+
+
+rule grids_pdf:
     input:
-        content=content_file,
-        styles=list(SWEEP.styles.values()),
-        results=results_of,
+        PAGES,
     output:
-        "results/grids/content/{content}.jpg",
+        PDF,
     log:
-        "logs/grids/{content}.log",
+        "logs/grids/pdf.log",
     localrule: True
     conda:
         "../envs/neural_style.yaml"
     params:
-        script=SCRIPTS / "grid.py",
-        config=config_text,
-        folder=lambda wildcards, output: Path(output[0]).parent,
+        script=SCRIPTS / "grids_pdf.py",
+        config=config_of("grids"),
     shell:
-        "python {params.script:q} --config {params.config:q} --content {wildcards.content:q}"
-        " --output {params.folder:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} --config {params.config:q} 2>&1 | tee {log:q}"

@@ -1,28 +1,38 @@
-"""Write the sheets of content images: styles down, settings across, `ID.jpg` for each."""
+"""Write the sheets of a sweep to results/grids: all those of a kind, for each of some images."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 
-from options import add_config_option, sweep_from
+from options import add_config_option, config_from
 
-from neural_style.comparisons import content_grid
+from neural_style.comparisons import compose, read_names
 from neural_style.errors import NeuralStyleError
 from neural_style.grid import render_grid
 from neural_style.images import save_image
-from neural_style.index import rows_of
+from neural_style.layout import GridError
+from neural_style.sheets import sheets_of
+from neural_style.sweep import plan
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code is 1 after a mistake that the user can mend."""
     options = make_parser().parse_args(arguments)
     try:
-        rows = rows_of(sweep_from(options).jobs)
-        for content in options.content:
-            sheet = render_grid(content_grid(rows, content), options.tile_size)
-            save_image(sheet, options.output / f"{content}.jpg", options.quality)
+        config = config_from(options)
+        sweep = plan(config)
+        sheets, names, grids = sheets_of(sweep, config), read_names(sweep), config["grids"]
+        for subject in options.of:
+            if subject not in sheets.subjects(options.kind):
+                raise GridError(
+                    f"the sweep has no image {subject!r} for a sheet of the kind {options.kind}; "
+                    "results/index.tsv lists the ids that there are."
+                )
+            for sheet in sheets.sheets(options.kind, subject):
+                for path in sheet.pages:
+                    page = render_grid(compose(sheet, path, names), grids["tile_size"])
+                    save_image(page, path, grids["quality"])
     except NeuralStyleError as error:
         print(f"grid: {error}", file=sys.stderr)
         return 1
@@ -34,13 +44,19 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     add_config_option(parser)
     parser.add_argument(
-        "--content", required=True, nargs="+", metavar="ID", help="ids; results/index.tsv has them"
+        "--kind",
+        required=True,
+        choices=("content", "style", "epochs", "weights"),
+        help="content: styles x settings; style: contents x settings; epochs: settings x epochs "
+        "of each pair; weights: alpha x beta of each pair",
     )
-    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument(
-        "--tile-size", type=int, default=256, metavar="PX", help="the longer side of a tile"
+        "--of",
+        required=True,
+        nargs="+",
+        metavar="ID",
+        help="content images, or style images where they are the kind; results/index.tsv has ids",
     )
-    parser.add_argument("--quality", type=int, default=90, choices=range(1, 101), metavar="1-100")
     return parser
 
 

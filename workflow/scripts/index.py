@@ -9,7 +9,7 @@ from pathlib import Path
 from options import add_config_option, sweep_from
 
 from neural_style.errors import NeuralStyleError
-from neural_style.index import rows_of, write_index
+from neural_style.index import write_index
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     options = parser.parse_args(arguments)
     try:
-        write_index(rows_of(sweep_from(options).jobs), options.output)
+        write_index(sweep_from(options).jobs, options.output)
     except NeuralStyleError as error:
         print(f"index: {error}", file=sys.stderr)
         return 1

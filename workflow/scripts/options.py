@@ -35,13 +35,22 @@ def add_config_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def config_from(options: argparse.Namespace) -> dict[str, Any]:
+    """The configuration of `--config`, checked and completed.
+
+    Raises:
+        NeuralStyleError: it is not allowed.
+    """
+    return complete(options.config, read_schema(SCHEMA))
+
+
 def sweep_from(options: argparse.Namespace) -> Sweep:
     """The sweep of `--config`.
 
     Raises:
         NeuralStyleError: the configuration is not allowed or its images are not there.
     """
-    return plan(complete(options.config, read_schema(SCHEMA)))
+    return plan(config_from(options))
 
 
 def add_settings_options(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,247 @@
+"""Sheets, composed: the right pictures under the right headings, and a reason for each hole."""
+
+from __future__ import annotations
+
+import json
+import runpy
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.unit.tiles import centre, colour, make_sheets, solid
+
+from neural_style.comparisons import compose, read_names
+from neural_style.grid import render_grid
+from neural_style.images import load_image
+from neural_style.layout import Tile, measure
+from neural_style.sheets import PDF
+
+SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
+CAT, DOG = (Tile(Path(f"content/{name}.png"), shape=(60, 40)) for name in ("cat", "dog"))
+SEA, SUN = (Tile(Path(f"style/{name}.png"), shape=(60, 40)) for name in ("sea", "sun"))
+KEEP = {"size": 64, "fit": "keep"}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def grids_of(sheets, kind, subject):
+    """The grid of each page."""
+    names = read_names(sheets.sweep)
+    return [
+        compose(sheet, path, names)
+        for sheet in sheets.sheets(kind, subject)
+        for path in sheet.pages
+    ]
+
+
+def pictures(row):
+    return [tile and str(tile.picture) for tile in row.tiles]
+
+
+def finish(sheets, number=2, size=(60, 40)):
+    for job in sheets.sweep.jobs:
+        solid(job.result, number, size)
+
+
+def test_a_content_sheet_has_styles_down_and_settings_across(schema):
+    solid(Path("content/Café.png"), 1, (60, 40))
+    sheets = make_sheets(schema, ["Café"], ["sea", "sun"], settings={"beta": [1, 2]}, image=KEEP)
+    (cafe,) = sheets.subjects("content")
+    finish(sheets)
+    (grid,) = grids_of(sheets, "content", cafe)
+    assert grid.title == ("Café",)
+    assert grid.columns == ("β\u00a01", "β\u00a02")
+    assert [row.heading for row in grid.rows] == ["sea", "sun"]
+    assert [row.margin and row.margin.picture for row in grid.rows] == [SEA.picture, SUN.picture]
+    assert grid.originals == (Tile(Path("content/Café.png"), shape=(60, 40)),)
+    assert pictures(grid.rows[1]) == [
+        f"results/{cafe}/sun/1_{beta}_1/generated_1000.jpg" for beta in (1, 2)
+    ]
+    assert grid.subtitle == "60 × 40 px  ·  1000 epochs  ·  α\u00a01\u00a0\u00a0\u00a0lr\u00a01"
+
+
+def test_a_style_sheet_has_contents_down_and_settings_across(schema):
+    solid(Path("content/dog.png"), 1, (40, 60))
+    sheets = make_sheets(schema, ["cat", "dog"], settings={"beta": [1, 2]}, image=KEEP)
+    (grid,) = grids_of(sheets, "style", "sea")
+    assert (grid.title, grid.originals) == (("sea",), (SEA,))
+    assert [row.heading for row in grid.rows] == ["cat", "dog"]
+    assert [row.margin and row.margin.picture for row in grid.rows] == [CAT.picture, DOG.picture]
+    assert pictures(grid.rows[1]) == [
+        f"results/dog/sea/1_{beta}_1/generated_1000.jpg" for beta in (1, 2)
+    ]
+    assert [row.shape for row in grid.rows] == [(1000, 667), (667, 1000)]
+
+
+def test_pictures_that_are_all_stretched_are_square(schema):
+    sheets = make_sheets(schema, settings={"beta": [1, 2]}, image={"fit": "stretch"})
+    (grid,) = grids_of(sheets, "content", "cat")
+    assert grid.rows[0].shape == (1000, 1000)
+
+
+def test_a_strip_has_epochs_across_and_their_losses(schema):
+    sheets = make_sheets(
+        schema,
+        settings={"beta": [1, 2]},
+        optimization={"epochs": 30, "save_every": 20},
+        image={"fit": "crop"},
+    )
+    first, second = sheets.sweep.jobs
+    first.folder.mkdir(parents=True)
+    lines = [f"{n},0,{n}.5,0,{n}.5" for n in range(31)]
+    (first.folder / "losses.csv").write_text("\n".join(["epoch,s,total,content,style", *lines]))
+    (grid,) = grids_of(sheets, "epochs", "cat")
+    assert (grid.title, grid.originals) == (("cat", "sea"), (CAT, SEA))
+    assert grid.columns == ("epoch 0", "epoch 20", "epoch 30")
+    assert [row.heading for row in grid.rows] == ["β\u00a01", "β\u00a02"]
+    assert [tile and tile.caption for tile in grid.rows[0].tiles] == [
+        (f"total {n}", "content 0", f"style {n}") for n in (0.5, 20.5, 30.5)
+    ]
+    assert [tile and tile.caption for tile in grid.rows[1].tiles] == [(), (), ()]
+    start = grid.rows[0].tiles[0]
+    assert start is not None
+    assert (start.picture, start.fit) == (CAT.picture, "crop")
+    assert pictures(grid.rows[1])[1:] == [
+        str(second.folder / f"generated_{epoch}.jpg") for epoch in (20, 30)
+    ]
+
+
+def test_a_strip_tells_noise_and_what_is_not_saved(schema):
+    named = {"n": {"optimization": {"init": "noise", "seed": 7, "epochs": 3}}}
+    sheets = make_sheets(schema, settings={"named": named}, optimization={"epochs": 2})
+    (grid,) = grids_of(sheets, "epochs", "cat")
+    start, never, last = grid.rows[1].tiles
+    assert start == Tile(None, note="seed 7", mark="noise")
+    assert never is None
+    assert last is not None
+
+
+def test_a_matrix_has_alphas_down_and_betas_across(schema):
+    settings = {"alpha": [1, 2], "beta": [10, 20], "learning_rate": [1, 0.5]}
+    sheets = make_sheets(schema, settings=settings)
+    fast, slow = grids_of(sheets, "weights", "cat")
+    for grid, rate in ((fast, "1"), (slow, "0.5")):
+        assert (grid.title, grid.originals) == (("cat", "sea"), (CAT, SEA))
+        assert grid.columns == ("β\u00a010", "β\u00a020")
+        assert [row.heading for row in grid.rows] == ["α\u00a01", "α\u00a02"]
+        assert pictures(grid.rows[1])[0] == f"results/cat/sea/2_10_{rate}/generated_1000.jpg"
+        assert grid.subtitle.endswith(f"lr\u00a0{rate}")
+
+
+def test_a_missing_picture_has_the_reason_that_its_job_gave(schema):
+    sheets = make_sheets(schema, settings={"beta": [1, 2, 3]})
+    failed, done, _ = sheets.sweep.jobs
+    failed.log.parent.mkdir(parents=True)
+    failed.log.write_text("epoch 3\nstylize: cannot read 'style/sea.png': it is damaged.\n")
+    solid(done.result, 1)
+    reason = "cannot read 'style/sea.png': it is damaged."
+    for kind, subject in (("content", "cat"), ("style", "sea")):
+        (grid,) = grids_of(sheets, kind, subject)
+        notes = [tile and tile.note for tile in grid.rows[0].tiles]
+        assert notes == [reason, "", "not made yet"]
+    strip = grids_of(sheets, "epochs", "cat")[0]
+    assert {tile.note for tile in strip.rows[0].tiles[1:] if tile} == {reason}
+
+
+def test_one_setting_makes_pairs(schema):
+    solid(Path("content/dog.png"), 1, (40, 60))
+    styles = [f"s{number}" for number in range(7)]
+    sheets = make_sheets(schema, ["cat", "dog"], styles, image=KEEP)
+    (grid,) = grids_of(sheets, "content", "dog")
+    assert set(grid.columns) == {""}
+    assert [row.closed for row in grid.rows] == [True, False] * 2
+    originals = [name for row in grid.rows[::2] for name in pictures(row)]
+    made = [tile for row in grid.rows[1::2] for tile in row.tiles]
+    assert originals == [*(f"style/{style}.png" for style in styles), None]
+    assert [tile and tile.caption for tile in made] == [*((style,) for style in styles), None]
+    assert [tile and str(tile.picture) for tile in made[:7]] == [
+        f"results/dog/{style}/1_1e6_1/generated_1000.jpg" for style in styles
+    ]
+    assert [row.shape for row in grid.rows] == [(1000, 667), (667, 1000)] * 2
+    assert "β" in grid.subtitle
+
+
+def test_many_settings_of_one_pair_make_lines(schema):
+    sheets = make_sheets(schema, settings={"beta": list(range(1, 21))})
+    for kind, subject in (("content", "cat"), ("style", "sea")):
+        (grid,) = grids_of(sheets, kind, subject)
+        assert (grid.title, grid.originals) == (("cat", "sea"), (CAT, SEA))
+        assert set(grid.columns) == {""}
+        tiles = [tile for row in grid.rows for tile in row.tiles if tile]
+        assert [tile.caption for tile in tiles] == [(f"β\u00a0{n}",) for n in range(1, 21)]
+        assert 1 < len(grid.rows) < 8
+
+
+def test_a_single_picture_stands_beside_its_style_and_below_its_content(schema):
+    (grid,) = grids_of(make_sheets(schema), "content", "cat")
+    assert grid.columns == ("",)
+    assert grid.originals == (CAT,)
+    assert (grid.rows[0].heading, len(grid.rows)) == ("sea", 1)
+    assert grid.rows[0].margin == Tile(Path("style/sea.png"))
+
+
+def test_pages_say_which_they_are(schema):
+    settings = {"beta": [1, 2, 3]}
+    sheets = make_sheets(
+        schema, styles=["sea", "sun"], settings=settings, grids={"tiles_per_page": 4}
+    )
+    first, second = grids_of(sheets, "content", "cat")
+    assert first.subtitle.endswith("page 1 of 2")
+    assert second.subtitle.endswith("page 2 of 2")
+    assert [row.heading for grid in (first, second) for row in grid.rows] == ["sea", "sun"]
+
+
+def test_originals_that_cannot_be_read_do_not_stop_a_sheet(schema):
+    sheets = make_sheets(schema, styles=["sea", "sun"], image=KEEP)
+    finish(sheets)
+    Path("style/sea.png").write_bytes(b"")
+    Path("content/cat.png").write_text("words")
+    for kind, subject in (("content", "cat"), ("style", "sea"), ("epochs", "cat")):
+        for grid in grids_of(sheets, kind, subject):
+            assert render_grid(grid, 64).size == measure(grid, 64).size
+
+
+def run(script, *options):
+    return runpy.run_path(str(SCRIPTS / script))["main"](list(options))
+
+
+def test_the_scripts_write_the_sheets_and_bind_them(schema):
+    config = {
+        "content": "content",
+        "style": "style",
+        "settings": {"beta": [1, 2]},
+        "image": KEEP,
+        "grids": {"format": "png", "tile_size": 40, "tiles_per_page": 1},
+    }
+    sheets = make_sheets(schema, ["cat", "dog"], **config)
+    finish(sheets)
+    text = ("--config", json.dumps(config))
+    assert run("grid.py", *text, "--kind", "content", "--of", "cat", "dog") == 0
+    paths = [path for name in ("cat", "dog") for path in sheets.paths("content", name)]
+    assert sorted(path for path in Path("results/grids").rglob("*.*")) == sorted(paths)
+    page = load_image(paths[3])
+    box = measure(grids_of(sheets, "content", "dog")[1], 40).tiles[0][0]
+    assert (box.width, box.height) == (40, 27)
+    assert page.getpixel(centre(box)) == pytest.approx(colour(2), abs=2)
+    with Image.open(paths[0]) as image:
+        assert image.format == "PNG"
+    assert run("grids_pdf.py", *text) == 0
+    assert PDF.read_bytes().count(b"/Type /Page ") == 4
+
+
+def test_the_scripts_explain_mistakes_in_one_sentence(schema, capsys):
+    make_sheets(schema)
+    text = ("--config", json.dumps({"content": "content", "style": "style"}))
+    nowhere = ("--config", json.dumps({"content": "nowhere", "style": "style"}))
+    assert run("grid.py", *nowhere, "--kind", "content", "--of", "cat") == 1
+    assert capsys.readouterr().err.startswith("grid: content: there is no folder or file")
+    assert run("grid.py", *text, "--kind", "style", "--of", "cat") == 1
+    assert "grid: the sweep has no image 'cat' for a sheet of the kind style" in (
+        capsys.readouterr().err
+    )
+    assert run("grids_pdf.py", *text) == 1
+    assert capsys.readouterr().err.startswith("grids_pdf: results/grids holds no page")
+    assert not Path("results").exists()

@@ -1,0 +1,159 @@
+"""Which sheets a sweep has: every picture on one page of each kind, and names that say which."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+
+import pytest
+from tests.unit.tiles import make_sheets
+
+from neural_style.inputs import RESERVED
+from neural_style.sheets import GRIDS, PDF, breadth, split
+
+SIZES = [(1, 1), (1, 7), (7, 1), (1, 61), (130, 1), (4, 3), (13, 2), (2, 13), (17, 23), (3, 100)]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize(("rows", "columns"), SIZES)
+@pytest.mark.parametrize("most", [1, 2, 3, 5, 12, 60, 1000])
+def test_pages_hold_every_tile_once_and_no_more_than_allowed(rows, columns, most):
+    windows = split(rows, columns, most)
+    seen = [cell for window in windows for cell in product(window.rows, window.columns)]
+    assert sorted(seen) == list(product(range(rows), range(columns)))
+    assert all(1 <= len(w.rows) * len(w.columns) <= most for w in windows)
+    if 1 not in (rows, columns):
+        assert all(max(len(w.rows), len(w.columns)) <= breadth(most) for w in windows)
+    for side in ("rows", "columns"):
+        lengths = {len(getattr(window, side)) for window in windows}
+        assert max(lengths) - min(lengths) <= 1, "a page is much smaller than another"
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "most", "pages"),
+    [(4, 3, 60, 1), (5, 11, 60, 1), (6, 11, 60, 2), (1, 60, 60, 1), (61, 1, 60, 2), (2, 17, 60, 2)],
+)
+def test_no_more_pages_than_needed(rows, columns, most, pages):
+    assert len(split(rows, columns, most)) == pages
+
+
+def test_files_are_named_by_ids_and_further_pages_by_a_number(schema):
+    sheets = make_sheets(
+        schema, ["cat", "dog"], ["sea"], settings={"beta": [1, 2, 3]}, grids={"tiles_per_page": 2}
+    )
+    assert list(map(str, sheets.all_paths)) == [
+        *(f"results/grids/content/{n}.jpg" for n in ("cat", "cat+2", "dog", "dog+2")),
+        *(f"results/grids/style/{n}.jpg" for n in ("sea", "sea+2", "sea+3", "sea+4")),
+        *(f"results/grids/epochs/cat/sea{n}.jpg" for n in ("", *(f"+{k}" for k in range(2, 19)))),
+        *(f"results/grids/epochs/dog/sea{n}.jpg" for n in ("", *(f"+{k}" for k in range(2, 19)))),
+    ]
+
+
+def test_no_page_has_the_name_of_another(schema):
+    names = ["cat", "cat+2", "cat_2", "cat.2", "cat-2", "cat.jpg", "generated_2", "2"]
+    settings = {"alpha": [1, 2], "beta": [1, 2]}
+    sheets = make_sheets(schema, names, names, settings=settings, grids={"tiles_per_page": 1})
+    paths = [*sheets.all_paths, PDF]
+    assert len(paths) == len(set(paths))
+    assert not set(paths) & {parent for path in paths for parent in path.parents}
+    assert not any("+" in name for name in (*sheets.sweep.contents, *sheets.sweep.styles))
+    assert GRIDS.name in RESERVED
+
+
+def test_a_wildcard_stands_for_any_image(schema):
+    sheets = make_sheets(schema, grids={"format": "png"})
+    assert sheets.paths("content", "{content}") == [Path("results/grids/content/{content}.png")]
+    assert sheets.paths("epochs", "{content}") == [Path("results/grids/epochs/{content}/sea.png")]
+
+
+def test_pages_and_files_agree(schema):
+    settings = {"alpha": [1, 2], "beta": [1, 2, 3], "learning_rate": [1, 0.5]}
+    sheets = make_sheets(
+        schema, ["cat", "dog"], ["sea", "sun"], settings=settings, grids={"tiles_per_page": 4}
+    )
+    for kind in sheets.kinds:
+        for subject in sheets.subjects(kind):
+            made = list(sheets.sheets(kind, subject))
+            assert [p for sheet in made for p in sheet.pages] == sheets.paths(kind, subject)
+            shown = {job.folder for sheet in made for job in sheet.jobs}
+            assert shown == {job.folder for job in sheets.jobs(kind, subject)}
+            for sheet in made:
+                windows = sheet.pages.values()
+                cells = sum(len(w.rows) * len(w.columns) for w in windows)
+                assert cells == sum(map(len, sheet.cells))
+
+
+def test_content_and_style_sheets_show_the_finished_pictures(schema):
+    sheets = make_sheets(schema, ["cat", "dog"], ["sea", "sun"], settings={"beta": [1, 2]})
+    (content,), (style,) = sheets.sheets("content", "dog"), sheets.sheets("style", "sun")
+    assert [[str(c.job.folder) for c in row if c] for row in content.cells] == [
+        [f"results/dog/{style}/1_{beta}_1" for beta in (1, 2)] for style in ("sea", "sun")
+    ]
+    assert [[str(c.job.folder) for c in row if c] for row in style.cells] == [
+        [f"results/{content}/sun/1_{beta}_1" for beta in (1, 2)] for content in ("cat", "dog")
+    ]
+    assert {cell.epoch for row in content.cells for cell in row if cell} == {1000}
+    assert sheets.inputs("content", "dog") == [
+        Path(f"results/dog/{style}/1_{beta}_1/generated_1000.jpg")
+        for style in ("sea", "sun")
+        for beta in (1, 2)
+    ]
+
+
+def test_strips_show_the_start_and_every_saved_epoch_of_every_setting(schema):
+    named = {"short": {"optimization": {"epochs": 250}}}
+    sheets = make_sheets(
+        schema,
+        settings={"named": named},
+        optimization={"epochs": 400},
+    )
+    (strip,) = sheets.sheets("epochs", "cat")
+    shown = [[cell.epoch if cell else None for cell in row] for row in strip.cells]
+    assert shown == [[0, 100, 200, None, 300, 400], [0, 100, 200, 250, None, None]]
+    files = {str(path) for path in sheets.inputs("epochs", "cat")}
+    folders = ("results/cat/sea/1_1e6_1", "results/cat/sea/short")
+    assert files == {
+        *(f"{folders[0]}/generated_{epoch}.jpg" for epoch in (100, 200, 300, 400)),
+        *(f"{folders[1]}/generated_{epoch}.jpg" for epoch in (100, 200, 250)),
+        *(f"{folder}/losses.csv" for folder in folders),
+    }
+
+
+@pytest.mark.parametrize(
+    ("settings", "has"),
+    [
+        ({"alpha": [1, 2], "beta": [1, 2]}, True),
+        ({"alpha": [1, 2]}, False),
+        ({"beta": [1, 2], "learning_rate": [1, 2]}, False),
+        ({"named": {"a": {"alpha": 2}, "b": {"beta": 2}}}, False),
+    ],
+)
+def test_matrices_are_made_where_alpha_and_beta_are_swept(schema, settings, has):
+    assert ("weights" in make_sheets(schema, settings=settings).kinds) is has
+
+
+def test_a_matrix_for_each_learning_rate_without_the_named_settings(schema):
+    settings = {
+        "alpha": [1, 2],
+        "beta": [10, 20, 30],
+        "learning_rate": [1, 0.5],
+        "named": {"bold": {"beta": 99}},
+    }
+    sheets = make_sheets(schema, settings=settings)
+    matrices = list(sheets.sheets("weights", "cat"))
+    shown = [
+        [[cell.job.setting for cell in row if cell] for row in matrix.cells] for matrix in matrices
+    ]
+    assert shown == [
+        [[f"{alpha}_{beta}_{rate}" for beta in (10, 20, 30)] for alpha in (1, 2)]
+        for rate in ("1", "0.5")
+    ]
+    assert [str(path) for matrix in matrices for path in matrix.pages] == [
+        "results/grids/weights/cat/sea.jpg",
+        "results/grids/weights/cat/sea+2.jpg",
+    ]
+    assert len(sheets.inputs("weights", "cat")) == 12

@@ -1,0 +1,67 @@
+"""What the tests of sheets share: pictures of one colour, grids of them, small sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from neural_style.config import complete
+from neural_style.layout import Box, Grid, Row, Tile
+from neural_style.sheets import Sheets, sheets_of
+from neural_style.sweep import plan
+
+PAPER = (251, 250, 248)
+HOSTILE = {
+    "long": "n" * 300,
+    "newline": "two\nlines",
+    "chinese": "神奈川沖浪裏",
+    "emoji": "🌊🎨",
+    "bidi": "a\u202eb",
+    "undecodable": "caf\udce9",
+    "empty": "",
+}
+
+
+def colour(number: int) -> tuple[int, int, int]:
+    return (40 * number % 256, 255 - 37 * number % 256, 91 * number % 256)
+
+
+def solid(path: Path, number: int, size: tuple[int, int] = (40, 30)) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour(number)).save(path, quality=95, subsampling=0)
+    return path
+
+
+def uniform_grid(rows: int, columns: int, picture: Path | None = None, **other: Any) -> Grid:
+    row = Row("row", (Tile(picture),) * columns)
+    return Grid(("title",), ("column",) * columns, (row,) * rows, **other)
+
+
+def centre(box: Box) -> tuple[int, int]:
+    return box.left + box.width // 2, box.top + box.height // 2
+
+
+def crop(image: Image.Image, box: Box) -> Image.Image:
+    return image.crop((box.left, box.top, box.right, box.bottom))
+
+
+def darkest(image: Image.Image) -> int:
+    return next(value for value, count in enumerate(image.convert("L").histogram()) if count)
+
+
+def make_sheets(
+    schema: Mapping[str, Any],
+    contents: Iterable[str] = ("cat",),
+    styles: Iterable[str] = ("sea",),
+    **config: Any,
+) -> Sheets:
+    """The sheets of a sweep of pictures in the working folder, 60 × 40 px each."""
+    for kind, names in (("content", contents), ("style", styles)):
+        for name in names:
+            if not Path(kind, f"{name}.png").exists():
+                solid(Path(kind, f"{name}.png"), 1, (60, 40))
+    whole = complete({"content": "content", "style": "style", **config}, schema)
+    return sheets_of(plan(whole), whole)
