@@ -9,6 +9,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/stylize.smk"
 include: "workflow/rules/grids.smk"
 include: "workflow/rules/refused.smk"
+include: "workflow/rules/layer_study.smk"
 
 
 rule all:

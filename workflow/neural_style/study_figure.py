@@ -1,0 +1,136 @@
+"""The layer study to look at: the figure of all its pictures, and the chart of their losses."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from neural_style.files import atomic
+from neural_style.layer_losses import LayerLoss
+from neural_style.layer_study import LayerStudy, StudyPicture
+from neural_style.layout import Grid, Row, Tile
+
+# The blues-to-oranges of Okabe and Ito, told apart by colour-blind readers; markers tell in print.
+_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_INCHES = (10.5, 4.6)
+_DPI = 110
+
+
+def study_grid(study: LayerStudy, content: Path, style: Path, folder: Path) -> Grid:
+    """The figure: content layers down, style sets across, and either alone at the edges.
+
+    The first row holds the style reconstructions, with the painting in its margin. Below it, the
+    margin holds the content reconstructions, and each tile the stylization of its row and column.
+
+    Args:
+        study: which pictures there are.
+        content: the photograph, for the corner.
+        style: the painting.
+        folder: of the study.
+    """
+
+    def tile(content_layer: str | None, style_layers: tuple[str, ...]) -> Tile:
+        return Tile(folder / StudyPicture(content_layer, style_layers).file)
+
+    sets = study.style_sets
+    textures = Row("style alone", tuple(tile(None, layers) for layers in sets), Tile(style))
+    rows = (
+        Row(f"content of {layer}", tuple(tile(layer, layers) for layers in sets), tile(layer, ()))
+        for layer in study.content_layers
+    )
+    size, epochs = study.settings.size, study.settings.epochs
+    return Grid(
+        title=f"{content.stem} × {style.stem}, layer by layer",
+        columns=tuple(_heading(layers) for layers in sets),
+        rows=(textures, *rows),
+        corner=Tile(content),
+        subtitle=(
+            "In the margin: from noise, the content of one layer alone. In the first row: from "
+            f"noise, the style of the layers above alone.  {size} px  ·  {epochs} epochs"
+        ),
+    )
+
+
+def write_study_chart(rows: Sequence[LayerLoss], path: Path) -> None:
+    """Draw the losses of the reconstructions against depth, as a PNG, whole or not at all.
+
+    Left: the content loss at every layer, a line for each content reconstruction. Right: the style
+    loss at every layer, a line for each style reconstruction. Both in units of the loss of the
+    noise that they started from, on a logarithmic scale; the layer or the deepest layer of the set
+    that a line was made from is ringed.
+
+    Args:
+        rows: of `losses.csv`.
+        path: the picture, a `.png`.
+    """
+    content = [row for row in rows if not row.style_layers]
+    style = [row for row in rows if not row.content_layer]
+    figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    _draw(left, content, lambda row: row.relative_content, lambda row: row.content_layer)
+    left.set(title="Content: what one layer keeps of the photograph", ylabel=_ylabel("content"))
+    left.legend(title="made from the content of", fontsize="small")
+    _draw(right, style, lambda row: row.relative_style, lambda row: row.style_layers.split("+")[-1])
+    right.set(title="Style: what the layers down to one hold", ylabel=_ylabel("style"))
+    right.legend(title="made from the style down to", fontsize="small")
+    encoded = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(encoded)
+    with atomic(path) as temporary:
+        temporary.write_bytes(encoded.getvalue())
+
+
+def _draw(
+    axes: Axes,
+    rows: Sequence[LayerLoss],
+    loss: Callable[[LayerLoss], float],
+    deepest: Callable[[LayerLoss], str],
+) -> None:
+    """A line for each picture over the layers; what has no logarithm is left out."""
+    layers = {row.layer: row for row in rows}
+    places = {layer: number for number, layer in enumerate(layers)}
+    for number, picture in enumerate(dict.fromkeys(row.picture for row in rows)):
+        line = [row for row in rows if row.picture == picture]
+        values = [loss(row) if loss(row) > 0 else math.nan for row in line]
+        colour = _COLOURS[number % len(_COLOURS)]
+        marker = _MARKERS[number % len(_MARKERS)]
+        name = deepest(line[0])
+        axes.plot(
+            [places[row.layer] for row in line], values, color=colour, marker=marker, label=name
+        )
+        axes.plot(
+            [places[name]],
+            [values[[row.layer for row in line].index(name)]],
+            linestyle="none",
+            marker="o",
+            markersize=14,
+            markerfacecolor="none",
+            markeredgecolor=colour,
+        )
+    axes.axhline(1, color="0.6", linestyle=":")
+    axes.set_yscale("log")
+    axes.set_xticks(list(places.values()), [_tick(row) for row in layers.values()])
+    axes.set_xlabel("layer that is asked, its receptive field, its channels")
+    axes.grid(axis="y", color="0.9")
+    axes.set_axisbelow(True)
+
+
+def _ylabel(kind: str) -> str:
+    return f"{kind} loss / that of white noise"
+
+
+def _tick(row: LayerLoss) -> str:
+    return f"{row.layer}\n{row.receptive_field} px\n{row.channels}"
+
+
+def _heading(layers: tuple[str, ...]) -> str:
+    """`style of conv1_1` or `style of conv1_1 – conv3_1`, broken before the layers if at all."""
+    keep = "\N{NO-BREAK SPACE}"
+    names = layers[0] if len(layers) == 1 else f"{layers[0]}{keep}–{keep}{layers[-1]}"
+    return f"style{keep}of {names}"
