@@ -39,6 +39,7 @@ from neural_style.weights import Weights
 
 Schema = Mapping[str, Any]
 CPU = torch.device("cpu")
+EPOCHS = 6
 CONTENT, STYLE = photograph("chelsea"), photograph("coffee")
 NAMES = [
     "content_conv1_1.png",
@@ -59,7 +60,7 @@ def study(shallow: Settings) -> LayerStudy:
         style=None,
         content_layers=("conv1_1", "conv2_2"),
         style_layers=("conv1_1", "conv2_1"),
-        settings=replace(shallow, epochs=3, save_every=3),
+        settings=replace(shallow, epochs=EPOCHS, save_every=EPOCHS),
     )
 
 
@@ -176,18 +177,20 @@ def test_every_picture_is_made_and_judged(study: LayerStudy, made: Any):
     folder, progress = made
     assert sorted(path.name for path in (folder / "pictures").iterdir()) == NAMES
     assert sorted(path.name for path in folder.iterdir()) == [LAYER_LOSSES, "pictures"]
-    assert [step.progress.epoch for step in progress] == [0, 1, 2, 3] * len(study.pictures)
-    assert [step.number for step in progress[::4]] == list(range(len(study.pictures)))
+    epochs = list(range(EPOCHS + 1))
+    assert [step.progress.epoch for step in progress] == epochs * len(study.pictures)
+    assert [step.number for step in progress[:: len(epochs)]] == list(range(len(study.pictures)))
     for name in NAMES:
         with Image.open(folder / "pictures" / name) as picture:
             assert (picture.size, picture.mode) == ((32, 32), "RGB")
 
 
-def test_every_loss_falls(made: Any):
+def test_every_loss_falls(study: LayerStudy, made: Any):
     _, progress = made
-    for first, last in zip(progress[::4], progress[3::4], strict=True):
-        assert first.picture == last.picture
-        assert last.progress.parts.sum() < first.progress.parts.sum(), last.picture.label
+    for picture in study.pictures:
+        steps = [step.progress for step in progress if step.picture == picture]
+        first, *later = (float(step.parts.sum()) for step in steps)
+        assert min(later) < 0.9 * first, picture.label
 
 
 def test_terms_are_those_of_the_layers_alone(made: Any):
@@ -305,7 +308,8 @@ def test_the_chart_is_drawn_and_whole(made: Any, tmp_path: Path):
     with Image.open(tmp_path / "chart.png") as chart:
         chart.load()
         assert chart.format == "PNG"
-        assert len(set(chart.convert("RGB").getdata())) > 100, "the chart is empty"
+        colours = chart.convert("RGB").getcolors(chart.width * chart.height)
+        assert colours and len(colours) > 100, "the chart is empty"
 
 
 def test_a_loss_of_zero_has_no_place_on_a_logarithmic_scale(tmp_path: Path):
@@ -326,7 +330,7 @@ def test_the_table_is_read_as_it_was_written(tmp_path: Path):
     assert rows[1].relative_style == 0.5
 
 
-@pytest.mark.parametrize("text", ["picture,layer\na,b\n", "\x00", "picture\n"])
+@pytest.mark.parametrize("text", ["picture,layer\na,b\n", "\x00", ""])
 def test_another_table_is_refused_in_words(tmp_path: Path, text: str):
     path = tmp_path / "losses.csv"
     path.write_text(text + ",".join(COLUMNS) + "\n")

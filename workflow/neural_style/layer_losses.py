@@ -70,6 +70,8 @@ def read_layer_losses(path: Path) -> list[LayerLoss]:
     try:
         with path.open(encoding="utf-8", newline="") as file:
             rows = list(csv.DictReader(file))
+        if not rows:
+            raise ValueError("the table is empty")
         return [
             LayerLoss(**{name: _READERS[str(kind)](row[name]) for name, kind in COLUMNS.items()})
             for row in rows

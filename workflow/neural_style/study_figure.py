@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from neural_style.files import atomic
@@ -52,8 +51,8 @@ def study_grid(study: LayerStudy, content: Path, style: Path, folder: Path) -> G
         rows=(textures, *rows),
         corner=Tile(content),
         subtitle=(
-            "In the margin: from noise, the content of one layer alone. In the first row: from "
-            f"noise, the style of the layers above alone.  {size} px  ·  {epochs} epochs"
+            "Left, from noise: the content of one layer alone. Top row, from noise: the style of "
+            f"some layers alone. All others: both.  {size} × {size} px  ·  {epochs} epochs"
         ),
     )
 
@@ -81,7 +80,7 @@ def write_study_chart(rows: Sequence[LayerLoss], path: Path) -> None:
     right.set(title="Style: what the layers down to one hold", ylabel=_ylabel("style"))
     right.legend(title="made from the style down to", fontsize="small")
     encoded = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(encoded)
+    figure.savefig(encoded, format="png")
     with atomic(path) as temporary:
         temporary.write_bytes(encoded.getvalue())
 

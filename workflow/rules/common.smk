@@ -11,6 +11,17 @@ from neural_style.commandline import words
 from neural_style.config import complete, read_schema
 from neural_style.errors import NeuralStyleError
 from neural_style.fingerprint import engine_fingerprint
+from neural_style.layer_study import (
+    CHART,
+    FIGURE,
+    LAYER_LOSSES,
+    LayerStudyError,
+    choose,
+    plan_study,
+    study_config,
+)
+from neural_style.layer_study import FOLDER as STUDY_FOLDER
+from neural_style.layer_study import LOG_FOLDER as STUDY_LOGS
 from neural_style.settings import BUILT_IN
 from neural_style.sweep import LOSSES, RUN, default_settings, plan, snapshot_names
 
@@ -47,6 +58,10 @@ PICTURES = [
     for job in SWEEP.jobs
     for name in (*snapshot_names(job.settings), LOSSES, RUN)
 ]
+
+STUDY_CONFIG = study_config(CONFIG)
+STUDY_CONFIG_TEXT = json.dumps(STUDY_CONFIG, sort_keys=True)
+STUDY = plan_study(complete(STUDY_CONFIG, SCHEMA))  # as the scripts read it
 
 
 wildcard_constraints:
@@ -85,6 +100,29 @@ def config_text(wildcards):
 def results_of(wildcards):
     """The finished pictures of a photograph, in every style and setting."""
     return [str(job.result) for job in SWEEP.jobs_of(wildcards.content)]
+
+
+def study_config_text(wildcards):
+    """The configuration for the scripts of the layer study."""
+    return STUDY_CONFIG_TEXT
+
+
+def study_content(wildcards):
+    """The photograph of the layer study."""
+    return _study_file("content", SWEEP.contents, STUDY.content)
+
+
+def study_style(wildcards):
+    """The painting of the layer study."""
+    return _study_file("style", SWEEP.styles, STUDY.style)
+
+
+def _study_file(kind, files, name):
+    # Asked only when the study is wanted: a sweep without its images goes on.
+    try:
+        return choose(files, name, kind)
+    except LayerStudyError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def stylize_threads(wildcards):

@@ -1,43 +1,4 @@
 # What each depth of the network keeps: `snakemake layer_study`. No part of what `snakemake` makes.
-from neural_style.layer_study import (
-    CHART,
-    FIGURE,
-    LAYER_LOSSES,
-    LayerStudyError,
-    choose,
-    plan_study,
-    study_config,
-)
-from neural_style.layer_study import FOLDER as STUDY_FOLDER
-from neural_style.layer_study import LOG_FOLDER as STUDY_LOGS
-
-STUDY_CONFIG = study_config(CONFIG)
-STUDY = plan_study(complete(STUDY_CONFIG, SCHEMA))
-STUDY_CONFIG_TEXT = json.dumps(STUDY_CONFIG, sort_keys=True)
-
-
-def study_config_text(wildcards):
-    """The configuration for the scripts of the layer study."""
-    return STUDY_CONFIG_TEXT
-
-
-def study_content(wildcards):
-    """The photograph of the layer study."""
-    return _study_file("content", SWEEP.contents, STUDY.content)
-
-
-def study_style(wildcards):
-    """The painting of the layer study."""
-    return _study_file("style", SWEEP.styles, STUDY.style)
-
-
-def _study_file(kind, files, name):
-    try:
-        return choose(files, name, kind)
-    except LayerStudyError as error:
-        raise WorkflowError(str(error)) from None
-
-
 rule layer_study:
     input:
         STUDY_FOLDER / FIGURE,
