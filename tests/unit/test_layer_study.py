@@ -278,10 +278,8 @@ def test_an_image_that_does_not_fit_is_named(
 def test_the_figure_shows_every_picture_in_its_place(study: LayerStudy, made: Any):
     folder, _ = made
     grid = study_grid(study, CONTENT, STYLE, folder)
-    assert grid.columns == (
-        "style\N{NO-BREAK SPACE}of conv1_1",
-        "style\N{NO-BREAK SPACE}of conv1_1\N{NO-BREAK SPACE}–\N{NO-BREAK SPACE}conv2_1",
-    )
+    columns = [heading.replace("\N{NO-BREAK SPACE}", " ") for heading in grid.columns]
+    assert columns == ["style of conv1_1", "style to conv2_1"]
     textures, *rows = grid.rows
     assert textures.margin and textures.margin.picture == STYLE
     assert grid.corner and grid.corner.picture == CONTENT

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
-from neural_style.files import atomic
+from neural_style.images import save_image
 from neural_style.layer_losses import LayerLoss
 from neural_style.layer_study import LayerStudy, StudyPicture
 from neural_style.layout import Grid, Row, Tile
@@ -19,7 +20,8 @@ from neural_style.layout import Grid, Row, Tile
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _INCHES = (10.5, 4.6)
-_DPI = 110
+_DPI = 100
+_LEGEND_COLUMNS = 5
 
 
 def study_grid(study: LayerStudy, content: Path, style: Path, folder: Path) -> Grid:
@@ -52,7 +54,8 @@ def study_grid(study: LayerStudy, content: Path, style: Path, folder: Path) -> G
         corner=Tile(content),
         subtitle=(
             "Left, from noise: the content of one layer alone. Top row, from noise: the style of "
-            f"some layers alone. All others: both.  {size} × {size} px  ·  {epochs} epochs"
+            f"some layers alone. All others: both. {_unbroken(f'{size} × {size} px')}  ·  "
+            f"{_unbroken(f'{epochs} epochs')}"
         ),
     )
 
@@ -74,15 +77,12 @@ def write_study_chart(rows: Sequence[LayerLoss], path: Path) -> None:
     figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw(left, content, lambda row: row.relative_content, lambda row: row.content_layer)
-    left.set(title="Content: what one layer keeps of the photograph", ylabel=_ylabel("content"))
-    left.legend(title="made from the content of", fontsize="small")
+    _label(left, "content", "Content: made from the features of")
     _draw(right, style, lambda row: row.relative_style, lambda row: row.style_layers.split("+")[-1])
-    right.set(title="Style: what the layers down to one hold", ylabel=_ylabel("style"))
-    right.legend(title="made from the style down to", fontsize="small")
+    _label(right, "style", "Style: made from the Gram matrices down to")
     encoded = io.BytesIO()
     figure.savefig(encoded, format="png")
-    with atomic(path) as temporary:
-        temporary.write_bytes(encoded.getvalue())
+    save_image(Image.open(encoded).convert("RGB"), path)
 
 
 def _draw(
@@ -115,13 +115,27 @@ def _draw(
     axes.axhline(1, color="0.6", linestyle=":")
     axes.set_yscale("log")
     axes.set_xticks(list(places.values()), [_tick(row) for row in layers.values()])
-    axes.set_xlabel("layer that is asked, its receptive field, its channels")
     axes.grid(axis="y", color="0.9")
     axes.set_axisbelow(True)
 
 
-def _ylabel(kind: str) -> str:
-    return f"{kind} loss / that of white noise"
+def _label(axes: Axes, kind: str, title: str) -> None:
+    """Name the axes, and the lines above them."""
+    axes.set_ylabel(f"{kind} loss / that of white noise")
+    axes.set_xlabel(
+        "layer that is asked, its receptive field and its channels;\nringed: made from it"
+    )
+    axes.legend(
+        title=title,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=_LEGEND_COLUMNS,
+        frameon=False,
+        fontsize="small",
+        handlelength=1.2,
+        handletextpad=0.4,
+        columnspacing=1.0,
+    )
 
 
 def _tick(row: LayerLoss) -> str:
@@ -129,7 +143,9 @@ def _tick(row: LayerLoss) -> str:
 
 
 def _heading(layers: tuple[str, ...]) -> str:
-    """`style of conv1_1` or `style of conv1_1 – conv3_1`, broken before the layers if at all."""
-    keep = "\N{NO-BREAK SPACE}"
-    names = layers[0] if len(layers) == 1 else f"{layers[0]}{keep}–{keep}{layers[-1]}"
-    return f"style{keep}of {names}"
+    """`style of conv1_1` or `style to conv3_1`, on one line if it fits."""
+    return _unbroken(f"style of {layers[0]}" if len(layers) == 1 else f"style to {layers[-1]}")
+
+
+def _unbroken(text: str) -> str:
+    return text.replace(" ", "\N{NO-BREAK SPACE}")
