@@ -27,6 +27,7 @@ from neural_style.layer_study import (
     plan_study,
     study_config,
 )
+from neural_style.layers import CONVOLUTIONS
 from neural_style.losses import gram_matrix
 from neural_style.photographs import photograph
 from neural_style.receptive_fields import receptive_field
@@ -310,11 +311,21 @@ def test_the_chart_is_drawn_and_whole(made: Any, tmp_path: Path):
         assert colours and len(colours) > 100, "the chart is empty"
 
 
-def test_a_loss_of_zero_has_no_place_on_a_logarithmic_scale(tmp_path: Path):
-    row = LayerLoss("pictures/a.png", "conv1_1", "", "conv1_1", 3, 64, 0.0, 1.0, 2.0, 2.0)
+@pytest.mark.parametrize("of_noise", [2.0, 0.0])
+def test_a_loss_of_zero_has_no_place_on_a_logarithmic_scale(tmp_path: Path, of_noise: float):
+    row = LayerLoss("pictures/a.png", "conv1_1", "", "conv1_1", 3, 64, 0.0, 1.0, of_noise, 2.0)
     other = replace(row, picture="pictures/b.png", content_layer="", style_layers="conv1_1")
     write_study_chart([row, other], tmp_path / "chart.png")
     assert (tmp_path / "chart.png").is_file()
+
+
+def test_the_chart_is_wider_for_many_layers(tmp_path: Path):
+    row = LayerLoss("pictures/a.png", "conv1_1", "", "conv1_1", 3, 64, 1.0, 1.0, 2.0, 2.0)
+    rows = [replace(row, layer=layer) for layer in CONVOLUTIONS]
+    rows += [replace(each, content_layer="", style_layers="conv5_4") for each in rows]
+    write_study_chart(rows, tmp_path / "chart.png")
+    with Image.open(tmp_path / "chart.png") as chart:
+        assert chart.width > 2 * 1050
 
 
 def test_the_table_is_read_as_it_was_written(tmp_path: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -41,13 +42,13 @@ class LayerLoss:
 
     @property
     def relative_content(self) -> float:
-        """The content loss in units of the noise's."""
-        return self.content_loss / self.content_of_noise
+        """The content loss in units of the noise's; NaN where the noise has none."""
+        return self.content_loss / self.content_of_noise if self.content_of_noise else math.nan
 
     @property
     def relative_style(self) -> float:
-        """The style loss in units of the noise's."""
-        return self.style_loss / self.style_of_noise
+        """The style loss in units of the noise's; NaN where the noise has none."""
+        return self.style_loss / self.style_of_noise if self.style_of_noise else math.nan
 
 
 COLUMNS = {field.name: field.type for field in fields(LayerLoss)}

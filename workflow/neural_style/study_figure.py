@@ -19,7 +19,8 @@ from neural_style.layout import Grid, Row, Tile
 # The blues-to-oranges of Okabe and Ito, told apart by colour-blind readers; markers tell in print.
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_INCHES = (10.5, 4.6)
+_INCHES = (10.5, 4.6)  # or wider
+_INCHES_A_LAYER = 1.6
 _DPI = 100
 _LEGEND_COLUMNS = 5
 
@@ -74,7 +75,8 @@ def write_study_chart(rows: Sequence[LayerLoss], path: Path) -> None:
     """
     content = [row for row in rows if not row.style_layers]
     style = [row for row in rows if not row.content_layer]
-    figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
+    width = max(_INCHES[0], _INCHES_A_LAYER * len({row.layer for row in rows}))
+    figure = Figure(figsize=(width, _INCHES[1]), dpi=_DPI, layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw(left, content, lambda row: row.relative_content, lambda row: row.content_layer)
     _label(left, "content", "Content: made from the features of")

@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         study = study_from(options)
         device = choose_device(options.device)
-        torch.set_num_threads(options.threads)
+        torch.set_num_threads(max(1, options.threads))
         steps = run_study(study, options.content, options.style, options.output, device)
         for number, group in groupby(steps, key=lambda step: step.number):
             first = next(group)
@@ -35,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     except torch.OutOfMemoryError:
         print("layer study: out of memory; use a smaller layer_study.size.", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("layer study: interrupted.", file=sys.stderr)
+        return 130
     return 0
 
 
