@@ -8,6 +8,7 @@ configfile: "config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/stylize.smk"
 include: "workflow/rules/grids.smk"
+include: "workflow/rules/layer_study.smk"
 include: "workflow/rules/refused.smk"
 include: "workflow/rules/interruptions.smk"
 

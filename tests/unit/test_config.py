@@ -62,6 +62,16 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "tiles_per_page": 60,
             "pdf_size": 2000,
         },
+        "layer_study": {
+            "content": None,
+            "style": None,
+            "size": 160,
+            "epochs": 200,
+            "content_layers": [f"conv{block}_1" for block in range(1, 6)],
+            "style_layers": [f"conv{block}_1" for block in range(1, 6)],
+            "alpha": 1,
+            "beta": 1e6,
+        },
     }
 
 
@@ -185,6 +195,14 @@ MISTAKES: list[tuple[Json, list[tuple[str, ...]]]] = [
     ({"optimization": {"seed": -1}}, [("optimization.seed", "-1", "from 0 up to")]),
     ({"optimization": {"init": "nosie"}}, [("optimization.init", "'nosie'", "mean noise?")]),
     ({"optimization": {"precision": "fp16"}}, [("optimization.precision", "'fp16'", "bf16")]),
+    ({"layer_study": {"content": 5}}, [("layer_study.content", "5", "a text or null")]),
+    ({"layer_study": {"size": 2048}}, [("layer_study.size", "2048", "from 32 up to 1024")]),
+    ({"layer_study": {"beta": 0}}, [("layer_study.beta", "0", "above 0 up to 1e+15")]),
+    ({"layer_study": {"style_layers": []}}, [("layer_study.style_layers", "empty", "one value")]),
+    (
+        {"layer_study": {"content_layers": ["conv1_1", "conv42"]}},
+        [("layer_study.content_layers[1]", "'conv42'", "did you mean conv4_2?")],
+    ),
     ([], [("the configuration", "[]", "keys with values")]),
     (None, [("the configuration", "None", "keys with values")]),
     ("content", [("the configuration", "'content'", "keys with values")]),
@@ -275,7 +293,7 @@ def test_every_key_of_the_schema_is_described_and_every_mapping_closed(schema: S
 def test_what_the_snakefile_imports_is_free_of_torch():
     modules = (
         *("config", "sweep", "commandline", "fingerprint", "index", "inputs", "settings"),
-        *("sheets", "comparisons", "grid", "pdf"),
+        *("sheets", "comparisons", "grid", "pdf", "layer_study"),
     )
     imports = "; ".join(f"import neural_style.{module}" for module in modules)
     code = f"import sys; {imports}; print('torch' in sys.modules)"

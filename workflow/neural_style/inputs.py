@@ -16,6 +16,7 @@ from neural_style.formats import IMAGE_SUFFIXES
 LONGEST_ID = 64
 RESERVED = frozenset(
     {"grids", "plots", "gallery", "index.tsv", "index.log", "refused_files", "refused_files.log"}
+    | {"layer_study"}
 )
 """Names under `results/` and `logs/` that no content image may take."""
 

@@ -11,6 +11,17 @@ from neural_style.commandline import flag, words
 from neural_style.config import complete, read_schema
 from neural_style.errors import NeuralStyleError
 from neural_style.fingerprint import engine_fingerprint
+from neural_style.layer_study import (
+    CHART,
+    FIGURE,
+    LAYER_LOSSES,
+    LayerStudyError,
+    choose,
+    plan_study,
+    study_config,
+)
+from neural_style.layer_study import FOLDER as STUDY_FOLDER
+from neural_style.layer_study import LOG_FOLDER as STUDY_LOGS
 from neural_style.settings import BUILT_IN
 from neural_style.sheets import PDF, sheets_of
 from neural_style.sweep import LOSSES, RUN, SECTIONS, default_settings, plan, snapshot_names
@@ -52,6 +63,10 @@ PICTURES = [
     for name in (*snapshot_names(job.settings), LOSSES, RUN)
 ]
 
+STUDY_CONFIG = study_config(CONFIG)
+STUDY_CONFIG_TEXT = json.dumps(STUDY_CONFIG, sort_keys=True)
+STUDY = plan_study(complete(STUDY_CONFIG, SCHEMA))  # as the scripts read it
+
 
 # No content is called `grids` and no id has a plus sign, which the further pages of a sheet have.
 wildcard_constraints:
@@ -87,6 +102,29 @@ def config_of(*sections):
     wanted = {"content", "style", "settings", *SECTIONS, *sections}
     text = json.dumps({key: CONFIG[key] for key in CONFIG if key in wanted}, sort_keys=True)
     return lambda wildcards: text  # a function, because Snakemake would look for wildcards in it
+
+
+def study_config_text(wildcards):
+    """The configuration for the scripts of the layer study."""
+    return STUDY_CONFIG_TEXT
+
+
+def study_content(wildcards):
+    """The photograph of the layer study."""
+    return _study_file("content", SWEEP.contents, STUDY.content)
+
+
+def study_style(wildcards):
+    """The painting of the layer study."""
+    return _study_file("style", SWEEP.styles, STUDY.style)
+
+
+def _study_file(kind, files, name):
+    # Asked only when the study is wanted: a sweep without its images goes on.
+    try:
+        return choose(files, name, kind)
+    except LayerStudyError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def stylize_threads(wildcards):

@@ -10,6 +10,7 @@ from typing import Any
 
 from neural_style.commandline import flag, read_layers, write_value
 from neural_style.config import complete, read_schema, resolve
+from neural_style.layer_study import LayerStudy, plan_study
 from neural_style.settings import Settings
 from neural_style.sweep import SECTIONS, WEIGHTS, Sweep, default_settings, make_settings, plan
 
@@ -51,6 +52,27 @@ def sweep_from(options: argparse.Namespace) -> Sweep:
         NeuralStyleError: the configuration is not allowed or its images are not there.
     """
     return plan(config_from(options))
+
+
+def add_study_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the scripts of the layer study share: the configuration, two images, a folder."""
+    add_config_option(parser)
+    parser.add_argument(
+        "--content", type=Path, required=True, metavar="FILE", help="the photograph"
+    )
+    parser.add_argument("--style", type=Path, required=True, metavar="FILE", help="the painting")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="where the study lies"
+    )
+
+
+def study_from(options: argparse.Namespace) -> LayerStudy:
+    """The layer study of `--config`.
+
+    Raises:
+        NeuralStyleError: the configuration is not allowed.
+    """
+    return plan_study(complete(options.config, read_schema(SCHEMA)))
 
 
 def add_settings_options(parser: argparse.ArgumentParser) -> None:

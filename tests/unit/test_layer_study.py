@@ -1,0 +1,349 @@
+"""The layer study: which pictures there are, how they are made, what is said of them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from neural_style import reconstruction as reconstruction_module
+from neural_style.config import complete
+from neural_style.errors import NeuralStyleError
+from neural_style.grid import render_grid
+from neural_style.images import load_image
+from neural_style.layer_losses import COLUMNS, LayerLoss, read_layer_losses, write_layer_losses
+from neural_style.layer_study import (
+    LAYER_LOSSES,
+    LayerStudy,
+    LayerStudyError,
+    StudyPicture,
+    choose,
+    plan_study,
+    study_config,
+)
+from neural_style.layers import CONVOLUTIONS
+from neural_style.losses import gram_matrix
+from neural_style.photographs import photograph
+from neural_style.receptive_fields import receptive_field
+from neural_style.reconstruction import StudyProgress, run_study
+from neural_style.settings import Settings
+from neural_style.study_figure import study_grid, write_study_chart
+from neural_style.tensors import normalise, to_tensor
+from neural_style.vgg import Convolution, Vgg19
+from neural_style.weights import Weights
+
+Schema = Mapping[str, Any]
+CPU = torch.device("cpu")
+EPOCHS = 6
+CONTENT, STYLE = photograph("chelsea"), photograph("coffee")
+NAMES = [
+    "content_conv1_1.png",
+    "content_conv1_1_style_conv1_1-conv2_1.png",
+    "content_conv1_1_style_conv1_1.png",
+    "content_conv2_2.png",
+    "content_conv2_2_style_conv1_1-conv2_1.png",
+    "content_conv2_2_style_conv1_1.png",
+    "style_conv1_1-conv2_1.png",
+    "style_conv1_1.png",
+]
+
+
+@pytest.fixture(scope="module")
+def study(shallow: Settings) -> LayerStudy:
+    return LayerStudy(
+        content=None,
+        style=None,
+        content_layers=("conv1_1", "conv2_2"),
+        style_layers=("conv1_1", "conv2_1"),
+        settings=replace(shallow, epochs=EPOCHS, save_every=EPOCHS),
+    )
+
+
+@pytest.fixture(scope="module")
+def _random_network(random_convolutions: Mapping[str, Convolution]) -> Any:
+    """A network that need not be read."""
+    weights = Weights(random_convolutions, "random", "0" * 64)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reconstruction_module, "load_weights", lambda source: weights)
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(
+    study: LayerStudy, tmp_path_factory: pytest.TempPathFactory, _random_network: None
+) -> tuple[Path, list[StudyProgress]]:
+    """A finished study, and all that it said."""
+    folder = tmp_path_factory.mktemp("study")
+    return folder, list(run_study(study, CONTENT, STYLE, folder, CPU))
+
+
+def test_the_pictures_are_reconstructions_then_every_pair(study: LayerStudy):
+    sets = [("conv1_1",), ("conv1_1", "conv2_1")]
+    assert list(study.style_sets) == sets
+    assert [(each.content_layer, each.style_layers) for each in study.pictures] == [
+        ("conv1_1", ()),
+        ("conv2_2", ()),
+        *((None, each) for each in sets),
+        *(("conv1_1", each) for each in sets),
+        *(("conv2_2", each) for each in sets),
+    ]
+    assert len({each.file for each in study.pictures}) == len(study.pictures)
+    assert study.layers == ("conv1_1", "conv2_1", "conv2_2")
+
+
+def test_a_reconstruction_starts_from_noise_and_a_stylization_as_the_sweep_does(study: LayerStudy):
+    content, _, style, *_, both = map(study.settings_of, study.pictures)
+    assert (content.content_layers, content.style_layers, content.init) == (
+        {"conv1_1": 1.0},
+        {},
+        "noise",
+    )
+    assert (style.content_layers, style.style_layers, style.init) == (
+        {},
+        {"conv1_1": 1.0},
+        "noise",
+    )
+    assert both.content_layers == {"conv2_2": 1.0}
+    assert both.style_layers == {"conv1_1": 1.0, "conv2_1": 1.0}
+    assert both.init == study.settings.init == "content"
+
+
+def test_the_configuration_becomes_a_study_with_layers_by_depth(schema: Schema):
+    config = complete(
+        {
+            "layer_study": {
+                "style": "b",
+                "size": 64,
+                "epochs": 7,
+                "content_layers": ["relu4_2", "conv1_1"],
+                "style_layers": ["conv3_1", "conv2_1"],
+                "alpha": 2,
+            },
+            "image": {"fit": "crop", "size": 99},
+            "settings": {"learning_rate": [0.5, 1], "beta": [7]},
+            "optimization": {"seed": 3, "epochs": 1, "init": "noise"},
+        },
+        schema,
+    )
+    study = plan_study(config)
+    assert (study.content, study.style) == (None, "b")
+    assert study.content_layers == ("conv1_1", "relu4_2")
+    assert study.style_layers == ("conv2_1", "conv3_1")
+    settings = study.settings
+    assert (settings.alpha, settings.beta, settings.learning_rate) == (2, 1e6, 0.5)
+    assert (settings.size, settings.fit, settings.epochs) == (64, "crop", 7)
+    assert (settings.seed, settings.init) == (3, "noise")
+
+
+def test_only_what_a_study_depends_on_can_make_it_again(schema: Schema):
+    def of(config: Any) -> Any:
+        return study_config(complete(config, schema))
+
+    default = of({})
+    for elsewhere in (
+        {"content": "elsewhere"},
+        {"image": {"size": 64, "quality": 3}},
+        {"settings": {"beta": [1, 2], "learning_rate": [1.0, 0.5]}},
+        {"network": {"content_layers": {"conv5_1": 1}}},
+        {"optimization": {"epochs": 3}},
+    ):
+        assert of(elsewhere) == default, elsewhere
+    for changed in (
+        {"layer_study": {"size": 64}},
+        {"image": {"fit": "crop"}},
+        {"settings": {"learning_rate": [0.5]}},
+        {"network": {"weights": "torchvision"}},
+        {"optimization": {"seed": 1}},
+    ):
+        assert of(changed) != default, changed
+    full = complete({"layer_study": {"size": 64}, "optimization": {"seed": 1}}, schema)
+    assert plan_study(complete(study_config(full), schema)) == plan_study(full)
+
+
+def test_images_are_chosen_by_id_or_the_first_is_taken():
+    files = {"cat": Path("a/cat.jpg"), "dog": Path("a/dog.jpg")}
+    assert choose(files, None, "content") == Path("a/cat.jpg")
+    assert choose(files, "dog", "content") == Path("a/dog.jpg")
+    with pytest.raises(LayerStudyError, match=r"layer_study\.style: .*'cow'; choose one of cat, d"):
+        choose(files, "cow", "style")
+
+
+def test_every_picture_is_made_and_judged(study: LayerStudy, made: Any):
+    folder, progress = made
+    assert sorted(path.name for path in (folder / "pictures").iterdir()) == NAMES
+    assert sorted(path.name for path in folder.iterdir()) == [LAYER_LOSSES, "pictures"]
+    epochs = list(range(EPOCHS + 1))
+    assert [step.progress.epoch for step in progress] == epochs * len(study.pictures)
+    assert [step.number for step in progress[:: len(epochs)]] == list(range(len(study.pictures)))
+    for name in NAMES:
+        with Image.open(folder / "pictures" / name) as picture:
+            assert (picture.size, picture.mode) == ((32, 32), "RGB")
+
+
+def test_every_loss_falls(study: LayerStudy, made: Any):
+    _, progress = made
+    for picture in study.pictures:
+        steps = [step.progress for step in progress if step.picture == picture]
+        first, *later = (float(step.parts.sum()) for step in steps)
+        assert min(later) < 0.9 * first, picture.label
+
+
+def test_terms_are_those_of_the_layers_alone(made: Any):
+    _, progress = made
+    names = {step.picture.label: step.progress.names for step in progress}
+    assert names["content of conv2_2"] == ("content/conv2_2",)
+    assert names["style of conv1_1-conv2_1"] == ("style/conv1_1", "style/conv2_1")
+    assert names["content of conv2_2 × style of conv1_1"] == ("content/conv2_2", "style/conv1_1")
+
+
+def test_losses_are_those_of_the_saved_pictures(
+    study: LayerStudy, made: Any, random_convolutions: Mapping[str, Convolution]
+):
+    folder, _ = made
+    with (folder / LAYER_LOSSES).open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == list(COLUMNS)
+    assert [(row["picture"], row["layer"]) for row in rows] == [
+        (picture.file, layer) for picture in study.pictures for layer in study.layers
+    ]
+    network = Vgg19(random_convolutions, study.layers)
+
+    def features(path: Path) -> torch.Tensor:
+        pixels = to_tensor(load_image(path).resize((32, 32), Image.Resampling.LANCZOS))
+        return network(normalise(pixels))["conv2_1"].detach()
+
+    (row,) = (
+        row
+        for row in rows
+        if (row["picture"], row["layer"]) == ("pictures/style_conv1_1-conv2_1.png", "conv2_1")
+    )
+    of_picture = features(folder / row["picture"])
+    content = (of_picture - features(CONTENT)).square().mean()
+    style = (gram_matrix(of_picture) - gram_matrix(features(STYLE))).square().mean()
+    assert float(row["content_loss"]) == pytest.approx(float(content), rel=1e-4)
+    assert float(row["style_loss"]) == pytest.approx(float(style), rel=1e-4)
+    assert (row["content_layer"], row["style_layers"]) == ("", "conv1_1+conv2_1")
+    assert (row["receptive_field"], row["channels"]) == (str(receptive_field("conv2_1")), "128")
+    assert len({each["style_of_noise"] for each in rows if each["layer"] == "conv2_1"}) == 1
+
+
+def test_reconstructions_come_nearer_than_the_noise_they_start_from(made: Any):
+    folder, _ = made
+    rows = read_layer_losses(folder / LAYER_LOSSES)
+    alone = [row for row in rows if row.layer == row.content_layer and not row.style_layers]
+    textures = [
+        row for row in rows if not row.content_layer and row.layer in row.style_layers.split("+")
+    ]
+    assert [row.layer for row in alone] == ["conv1_1", "conv2_2"]
+    assert all(0 < row.relative_content < 0.9 for row in alone), alone
+    assert [row.layer for row in textures] == ["conv1_1", "conv1_1", "conv2_1"]
+    assert all(0 < row.relative_style < 0.9 for row in textures), textures
+
+
+def test_a_study_is_the_same_every_time(
+    study: LayerStudy, made: Any, tmp_path: Path, _random_network: None
+):
+    folder, _ = made
+    for _ in run_study(study, CONTENT, STYLE, tmp_path, CPU):
+        pass
+    for name in (LAYER_LOSSES, *(f"pictures/{name}" for name in NAMES)):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
+
+
+def test_a_loss_that_is_no_number_ends_the_study_in_words(
+    study: LayerStudy, tmp_path: Path, _random_network: None
+):
+    endless = replace(study, settings=replace(study.settings, alpha=float("inf")))
+    with pytest.raises(LayerStudyError, match=r"content_conv1_1\.png became infinite or NaN; "):
+        for _ in run_study(endless, CONTENT, STYLE, tmp_path, CPU):
+            pass
+    assert not (tmp_path / "pictures").exists()
+
+
+def test_an_image_that_does_not_fit_is_named(
+    study: LayerStudy, tmp_path: Path, _random_network: None
+):
+    thin = tmp_path / "thin.png"
+    Image.new("RGB", (1000, 2)).save(thin)
+    kept = replace(study, settings=replace(study.settings, fit="keep"))
+    with pytest.raises(NeuralStyleError, match=r"thin\.png.*needs"):
+        next(run_study(kept, CONTENT, thin, tmp_path, CPU))
+
+
+def test_the_figure_shows_every_picture_in_its_place(study: LayerStudy, made: Any):
+    folder, _ = made
+    grid = study_grid(study, CONTENT, STYLE, folder)
+    columns = [heading.replace("\N{NO-BREAK SPACE}", " ") for heading in grid.columns]
+    assert columns == ["style of conv1_1", "style to conv2_1"]
+    textures, *rows = grid.rows
+    assert textures.margin and textures.margin.picture == STYLE
+    assert grid.corner and grid.corner.picture == CONTENT
+    assert [tile.picture for tile in textures.tiles] == [
+        folder / StudyPicture(None, layers).file for layers in study.style_sets
+    ]
+    for row, layer in zip(rows, study.content_layers, strict=True):
+        assert row.heading == f"content of {layer}"
+        assert row.margin and row.margin.picture == folder / StudyPicture(layer, ()).file
+        assert [tile.picture for tile in row.tiles] == [
+            folder / StudyPicture(layer, layers).file for layers in study.style_sets
+        ]
+    tiles = [each for row in grid.rows for each in (*row.tiles, row.margin) if each]
+    assert all(tile.picture and tile.picture.is_file() for tile in tiles)
+    image = render_grid(grid, 64)
+    assert image.width > 3 * 64
+    assert image.height > 4 * 64
+
+
+def test_the_chart_is_drawn_and_whole(made: Any, tmp_path: Path):
+    folder, _ = made
+    write_study_chart(read_layer_losses(folder / LAYER_LOSSES), tmp_path / "chart.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["chart.png"]
+    with Image.open(tmp_path / "chart.png") as chart:
+        chart.load()
+        assert chart.format == "PNG"
+        colours = chart.convert("RGB").getcolors(chart.width * chart.height)
+        assert colours and len(colours) > 100, "the chart is empty"
+
+
+@pytest.mark.parametrize("of_noise", [2.0, 0.0])
+def test_a_loss_of_zero_has_no_place_on_a_logarithmic_scale(tmp_path: Path, of_noise: float):
+    row = LayerLoss("pictures/a.png", "conv1_1", "", "conv1_1", 3, 64, 0.0, 1.0, of_noise, 2.0)
+    other = replace(row, picture="pictures/b.png", content_layer="", style_layers="conv1_1")
+    write_study_chart([row, other], tmp_path / "chart.png")
+    assert (tmp_path / "chart.png").is_file()
+
+
+def test_the_chart_is_wider_for_many_layers(tmp_path: Path):
+    row = LayerLoss("pictures/a.png", "conv1_1", "", "conv1_1", 3, 64, 1.0, 1.0, 2.0, 2.0)
+    rows = [replace(row, layer=layer) for layer in CONVOLUTIONS]
+    rows += [replace(each, content_layer="", style_layers="conv5_4") for each in rows]
+    write_study_chart(rows, tmp_path / "chart.png")
+    with Image.open(tmp_path / "chart.png") as chart:
+        assert chart.width > 2 * 1050
+
+
+def test_the_table_is_read_as_it_was_written(tmp_path: Path):
+    rows = [
+        LayerLoss("pictures/a.png", "conv1_1", "", "conv1_1", 3, 64, 0.125, 1.5e-9, 2.0, 4.0),
+        LayerLoss("pictures/b.png", "", "conv1_1+conv2_1", "conv2_1", 10, 128, 1, 2, 3, 4),
+    ]
+    write_layer_losses(rows, tmp_path / "losses.csv")
+    assert read_layer_losses(tmp_path / "losses.csv") == rows
+    assert rows[0].relative_content == 0.0625
+    assert rows[1].relative_style == 0.5
+
+
+@pytest.mark.parametrize("text", ["picture,layer\na,b\n", "\x00", ""])
+def test_another_table_is_refused_in_words(tmp_path: Path, text: str):
+    path = tmp_path / "losses.csv"
+    path.write_text(text + ",".join(COLUMNS) + "\n")
+    with pytest.raises(NeuralStyleError, match=r"cannot read .*losses\.csv as losses of a layer"):
+        read_layer_losses(path)
+    with pytest.raises(NeuralStyleError, match="cannot read"):
+        read_layer_losses(tmp_path / "absent.csv")

@@ -1,0 +1,87 @@
+"""`snakemake layer_study`: what it makes, and when it is made again."""
+
+from __future__ import annotations
+
+import csv
+
+import pytest
+from PIL import Image
+
+FOLDER = "results/layer_study"
+STUDY = {
+    "style": "sun",
+    "size": 48,
+    "epochs": 2,
+    "content_layers": ["conv2_1", "conv1_1"],
+    "style_layers": ["conv1_1", "conv2_1"],
+}
+CONFIG = {"layer_study": STUDY, "optimization": {"precision": "fp32"}}
+PICTURES = {
+    *(f"content_{layer}" for layer in ("conv1_1", "conv2_1")),
+    *(f"style_{span}" for span in ("conv1_1", "conv1_1-conv2_1")),
+    *(
+        f"content_{layer}_style_{span}"
+        for layer in ("conv1_1", "conv2_1")
+        for span in ("conv1_1", "conv1_1-conv2_1")
+    ),
+}
+EVERYTHING = ["layer_study", "layer_study_figure", "layer_study_pictures"]
+
+
+@pytest.fixture
+def studied(project):
+    """A project whose photograph has a name that must not take the study's folder."""
+    project.add("content", "layer_study.png", seed=0)
+    project.add("style", "sea.png", seed=2)
+    project.add("style", "sun.png", seed=3)
+    project.configure(CONFIG)
+    return project
+
+
+def would_run(project, config):
+    project.configure(config)
+    outcome = project.snakemake("layer_study", "-n")
+    outcome.assert_good()
+    return outcome.jobs
+
+
+def test_it_is_made_once_and_again_only_for_what_it_depends_on(studied):
+    outcome = studied.snakemake("layer_study")
+    outcome.assert_good()
+    assert outcome.jobs == EVERYTHING
+    expected = {f"{FOLDER}/{name}" for name in ("figure.jpg", "chart.png", "losses.csv")}
+    assert studied.files() == expected | {f"{FOLDER}/pictures/{name}.png" for name in PICTURES}
+    for name in PICTURES:
+        with Image.open(studied.root / FOLDER / "pictures" / f"{name}.png") as picture:
+            assert picture.size == (48, 48)
+    with Image.open(studied.root / FOLDER / "figure.jpg") as figure:
+        figure.load()
+        assert figure.width > 3 * 256
+    with (studied.root / FOLDER / "losses.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(PICTURES) * 2
+    assert {(row["layer"], row["receptive_field"], row["channels"]) for row in rows} == {
+        ("conv1_1", "3", "64"),
+        ("conv2_1", "10", "128"),
+    }
+    log = (studied.root / "logs/layer_study/pictures.log").read_text(encoding="utf-8")
+    assert "layer study 8/8, content of conv2_1 × style of conv1_1-conv2_1: epoch 2/2, " in log
+
+    assert would_run(studied, CONFIG) == []
+    elsewhere = {"settings": {"beta": [1, 2]}, "image": {"size": 64}}
+    assert would_run(studied, {**CONFIG, **elsewhere}) == []
+    assert would_run(studied, {**CONFIG, "layer_study": {**STUDY, "style": "sea"}}) == EVERYTHING
+    assert would_run(studied, {**CONFIG, "layer_study": {**STUDY, "beta": 7}}) == EVERYTHING
+
+
+def test_it_is_no_part_of_what_the_pipeline_makes(studied):
+    assert not [name for name in studied.would_run() if name.startswith("layer_study")]
+
+
+def test_an_unknown_id_is_refused_with_the_known_ones_and_stops_nothing_else(studied):
+    studied.configure({**CONFIG, "layer_study": {**STUDY, "style": "moon"}})
+    outcome = studied.snakemake("layer_study")
+    assert outcome.code != 0
+    sentence = "layer_study.style: there is no style image with the id 'moon'; choose one of sea, "
+    assert sentence in outcome.text
+    assert "index" in studied.would_run()

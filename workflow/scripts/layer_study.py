@@ -1,0 +1,54 @@
+"""Make the pictures of the layer study and the table of their losses, in a folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import chain, groupby
+
+import torch
+from display import Display
+from options import add_study_options, study_from
+
+from neural_style.device import DEVICES, choose_device
+from neural_style.errors import NeuralStyleError
+from neural_style.reconstruction import run_study
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; the exit code is 1 after a mistake that the user can mend."""
+    options = make_parser().parse_args(arguments)
+    try:
+        study = study_from(options)
+        device = choose_device(options.device)
+        torch.set_num_threads(max(1, options.threads))
+        steps = run_study(study, options.content, options.style, options.output, device)
+        for number, group in groupby(steps, key=lambda step: step.number):
+            first = next(group)
+            title = f"layer study {number + 1}/{len(study.pictures)}, {first.picture.label}"
+            with Display(title, first.settings, on_cpu=False) as display:
+                for step in chain([first], group):
+                    display.show(step.progress)
+    except NeuralStyleError as error:
+        print(f"layer study: {error}", file=sys.stderr)
+        return 1
+    except torch.OutOfMemoryError:
+        print("layer study: out of memory; use a smaller layer_study.size.", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("layer study: interrupted.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_study_options(parser)
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), metavar="N")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""Draw the figure and the chart of a layer study from its pictures and its table of losses."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from options import add_study_options, study_from
+
+from neural_style.errors import NeuralStyleError
+from neural_style.grid import render_grid
+from neural_style.images import save_image
+from neural_style.layer_losses import read_layer_losses
+from neural_style.layer_study import CHART, FIGURE, LAYER_LOSSES
+from neural_style.study_figure import study_grid, write_study_chart
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; the exit code is 1 after a mistake that the user can mend."""
+    options = make_parser().parse_args(arguments)
+    folder = options.output
+    try:
+        grid = study_grid(study_from(options), options.content, options.style, folder)
+        save_image(render_grid(grid, options.tile_size), folder / FIGURE, options.quality)
+        write_study_chart(read_layer_losses(folder / LAYER_LOSSES), folder / CHART)
+    except NeuralStyleError as error:
+        print(f"layer study: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add_study_options(parser)
+    parser.add_argument(
+        "--tile-size", type=int, default=256, metavar="PX", help="the longer side of a tile"
+    )
+    parser.add_argument("--quality", type=int, default=90, choices=range(1, 101), metavar="1-100")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
