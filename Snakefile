@@ -5,9 +5,13 @@
 configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/stylize.smk"
 include: "workflow/rules/grids.smk"
+include: "workflow/rules/plots.smk"
 include: "workflow/rules/refused.smk"
 
 
@@ -16,8 +20,10 @@ rule all:
         INDEX,
         PICTURES,
         GRIDS,
+        PLOTS,
         REFUSED,
 
 
 onerror:
     make_remaining_grids()
+    make_remaining_plots()

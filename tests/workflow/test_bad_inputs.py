@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from PIL import Image
 
+from neural_style.plots.outputs import plots_of
+
 SMALLEST = {
     "image": {"size": 64},
     "optimization": {"epochs": 2, "save_every": 2, "precision": "fp32"},
@@ -40,7 +42,9 @@ def test_a_broken_painting_stops_no_other_job_and_is_made_up_for(project):
         f"results/cat/sea/1_1e6_1/{name}" for name in ("generated_2.jpg", "losses.csv", "run.json")
     }
     grid = project.results / "grids" / "content" / "cat.jpg"
-    assert project.files() == {*good, "results/index.tsv", "results/grids/content/cat.jpg"}
+    plots = plots_of(["cat"], ["sea", "torn", "words"])
+    sheets = {"results/index.tsv", "results/grids/content/cat.jpg", *plots}
+    assert project.files() == {*good, *sheets}
     partial = pixels(grid)
     dates = {name: (project.root / name).stat().st_mtime_ns for name in good}
 
@@ -52,8 +56,10 @@ def test_a_broken_painting_stops_no_other_job_and_is_made_up_for(project):
     assert second.jobs == [
         "grid cat",
         "index",
+        "plots cat",
         "stylize_1_1e6_1 cat torn",
         "stylize_1_1e6_1 cat words",
+        "sweep_plots",
     ]
     assert {name: (project.root / name).stat().st_mtime_ns for name in good} == dates
     complete = pixels(grid)

@@ -10,8 +10,9 @@ import yaml
 from PIL import Image
 
 import neural_style
+from neural_style.plots.outputs import plots_of
 
-GRIDS = ["grid cat", "grid dog"]
+SHEETS = ["grid cat", "grid dog", "plots cat", "plots dog", "sweep_plots"]
 PAIRS = ("cat sea", "cat sun", "dog sea", "dog sun")
 SETTINGS = ("1_1e5_1", "1_2.5e6_1", "long")
 STYLIZE = [f"stylize_{setting} {pair}" for setting in SETTINGS for pair in PAIRS]
@@ -45,24 +46,24 @@ def test_a_configuration_on_top_of_the_folders_own(base, again):
         yaml.safe_dump({"settings": {"beta": [1e5, 7]}}), encoding="utf-8"
     )
     outcome = again.snakemake("-n", config="more.yaml")
-    assert outcome.jobs == sorted([*GRIDS, "index", *jobs_of("1_7_1")])
+    assert outcome.jobs == sorted([*SHEETS, "index", *jobs_of("1_7_1")])
 
 
 def test_another_beta(base, again):
     settings = {**base.config["settings"], "beta": [1e5, 3e6]}
     again.configure(changed(base, settings=settings))
-    assert again.would_run() == sorted([*GRIDS, "index", *jobs_of("1_3e6_1")])
+    assert again.would_run() == sorted([*SHEETS, "index", *jobs_of("1_3e6_1")])
 
 
 def test_another_value_in_a_named_setting(base, again):
     settings = {**base.config["settings"], "named": {"long": {"optimization": {"epochs": 6}}}}
     again.configure(changed(base, settings=settings))
-    assert again.would_run() == sorted([*GRIDS, "index", *jobs_of("long")])
+    assert again.would_run() == sorted([*SHEETS, "index", *jobs_of("long")])
 
 
 def test_a_value_that_concerns_every_setting(base, again):
     again.configure(changed(base, image={"size": 64, "quality": 80}))
-    assert again.would_run() == sorted([*GRIDS, "index", *STYLIZE])
+    assert again.would_run() == sorted([*SHEETS, "index", *STYLIZE])
 
 
 def test_a_default_that_is_spelt_out(base, again):
@@ -77,7 +78,7 @@ def test_a_lost_snapshot_is_remade_by_its_own_job(again):
     lost.unlink()
     outcome = again.snakemake()
     outcome.assert_good()
-    assert outcome.jobs == ["grid dog", "stylize_long dog sun"]
+    assert outcome.jobs == ["grid dog", "plots dog", "stylize_long dog sun", "sweep_plots"]
     assert lost.read_bytes() == pixels
     after = {name: (again.root / name).stat().st_mtime_ns for name in again.files()}
     assert after.keys() == before.keys()
@@ -85,6 +86,7 @@ def test_a_lost_snapshot_is_remade_by_its_own_job(again):
     folder = "results/dog/sun/long"
     assert remade == {
         "results/grids/content/dog.jpg",
+        *plots_of(["dog"], ["sea", "sun"]),
         *(f"{folder}/generated_{epoch}.jpg" for epoch in (2, 4, 5)),
         *(f"{folder}/{name}" for name in ("losses.csv", "run.json")),
     }
@@ -101,18 +103,18 @@ def test_other_pixels_in_a_photograph(again):
     with Image.open(path) as picture:
         picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
     of_cat = [job for job in STYLIZE if " cat " in job]
-    assert again.would_run() == sorted(["grid cat", "index", *of_cat])
+    assert again.would_run() == sorted(["grid cat", "index", "plots cat", "sweep_plots", *of_cat])
 
 
 def test_one_more_photograph(again):
     again.add("content", "owl.png", seed=9)
     of_owl = [f"stylize_{setting} owl {style}" for setting in SETTINGS for style in ("sea", "sun")]
-    assert again.would_run() == sorted(["grid owl", "index", *of_owl])
+    assert again.would_run() == sorted(["grid owl", "index", "plots owl", "sweep_plots", *of_owl])
 
 
 def test_one_painting_fewer(again):
     (again.root / "images" / "style" / "sun.png").unlink()
-    assert again.would_run() == sorted([*GRIDS, "index"])
+    assert again.would_run() == sorted([*SHEETS, "index"])
 
 
 def engine(folder: Path, addition: str) -> dict[str, str]:
@@ -127,7 +129,7 @@ def engine(folder: Path, addition: str) -> dict[str, str]:
 
 def test_another_engine(again, tmp_path):
     outcome = again.snakemake("-n", **engine(tmp_path / "library", "\nHISTORY = 3\n"))
-    assert outcome.jobs == sorted([*GRIDS, *STYLIZE])
+    assert outcome.jobs == sorted([*SHEETS, *STYLIZE])
 
 
 def test_another_comment_in_the_engine(again, tmp_path):

@@ -14,11 +14,16 @@ CONTENTS = ("cat", "dog")
 STYLES = ("sea", "sun")
 SNAPSHOTS = {"1_1e5_1": (2, 4), "1_2.5e6_1": (2, 4), "long": (2, 4, 5)}
 BETAS = {"1_1e5_1": 1e5, "1_2.5e6_1": 2.5e6, "long": 1e5}
+PAIRS = [f"{content}/{style}" for content in CONTENTS for style in STYLES]
 JOBS = list(itertools.product(CONTENTS, STYLES, SNAPSHOTS))
+SHEETS = ("grid cat", "grid dog", "plots cat", "plots dog", "sweep_plots")
 
 
 def test_makes_these_files_and_no_others(base):
     expected = {"results/index.tsv", *(f"results/grids/content/{name}.jpg" for name in CONTENTS)}
+    figures = [f"{kind}/{pair}" for kind in ("losses", "tradeoff") for pair in PAIRS]
+    for figure in (*figures, "total", "content", "style"):
+        expected |= {f"results/plots/{figure}.png", f"results/plots/{figure}.pdf"}
     for content, style, setting in JOBS:
         folder = f"results/{content}/{style}/{setting}"
         expected |= {f"{folder}/losses.csv", f"{folder}/run.json"}
@@ -28,7 +33,7 @@ def test_makes_these_files_and_no_others(base):
 
 def test_runs_each_job_once(base):
     expected = [f"stylize_{setting} {content} {style}" for content, style, setting in JOBS]
-    assert base.outcome.jobs == sorted([*expected, "grid cat", "grid dog", "index"])
+    assert base.outcome.jobs == sorted([*expected, *SHEETS, "index"])
 
 
 def test_takes_the_profile_beside_the_snakefile(base):

@@ -11,6 +11,16 @@ from neural_style.commandline import words
 from neural_style.config import complete, read_schema
 from neural_style.errors import NeuralStyleError
 from neural_style.fingerprint import engine_fingerprint
+from neural_style.plots.naming import labels_of
+from neural_style.plots.outputs import (
+    QUANTITIES,
+    losses_figure,
+    plots_of,
+    records_of,
+    shown_pairs,
+    sweep_figure,
+    tradeoff_figure,
+)
 from neural_style.settings import BUILT_IN
 from neural_style.sweep import LOSSES, RUN, default_settings, plan, snapshot_names
 
@@ -34,13 +44,17 @@ except NeuralStyleError as error:
 
 DEFAULTS = default_settings(SCHEMA)
 ENGINE = engine_fingerprint()
-CONFIG_TEXT = json.dumps(CONFIG, sort_keys=True)
+# Without "<", since Snakemake writes it into the scripts of its report as it is.
+CONFIG_TEXT = json.dumps(CONFIG, sort_keys=True).replace("<", r"\u003c")
 if len(CONFIG_TEXT) > 100_000:  # Linux takes 128 KiB a word of a command
     raise WorkflowError("the configuration is too long for a command; name folders, not files.")
 
 INDEX = "results/index.tsv"
 REFUSED = ["results/refused_files"] if SWEEP.refused else []
 SHEETS = Path("results/grids/content")
+PLOTS = plots_of(SWEEP.contents, SWEEP.styles)
+LABELS = labels_of(SWEEP.settings)
+CAPTIONS = WORKFLOW / "report"
 GRIDS = [str(SHEETS / f"{content}.jpg") for content in SWEEP.contents]
 PICTURES = [
     str(job.folder / name)
@@ -111,3 +125,23 @@ def make_remaining_grids():
         if made.returncode == 0:  # else it has said why
             for content in holed:
                 os.utime(SHEETS / f"{content}.jpg", (0, 0))
+
+
+def records_of_content(wildcards):
+    """What the jobs of a photograph leave behind that its plots show."""
+    return [
+        name
+        for job in SWEEP.jobs_of(wildcards.content)
+        for name in (*records_of(job), str(job.result))
+    ]
+
+
+def make_remaining_plots():
+    """Plot what there is where jobs failed; dated back like the sheets, and for the same reason."""
+    holed = {job.content for job in SWEEP.jobs if not job.result.exists()}
+    contents = [content for content in sorted(holed) if Path("logs", content).is_dir()]
+    if contents:
+        command = [sys.executable, SCRIPTS / "plots.py", "--config", CONFIG_TEXT]
+        if subprocess.run([*command, "--sweep", "--content", *contents]).returncode == 0:
+            for name in plots_of(contents, SWEEP.styles):
+                os.utime(name, (0, 0))

@@ -1,7 +1,8 @@
 rule index:
+    # Functions, because Snakemake writes other inputs into its report as they are, "<" and all.
     input:
-        contents=list(SWEEP.contents.values()),
-        styles=list(SWEEP.styles.values()),
+        contents=lambda wildcards: list(SWEEP.contents.values()),
+        styles=lambda wildcards: list(SWEEP.styles.values()),
     output:
         INDEX,
     log:
@@ -20,10 +21,15 @@ rule grid:
     # Not from the index: while that has to be made, Snakemake would look at nothing behind it.
     input:
         content=content_file,
-        styles=list(SWEEP.styles.values()),
+        styles=lambda wildcards: list(SWEEP.styles.values()),
         results=results_of,
     output:
-        "results/grids/content/{content}.jpg",
+        report(
+            "results/grids/content/{content}.jpg",
+            caption=CAPTIONS / "grid.rst",
+            category="Sheets",
+            labels={"content": "{content}"},
+        ),
     log:
         "logs/grids/{content}.log",
     localrule: True
