@@ -72,7 +72,7 @@ def test_the_last_picture_of_each_job_is_in_it_and_no_other(report):
         facts = results[path]
         labels = {"content": content, "style": style, "setting": SETTINGS[setting]}
         assert facts["labels"] == labels
-        assert f'<span class="pre">{content}</span>' in facts["caption"]
+        assert re.search(rf"photograph <[^>]*>{content}</", facts["caption"]), facts["caption"]
         assert facts["data_uri"].startswith("data:image/jpeg")
 
 

@@ -18,6 +18,12 @@ MOST_POINTS = 2000
 """Epochs drawn of a line; of a longer run every second, third … is taken, and the last."""
 
 _MARKS = 7  # markers along a line
+_SUBS: tuple[tuple[float, tuple[float, ...]], ...] = (
+    (0.75, (1, 1.5, 2, 3, 4, 5, 7)),
+    (1, (1, 2, 3, 5)),
+    (1.7, (1, 2, 5)),
+    (3, (1, 3)),
+)  # the numbers in a decade of a scale of at most so many decades
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -81,7 +87,6 @@ def draw_panel(axes: Axes, lines: Sequence[Line], title: str) -> None:
         )
     last = max(float(line.epochs[-1]) for line in lines)
     axes.set_xlim(0, max(1.0, last))
-    axes.margins(x=0)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
     every = np.concatenate([line.values for line in lines])
     scale_log(axes, "y", float(np.nanmin(every)), float(np.nanmax(every)))
@@ -133,7 +138,7 @@ def _locator(decades: float) -> LogLocator | MaxNLocator:
         return MaxNLocator(4, steps=[1, 2, 5, 10])
     if decades >= 3:
         return LogLocator(numticks=6)
-    subs = (1, 2, 3, 5) if decades < 1 else (1, 2, 5) if decades < 1.7 else (1, 3)
+    subs = next(subs for most, subs in _SUBS if decades < most)
     return LogLocator(subs=subs, numticks=12)
 
 

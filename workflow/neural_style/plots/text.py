@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 from matplotlib.font_manager import FontProperties, findfont, get_font
@@ -23,7 +24,7 @@ _FINE = 1200  # dots per inch
 
 def drawable(text: str) -> str:
     """`text` on one line, with a box for each character that the font lacks."""
-    glyphs = _font().get_charmap()
+    glyphs = _glyphs()
     return "".join(c if ord(c) in glyphs else MISSING for c in plain(text))
 
 
@@ -72,3 +73,9 @@ def names_of(files: Mapping[str, Path]) -> dict[str, str]:
 
 def _font() -> FT2Font:
     return get_font(findfont(FontProperties(family=FAMILY)))
+
+
+@lru_cache(maxsize=1)
+def _glyphs() -> frozenset[int]:
+    """The characters that the font has, by their code points."""
+    return frozenset(_font().get_charmap())

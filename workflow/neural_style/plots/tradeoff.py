@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from neural_style.curves import KINDS, Run
+from neural_style.curves import KINDS, Run, Values
 from neural_style.images import ImageError, load_image
 from neural_style.plots.losses import facts_of
 from neural_style.plots.page import HEIGHT, MARGIN, RIGHT, WIDTH, Page
@@ -151,9 +151,16 @@ def _label_points(axes: Axes, points: Sequence[Point]) -> None:
             _write(axes, best / inches, text)
 
 
-def _write(axes: Axes, place: np.ndarray, text: str) -> None:
+def _write(axes: Axes, place: Values, text: str) -> None:
     axes.text(
-        *place, text, fontsize=SMALL, ha="center", va="center", color=INK, transform=axes.transAxes
+        *place,
+        text,
+        fontsize=SMALL,
+        ha="center",
+        va="center",
+        color=INK,
+        transform=axes.transAxes,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
     )
 
 
@@ -162,12 +169,12 @@ _WAYS = tuple(np.array(way) for way in itertools.product((1, -1, 0), (1, -1, 0))
 Box = tuple[float, float, float, float]
 
 
-def _around(centre: np.ndarray, width: float, height: float) -> Box:
+def _around(centre: Values, width: float, height: float) -> Box:
     x, y = centre
     return (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
 
 
-def _along(points: Sequence[Point], spots: Sequence[np.ndarray]) -> list[Box]:
+def _along(points: Sequence[Point], spots: Sequence[Values]) -> list[Box]:
     """Small boxes along the curves."""
     place = {id(point): spot for point, spot in zip(points, spots, strict=True)}
     boxes: list[Box] = []
