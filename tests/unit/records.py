@@ -48,8 +48,10 @@ def finish(job: Job) -> None:
     terms = terms_of(job, epochs)
     job.folder.mkdir(parents=True)
     Image.new("RGB", (60, 40), "teal").save(job.result)
-    content = sum(v for k, v in terms.items() if k.startswith("content/"))
-    style = sum(v for k, v in terms.items() if k.startswith("style/"))
+    content, style = (
+        np.sum([v for k, v in terms.items() if k.startswith(kind)], axis=0)
+        for kind in ("content/", "style/")
+    )
     lines = [",".join(["epoch", "seconds", "total", "content", "style", *terms])]
     for epoch in range(epochs + 1):
         values = [content[epoch] + style[epoch], content[epoch], style[epoch]]

@@ -104,7 +104,7 @@ def assert_well_laid_out(page: Page) -> None:
         apart = apart or extent.y1 <= box.y0 + 1 or extent.y0 >= box.y1 - 1
         assert apart, f"{text.get_text()!r} lies on a panel"
     for line in page.figure.lines:  # the samples of the legend
-        (y,) = set(line.get_ydata())
+        (y,) = set(np.asarray(line.get_ydata(), dtype=float).tolist())
         for box in panels:
             assert not box.y0 < y * top < box.y1, "the legend lies on a panel"
 
@@ -197,7 +197,9 @@ def test_thumbnails_are_the_finished_pictures(make):
     assert len(pictures) == 3
     for picture in pictures:
         teal = np.array(to_rgb("teal")) * 255
-        np.testing.assert_allclose(picture.get_array().reshape(-1, 3).mean(axis=0), teal, atol=3)
+        np.testing.assert_allclose(
+            np.asarray(picture.get_array()).reshape(-1, 3).mean(axis=0), teal, atol=3
+        )
 
 
 def test_settings_are_called_by_what_differs(make):

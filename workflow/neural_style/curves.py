@@ -103,8 +103,9 @@ class Curves:
         factor = self.run.factor(kind)
         if not factor:
             return None
-        weighted = [self.terms[term] for term in self.run.layers(kind)]
-        return np.sum(weighted, axis=0, dtype=np.float64) / factor
+        weighted = np.stack([self.terms[term] for term in self.run.layers(kind)])
+        loss: Values = weighted.sum(axis=0) / factor
+        return loss
 
     def layer(self, term: str) -> Values | None:
         """The mean squared error at one layer, [E]; None where it has no weight here."""

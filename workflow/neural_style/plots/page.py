@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from neural_style.plots.style import GREY, SMALL, TEXT, TITLE, Look, save_figure
+from neural_style.plots.style import GREY, INK, SMALL, TEXT, TITLE, Look, save_figure
 from neural_style.plots.text import shorten, width_of, wrap
 
 WIDTH = 7.2
@@ -51,13 +51,11 @@ class Page:
         self.used += _HEADING
 
     def text(
-        self, left: float, top: float, text: str, size: float = TEXT, colour: str | None = None
+        self, left: float, top: float, text: str, size: float = TEXT, colour: str = INK
     ) -> None:
         """Put text that is drawable; its top left in inches from the figure's."""
-        style = {"color": colour} if colour else {}
-        self.figure.text(
-            left / WIDTH, 1 - top / HEIGHT, text, fontsize=size, va="top", ha="left", **style
-        )
+        x, y = left / WIDTH, 1 - top / HEIGHT
+        self.figure.text(x, y, text, fontsize=size, va="top", ha="left", color=colour)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Axes at a place in inches from the top left."""

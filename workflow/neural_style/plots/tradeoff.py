@@ -153,7 +153,8 @@ def _label_points(axes: Axes, points: Sequence[Point]) -> None:
 
 def _write(axes: Axes, place: Values, text: str) -> None:
     axes.text(
-        *place,
+        float(place[0]),
+        float(place[1]),
         text,
         fontsize=SMALL,
         ha="center",
