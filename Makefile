@@ -14,7 +14,7 @@ STAMP := .venv/.installed
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench format pins
+.PHONY: help install demo test lint bench docs format pins
 
 help: ## say what there is
 	@echo "make TARGET, where TARGET is one of:"
@@ -54,6 +54,9 @@ lint: install ## check style, types and the workflow
 bench: install ## race the textbook's loop against this one (an hour on two cores)
 	$(RUN) python workflow/scripts/make_samples.py
 	$(RUN) python benchmarks/run.py
+
+docs: install ## write docs/configuration.md anew from the schema
+	$(RUN) python workflow/scripts/config_reference.py
 
 format: install ## put the code into the house's form
 	$(RUN) ruff check --fix-only

@@ -5,9 +5,14 @@
 configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
+include: "workflow/rules/remaining.smk"
 include: "workflow/rules/stylize.smk"
 include: "workflow/rules/grids.smk"
+include: "workflow/rules/plots.smk"
 include: "workflow/rules/layer_study.smk"
 include: "workflow/rules/refused.smk"
 include: "workflow/rules/interruptions.smk"
@@ -18,6 +23,7 @@ rule all:
         INDEX,
         PICTURES,
         GRIDS,
+        PLOTS,
         REFUSED,
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from neural_style.plots.outputs import plots_of
+
 SMALLEST = {
     "image": {"size": 64},
     "optimization": {"epochs": 2, "save_every": 2, "precision": "fp32"},
@@ -31,7 +33,10 @@ def test_a_broken_painting_stops_no_other_job_and_is_made_up_for(project):
     folders = ("style", "epochs/cat")
     pages = {f"{folder}/{name}" for folder in folders for name in ("sea", "torn", "words")}
     grids = {f"results/grids/{page}.jpg" for page in ("content/cat", *pages)}
-    assert project.files() == {*good, *grids, "results/grids/grids.pdf", "results/index.tsv"}
+    plots = plots_of(["cat"], ["sea", "torn", "words"])
+    assert project.files() == {
+        *(*good, *grids, *plots, "results/grids/grids.pdf", "results/index.tsv")
+    }
     good |= {"results/grids/style/sea.jpg"}  # it shows nothing that is missing
     before = {name: (project.root / name).read_bytes() for name in grids}
     dates = {name: (project.root / name).stat().st_mtime_ns for name in good}
@@ -43,7 +48,8 @@ def test_a_broken_painting_stops_no_other_job_and_is_made_up_for(project):
     second.assert_good()
     assert second.jobs == [
         *("grid_content cat", "grid_epochs cat", "grid_style torn", "grid_style words"),
-        *("grids_pdf", "index", "stylize_1_1e6_1 cat torn", "stylize_1_1e6_1 cat words"),
+        *("grids_pdf", "index", "plots cat"),
+        *("stylize_1_1e6_1 cat torn", "stylize_1_1e6_1 cat words", "sweep_plots"),
     ]
     assert {name: (project.root / name).stat().st_mtime_ns for name in good} == dates
     same = {name for name in grids if (project.root / name).read_bytes() == before[name]}

@@ -10,11 +10,13 @@ import yaml
 from PIL import Image
 
 import neural_style
+from neural_style.plots.outputs import plots_of
 
 GRIDS = [
     *("grid_content cat", "grid_content dog", "grid_style sea", "grid_style sun"),
     *("grid_epochs cat", "grid_epochs dog", "grids_pdf"),
 ]
+SHEETS = [*GRIDS, "plots cat", "plots dog", "sweep_plots"]
 PAIRS = ("cat sea", "cat sun", "dog sea", "dog sun")
 SETTINGS = ("1_1e5_1", "1_2.5e6_1", "long")
 STYLIZE = [f"stylize_{setting} {pair}" for setting in SETTINGS for pair in PAIRS]
@@ -48,24 +50,24 @@ def test_a_configuration_on_top_of_the_folders_own(base, again):
         yaml.safe_dump({"settings": {"beta": [1e5, 7]}}), encoding="utf-8"
     )
     outcome = again.snakemake("-n", config="more.yaml")
-    assert outcome.jobs == sorted([*GRIDS, "index", *jobs_of("1_7_1")])
+    assert outcome.jobs == sorted([*SHEETS, "index", *jobs_of("1_7_1")])
 
 
 def test_another_beta(base, again):
     settings = {**base.config["settings"], "beta": [1e5, 3e6]}
     again.configure(changed(base, settings=settings))
-    assert again.would_run() == sorted([*GRIDS, "index", *jobs_of("1_3e6_1")])
+    assert again.would_run() == sorted([*SHEETS, "index", *jobs_of("1_3e6_1")])
 
 
 def test_another_value_in_a_named_setting(base, again):
     settings = {**base.config["settings"], "named": {"long": {"optimization": {"epochs": 6}}}}
     again.configure(changed(base, settings=settings))
-    assert again.would_run() == sorted([*GRIDS, "index", *jobs_of("long")])
+    assert again.would_run() == sorted([*SHEETS, "index", *jobs_of("long")])
 
 
 def test_a_value_that_concerns_every_setting(base, again):
     again.configure(changed(base, image={"size": 64, "quality": 80}))
-    assert again.would_run() == sorted([*GRIDS, "index", *STYLIZE])
+    assert again.would_run() == sorted([*SHEETS, "index", *STYLIZE])
 
 
 def test_another_size_and_type_of_the_sheets(base, again):
@@ -94,7 +96,7 @@ def test_a_lost_snapshot_is_remade_by_its_own_job(again):
     outcome.assert_good()
     assert outcome.jobs == [
         *("grid_content dog", "grid_epochs dog", "grid_style sun", "grids_pdf"),
-        "stylize_long dog sun",
+        *("plots dog", "stylize_long dog sun", "sweep_plots"),
     ]
     assert lost.read_bytes() == pixels
     after = {name: (again.root / name).stat().st_mtime_ns for name in again.files()}
@@ -105,6 +107,7 @@ def test_a_lost_snapshot_is_remade_by_its_own_job(again):
         *(f"results/grids/{name}.jpg" for name in ("content/dog", "style/sun")),
         *(f"results/grids/epochs/dog/{style}.jpg" for style in ("sea", "sun")),
         "results/grids/grids.pdf",
+        *plots_of(["dog"], ["sea", "sun"]),
         *(f"{folder}/generated_{epoch}.jpg" for epoch in (2, 4, 5)),
         *(f"{folder}/{name}" for name in ("losses.csv", "run.json")),
     }
@@ -121,21 +124,22 @@ def test_other_pixels_in_a_photograph(again):
     with Image.open(path) as picture:
         picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
     of_cat = [job for job in STYLIZE if " cat " in job]
-    grids = [job for job in GRIDS if "dog" not in job]
-    assert again.would_run() == sorted([*grids, "index", *of_cat])
+    sheets = [job for job in SHEETS if "dog" not in job]
+    assert again.would_run() == sorted([*sheets, "index", *of_cat])
 
 
 def test_one_more_photograph(again):
     again.add("content", "owl.png", seed=9)
     of_owl = [f"stylize_{setting} owl {style}" for setting in SETTINGS for style in ("sea", "sun")]
-    of_all = ("grid_style sea", "grid_style sun", "grids_pdf", "index")
-    assert again.would_run() == sorted(["grid_content owl", "grid_epochs owl", *of_all, *of_owl])
+    of_all = ("grid_style sea", "grid_style sun", "grids_pdf", "index", "sweep_plots")
+    mine = ("grid_content owl", "grid_epochs owl", "plots owl")
+    assert again.would_run() == sorted([*mine, *of_all, *of_owl])
 
 
 def test_one_painting_fewer(again):
     (again.root / "images" / "style" / "sun.png").unlink()
-    grids = [job for job in GRIDS if "style" not in job]
-    assert again.would_run() == sorted([*grids, "index"])
+    sheets = [job for job in SHEETS if "style" not in job]
+    assert again.would_run() == sorted([*sheets, "index"])
 
 
 def engine(folder: Path, addition: str) -> dict[str, str]:
@@ -150,7 +154,7 @@ def engine(folder: Path, addition: str) -> dict[str, str]:
 
 def test_another_engine(again, tmp_path):
     outcome = again.snakemake("-n", **engine(tmp_path / "library", "\nHISTORY = 3\n"))
-    assert outcome.jobs == sorted([*GRIDS, *STYLIZE])
+    assert outcome.jobs == sorted([*SHEETS, *STYLIZE])
 
 
 def test_another_comment_in_the_engine(again, tmp_path):

@@ -14,6 +14,7 @@ CONTENTS = ("cat", "dog")
 STYLES = ("sea", "sun")
 SNAPSHOTS = {"1_1e5_1": (2, 4), "1_2.5e6_1": (2, 4), "long": (2, 4, 5)}
 BETAS = {"1_1e5_1": 1e5, "1_2.5e6_1": 2.5e6, "long": 1e5}
+PAIRS = [f"{content}/{style}" for content in CONTENTS for style in STYLES]
 JOBS = list(itertools.product(CONTENTS, STYLES, SNAPSHOTS))
 
 
@@ -25,6 +26,9 @@ def test_makes_these_files_and_no_others(base):
         "grids.pdf",
     ]
     expected = {"results/index.tsv", *(f"results/grids/{name}" for name in grids)}
+    figures = [f"{kind}/{pair}" for kind in ("losses", "tradeoff") for pair in PAIRS]
+    for figure in (*figures, "total", "content", "style"):
+        expected |= {f"results/plots/{figure}.png", f"results/plots/{figure}.pdf"}
     for content, style, setting in JOBS:
         folder = f"results/{content}/{style}/{setting}"
         expected |= {f"{folder}/losses.csv", f"{folder}/run.json"}
@@ -34,12 +38,16 @@ def test_makes_these_files_and_no_others(base):
 
 def test_runs_each_job_once(base):
     expected = [f"stylize_{setting} {content} {style}" for content, style, setting in JOBS]
-    grids = [
-        *(f"grid_{kind} {name}" for kind in ("content", "epochs") for name in CONTENTS),
+    sheets = [
+        *(
+            f"{kind} {name}"
+            for kind in ("grid_content", "grid_epochs", "plots")
+            for name in CONTENTS
+        ),
         *(f"grid_style {name}" for name in STYLES),
-        "grids_pdf",
+        *("grids_pdf", "sweep_plots"),
     ]
-    assert base.outcome.jobs == sorted([*expected, *grids, "index"])
+    assert base.outcome.jobs == sorted([*expected, *sheets, "index"])
 
 
 def test_takes_the_profile_beside_the_snakefile(base):

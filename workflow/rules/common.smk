@@ -22,6 +22,16 @@ from neural_style.layer_study import (
 )
 from neural_style.layer_study import FOLDER as STUDY_FOLDER
 from neural_style.layer_study import LOG_FOLDER as STUDY_LOGS
+from neural_style.plots.naming import labels_of
+from neural_style.plots.outputs import (
+    QUANTITIES,
+    losses_figure,
+    plots_of,
+    records_of,
+    shown_pairs,
+    sweep_figure,
+    tradeoff_figure,
+)
 from neural_style.settings import BUILT_IN
 from neural_style.sheets import PDF, sheets_of
 from neural_style.sweep import LOSSES, RUN, SECTIONS, default_settings, plan, snapshot_names
@@ -37,6 +47,13 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(WORKFLOW)])),
 )
 
+
+def config_text(values):
+    """A configuration for a command line."""
+    # Without "<", since Snakemake writes it into the scripts of its report as it is.
+    return json.dumps(values, sort_keys=True).replace("<", r"\u003c")
+
+
 try:
     SCHEMA = read_schema(WORKFLOW / "schemas" / "config.schema.yaml")
     CONFIG = complete(config, SCHEMA)
@@ -48,7 +65,7 @@ DEFAULTS = default_settings(SCHEMA)
 ENGINE = engine_fingerprint()
 # How jobs run decides no pixel: a change of it makes nothing again.
 RUNNING = [f"{flag(key)}={value}" for key, value in CONFIG.pop("jobs").items()]
-CONFIG_TEXT = json.dumps(CONFIG, sort_keys=True)
+CONFIG_TEXT = config_text(CONFIG)
 if len(CONFIG_TEXT) > 100_000:  # Linux takes 128 KiB a word of a command
     raise WorkflowError("the configuration is too long for a command; name folders, not files.")
 
@@ -57,6 +74,9 @@ REFUSED = ["results/refused_files"] if SWEEP.refused else []
 SHEETS = sheets_of(SWEEP, CONFIG)
 PAGES = [str(path) for path in SHEETS.all_paths]
 GRIDS = [*PAGES, str(PDF)]
+PLOTS = plots_of(SWEEP.contents, SWEEP.styles)
+LABELS = labels_of(SWEEP.settings)
+CAPTIONS = WORKFLOW / "report"
 PICTURES = [
     str(job.folder / name)
     for job in SWEEP.jobs
@@ -64,7 +84,7 @@ PICTURES = [
 ]
 
 STUDY_CONFIG = study_config(CONFIG)
-STUDY_CONFIG_TEXT = json.dumps(STUDY_CONFIG, sort_keys=True)
+STUDY_CONFIG_TEXT = config_text(STUDY_CONFIG)
 STUDY = plan_study(complete(STUDY_CONFIG, SCHEMA))  # as the scripts read it
 
 
@@ -100,7 +120,7 @@ def weights_files(settings):
 def config_of(*sections):
     """The sweep's configuration, for scripts that look at all of it, and some sections more."""
     wanted = {"content", "style", "settings", *SECTIONS, *sections}
-    text = json.dumps({key: CONFIG[key] for key in CONFIG if key in wanted}, sort_keys=True)
+    text = config_text({key: CONFIG[key] for key in CONFIG if key in wanted})
     return lambda wildcards: text  # a function, because Snakemake would look for wildcards in it
 
 
@@ -127,40 +147,17 @@ def _study_file(kind, files, name):
         raise WorkflowError(str(error)) from None
 
 
+def records_of_content(wildcards):
+    """What the jobs of a photograph leave behind that its plots show."""
+    return [
+        name
+        for job in SWEEP.jobs_of(wildcards.content)
+        for name in (*records_of(job), str(job.result))
+    ]
+
+
 def stylize_threads(wildcards):
     """All cores for the one job that runs, or an equal share for as many as there are GPUs."""
     limits = workflow.global_resources
     jobs = limits["gpu"].value if "gpu" in limits else 1
     return max(1, (workflow.cores or 1) // max(1, jobs))
-
-
-def make_remaining():
-    """Show what there is of a sweep some of whose jobs failed; the rules wait for all of it.
-
-    These files are dated back, so that the rules make them anew as soon as they can.
-    """
-    for script, options, files in remaining():
-        made = subprocess.run([sys.executable, SCRIPTS / script, "--config", CONFIG_TEXT, *options])
-        if made.returncode == 0:  # else it has said why
-            for file in files:
-                os.utime(file, (0, 0))
-
-
-def remaining():
-    """The script, its options and its files of all that waits for pictures that are not there."""
-    begun = {job.folder for job in SWEEP.jobs if job.log.exists()}
-    holed = {
-        kind: [
-            subject
-            for subject in SHEETS.subjects(kind)
-            if not begun.isdisjoint(job.folder for job in SHEETS.jobs(kind, subject))
-            and not all(path.exists() for path in SHEETS.inputs(kind, subject))
-        ]
-        for kind in SHEETS.kinds
-    }
-    for kind, subjects in holed.items():
-        if subjects:
-            files = [path for subject in subjects for path in SHEETS.paths(kind, subject)]
-            yield "grid.py", ["--kind", kind, "--of", *subjects], files
-    if any(holed.values()):
-        yield "grids_pdf.py", [], [PDF]

@@ -1,7 +1,8 @@
 rule index:
+    # Functions, because Snakemake writes other inputs into its report as they are, "<" and all.
     input:
-        contents=list(SWEEP.contents.values()),
-        styles=list(SWEEP.styles.values()),
+        contents=lambda wildcards: list(SWEEP.contents.values()),
+        styles=lambda wildcards: list(SWEEP.styles.values()),
     output:
         INDEX,
     log:
@@ -26,10 +27,21 @@ for kind in SHEETS.kinds:
             f"grid_{kind}"
         input:
             of=style_file if kind == "style" else content_file,
-            others=list((SWEEP.contents if kind == "style" else SWEEP.styles).values()),
+            others=lambda wildcards, kind=kind: list(
+                (SWEEP.contents if kind == "style" else SWEEP.styles).values()
+            ),
             results=lambda wildcards, kind=kind: SHEETS.inputs(kind, wildcards[0]),
         output:
-            SHEETS.paths(kind, f"{{{subject}}}"),
+            [
+                report(
+                    page,
+                    caption=CAPTIONS / f"grid_{kind}.rst",
+                    category="Sheets",
+                    subcategory=kind,
+                    labels={subject: f"{{{subject}}}", "page": page.stem},
+                )
+                for page in SHEETS.paths(kind, f"{{{subject}}}")
+            ],
         log:
             f"logs/grids/{kind}/{{{subject}}}.log",
         localrule: True

@@ -11,8 +11,15 @@ for setting, settings in SWEEP.settings.items():
         output:
             pictures=[
                 f"results/{{content}}/{{style}}/{setting}/{picture}"
-                for picture in snapshot_names(settings)
+                for picture in snapshot_names(settings)[:-1]
             ],
+            finished=report(
+                f"results/{{content}}/{{style}}/{setting}/{snapshot_names(settings)[-1]}",
+                caption=CAPTIONS / "picture.rst",
+                category="Pictures",
+                subcategory="{content}",
+                labels={"content": "{content}", "style": "{style}", "setting": LABELS[setting]},
+            ),
             losses=f"results/{{content}}/{{style}}/{setting}/{LOSSES}",
             run=f"results/{{content}}/{{style}}/{setting}/{RUN}",
         log:

@@ -1,0 +1,72 @@
+"""Made-up records of finished jobs, for the tests of what is drawn from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from neural_style.config import complete
+from neural_style.sweep import Job, Sweep, plan
+
+
+def sweep_of(
+    schema: Mapping[str, Any], contents: list[str], styles: list[str], **config: Any
+) -> Sweep:
+    """The sweep of image files that are made here, in `images/`, under the current folder."""
+    for kind, names in (("content", contents), ("style", styles)):
+        folder = Path("images", kind)
+        folder.mkdir(parents=True)
+        for name in names:
+            Image.new("RGB", (8, 8)).save(folder / name, "PNG")
+    return plan(complete(config, schema))
+
+
+def terms_of(job: Job, epochs: int) -> dict[str, np.ndarray]:
+    """Weighted losses that are easy to tell: MSE n · (epoch + 1) of the n-th layer, from 1.
+
+    The content loss begins with 0, as it does when the picture starts from the content.
+    """
+    epoch = np.arange(epochs + 1)
+    settings = job.settings
+    terms = {}
+    for n, (layer, weight) in enumerate(settings.content_layers.items(), start=1):
+        terms[f"content/{layer}"] = settings.alpha * weight * n * epoch
+    for n, (layer, weight) in enumerate(settings.style_layers.items(), start=1):
+        terms[f"style/{layer}"] = settings.beta * weight * n * 1e-4 / (epoch + 1)
+    return terms
+
+
+def finish(job: Job) -> None:
+    """Write what a finished job leaves behind: a picture, `losses.csv` and `run.json`."""
+    epochs = job.settings.epochs
+    terms = terms_of(job, epochs)
+    job.folder.mkdir(parents=True)
+    Image.new("RGB", (60, 40), "teal").save(job.result)
+    content, style = (
+        np.sum([v for k, v in terms.items() if k.startswith(kind)], axis=0)
+        for kind in ("content/", "style/")
+    )
+    lines = [",".join(["epoch", "seconds", "total", "content", "style", *terms])]
+    for epoch in range(epochs + 1):
+        values = [content[epoch] + style[epoch], content[epoch], style[epoch]]
+        values += [term[epoch] for term in terms.values()]
+        lines.append(",".join([str(epoch), "0.5", *(f"{value:.6g}" for value in values)]))
+    (job.folder / "losses.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    facts = {
+        "settings": asdict(job.settings),
+        "picture": {"file": job.result.name, "width": 60, "height": 40},
+        "saved_losses": {"parts": {term: float(values[-1]) for term, values in terms.items()}},
+    }
+    (job.folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def fail(job: Job, why: str) -> None:
+    """Write what a failed job leaves behind: its log."""
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    job.log.write_text(f"stylize: {why}\n", encoding="utf-8")

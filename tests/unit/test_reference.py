@@ -1,0 +1,93 @@
+"""The configuration reference: current, complete, and readable whatever the schema holds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from config_reference import PAGE, main
+
+from neural_style.config import resolve
+from neural_style.reference import COMMAND, configuration_reference
+
+
+def test_the_page_is_current(schema):
+    assert PAGE.read_text(encoding="utf-8") == configuration_reference(schema), (
+        f"the schema has changed; run {COMMAND}"
+    )
+
+
+def test_the_script_writes_the_page(schema, tmp_path):
+    page = tmp_path / "configuration.md"
+    assert main(["--output", str(page)]) == 0
+    assert page.read_text(encoding="utf-8") == configuration_reference(schema)
+
+
+def test_the_command_is_the_scripts():
+    script = Path(COMMAND.removeprefix("python "))
+    assert (PAGE.parents[1] / script).is_file()
+
+
+def test_every_key_has_a_row_or_a_section(schema):
+    page = configuration_reference(schema)
+    for path, node in keys(schema, schema, ""):
+        if "properties" not in node or "." in path:
+            assert f"| `{path}` |" in page, path
+        assert " ".join(node.get("description", "").split())[1:] in page.replace("\\|", "|"), path
+
+
+def keys(node, schema, path):
+    for name, child in node.get("properties", {}).items():
+        full = resolve(child, schema)
+        yield f"{path}{name}", full
+        yield from keys(full, schema, f"{path}{name}.")
+
+
+def test_options_are_those_of_the_script(schema):
+    from stylize import make_parser
+
+    known = set(re.findall(r"--[a-z-]+", make_parser().format_help()))
+    shown = set(re.findall(r"\| `(--[a-z-]+)` \|", configuration_reference(schema)))
+    assert {"--save-every", "--beta", "--size", "--content-layers"} <= shown <= known
+
+
+def test_every_table_is_a_rectangle(schema):
+    lines = configuration_reference(hostile()).splitlines()
+    lines += configuration_reference(schema).splitlines()
+    widths = []
+    for line in lines:
+        if line.startswith("|"):
+            widths.append(len(re.findall(r"(?<!\\)\|", line)))
+        elif widths:
+            assert len(set(widths)) == 1, line
+            assert len(widths) >= 3
+            widths = []
+
+
+def hostile():
+    return {
+        "properties": {
+            "a": {
+                "enum": ["x|y", True, None, 1.5e-7],
+                "description": "one | two",
+                "default": "x|y",
+            },
+            "b": {
+                "type": "object",
+                "description": "keys\nbelow",
+                "properties": {
+                    "c": {"type": ["number", "null"], "exclusiveMaximum": 3, "pattern": "^a|b$"},
+                    "d": {"type": "array", "items": {"type": "boolean"}, "default": [True]},
+                    "e": {"type": "object", "additionalProperties": {"$ref": "#/$defs/f"}},
+                },
+            },
+        },
+        "$defs": {"f": {"type": "object", "properties": {"g": {"type": "string"}}}},
+    }
+
+
+def test_any_schema_is_put_into_words():
+    page = configuration_reference(hostile())
+    assert "| `a` | one \\| two | `x\\|y` · `true` · `null` · `1.5e-7` | `x\\|y` |" in page
+    assert "| `b.c` |  | number or nothing, below 3, pattern `^a\\|b$` |  |" in page
+    assert "| `b.d` |  | list of true or false | `[true]` |" in page

@@ -1,0 +1,60 @@
+"""From a sweep to the files of its plots."""
+
+from __future__ import annotations
+
+from neural_style.errors import NeuralStyleError
+from neural_style.plots.losses import plot_pair, plot_sweep
+from neural_style.plots.outputs import (
+    PLOTS,
+    QUANTITIES,
+    losses_figure,
+    shown_pairs,
+    sweep_figure,
+    tradeoff_figure,
+)
+from neural_style.plots.pairs import Pairs
+from neural_style.plots.style import house_style
+from neural_style.plots.tradeoff import plot_tradeoff
+from neural_style.sweep import Sweep
+
+
+class PlotError(NeuralStyleError):
+    """Something is asked for that the sweep does not hold."""
+
+
+def draw_pairs(sweep: Sweep, content: str) -> None:
+    """Draw losses and trade-off of every pair of a content image.
+
+    Raises:
+        PlotError: the sweep has no such content image.
+        NeuralStyleError: a file cannot be written.
+    """
+    if content not in sweep.contents:
+        raise PlotError(
+            f"the sweep has no content image {content!r}; results/index.tsv lists the ids."
+        )
+    pairs = Pairs(sweep)
+    with house_style():
+        for style in sweep.styles:
+            pair = pairs.read(content, style)
+            plot_pair(pair).save(losses_figure(content, style))
+            plot_tradeoff(pair).save(tradeoff_figure(content, style))
+
+
+def draw_sweep(sweep: Sweep) -> None:
+    """Draw the small multiples of a sweep, a figure a quantity.
+
+    Raises:
+        NeuralStyleError: a file cannot be written.
+    """
+    shown = shown_pairs(sweep)
+    every = len(sweep.contents) * len(sweep.styles)
+    note = ""
+    if len(shown) < every:
+        note = f"The first {len(shown)} of {every} pairs; all have figures in {PLOTS / 'losses'}."
+    reader = Pairs(sweep)
+    pairs = [reader.read(content, style) for content, style in shown]
+    with house_style():
+        for quantity in QUANTITIES:
+            page = plot_sweep(pairs, quantity, len(sweep.styles), note)
+            page.save(sweep_figure(quantity))

@@ -1,0 +1,72 @@
+rule plots:
+    input:
+        records_of_content,
+    output:
+        losses=[
+            report(
+                f"{losses_figure('{content}', style)}.png",
+                caption=CAPTIONS / "losses.rst",
+                category="Plots",
+                subcategory="Losses over the epochs",
+                labels={"content": "{content}", "style": style},
+            )
+            for style in SWEEP.styles
+        ],
+        tradeoffs=[
+            report(
+                f"{tradeoff_figure('{content}', style)}.png",
+                caption=CAPTIONS / "tradeoff.rst",
+                category="Plots",
+                subcategory="Content loss against style loss",
+                labels={"content": "{content}", "style": style},
+            )
+            for style in SWEEP.styles
+        ],
+        print=[
+            f"{figure('{content}', style)}.pdf"
+            for style in SWEEP.styles
+            for figure in (losses_figure, tradeoff_figure)
+        ],
+    log:
+        "logs/plots/pairs/{content}.log",
+    localrule: True
+    conda:
+        "../envs/neural_style.yaml"
+    params:
+        script=SCRIPTS / "plots.py",
+        config=config_of(),
+    shell:
+        "python {params.script:q} --config {params.config:q} --content {wildcards.content:q}"
+        " 2>&1 | tee {log:q}"
+
+
+rule sweep_plots:
+    input:
+        lambda wildcards: [
+            name
+            for content, style in shown_pairs(SWEEP)
+            for setting in SWEEP.settings
+            for name in records_of(SWEEP.job(content, style, setting))
+        ],
+    output:
+        screen=[
+            report(
+                f"{sweep_figure(quantity)}.png",
+                caption=CAPTIONS / "sweep.rst",
+                category="Plots",
+                subcategory="The whole sweep",
+                labels={"loss": quantity},
+            )
+            for quantity in QUANTITIES
+        ],
+        print=[f"{sweep_figure(quantity)}.pdf" for quantity in QUANTITIES],
+    log:
+        "logs/plots/sweep.log",
+    localrule: True
+    conda:
+        "../envs/neural_style.yaml"
+    params:
+        script=SCRIPTS / "plots.py",
+        config=config_of(),
+    shell:
+        "python {params.script:q} --config {params.config:q} --sweep 2>&1 | tee {log:q}"
