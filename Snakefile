@@ -8,6 +8,7 @@ configfile: "config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/stylize.smk"
 include: "workflow/rules/grids.smk"
+include: "workflow/rules/gallery.smk"
 include: "workflow/rules/refused.smk"
 
 
@@ -16,8 +17,10 @@ rule all:
         INDEX,
         PICTURES,
         GRIDS,
+        GALLERY,
         REFUSED,
 
 
 onerror:
     make_remaining_grids()
+    make_remaining_gallery()

@@ -40,6 +40,7 @@ if len(CONFIG_TEXT) > 100_000:  # Linux takes 128 KiB a word of a command
 
 INDEX = "results/index.tsv"
 REFUSED = ["results/refused_files"] if SWEEP.refused else []
+GALLERY = "results/gallery/index.html"
 SHEETS = Path("results/grids/content")
 GRIDS = [str(SHEETS / f"{content}.jpg") for content in SWEEP.contents]
 PICTURES = [
@@ -111,3 +112,15 @@ def make_remaining_grids():
         if made.returncode == 0:  # else it has said why
             for content in holed:
                 os.utime(SHEETS / f"{content}.jpg", (0, 0))
+
+
+def make_remaining_gallery():
+    """Show what there is of a sweep with failed jobs; the rule waits for every picture.
+
+    The page is dated back, so that the rule makes it anew as soon as it can.
+    """
+    if any(not job.result.exists() and job.log.exists() for job in SWEEP.jobs):
+        command = [sys.executable, SCRIPTS / "gallery.py", "--config", CONFIG_TEXT]
+        made = subprocess.run([*command, "--output", GALLERY])
+        if made.returncode == 0:  # else it has said why
+            os.utime(GALLERY, (0, 0))
