@@ -57,14 +57,14 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Open a file in a window of its own, and fail if it complains or reaches for the network."""
     contexts, wrongs = [], []
 
-    def open_file(path: Path, address: str = "", **options: Any) -> Page:
+    def open_file(path: Path, address: str = "", lacks_files: bool = False, **options: Any) -> Page:
         window = {"viewport": {"width": 1200, "height": 800}, "reduced_motion": "reduce"}
         context = browser.new_context(**{**window, **options})
         context.set_default_timeout(10_000)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         contexts.append(context)
         page = context.new_page()
-        page.on("console", lambda message: wrongs.append(f"console: {message.text}"))
+        page.on("console", lambda message: complain(message.text, lacks_files))
         page.on("pageerror", lambda error: wrongs.append(f"error: {error}"))
         page.on(
             "dialog", lambda dialog: (wrongs.append(f"ran: {dialog.message}"), dialog.dismiss())
@@ -73,6 +73,10 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.goto(path.as_uri() + address)
         page.wait_for_selector(".card, #nothing:not([hidden])")
         return page
+
+    def complain(text: str, lacks_files: bool) -> None:
+        if not (lacks_files and "ERR_FILE_NOT_FOUND" in text):
+            wrongs.append(f"console: {text}")
 
     def check(url: str) -> None:
         if not url.startswith(("file:", "data:")):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
+
+from playwright.sync_api import Page
 
 from neural_style.sweep import Job
 
@@ -36,3 +39,11 @@ class Gallery:
     @property
     def page(self) -> Path:
         return self.root / "results" / "gallery" / "index.html"
+
+
+def until(page: Page, expression: str, seconds: float = 10) -> None:
+    """Wait until a script says true. Playwright's own way needs `eval`, which the page forbids."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression):
+        assert time.monotonic() < end, f"still not: {expression}"
+        page.wait_for_timeout(20)

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
-from tests.browser.sweep import CONTENTS
+from tests.browser.sweep import CONTENTS, until
 from tests.fake_results import losses_at
 
 NUMBER = 1  # cat × sea × beta 1e6, the second picture of the sweep
@@ -17,7 +17,7 @@ SCALE = re.compile(r"translate\((.*)px, (.*)px\) scale\((.*)\)")
 @pytest.fixture
 def viewer(page: Page) -> Page:
     page.locator(".open").nth(NUMBER).click()
-    page.wait_for_function("document.querySelector('#viewer-result').naturalWidth === 48")
+    until(page, "document.querySelector('#viewer-result').naturalWidth === 48")
     return page
 
 
@@ -93,9 +93,7 @@ def test_zooms_by_wheel_buttons_and_keys_and_back(viewer):
     before = result.bounding_box()
     viewer.mouse.move(x + 100, y + 50)
     viewer.mouse.wheel(0, -300)
-    viewer.wait_for_function(
-        f"parseInt(document.querySelector('#viewer-zoom').textContent) > {whole}"
-    )
+    until(viewer, f"parseInt(document.querySelector('#viewer-zoom').textContent) > {whole}")
     after = result.bounding_box()
     for axis, length, point in (("x", "width", x + 100), ("y", "height", y + 50)):
         share = (point - before[axis]) / before[length]
@@ -169,8 +167,9 @@ def test_arrows_go_to_the_neighbours_and_the_focus_comes_back(viewer):
 def test_the_focus_stays_in_the_dialog(viewer):
     for _ in range(30):
         viewer.keyboard.press("Tab")
-        inside = "document.activeElement === document.body || !!document.activeElement.closest('#viewer')"
-        assert viewer.evaluate(inside)
+        where = viewer.evaluate("document.activeElement.closest('#viewer, body').id")
+        assert where in ("viewer", ""), "the wall behind the dialog got the focus"
+        assert viewer.evaluate("!document.activeElement.closest('main, form')")
 
 
 def test_shows_the_settings_of_the_run(viewer):
@@ -205,7 +204,7 @@ def test_one_click_copies_the_command(viewer):
     ]
     assert viewer.locator("#viewer-command").text_content() == text
     viewer.evaluate("navigator.clipboard.writeText('')")
-    viewer.evaluate("navigator.clipboard.writeText = () => Promise.reject(new Error('no'))")
+    viewer.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
     viewer.keyboard.press("y")
     expect(viewer.locator("#said")).to_have_text("Copied")
     assert viewer.evaluate("navigator.clipboard.readText()") == text
@@ -219,8 +218,9 @@ def test_two_pictures_side_by_side_at_the_same_zoom(page):
     page.get_by_role("button", name="Compare", exact=True).click()
     images = page.locator("#compare-pair img")
     expect(images).to_have_count(2)
-    page.wait_for_function(
-        "[...document.querySelectorAll('#compare-pair img')].every(i => i.naturalWidth === 48)"
+    until(
+        page,
+        "[...document.querySelectorAll('#compare-pair img')].every(i => i.naturalWidth === 48)",
     )
     sources = images.evaluate_all("images => images.map(image => image.getAttribute('src'))")
     assert [source.split("/")[3] for source in sources] == ["1_1e5_1", "1_1e7_1"]
@@ -229,8 +229,9 @@ def test_two_pictures_side_by_side_at_the_same_zoom(page):
     x, y = centre(page.locator("#compare-pair .stage").last)
     page.mouse.move(x + 50, y)
     page.mouse.wheel(0, -500)
-    page.wait_for_function(
-        f"!document.querySelector('#compare-pair img').style.transform.includes('scale({before[2]})')"
+    until(
+        page,
+        f"!document.querySelector('#compare-pair img').style.transform.includes('{before[2]}')",
     )
     drag(page, (x, y), (-40, 25))
     page.keyboard.press("ArrowLeft")
@@ -263,7 +264,7 @@ def test_a_reload_keeps_what_was_chosen_and_open(page):
     page.locator(".open").nth(1).click()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("w")
-    page.wait_for_function("location.hash.includes('wipe=50') && location.hash.includes('epoch=4')")
+    until(page, "location.hash.includes('wipe=50') && location.hash.includes('epoch=4')")
     page.reload()
     expect(page.locator("#viewer")).to_be_visible()
     expect(page.locator("#viewer-place")).to_have_text("2 of 3")
@@ -287,9 +288,7 @@ def test_the_back_button_closes_what_is_open_and_nothing_else(page):
     page.keyboard.press("c")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("c")
-    page.wait_for_function(
-        "location.hash.includes('chosen=') && !location.hash.includes('picture=')"
-    )
+    until(page, "location.hash.includes('chosen=') && !location.hash.includes('picture=')")
     expect(page.locator(".card.chosen")).to_have_count(2)
     page.locator(".open").nth(2).click()
     page.keyboard.press("v")
@@ -313,10 +312,25 @@ def test_an_address_that_leads_nowhere_does_no_harm(open_page, gallery, address)
     expect(page.locator(".card").first).to_be_attached()
 
 
-def touch(page: Page, kind: str, *points: tuple[float, float]) -> None:
-    session = page.context.new_cdp_session(page)
-    places = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
-    session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+class Fingers:
+    """Touches of the screen, through the browser's own protocol."""
+
+    def __init__(self, page: Page) -> None:
+        self._session = page.context.new_cdp_session(page)
+
+    def move(self, *ways: tuple[tuple[float, float], tuple[float, float]], steps: int = 4) -> None:
+        """Put a finger at the start of each way, go to its end, and lift."""
+        for step in range(steps + 1):
+            places = [
+                (x + (to_x - x) * step / steps, y + (to_y - y) * step / steps)
+                for (x, y), (to_x, to_y) in ways
+            ]
+            self._send("touchMove" if step else "touchStart", *places)
+        self._send("touchEnd")
+
+    def _send(self, kind: str, *places: tuple[float, float]) -> None:
+        points = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(places)]
+        self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
 
 @pytest.fixture
@@ -339,30 +353,24 @@ def test_on_a_phone_everything_fits_and_obeys_the_finger(phone):
     phone.locator(".choose").nth(1).tap()
     assert fits(phone)
     phone.locator(".open").nth(NUMBER).tap()
-    phone.wait_for_function("document.querySelector('#viewer-result').naturalWidth === 48")
+    until(phone, "document.querySelector('#viewer-result').naturalWidth === 48")
     assert fits(phone)
 
     x, y = centre(phone.locator("#viewer-wipe span"))
-    touch(phone, "touchStart", (x, y))
-    for step in range(1, 5):
-        touch(phone, "touchMove", (x + 40 * step, y))
-    touch(phone, "touchEnd")
+    fingers = Fingers(phone)
+    fingers.move(((x, y), (x + 160, y)))
     assert 40 < wiped(phone) < 62
 
     whole = percent(phone)
     x, y = centre(phone.locator("#viewer-stage"))
     y -= 60  # not on the handle
-    touch(phone, "touchStart", (x - 30, y), (x + 30, y))
-    for step in range(1, 5):
-        touch(phone, "touchMove", (x - 30 - 10 * step, y), (x + 30 + 10 * step, y))
-    touch(phone, "touchEnd")
+    fingers.move(((x - 30, y), (x - 70, y)), ((x + 30, y), (x + 70, y)))
     assert percent(phone) == pytest.approx(whole * 140 / 60, rel=0.25)
 
     phone.locator("#viewer-fit").tap()
-    touch(phone, "touchStart", (x + 100, y))
-    touch(phone, "touchMove", (x, y))
-    touch(phone, "touchEnd")
+    fingers.move(((x + 100, y), (x, y)))
     expect(phone.locator("#viewer-subtitle")).to_contain_text("1e7")
+    phone.wait_for_timeout(700)  # a tap right after a flick only stops it: the browser's own rule
     phone.locator("#viewer-close").tap()
     phone.locator("#tray-compare").tap()
     expect(phone.locator("#compare")).to_be_visible()
@@ -381,8 +389,12 @@ def assert_named(page: Page) -> None:
     found = [
         node for node in nodes if not node.get("ignored") and node["role"]["value"] in operable
     ]
-    assert len(found) > 3
-    nameless = [node for node in found if not node.get("name", {}).get("value")]
+    assert found
+    nameless = [
+        (node["role"]["value"], node.get("properties"))
+        for node in found
+        if not node.get("name", {}).get("value")
+    ]
     assert nameless == []
 
 

@@ -40,7 +40,21 @@ def test_a_broken_painting_stops_no_other_job_and_is_made_up_for(project):
         f"results/cat/sea/1_1e6_1/{name}" for name in ("generated_2.jpg", "losses.csv", "run.json")
     }
     grid = project.results / "grids" / "content" / "cat.jpg"
-    assert project.files() == {*good, "results/index.tsv", "results/grids/content/cat.jpg"}
+    gallery = {
+        "results/gallery/index.html",
+        "results/gallery/thumbnails/cat/sea/1_1e6_1.jpg",
+        *(
+            f"results/gallery/originals/{copy}.jpg"
+            for copy in (
+                "content/cat/stretch_64",
+                "content/cat/thumbnail",
+                "style/sea/whole",
+                "style/sea/thumbnail",
+            )
+        ),
+    }
+    made = {*good, *gallery, "results/index.tsv", "results/grids/content/cat.jpg"}
+    assert project.files() == made
     partial = pixels(grid)
     dates = {name: (project.root / name).stat().st_mtime_ns for name in good}
 
@@ -50,6 +64,7 @@ def test_a_broken_painting_stops_no_other_job_and_is_made_up_for(project):
     second = project.snakemake()
     second.assert_good()
     assert second.jobs == [
+        "gallery",
         "grid cat",
         "index",
         "stylize_1_1e6_1 cat torn",

@@ -27,7 +27,7 @@ def test_names_are_only_names(project):
     )
     dry = project.snakemake("-n")
     dry.assert_good()
-    assert len(dry.jobs) == 2 * 2 + 2 + 1
+    assert len(dry.jobs) == 2 * 2 + 2 + 2
 
     # Two GPUs, so that two jobs share the cores; and half the pictures, to save time.
     folder = next(job.split()[0].removeprefix("stylize_") for job in dry.jobs if "stylize_x" in job)

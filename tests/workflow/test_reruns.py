@@ -11,7 +11,7 @@ from PIL import Image
 
 import neural_style
 
-GRIDS = ["grid cat", "grid dog"]
+GRIDS = ["gallery", "grid cat", "grid dog"]
 PAIRS = ("cat sea", "cat sun", "dog sea", "dog sun")
 SETTINGS = ("1_1e5_1", "1_2.5e6_1", "long")
 STYLIZE = [f"stylize_{setting} {pair}" for setting in SETTINGS for pair in PAIRS]
@@ -77,13 +77,15 @@ def test_a_lost_snapshot_is_remade_by_its_own_job(again):
     lost.unlink()
     outcome = again.snakemake()
     outcome.assert_good()
-    assert outcome.jobs == ["grid dog", "stylize_long dog sun"]
+    assert outcome.jobs == ["gallery", "grid dog", "stylize_long dog sun"]
     assert lost.read_bytes() == pixels
     after = {name: (again.root / name).stat().st_mtime_ns for name in again.files()}
     assert after.keys() == before.keys()
     remade = {name for name in after if after[name] != before[name]}
     folder = "results/dog/sun/long"
     assert remade == {
+        "results/gallery/index.html",
+        "results/gallery/thumbnails/dog/sun/long.jpg",
         "results/grids/content/dog.jpg",
         *(f"{folder}/generated_{epoch}.jpg" for epoch in (2, 4, 5)),
         *(f"{folder}/{name}" for name in ("losses.csv", "run.json")),
@@ -101,13 +103,13 @@ def test_other_pixels_in_a_photograph(again):
     with Image.open(path) as picture:
         picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
     of_cat = [job for job in STYLIZE if " cat " in job]
-    assert again.would_run() == sorted(["grid cat", "index", *of_cat])
+    assert again.would_run() == sorted(["gallery", "grid cat", "index", *of_cat])
 
 
 def test_one_more_photograph(again):
     again.add("content", "owl.png", seed=9)
     of_owl = [f"stylize_{setting} owl {style}" for setting in SETTINGS for style in ("sea", "sun")]
-    assert again.would_run() == sorted(["grid owl", "index", *of_owl])
+    assert again.would_run() == sorted(["gallery", "grid owl", "index", *of_owl])
 
 
 def test_one_painting_fewer(again):

@@ -19,8 +19,15 @@ JOBS = list(itertools.product(CONTENTS, STYLES, SNAPSHOTS))
 
 def test_makes_these_files_and_no_others(base):
     expected = {"results/index.tsv", *(f"results/grids/content/{name}.jpg" for name in CONTENTS)}
+    originals = "results/gallery/originals"
+    expected |= {f"{originals}/content/{name}/stretch_64.jpg" for name in CONTENTS}
+    expected |= {f"{originals}/style/{name}/whole.jpg" for name in STYLES}
+    expected |= {f"{originals}/content/{name}/thumbnail.jpg" for name in CONTENTS}
+    expected |= {f"{originals}/style/{name}/thumbnail.jpg" for name in STYLES}
+    expected |= {"results/gallery/index.html"}
     for content, style, setting in JOBS:
         folder = f"results/{content}/{style}/{setting}"
+        expected |= {f"results/gallery/thumbnails/{content}/{style}/{setting}.jpg"}
         expected |= {f"{folder}/losses.csv", f"{folder}/run.json"}
         expected |= {f"{folder}/generated_{epoch}.jpg" for epoch in SNAPSHOTS[setting]}
     assert base.project.files() == expected
@@ -28,7 +35,7 @@ def test_makes_these_files_and_no_others(base):
 
 def test_runs_each_job_once(base):
     expected = [f"stylize_{setting} {content} {style}" for content, style, setting in JOBS]
-    assert base.outcome.jobs == sorted([*expected, "grid cat", "grid dog", "index"])
+    assert base.outcome.jobs == sorted([*expected, "gallery", "grid cat", "grid dog", "index"])
 
 
 def test_takes_the_profile_beside_the_snakefile(base):

@@ -7,7 +7,6 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 _LARGEST_RUN = 1 << 20  # bytes; a real one has about 2000
 _LARGEST_TABLE = 1 << 28
@@ -41,16 +40,17 @@ def read_run(path: Path) -> RunFacts:
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return RunFacts()
-    saved, picture = _section(facts, "saved_losses"), _section(facts, "picture")
+    run = _object(facts)
+    saved, picture = _object(run.get("saved_losses")), _object(run.get("picture"))
     losses = tuple(_number(saved.get(name)) for name in ("total", "content", "style"))
     width, height = (_number(picture.get(name)) for name in ("width", "height"))
-    machine = [_text(_section(facts).get(name)) for name in ("device", "precision")]
+    machine = [_text(run.get(name)) for name in ("device", "precision")]
     return RunFacts(
         losses=None if None in losses else losses,  # type: ignore[arg-type] # three, none is None
         size=(int(width), int(height)) if width and height else None,
-        seconds=_number(_section(facts).get("seconds")),
+        seconds=_number(run.get("seconds")),
         device=", ".join(text for text in machine if text) or None,
-        finished=_text(_section(facts).get("finished")),
+        finished=_text(run.get("finished")),
     )
 
 
@@ -79,9 +79,8 @@ def read_curve(path: Path, epochs: Collection[int]) -> dict[int, tuple[float, fl
     return curve
 
 
-def _section(facts: Any, name: str | None = None) -> Mapping[str, Any]:
-    """An object of a JSON document, or its top; empty if it is no object."""
-    value = facts if name is None else _section(facts).get(name)
+def _object(value: object) -> Mapping[str, object]:
+    """An object of a JSON document; an empty one where something else stands."""
     return value if isinstance(value, dict) else {}
 
 

@@ -81,6 +81,7 @@ const compare = {
 
   open() {
     if (state.chosen.length < 2) return say("Choose two pictures first");
+    settleAddress();
     const within = viewer.dialog.open; // then one step back leaves both
     if (within) viewer.hide();
     Object.assign(state, { comparing: true, open: null });

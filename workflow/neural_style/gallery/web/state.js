@@ -43,6 +43,7 @@ function readAddress() {
 /** Write the state into the address; `step` makes a step that the back button takes back. */
 function writeAddress(step = false) {
   clearTimeout(writeAddress.timer);
+  writeAddress.timer = 0;
   try {
     if (step) history.pushState({ opened: true }, "", addressOf());
     else history.replaceState(history.state, "", addressOf());
@@ -54,7 +55,12 @@ function writeAddress(step = false) {
 /** The same, once things have come to rest. */
 function writeAddressSoon() {
   clearTimeout(writeAddress.timer);
-  writeAddress.timer = setTimeout(writeAddress, 250);
+  writeAddress.timer = setTimeout(() => writeAddress(), 250);
+}
+
+/** Write now what was to be written soon: a step must not leave it behind. */
+function settleAddress() {
+  if (writeAddress.timer) writeAddress();
 }
 
 /** Leave what was opened: by the step back, where opening it was a step. */

@@ -30,6 +30,7 @@ const viewer = {
 
   /** Open a picture; `step` makes a step for the back button. */
   open(at, step = true) {
+    settleAddress();
     Object.assign(state, { open: at, snapshot: snapshotsOf(PICTURES[at]).length - 1 });
     writeAddress(step);
     this.show();
