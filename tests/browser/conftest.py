@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 sys.path.append(str(Path(__file__).parents[2]))
 
@@ -55,7 +55,8 @@ def gallery(tmp_path_factory: pytest.TempPathFactory, defaults: Settings) -> Gal
 @pytest.fixture
 def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     """Open a file in a window of its own, and fail if it complains or reaches for the network."""
-    contexts, wrongs = [], []
+    contexts: list[BrowserContext] = []
+    wrongs: list[str] = []
 
     def open_file(path: Path, address: str = "", lacks_files: bool = False, **options: Any) -> Page:
         window = {"viewport": {"width": 1200, "height": 800}, "reduced_motion": "reduce"}

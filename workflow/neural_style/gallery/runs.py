@@ -42,12 +42,14 @@ def read_run(path: Path) -> RunFacts:
         return RunFacts()
     run = _object(facts)
     saved, picture = _object(run.get("saved_losses")), _object(run.get("picture"))
-    losses = tuple(_number(saved.get(name)) for name in ("total", "content", "style"))
+    total, content, style = (_number(saved.get(name)) for name in ("total", "content", "style"))
     width, height = (_number(picture.get(name)) for name in ("width", "height"))
     machine = [_text(run.get(name)) for name in ("device", "precision")]
     return RunFacts(
-        losses=None if None in losses else losses,  # type: ignore[arg-type] # three, none is None
-        size=(int(width), int(height)) if width and height else None,
+        losses=None
+        if total is None or content is None or style is None
+        else (total, content, style),
+        size=(int(width), int(height)) if width and height and min(width, height) >= 1 else None,
         seconds=_number(run.get("seconds")),
         device=", ".join(text for text in machine if text) or None,
         finished=_text(run.get("finished")),
