@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
 
 sys.path.append(str(Path(__file__).parents[2]))
 
@@ -67,9 +67,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page = context.new_page()
         page.on("console", lambda message: complain(message.text, lacks_files))
         page.on("pageerror", lambda error: wrongs.append(f"error: {error}"))
-        page.on(
-            "dialog", lambda dialog: (wrongs.append(f"ran: {dialog.message}"), dialog.dismiss())
-        )
+        page.on("dialog", refuse)
         page.on("request", lambda request: check(request.url))
         page.goto(path.as_uri() + address)
         page.wait_for_selector(".card, #nothing:not([hidden])")
@@ -78,6 +76,10 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
     def complain(text: str, lacks_files: bool) -> None:
         if not (lacks_files and "ERR_FILE_NOT_FOUND" in text):
             wrongs.append(f"console: {text}")
+
+    def refuse(dialog: Dialog) -> None:
+        wrongs.append(f"ran: {dialog.message}")
+        dialog.dismiss()
 
     def check(url: str) -> None:
         if not url.startswith(("file:", "data:")):
