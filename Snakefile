@@ -13,6 +13,7 @@ include: "workflow/rules/remaining.smk"
 include: "workflow/rules/stylize.smk"
 include: "workflow/rules/grids.smk"
 include: "workflow/rules/plots.smk"
+include: "workflow/rules/gallery.smk"
 include: "workflow/rules/layer_study.smk"
 include: "workflow/rules/refused.smk"
 include: "workflow/rules/interruptions.smk"
@@ -24,6 +25,7 @@ rule all:
         PICTURES,
         GRIDS,
         PLOTS,
+        GALLERY,
         REFUSED,
 
 

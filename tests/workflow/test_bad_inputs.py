@@ -34,9 +34,12 @@ def test_a_broken_painting_stops_no_other_job_and_is_made_up_for(project):
     pages = {f"{folder}/{name}" for folder in folders for name in ("sea", "torn", "words")}
     grids = {f"results/grids/{page}.jpg" for page in ("content/cat", *pages)}
     plots = plots_of(["cat"], ["sea", "torn", "words"])
-    assert project.files() == {
-        *(*good, *grids, *plots, "results/grids/grids.pdf", "results/index.tsv")
-    }
+    copies = [f"content/cat/{copy}" for copy in ("stretch_64", "thumbnail")]
+    copies += [f"style/sea/{copy}" for copy in ("whole", "thumbnail")]
+    gallery = [f"results/gallery/originals/{copy}.jpg" for copy in copies]
+    gallery += ["results/gallery/thumbnails/cat/sea/1_1e6_1.jpg", "results/gallery/index.html"]
+    sheets = {*grids, *plots, *gallery, "results/grids/grids.pdf"}
+    assert project.files() == {*good, *sheets, "results/index.tsv"}
     good |= {"results/grids/style/sea.jpg"}  # it shows nothing that is missing
     before = {name: (project.root / name).read_bytes() for name in grids}
     dates = {name: (project.root / name).stat().st_mtime_ns for name in good}
@@ -47,7 +50,7 @@ def test_a_broken_painting_stops_no_other_job_and_is_made_up_for(project):
     second = project.snakemake()
     second.assert_good()
     assert second.jobs == [
-        *("grid_content cat", "grid_epochs cat", "grid_style torn", "grid_style words"),
+        *("gallery", "grid_content cat", "grid_epochs cat", "grid_style torn", "grid_style words"),
         *("grids_pdf", "index", "plots cat"),
         *("stylize_1_1e6_1 cat torn", "stylize_1_1e6_1 cat words", "sweep_plots"),
     ]

@@ -27,8 +27,8 @@ def test_names_are_only_names(project):
     )
     dry = project.snakemake("-n")
     dry.assert_good()
-    grids, plots, index = 2 + 1 + 2 + 1, 2 + 1, 1
-    assert len(dry.jobs) == 2 * 2 + grids + plots + index
+    grids, plots, gallery, index = 2 + 1 + 2 + 1, 2 + 1, 1, 1
+    assert len(dry.jobs) == 2 * 2 + grids + plots + gallery + index
 
     # Two GPUs, so that two jobs share the cores; and half the pictures, to save time.
     folder = next(job.split()[0].removeprefix("stylize_") for job in dry.jobs if "stylize_x" in job)

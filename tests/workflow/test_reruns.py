@@ -16,7 +16,7 @@ GRIDS = [
     *("grid_content cat", "grid_content dog", "grid_style sea", "grid_style sun"),
     *("grid_epochs cat", "grid_epochs dog", "grids_pdf"),
 ]
-SHEETS = [*GRIDS, "plots cat", "plots dog", "sweep_plots"]
+SHEETS = [*GRIDS, "gallery", "plots cat", "plots dog", "sweep_plots"]
 PAIRS = ("cat sea", "cat sun", "dog sea", "dog sun")
 SETTINGS = ("1_1e5_1", "1_2.5e6_1", "long")
 STYLIZE = [f"stylize_{setting} {pair}" for setting in SETTINGS for pair in PAIRS]
@@ -95,7 +95,7 @@ def test_a_lost_snapshot_is_remade_by_its_own_job(again):
     outcome = again.snakemake()
     outcome.assert_good()
     assert outcome.jobs == [
-        *("grid_content dog", "grid_epochs dog", "grid_style sun", "grids_pdf"),
+        *("gallery", "grid_content dog", "grid_epochs dog", "grid_style sun", "grids_pdf"),
         *("plots dog", "stylize_long dog sun", "sweep_plots"),
     ]
     assert lost.read_bytes() == pixels
@@ -106,7 +106,8 @@ def test_a_lost_snapshot_is_remade_by_its_own_job(again):
     assert remade == {
         *(f"results/grids/{name}.jpg" for name in ("content/dog", "style/sun")),
         *(f"results/grids/epochs/dog/{style}.jpg" for style in ("sea", "sun")),
-        "results/grids/grids.pdf",
+        *("results/grids/grids.pdf", "results/gallery/index.html"),
+        "results/gallery/thumbnails/dog/sun/long.jpg",
         *plots_of(["dog"], ["sea", "sun"]),
         *(f"{folder}/generated_{epoch}.jpg" for epoch in (2, 4, 5)),
         *(f"{folder}/{name}" for name in ("losses.csv", "run.json")),
@@ -132,7 +133,7 @@ def test_one_more_photograph(again):
     again.add("content", "owl.png", seed=9)
     of_owl = [f"stylize_{setting} owl {style}" for setting in SETTINGS for style in ("sea", "sun")]
     of_all = ("grid_style sea", "grid_style sun", "grids_pdf", "index", "sweep_plots")
-    mine = ("grid_content owl", "grid_epochs owl", "plots owl")
+    mine = ("gallery", "grid_content owl", "grid_epochs owl", "plots owl")
     assert again.would_run() == sorted([*mine, *of_all, *of_owl])
 
 

@@ -29,8 +29,15 @@ def test_makes_these_files_and_no_others(base):
     figures = [f"{kind}/{pair}" for kind in ("losses", "tradeoff") for pair in PAIRS]
     for figure in (*figures, "total", "content", "style"):
         expected |= {f"results/plots/{figure}.png", f"results/plots/{figure}.pdf"}
+    originals = "results/gallery/originals"
+    expected |= {f"{originals}/content/{name}/stretch_64.jpg" for name in CONTENTS}
+    expected |= {f"{originals}/style/{name}/whole.jpg" for name in STYLES}
+    expected |= {f"{originals}/content/{name}/thumbnail.jpg" for name in CONTENTS}
+    expected |= {f"{originals}/style/{name}/thumbnail.jpg" for name in STYLES}
+    expected |= {"results/gallery/index.html"}
     for content, style, setting in JOBS:
         folder = f"results/{content}/{style}/{setting}"
+        expected |= {f"results/gallery/thumbnails/{content}/{style}/{setting}.jpg"}
         expected |= {f"{folder}/losses.csv", f"{folder}/run.json"}
         expected |= {f"{folder}/generated_{epoch}.jpg" for epoch in SNAPSHOTS[setting]}
     assert base.project.files() == expected
@@ -45,7 +52,7 @@ def test_runs_each_job_once(base):
             for name in CONTENTS
         ),
         *(f"grid_style {name}" for name in STYLES),
-        *("grids_pdf", "sweep_plots"),
+        *("gallery", "grids_pdf", "sweep_plots"),
     ]
     assert base.outcome.jobs == sorted([*expected, *sheets, "index"])
 

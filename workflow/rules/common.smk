@@ -74,6 +74,7 @@ REFUSED = ["results/refused_files"] if SWEEP.refused else []
 SHEETS = sheets_of(SWEEP, CONFIG)
 PAGES = [str(path) for path in SHEETS.all_paths]
 GRIDS = [*PAGES, str(PDF)]
+GALLERY = "results/gallery/index.html"
 PLOTS = plots_of(SWEEP.contents, SWEEP.styles)
 LABELS = labels_of(SWEEP.settings)
 CAPTIONS = WORKFLOW / "report"

@@ -17,6 +17,7 @@ def remaining():
     if failed:
         yield from remaining_grids()
         contents = list(dict.fromkeys(job.content for job in failed))
+        yield "gallery.py", ["--output", GALLERY], [GALLERY]
         yield "plots.py", ["--sweep", "--content", *contents], plots_of(contents, SWEEP.styles)
 
 

@@ -1,0 +1,97 @@
+"""A browser, and a gallery of a small sweep whose files have awkward names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_playwright
+
+sys.path.append(str(Path(__file__).parents[2]))
+
+from tests.browser.sweep import BETAS, CONTENTS, REASON, STYLES, Gallery
+from tests.fake_results import fail, finish, make_jobs, paint_originals
+
+from neural_style.gallery.page import write_gallery
+from neural_style.settings import Settings
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        why = f"no browser: none of {', '.join(BROWSERS)} is on the path"
+        pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+    # A browser of root's has no sandbox to start in.
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory, defaults: Settings) -> Gallery:
+    root = tmp_path_factory.mktemp("gallery")
+    with chdir(root):
+        jobs = make_jobs(CONTENTS, STYLES, BETAS, defaults)
+        paint_originals(jobs)
+        for number, job in enumerate(jobs[:-1]):
+            finish(job, number)
+        fail(jobs[-1], REASON)
+        page = Path("results", "gallery", "index.html")
+        write_gallery(jobs, defaults, Path("workflow/scripts/stylize.py"), page)
+    return Gallery(root, jobs)
+
+
+@pytest.fixture
+def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Open a file in a window of its own, and fail if it complains or reaches for the network."""
+    contexts: list[BrowserContext] = []
+    wrongs: list[str] = []
+
+    def open_file(path: Path, address: str = "", lacks_files: bool = False, **options: Any) -> Page:
+        window = {"viewport": {"width": 1200, "height": 800}, "reduced_motion": "reduce"}
+        context = browser.new_context(**{**window, **options})
+        context.set_default_timeout(10_000)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complain(message.text, lacks_files))
+        page.on("pageerror", lambda error: wrongs.append(f"error: {error}"))
+        page.on("dialog", refuse)
+        page.on("request", lambda request: check(request.url))
+        page.goto(path.as_uri() + address)
+        page.wait_for_selector(".card, #nothing:not([hidden])")
+        return page
+
+    def complain(text: str, lacks_files: bool) -> None:
+        if not (lacks_files and "ERR_FILE_NOT_FOUND" in text):
+            wrongs.append(f"console: {text}")
+
+    def refuse(dialog: Dialog) -> None:
+        wrongs.append(f"ran: {dialog.message}")
+        dialog.dismiss()
+
+    def check(url: str) -> None:
+        if not url.startswith(("file:", "data:")):
+            wrongs.append(f"asked the network for {url}")
+
+    yield open_file
+    for context in contexts:
+        context.close()
+    assert wrongs == []
+
+
+@pytest.fixture
+def page(open_page: Callable[..., Page], gallery: Gallery) -> Page:
+    """The gallery in a laptop's window."""
+    return open_page(gallery.page)

@@ -1,0 +1,260 @@
+"""The wall of the gallery in a real browser: what hangs there, chosen how, in which order."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.browser.sweep import BETAS, CONTENTS, HOSTILE, REASON, STYLES, until
+
+from neural_style.gallery.page import render
+
+ALL = len(CONTENTS) * len(STYLES) * len(BETAS)
+FINISHED = ALL - 1
+
+
+def titles(page: Page) -> list[str]:
+    """`content × style × setting` of each card that is in the document."""
+    texts = page.locator(".card").evaluate_all(
+        """cards => cards.map(card => ['of', 'name', 'setting']
+            .map(part => card.querySelector('.' + part).textContent).join(' × '))"""
+    )
+    return [text.replace("\u00a0", " ") for text in texts]
+
+
+def losses(page: Page) -> list[float]:
+    texts = page.locator(".card .loss").all_text_contents()
+    return [float(text.split()[1]) for text in texts if text]
+
+
+def count(page: Page) -> int:
+    """How many pictures hang on the wall, in the document or not."""
+    return page.evaluate(
+        "Number(document.querySelector('.card')?.getAttribute('aria-setsize') ?? 0)"
+    )
+
+
+def loaded(page: Page) -> None:
+    """Wait until every picture near the window is there, and fail if one is not."""
+    until(page, "[...document.querySelectorAll('.card:not(.missing) img')].every(i => i.complete)")
+    widths = page.locator(".card:not(.missing) img").evaluate_all(
+        "images => images.map(image => image.naturalWidth)"
+    )
+    assert widths and all(widths)
+
+
+def test_shows_every_picture_of_the_sweep(page):
+    expect(page.locator("#summary")).to_have_text(
+        f"{ALL} pictures  ·  5 photographs × 2 styles × 3 settings", use_inner_text=True
+    )
+    assert count(page) == ALL
+    loaded(page)
+
+
+def test_a_hostile_name_shows_as_its_name(page):
+    page.select_option("#content", label=HOSTILE)
+    expect(page.locator(".card .of").first).to_have_text(HOSTILE)
+    expect(page.locator("#originals bdi")).to_have_text(HOSTILE)
+    assert page.locator("img[src=x]").count() == 0
+    page.locator(".open").first.click()
+    expect(page.locator("#viewer-title")).to_have_text(f"{HOSTILE} × sea")
+    assert page.locator("img[src=x]").count() == 0
+    assert page.evaluate("document.querySelector('#viewer-result').naturalWidth") == 48
+
+
+@pytest.mark.parametrize("name", ['100% "it\'s" #1 ? שלום', "two lines", "caf\ufffd"])
+def test_other_awkward_names_show_as_they_are(page, name):
+    names = page.locator("#content option").all_text_contents()
+    assert name in [" ".join(each.split()) for each in names]
+
+
+def test_filters_by_photograph_style_and_setting(page):
+    page.select_option("#content", label="cat")
+    assert count(page) == 6
+    page.select_option("#style", label="sun & moon")
+    assert titles(page) == [
+        f"cat × sun & moon × α 1  β {beta}  lr 1" for beta in ("1e5", "1e6", "1e7")
+    ]
+    expect(page.locator("#originals figure")).to_have_count(2)
+    page.select_option("#setting", index=2)
+    assert titles(page) == ["cat × sun & moon × α 1  β 1e6  lr 1"]
+    expect(page.locator("#count")).to_have_text(f"1 of {ALL} pictures")
+    page.get_by_role("button", name="Show all").click()
+    assert count(page) == ALL
+    expect(page.locator("#originals")).to_be_hidden()
+
+
+def test_searches_names_and_settings(page):
+    page.get_by_role("searchbox").fill("CAT moon beta=1e6")
+    assert titles(page) == ["cat × sun & moon × α 1  β 1e6  lr 1"]
+    page.get_by_role("searchbox").fill("onerror")
+    assert count(page) == 6
+    page.get_by_role("searchbox").fill("no such thing")
+    expect(page.get_by_text("No picture matches.")).to_be_visible()
+    page.locator("#nothing-reset").click()
+    assert count(page) == ALL
+
+
+@pytest.mark.parametrize("loss", ["total", "content", "style"])
+def test_sorts_by_each_loss_both_ways(page, loss):
+    page.select_option("#content", label="cat")
+    page.select_option("#sort", loss)
+    rising = losses(page)
+    assert rising == sorted(rising)
+    assert len(set(rising)) == 6
+    page.get_by_role("button", name="Reverse the order").click()
+    assert losses(page) == rising[::-1]
+    assert page.locator(".card .loss").first.text_content().startswith(f"{loss} ")
+
+
+def test_the_order_of_losses_differs(page):
+    """Content loss grows where style loss falls in this sweep, so that the two can be told."""
+    page.select_option("#content", label="cat")
+    page.select_option("#sort", "content")
+    by_content = titles(page)
+    page.select_option("#sort", "style")
+    assert titles(page) == by_content[::-1]
+
+
+def test_sorts_by_name(page):
+    page.select_option("#sort", "name")
+    assert titles(page)[0].startswith("<img")
+    page.get_by_role("button", name="Reverse the order").click()
+    assert titles(page)[0].startswith("two\nlines × sun & moon")
+
+
+def test_a_missing_picture_says_why_and_sorts_last(page):
+    page.select_option("#content", label="caf\ufffd")
+    for _ in range(2):
+        page.select_option("#sort", "total")
+        page.get_by_role("button", name="Reverse the order").click()
+        last = page.locator(".card").last
+        expect(last.locator(".hole")).to_have_text(f"missing{REASON}")
+        expect(last.locator("img")).to_be_hidden()
+    last.locator(".open").click()
+    expect(page.locator("#viewer-hole")).to_contain_text(REASON)
+    expect(page.locator("#viewer-command")).to_contain_text("stylize.py")
+    expect(page.locator("#viewer-wipe")).to_be_hidden()
+
+
+def test_a_lost_thumbnail_is_replaced_by_its_picture(open_page, gallery, tmp_path):
+    copy = shutil.copytree(gallery.root, tmp_path / "copy")
+    shutil.rmtree(copy / "results" / "gallery" / "thumbnails")
+    page = open_page(copy / "results" / "gallery" / "index.html", lacks_files=True)
+    expect(page.locator(".card img").first).to_have_attribute(
+        "src", "../cat/sea/1_1e5_1/generated_6.png"
+    )
+    loaded(page)
+
+
+def test_the_results_can_be_sent_and_opened_elsewhere(open_page, gallery, tmp_path):
+    sent = tmp_path / "by mail #1 100%?" / "results"
+    shutil.copytree(gallery.root / "results", sent)
+    page = open_page(sent / "gallery" / "index.html")
+    loaded(page)
+    page.locator(".open").first.click()
+    for name in ("result", "original"):
+        until(page, f"document.querySelector('#viewer-{name}').naturalWidth === 48")
+
+
+def test_arrows_walk_over_the_wall_and_keys_act_on_it(page):
+    page.locator(".open").first.focus()
+    columns = page.evaluate(
+        """() => {
+            const cards = [...document.querySelectorAll('.card')];
+            const tops = cards.map(card => card.getBoundingClientRect().top);
+            return tops.filter(top => top === tops[0]).length;
+        }"""
+    )
+    assert columns > 1
+
+    def place() -> int:
+        return page.evaluate("Number(document.activeElement.closest('.card').dataset.place)")
+
+    places = []
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowUp", "ArrowUp", "End", "Home"):
+        page.keyboard.press(key)
+        places.append(place())
+    assert places == [1, 1 + columns, columns, 0, 0, ALL - 1, 0]
+    page.keyboard.press("c")
+    expect(page.locator(".card.chosen")).to_have_count(1)
+    page.keyboard.press("/")
+    expect(page.locator("#text")).to_be_focused()
+    page.keyboard.type("cat?d")
+    expect(page.locator("#help")).to_be_hidden()
+    expect(page.locator("#text")).to_have_value("cat?d")
+    page.keyboard.press("Escape")
+    expect(page.locator("#text")).to_have_value("")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#help")).to_be_hidden()
+
+
+def test_tab_goes_through_the_cards_in_their_order(page):
+    page.locator("#descending").focus()
+    seen = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        seen.append(
+            page.evaluate(
+                """[document.activeElement.closest('.card').dataset.place,
+                    document.activeElement.className].join(' ')"""
+            )
+        )
+    assert seen == [f"{place} {kind}" for place in range(3) for kind in ("open", "choose")]
+    assert page.evaluate("document.activeElement.matches(':focus-visible')")
+
+
+def test_follows_the_systems_colours_until_told_otherwise(open_page, gallery):
+    def ground(page: Page) -> int:
+        colour = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        return int(colour.split("(")[1].split(",")[0])
+
+    assert ground(open_page(gallery.page, color_scheme="light")) > 200
+    page = open_page(gallery.page, color_scheme="dark")
+    assert ground(page) < 60
+    page.get_by_role("button", name="Make it light").click()
+    assert ground(page) > 200
+    page.reload()
+    assert ground(page) > 200, "the choice was forgotten"
+    page.keyboard.press("d")
+    assert ground(page) < 60
+
+
+def test_only_cards_near_the_window_are_in_the_document(open_page, gallery, tmp_path):
+    """Of thousands of pictures: else neither opening nor scrolling could be quick."""
+    text = gallery.page.read_text(encoding="utf-8")
+    data = json.loads(text.split('id="data">')[1].split("</script>")[0])
+    data["pictures"] = [data["pictures"][-1]] * 3000
+    path = tmp_path / "many.html"
+    path.write_text(render(data), encoding="utf-8")
+    page = open_page(path)
+    for where in ("0", "document.documentElement.scrollHeight / 2", "1e9"):
+        page.evaluate(f"scrollTo(0, {where})")
+        page.evaluate(
+            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+        inside = page.locator(".card").evaluate_all(
+            """cards => cards.filter(card => {
+                const box = card.getBoundingClientRect();
+                return box.bottom > 0 && box.top < innerHeight;
+            }).length"""
+        )
+        assert inside >= 4, "the window is empty"
+        assert page.locator(".card").count() < 100
+    expect(page.locator(".card").last).to_have_attribute("aria-posinset", "3000")
+
+
+def test_motion_is_spared_where_it_is_not_wanted(open_page, gallery):
+    def seconds(motion: str) -> str:
+        page = open_page(gallery.page, reduced_motion=motion)
+        return page.locator(".choose").first.evaluate(
+            "button => getComputedStyle(button).transitionDuration"
+        )
+
+    assert seconds("no-preference") != "0s"
+    assert seconds("reduce") == "0s"

@@ -1,0 +1,99 @@
+"""A finished sweep without the work: small pictures, and records in the layout of `record`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from neural_style.inputs import slug
+from neural_style.settings import Settings
+from neural_style.sweep import LOSSES, RUN, Job, format_number, picture_name
+
+LAYERS = ("content/conv4_2", "style/conv1_1", "style/conv5_1")
+
+
+def paint(path: Path, seed: int, size: tuple[int, int] = (48, 32)) -> None:
+    """A picture of one colour with some texture, another one for each seed."""
+    random = np.random.default_rng(seed)
+    levels = random.integers(60, 200, 3) + random.integers(-50, 50, (size[1], size[0], 3))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(levels.clip(0, 255).astype(np.uint8)).save(path)
+
+
+def make_jobs(
+    contents: Sequence[str], styles: Sequence[str], betas: Sequence[float], defaults: Settings
+) -> list[Job]:
+    """The jobs of image files by their names, below the working directory, and of some betas."""
+    settings = {
+        f"1_{format_number(beta)}_1": replace(
+            defaults, beta=beta, size=48, fit="keep", epochs=6, save_every=2, format="png"
+        )
+        for beta in betas
+    }
+    return [
+        Job(
+            slug(Path(content).stem),
+            slug(Path(style).stem),
+            setting,
+            Path("images", "content", content),
+            Path("images", "style", style),
+            values,
+        )
+        for content in contents
+        for style in styles
+        for setting, values in settings.items()
+    ]
+
+
+def paint_originals(jobs: Sequence[Job]) -> None:
+    """The images that the jobs are made of."""
+    paths = dict.fromkeys(path for job in jobs for path in (job.content_path, job.style_path))
+    for seed, path in enumerate(paths):
+        paint(path, 1000 + seed, (96, 64))
+
+
+def finish(job: Job, number: int) -> None:
+    """What a job leaves; the larger `number`, the more content loss and the less style loss."""
+    for epoch in job.settings.snapshots:
+        name = picture_name(epoch, job.settings.format)
+        paint(job.folder / name, 10 * number + epoch)
+    lines = [",".join(["epoch", "seconds", "total", "content", "style", *LAYERS])]
+    for epoch in range(job.settings.epochs + 1):
+        content, style = losses_at(number, epoch)
+        parts = (content + style, content, style, content, style / 4, style * 3 / 4)
+        lines.append(",".join([str(epoch), f"{epoch / 8:.3f}", *(f"{part:.6g}" for part in parts)]))
+    (job.folder / LOSSES).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    content, style = losses_at(number, job.settings.epochs)
+    facts = {
+        "content": {"path": str(job.content_path), "sha256": "0" * 64},
+        "style": {"path": str(job.style_path), "sha256": "0" * 64},
+        "settings": asdict(job.settings),
+        "picture": {"file": job.result.name, "sha256": "0" * 64, "width": 48, "height": 32},
+        "saved_losses": saved_losses(content, style),
+        "device": "x86_64 CPU, 2 threads",
+        "precision": "float32",
+        "seconds": 83.5,
+        "finished": "2026-01-02T03:04:05+00:00",
+    }
+    (job.folder / RUN).write_text(json.dumps(facts, indent=2), encoding="utf-8")
+
+
+def losses_at(number: int, epoch: int) -> tuple[float, float]:
+    """Content and style loss of the picture of a number after an epoch."""
+    return (1 + number) * epoch / 6, (500 - number) / (1 + epoch)
+
+
+def saved_losses(content: float, style: float) -> Mapping[str, object]:
+    parts = dict(zip(LAYERS, (content, style / 4, style * 3 / 4), strict=True))
+    return {"total": content + style, "content": content, "style": style, "parts": parts}
+
+
+def fail(job: Job, sentence: str) -> None:
+    """What a failed job leaves."""
+    job.log.parent.mkdir(parents=True, exist_ok=True)
+    job.log.write_text(f"loading\nstylize: {sentence}\n", encoding="utf-8")

@@ -1,0 +1,243 @@
+"""The page of the gallery: what it knows of each picture, and that no name becomes markup."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from tests.fake_results import fail, finish, make_jobs, paint_originals
+
+from neural_style.gallery.command import shell_word
+from neural_style.gallery.entries import (
+    collect,
+    curve_epochs,
+    display_names,
+    setting_name,
+    spread,
+)
+from neural_style.gallery.page import embed, render, write_gallery
+from neural_style.settings import Settings
+
+HOSTILE = (
+    "<img src=x onerror=alert(1)>.png",
+    "</script><script>alert(2)</script>.png",
+    "<!-- $style ${data} -->.png",
+    "100% 'it''s' \"quoted\" #1 ? & \\.png",
+    "two\nlines\u2028.png",
+    os.fsdecode(b"caf\xe9.png"),
+    "שלום \u202e.png",
+)
+STYLIZE = Path("workflow/scripts/stylize.py")
+FOLDER = Path("results/gallery")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def jobs(home: Path, defaults: Settings):
+    """Two photographs × a painting × two settings, the last one failed."""
+    jobs = make_jobs(["cat.png", "dog.png"], ["sea.png"], [1e5, 1e6], defaults)
+    paint_originals(jobs)
+    for number, job in enumerate(jobs[:-1]):
+        finish(job, number)
+    fail(jobs[-1], "the loss became infinite.")
+    return jobs
+
+
+class Markup(HTMLParser):
+    """The elements of a page, and the texts of those that hold scripts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: dict[str, str] = {}
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data):
+        if self.tags and self.tags[-1][0] == "script":
+            key = self.tags[-1][1].get("id") or "script"
+            self.texts[key] = self.texts.get(key, "") + data
+
+
+def markup_of(page: str) -> Markup:
+    markup = Markup()
+    markup.feed(page)
+    return markup
+
+
+def test_knows_where_every_picture_is(jobs, defaults):
+    data = collect(jobs, defaults, STYLIZE, FOLDER)
+    first = data["pictures"][0]
+    assert first["folder"] == "../cat/sea/1_1e5_1"
+    assert (FOLDER / first["thumbnail"]).is_file()
+    for snapshot in data["settings"][first["setting"]]["snapshots"]:
+        assert (FOLDER / first["folder"] / snapshot["file"]).is_file()
+    assert [each["epoch"] for each in data["settings"][0]["snapshots"]] == [2, 4, 6]
+    cat = data["contents"][first["content"]]
+    assert (FOLDER / cat["copies"][data["settings"][0]["fit"]]).is_file()
+    assert (FOLDER / cat["thumbnail"]).is_file()
+    assert (FOLDER / data["styles"][0]["thumbnail"]).is_file()
+
+
+def test_knows_the_losses_as_saved_and_over_the_epochs(jobs, defaults):
+    data = collect(jobs, defaults, STYLIZE, FOLDER)
+    second = data["pictures"][1]
+    assert second["losses"] == pytest.approx([2 + 499 / 7, 2, 499 / 7], rel=1e-4)
+    assert data["settings"][0]["epochs"] == [0, 1, 2, 4, 6]
+    content = [pair[0] for pair in second["curve"]]
+    assert content == pytest.approx([2 * epoch / 6 for epoch in (0, 1, 2, 4, 6)], rel=1e-4)
+    assert (second["size"], second["seconds"]) == ((48, 32), 83.5)
+    assert data["devices"][second["device"]] == "x86_64 CPU, 2 threads, float32"
+
+
+def test_a_missing_picture_has_its_reason(jobs, defaults):
+    jobs[0].result.write_bytes(b"torn")
+    pictures = collect(jobs, defaults, STYLIZE, FOLDER)["pictures"]
+    assert pictures[3]["missing"] == "the loss became infinite."
+    assert "generated_6.png" in pictures[0]["missing"]
+    assert "missing" not in pictures[1]
+    assert "thumbnail" not in pictures[0]
+
+
+def test_a_picture_without_records_is_shown_all_the_same(jobs, defaults):
+    for name in ("run.json", "losses.csv"):
+        (jobs[0].folder / name).unlink()
+    first = collect(jobs, defaults, STYLIZE, FOLDER)["pictures"][0]
+    assert "thumbnail" in first
+    assert "losses" not in first
+    assert set(first["curve"]) == {None}
+
+
+def test_unreadable_originals_leave_a_gap(jobs, defaults):
+    jobs[0].content_path.write_bytes(b"torn")
+    data = collect(jobs, defaults, STYLIZE, FOLDER)
+    assert (data["contents"][0]["copies"], data["contents"][0]["thumbnail"]) == ({}, None)
+    assert data["contents"][1]["copies"]
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "plain.png"])
+def test_the_command_reaches_the_script_as_it_was_meant(home, defaults, name):
+    """Bash reads it, and a Python in place of the script says what arrived."""
+    (job,) = make_jobs([name], ["sea.png"], [2.5e7], defaults)
+    script = home / "it's a script.py"
+    script.write_text("import os, sys; print(ascii(sys.argv[1:]))\n", encoding="utf-8")
+    data = collect([job], defaults, script, FOLDER)
+    words = [
+        *data["command"],
+        data["contents"][0]["option"],
+        data["styles"][0]["option"],
+        data["pictures"][0]["output"],
+        *data["settings"][0]["options"],
+    ]
+    command = f"{shlex.quote(sys.executable)} {' '.join(words[1:])}"
+    said = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == ascii(
+        [
+            f"--content=images/content/{name}",
+            "--style=images/style/sea.png",
+            f"--output=remade/{job.content}/sea/1_2.5e7_1",
+            "--beta=25000000",
+            "--size=48",
+            "--fit=keep",
+            "--format=png",
+            "--epochs=6",
+            "--save-every=2",
+        ]
+    )
+    assert words[0] == "python"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_name_becomes_markup(home, defaults, name):
+    plain, hostile = (make_jobs([each], [each], [1e6], defaults) for each in ("a.png", name))
+    expected = markup_of(render(collect(plain, defaults, STYLIZE, FOLDER)))
+    found = markup_of(render(collect(hostile, defaults, STYLIZE, FOLDER)))
+    assert [tag for tag, _ in found.tags] == [tag for tag, _ in expected.tags]
+    assert found.texts["script"] == expected.texts["script"]
+    stem = os.fsencode(Path(name).stem).decode("utf-8", "replace")
+    assert json.loads(found.texts["data"])["contents"][0]["name"] == stem
+
+
+def test_embedded_data_are_plain_and_whole():
+    data = {"name": "<&>\u2028\u2029</script>\udce9'\"é😀"}
+    text = embed(data)
+    assert text.isascii()
+    assert not re.search("[<>&]", text)
+    assert json.loads(text) == data
+
+
+def test_the_page_needs_nothing_but_pictures(jobs, defaults):
+    path = FOLDER / "index.html"
+    write_gallery(jobs, defaults, STYLIZE, path)
+    page = path.read_text(encoding="utf-8")
+    assert "http:" not in page.replace("http://www.w3.org/", "")
+    assert "https:" not in page
+    policy = next(
+        attributes["content"] or ""
+        for tag, attributes in markup_of(page).tags
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    )
+    assert policy.startswith("default-src 'none';")
+    assert "unsafe" not in policy
+    assert "innerHTML" not in page
+
+
+def test_the_second_time_only_the_page_is_written(jobs, defaults):
+    path = FOLDER / "index.html"
+    write_gallery(jobs, defaults, STYLIZE, path)
+    text = path.read_bytes()
+    pictures = {each: each.stat().st_ino for each in FOLDER.rglob("*.jpg")}
+    assert len(pictures) == 3 + 2 * 2 + 2
+    write_gallery(jobs, defaults, STYLIZE, path)
+    assert {each: each.stat().st_ino for each in FOLDER.rglob("*.jpg")} == pictures
+    assert path.read_bytes() == text
+
+
+def test_addresses_are_percent_encoded(home, defaults):
+    (job,) = make_jobs(["cat.png"], ["sea.png"], [1e6], defaults)
+    odd = replace(job, content="100% #1 ?", style=os.fsdecode(b"\xe9"))
+    finish(odd, 0)
+    folder = collect([odd], defaults, STYLIZE, FOLDER)["pictures"][0]["folder"]
+    assert re.fullmatch(r"[\w./%-]+", folder, re.ASCII)
+    assert unquote(folder, errors="surrogateescape") == f"../{odd.content}/{odd.style}/1_1e6_1"
+
+
+def test_files_that_share_a_name_are_told_by_their_ids():
+    files = {"a-cat": Path("a/cat.png"), "b-cat": Path("b/cat.png"), "dog": Path("dog.png")}
+    assert display_names(files) == {"a-cat": "a-cat", "b-cat": "b-cat", "dog": "dog"}
+    assert display_names({"image-1": Path("  .png")}) == {"image-1": "image-1"}
+
+
+def test_settings_are_named_by_their_numbers_or_by_their_names(defaults):
+    assert setting_name("1_1e6_1", defaults).split() == ["α", "1", "β", "1e6", "lr", "1"]
+    assert setting_name("bold", defaults) == "bold"
+    assert setting_name("1_1e6_1", replace(defaults, beta=5)) == "1_1e6_1"
+
+
+def test_of_very_many_snapshots_an_even_choice_is_offered(defaults):
+    assert spread(range(5), 5) == [0, 1, 2, 3, 4]
+    assert spread(range(101), 3) == [0, 50, 100]
+    epochs = curve_epochs(replace(defaults, epochs=100_000, save_every=1))
+    assert len(epochs) < 130
+    assert (epochs[0], epochs[-1]) == (0, 100_000)
+
+
+def test_a_word_is_quoted_only_where_it_has_to_be():
+    assert shell_word("--beta=1") == "--beta=1"
+    assert shell_word("a b") == "'a b'"
+    assert shell_word("tab\t'\\") == r"$'tab\011\'\\'"

@@ -1,0 +1,95 @@
+"""The small copies of pictures: their size, and that they are made no more often than needed."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.unit.pictures import levels, smooth
+
+from neural_style.gallery.pictures import (
+    ORIGINAL_EDGE,
+    THUMBNAIL_EDGE,
+    make_original,
+    make_thumbnail,
+    shrink,
+)
+from neural_style.images import ImageError, load_image
+from neural_style.settings import Settings
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((100, 80), (100, 80)),
+        ((360, 360), (360, 360)),
+        ((720, 360), (360, 180)),
+        ((512, 1024), (180, 360)),
+        ((4000, 3), (360, 1)),
+    ],
+)
+def test_small_pictures_keep_their_proportions_and_are_never_enlarged(size, expected):
+    assert shrink(Image.new("RGB", size), 360).size == expected
+
+
+def test_a_thumbnail_shows_the_picture(tmp_path: Path):
+    source, target = tmp_path / "picture.png", tmp_path / "a" / "b" / "thumbnail.jpg"
+    smooth(720, 480).save(source)
+    make_thumbnail(source, target)
+    with Image.open(target) as thumbnail:
+        assert (thumbnail.format, thumbnail.size) == ("JPEG", (THUMBNAIL_EDGE, 240))
+    expected = levels(smooth(THUMBNAIL_EDGE, 240))
+    assert abs(levels(load_image(target)).astype(int) - expected.astype(int)).mean() < 3
+    assert [path.name for path in target.parent.iterdir()] == ["thumbnail.jpg"]
+
+
+def test_a_thumbnail_is_made_again_only_for_another_source(tmp_path: Path):
+    source, target = tmp_path / "picture.png", tmp_path / "thumbnail.jpg"
+    smooth(64, 64).save(source)
+    make_thumbnail(source, target)
+    first = target.stat()
+    make_thumbnail(source, target)
+    assert target.stat().st_ino == first.st_ino, "nothing had changed"
+    smooth(32, 64).save(source)
+    os.utime(source, ns=(0, first.st_mtime_ns - 10**9))  # another picture, with an older date
+    make_thumbnail(source, target)
+    assert load_image(target).size == (32, 64)
+
+
+def test_a_broken_picture_leaves_no_thumbnail(tmp_path: Path):
+    source, target = tmp_path / "picture.png", tmp_path / "thumbnail.jpg"
+    source.write_bytes(b"no picture")
+    with pytest.raises(ImageError, match=r"picture\.png"):
+        make_thumbnail(source, target)
+    with pytest.raises(ImageError, match=r"nothing\.png"):
+        make_thumbnail(tmp_path / "nothing.png", target)
+    assert not target.exists()
+
+
+@pytest.mark.parametrize(
+    ("fit", "size", "expected"),
+    [
+        ("stretch", 64, (64, 64)),
+        ("crop", 64, (64, 64)),
+        ("pad", 64, (64, 64)),
+        ("keep", 60, (60, 30)),
+        ("keep", 2048, (ORIGINAL_EDGE, ORIGINAL_EDGE // 2)),
+    ],
+)
+def test_the_copy_of_a_photograph_has_the_shape_that_its_job_saw(
+    tmp_path: Path, defaults: Settings, fit, size, expected
+):
+    source, target = tmp_path / "photograph.png", tmp_path / "copy.jpg"
+    smooth(200, 100).save(source)
+    make_original(source, target, replace(defaults, fit=fit, size=size))
+    assert load_image(target).size == expected
+
+
+def test_the_copy_of_a_painting_keeps_its_own_shape(tmp_path: Path):
+    source, target = tmp_path / "painting.png", tmp_path / "copy.jpg"
+    smooth(200, 5).save(source)
+    make_original(source, target)
+    assert load_image(target).size == (200, 5)

@@ -1,0 +1,74 @@
+"""The gallery of real sweeps: whole, of a sweep with failed jobs, and made up for."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import subprocess
+import sys
+
+from neural_style.gallery.page import embed
+
+
+def data_of(project):
+    page = (project.results / "gallery" / "index.html").read_text(encoding="utf-8")
+    text = page.split('<script type="application/json" id="data">')[1].split("</script>")[0]
+    assert embed(json.loads(text)) == text
+    return json.loads(text)
+
+
+def test_a_sweep_ends_in_a_gallery_of_all_its_pictures(base):
+    data = data_of(base.project)
+    assert len(data["pictures"]) == 2 * 2 * 3
+    folder = base.project.results / "gallery"
+    for picture in data["pictures"]:
+        setting = data["settings"][picture["setting"]]
+        facts = json.loads((folder / picture["folder"] / "run.json").read_text(encoding="utf-8"))
+        assert picture["losses"][0] == float(f"{facts['saved_losses']['total']:.5g}")
+        assert (folder / picture["thumbnail"]).is_file()
+        assert all(
+            (folder / picture["folder"] / each["file"]).is_file() for each in setting["snapshots"]
+        )
+        assert None not in picture["curve"]
+
+
+def test_its_command_makes_the_same_picture_again(again):
+    data = data_of(again)
+    picture = data["pictures"][0]
+    words = [
+        *data["command"],
+        data["contents"][picture["content"]]["option"],
+        data["styles"][picture["style"]]["option"],
+        picture["output"],
+        *data["settings"][picture["setting"]]["options"],
+    ]
+    command = shlex.split(" ".join(words))
+    assert command[0] == "python"
+    subprocess.run([sys.executable, *command[1:], "--threads=2"], cwd=again.root, check=True)
+    made = again.root / picture["output"].removeprefix("--output=") / "generated_4.jpg"
+    first = again.results / "gallery" / picture["folder"] / "generated_4.jpg"
+    assert made.read_bytes() == first.read_bytes()
+
+
+def test_a_failed_job_leaves_a_gallery_that_is_made_up_for(again, base):
+    torn = again.add("style", "torn.png", seed=7)
+    whole = torn.read_bytes()
+    torn.write_bytes(whole[: len(whole) // 2])
+    again.configure({**base.config, "settings": {"beta": [1e5]}})
+    page = again.results / "gallery" / "index.html"
+
+    outcome = again.snakemake()
+    outcome.assert_refused("stylize: cannot read 'images/style/torn.png'")
+    assert "gallery" not in outcome.jobs
+    data = data_of(again)
+    reasons = [picture.get("missing") for picture in data["pictures"]]
+    assert len(reasons) == 2 * 3
+    assert sum("torn.png" in (reason or "") for reason in reasons) == 2
+    assert page.stat().st_mtime == 0, "the next run could take it for finished"
+
+    torn.write_bytes(whole)
+    second = again.snakemake()
+    second.assert_good()
+    assert "gallery" in second.jobs
+    assert not any("missing" in picture for picture in data_of(again)["pictures"])
+    assert again.would_run() == []

@@ -1,0 +1,218 @@
+"""What the page knows: every picture of the sweep with its names, losses and settings."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from neural_style.commandline import words, write_value
+from neural_style.failures import reason
+from neural_style.gallery.command import shell_word
+from neural_style.gallery.pictures import make_original, make_thumbnail
+from neural_style.gallery.runs import read_curve, read_run
+from neural_style.images import ImageError
+from neural_style.settings import Settings
+from neural_style.sweep import LOSSES, RUN, WEIGHTS, Job, format_number, snapshot_names
+
+MOST_SNAPSHOTS = 100
+"""Pictures that the epoch slider offers of one job; of more, an even choice."""
+
+REMADE = Path("remade")
+"""Where the commands put their pictures: nothing in the results is overwritten by a paste."""
+
+_SIGNS = ("α", "β", "lr")
+
+
+def collect(
+    jobs: Sequence[Job], defaults: Settings, stylize: Path, folder: Path
+) -> Mapping[str, Any]:
+    """Gather the data of the page, and make the small copies of pictures that it shows.
+
+    Args:
+        jobs: of the sweep, in the order to show them in; made or not.
+        defaults: what the stylize script does without options.
+        stylize: that script.
+        folder: of the page; the small copies go below it.
+
+    Returns:
+        An object for JSON. `pictures` refer to `contents`, `styles`, `settings` and `devices` by
+        position; addresses are percent-encoded and relative to the page.
+
+    Raises:
+        NeuralStyleError: a small copy cannot be written.
+    """
+    contents = {job.content: job.content_path for job in jobs}
+    styles = {job.style: job.style_path for job in jobs}
+    settings = {job.setting: job.settings for job in jobs}
+    devices: dict[str, int] = {}
+    return {
+        "command": list(map(shell_word, ["python", str(stylize)])),
+        "contents": _originals("content", contents, settings.values(), folder),
+        "styles": _originals("style", styles, (), folder),
+        "settings": [_setting(name, value, defaults) for name, value in settings.items()],
+        "pictures": [
+            {
+                "content": content,
+                "style": style,
+                "setting": setting,
+                **_picture(job, folder, devices),
+            }
+            for job, (content, style, setting) in zip(
+                jobs, _positions(jobs, contents, styles, settings), strict=True
+            )
+        ],
+        "devices": list(devices),
+    }
+
+
+def fit_name(settings: Settings) -> str:
+    """What tells how an image was brought to its size: `keep_320`."""
+    return f"{settings.fit}_{settings.size}"
+
+
+def setting_name(name: str, settings: Settings) -> str:
+    """A setting in a heading: `α 1   β 1e6   lr 1` where the id is its numbers, else the id."""
+    numbers = [format_number(getattr(settings, weight)) for weight in WEIGHTS]
+    if name != "_".join(numbers):
+        return name
+    pairs = zip(_SIGNS, numbers, strict=True)
+    return "  ".join(f"{sign}\N{NO-BREAK SPACE}{number}" for sign, number in pairs)
+
+
+def display_names(files: Mapping[str, Path]) -> dict[str, str]:
+    """By id: the name that people gave to the file, or the id where several files have that name.
+
+    Bytes that are no UTF-8 become replacement characters.
+    """
+    stems = {key: os.fsencode(path.stem).decode("utf-8", "replace") for key, path in files.items()}
+    shared = Counter(stems.values())
+    return {key: stem if stem.strip() and shared[stem] == 1 else key for key, stem in stems.items()}
+
+
+def spread(values: Sequence[int], most: int) -> list[int]:
+    """The values, or `most` of them at even distances, with the first and the last."""
+    if len(values) <= most:
+        return list(values)
+    last = len(values) - 1
+    return [values[round(step * last / (most - 1))] for step in range(most)]
+
+
+def curve_epochs(settings: Settings) -> list[int]:
+    """The epochs whose losses are shown: of the pictures, 0, and the powers of two."""
+    powers = [1 << power for power in range(settings.epochs.bit_length())]
+    return sorted({0, *powers, *_shown_snapshots(settings)})
+
+
+def _shown_snapshots(settings: Settings) -> list[int]:
+    return spread(settings.snapshots, MOST_SNAPSHOTS)
+
+
+def _positions(
+    jobs: Iterable[Job], *indexed: Mapping[str, object]
+) -> Iterable[tuple[int, int, int]]:
+    contents, styles, settings = (
+        {name: number for number, name in enumerate(each)} for each in indexed
+    )
+    for job in jobs:
+        yield contents[job.content], styles[job.style], settings[job.setting]
+
+
+def _originals(
+    kind: str, files: Mapping[str, Path], settings: Iterable[Settings], folder: Path
+) -> list[dict[str, Any]]:
+    """The content or style images; of contents a copy for each way in which jobs saw them."""
+    ways: dict[str, Settings | None] = {fit_name(each): each for each in settings}
+    names = display_names(files)
+    return [
+        {
+            "id": key,
+            "name": names[key],
+            "file": os.fsencode(path).decode("utf-8", "replace"),
+            "option": shell_word(f"--{kind}={path}"),
+            **_copies(path, folder / "originals" / kind / key, ways or {"whole": None}, folder),
+        }
+        for key, path in files.items()
+    ]
+
+
+def _copies(
+    path: Path, home: Path, ways: Mapping[str, Settings | None], folder: Path
+) -> dict[str, Any]:
+    """Make the small copies of an original; there are none of one that cannot be read."""
+    copies: dict[str, Path] = {}
+    for way, settings in ways.items():
+        copy = home / f"{way}.jpg"
+        with suppress(ImageError):
+            make_original(path, copy, settings)
+            copies[way] = copy
+    thumbnail = home / "thumbnail.jpg"
+    for copy in list(copies.values())[:1]:  # quicker than from the original
+        make_thumbnail(copy, thumbnail)
+    return {
+        "copies": {way: _url(copy, folder) for way, copy in copies.items()},
+        "thumbnail": _url(thumbnail, folder) if copies else None,
+    }
+
+
+def _setting(name: str, settings: Settings, defaults: Settings) -> dict[str, Any]:
+    epochs = _shown_snapshots(settings)
+    files = dict(zip(settings.snapshots, snapshot_names(settings), strict=True))
+    return {
+        "id": name,
+        "name": setting_name(name, settings),
+        "fit": fit_name(settings),
+        "facts": {field.name: _fact(getattr(settings, field.name)) for field in fields(Settings)},
+        "options": list(map(shell_word, words(settings, defaults))),
+        "snapshots": [{"epoch": epoch, "file": quote(files[epoch])} for epoch in epochs],
+        "epochs": curve_epochs(settings),
+    }
+
+
+def _fact(value: object) -> str:
+    """A value of a setting to read: numbers as in ids, the rest as on a command line."""
+    return format_number(value) if isinstance(value, float) else write_value(value)
+
+
+def _picture(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
+    """One picture: where it is, or why it is missing; its losses and its run."""
+    output = shell_word(f"--output={REMADE / job.content / job.style / job.setting}")
+    entry: dict[str, Any] = {"folder": _url(job.folder, folder), "output": output}
+    missing = reason(job)
+    thumbnail = folder / "thumbnails" / job.content / job.style / f"{job.setting}.jpg"
+    if missing is None:
+        try:
+            make_thumbnail(job.result, thumbnail)
+        except ImageError as error:
+            missing = str(error)
+    if missing is not None:
+        return {**entry, "missing": missing}
+    run = read_run(job.folder / RUN)
+    curve = read_curve(job.folder / LOSSES, curve_epochs(job.settings))
+    pairs = [curve.get(epoch) for epoch in curve_epochs(job.settings)]
+    entry |= {
+        "thumbnail": _url(thumbnail, folder),
+        "losses": run.losses and [_rounded(value) for value in run.losses],
+        "curve": [[_rounded(value) for value in pair] if pair else None for pair in pairs],
+        "size": run.size,
+        "seconds": run.seconds,
+        "finished": run.finished,
+        "device": run.device and devices.setdefault(run.device, len(devices)),
+    }
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def _rounded(value: float) -> float:
+    """Enough digits to read and to sort by."""
+    return float(f"{value:.5g}")
+
+
+def _url(path: Path, folder: Path) -> str:
+    """The address of a file from a page in `folder`."""
+    relative = os.path.relpath(path, folder)
+    return quote(os.fsencode(relative))

@@ -1,0 +1,127 @@
+// Which pictures hang on the wall, and in which order.
+
+const filters = {
+  fill() {
+    const lists = { content: ["contents", "All"], style: ["styles", "All"], setting: ["settings", "All"] };
+    for (const [name, [list, all]] of Object.entries(lists)) {
+      const options = DATA[list].map((entry) => new Option(entry.name, entry.id));
+      byId(name).replaceChildren(new Option(`${all} (${DATA[list].length.toLocaleString("en")})`, ""), ...options);
+    }
+    const parts = [
+      several(PICTURES.length, "picture"),
+      `${several(DATA.contents.length, "photograph")} × ${several(DATA.styles.length, "style")} × ${several(DATA.settings.length, "setting")}`,
+    ];
+    byId("summary").textContent = parts.join("  ·  ");
+    for (const name of CHOICES) {
+      byId(name).addEventListener(name === "text" ? "input" : "change", () => this.choose(name, byId(name).value));
+    }
+    byId("descending").addEventListener("click", () => this.choose("descending", !state.descending));
+    for (const id of ["reset", "nothing-reset"]) byId(id).addEventListener("click", () => this.reset());
+    byId("filters").addEventListener("submit", (event) => event.preventDefault());
+  },
+
+  choose(name, value) {
+    state[name] = value;
+    this.apply();
+    window.scrollTo({ top: Math.min(window.scrollY, this.top()), behavior: "instant" });
+    writeAddressSoon();
+  },
+
+  /** Where the wall begins below the filters, if one has scrolled past it. */
+  top() {
+    return byId("filters").offsetTop;
+  },
+
+  reset() {
+    for (const name of ["text", "content", "style", "setting"]) state[name] = "";
+    this.apply();
+    writeAddress();
+    byId("text").focus();
+  },
+
+  /** Bring the page to what the state says. */
+  apply() {
+    for (const name of CHOICES) {
+      const control = byId(name);
+      if (control.value !== state[name]) control.value = state[name];
+      if (control.value !== state[name]) state[name] = control.value = ""; // an address of old
+    }
+    byId("descending").ariaPressed = String(state.descending);
+    const shown = this.order(this.chosen());
+    const narrowed = ["text", "content", "style", "setting"].some((name) => state[name]);
+    byId("count").textContent = narrowed ? `${shown.length.toLocaleString("en")} of ${several(PICTURES.length, "picture")}` : "";
+    byId("reset").hidden = !narrowed;
+    byId("nothing").hidden = shown.length > 0;
+    this.showOriginals();
+    wall.show(shown);
+  },
+
+  chosen() {
+    const words = state.text.toLowerCase().split(/\s+/).filter(Boolean);
+    const all = [...PICTURES.keys()];
+    return all.filter((at) => {
+      const parts = [contentOf(PICTURES[at]), styleOf(PICTURES[at]), settingOf(PICTURES[at])];
+      const wanted = [state.content, state.style, state.setting];
+      return (
+        parts.every((part, number) => !wanted[number] || part.id === wanted[number]) &&
+        words.every((word) => parts.some((part) => part.text.includes(word)))
+      );
+    });
+  },
+
+  /** Sorted; pictures without a loss come last either way. */
+  order(shown) {
+    const turn = state.descending ? -1 : 1;
+    if (LOSSES.includes(state.sort)) {
+      const loss = (at) => lossOf(PICTURES[at], state.sort);
+      const known = shown.filter((at) => loss(at) !== null).sort((one, two) => turn * (loss(one) - loss(two)) || one - two);
+      return [...known, ...shown.filter((at) => loss(at) === null)];
+    }
+    if (state.sort === "name") {
+      const ranks = ["contents", "styles", "settings"].map((list) => this.ranks(DATA[list]));
+      const name = ({ content, style, setting }) => [content, style, setting].map((at, kind) => ranks[kind][at]);
+      const names = new Map(shown.map((at) => [at, name(PICTURES[at])]));
+      const compare = (one, two) => one.findIndex((rank, kind) => rank !== two[kind]);
+      return shown.sort((one, two) => {
+        const [left, right] = [names.get(one), names.get(two)];
+        const kind = compare(left, right);
+        return kind < 0 ? one - two : turn * (left[kind] - right[kind]);
+      });
+    }
+    return state.descending ? shown.reverse() : shown;
+  },
+
+  /** The rank of each entry by its name. */
+  ranks(entries) {
+    const sorted = [...entries.keys()].sort((one, two) => collator.compare(entries[one].name, entries[two].name) || one - two);
+    const ranks = [];
+    sorted.forEach((at, rank) => (ranks[at] = rank));
+    return ranks;
+  },
+
+  /** The originals of the content and the style that are chosen, above the wall. */
+  showOriginals() {
+    const chosen = [
+      ["Photograph", DATA.contents.find(({ id }) => id === state.content)],
+      ["Style", DATA.styles.find(({ id }) => id === state.style)],
+    ].filter(([, image]) => image);
+    byId("originals").replaceChildren(...chosen.map(([kind, image]) => figureOf(kind, image)));
+    byId("originals").hidden = !chosen.length;
+  },
+};
+
+/** A small original with what it is and its name. */
+function figureOf(kind, image) {
+  const figure = element("figure", "original");
+  if (image.thumbnail) {
+    const small = element("img");
+    small.src = image.thumbnail;
+    small.alt = "";
+    figure.append(small);
+  } else figure.append(element("span", "hole", "?"));
+  const caption = element("figcaption");
+  caption.append(element("span", "kind", kind), element("bdi", "", image.name));
+  figure.append(caption);
+  figure.title = image.file;
+  return figure;
+}

@@ -1,0 +1,180 @@
+// Looking at a picture: zoom, and the point in the middle. Stages that share a view move together.
+
+/** Zoom 1 shows the whole picture; x and y are the point of the picture in the middle, 0 to 1. */
+class View {
+  constructor(changed) {
+    this.changed = changed;
+    this.stages = [];
+    this.zoom = 1;
+    this.x = this.y = 0.5;
+  }
+
+  reset() {
+    this.zoom = 1;
+    this.x = this.y = 0.5;
+    this.draw();
+  }
+
+  draw() {
+    for (const stage of this.stages) stage.draw();
+    this.changed(this);
+  }
+
+  /** Zoom by a factor about the middle of the first stage. */
+  magnify(factor) {
+    this.stages[0]?.magnify(factor, 0, 0);
+  }
+
+  /** Move by shares of the stage. */
+  move(across, down) {
+    const [stage] = this.stages;
+    if (stage) stage.drag(-across * stage.element.clientWidth, -down * stage.element.clientHeight);
+  }
+
+  /** The zoom in screen pixels a picture pixel. */
+  get percent() {
+    return this.stages.length ? Math.round(this.stages[0].scale * 100) : 100;
+  }
+}
+
+/** An element that shows layers of the same picture, at a view. */
+class Stage {
+  constructor(host, layers, view) {
+    Object.assign(this, { element: host, layers, view, width: 1, height: 1, drawn: () => {}, swiped: () => {} });
+    this.pointers = new Map();
+    view.stages.push(this);
+    host.addEventListener("wheel", (event) => this.onWheel(event), { passive: false });
+    host.addEventListener("pointerdown", (event) => this.onDown(event));
+    host.addEventListener("pointermove", (event) => this.onMove(event));
+    for (const end of ["pointerup", "pointercancel"]) host.addEventListener(end, (event) => this.onUp(event));
+    host.addEventListener("dblclick", (event) => this.onDouble(event));
+    new ResizeObserver(() => this.view.draw()).observe(host);
+  }
+
+  setSize(width, height) {
+    Object.assign(this, { width, height });
+    this.draw();
+  }
+
+  /** Screen pixels a picture pixel when the whole picture is shown. */
+  get fit() {
+    const { clientWidth, clientHeight } = this.element;
+    return Math.max(1e-6, Math.min(clientWidth / this.width, clientHeight / this.height));
+  }
+
+  get scale() {
+    return this.fit * this.view.zoom;
+  }
+
+  /** Where the picture lies in the stage: left, top, width and height in screen pixels. */
+  get box() {
+    const [width, height] = [this.width * this.scale, this.height * this.scale];
+    const { clientWidth, clientHeight } = this.element;
+    const place = (room, size, at) => (size <= room ? (room - size) / 2 : Math.min(0, Math.max(room - size, room / 2 - at * size)));
+    return { left: place(clientWidth, width, this.view.x), top: place(clientHeight, height, this.view.y), width, height };
+  }
+
+  draw() {
+    const { left, top } = this.box;
+    for (const layer of this.layers) {
+      layer.style.width = `${this.width}px`;
+      layer.style.height = `${this.height}px`;
+      layer.style.transform = `translate(${left}px, ${top}px) scale(${this.scale})`;
+      layer.style.imageRendering = this.scale * devicePixelRatio >= 4 ? "pixelated" : "auto";
+    }
+    this.element.classList.toggle("movable", this.view.zoom > 1);
+    this.drawn();
+  }
+
+  /** Zoom about a point, given from the middle of the stage; that point of the picture stays. */
+  magnify(factor, across, down) {
+    const { view } = this;
+    const before = this.box;
+    const middle = [this.element.clientWidth / 2 + across, this.element.clientHeight / 2 + down];
+    const point = [(middle[0] - before.left) / before.width, (middle[1] - before.top) / before.height];
+    const most = Math.max(8, 16 / this.fit);
+    view.zoom = Math.min(most, Math.max(1, view.zoom * factor));
+    view.x = point[0] - across / (this.width * this.scale);
+    view.y = point[1] - down / (this.height * this.scale);
+    this.settle();
+  }
+
+  drag(across, down) {
+    this.view.x -= across / (this.width * this.scale);
+    this.view.y -= down / (this.height * this.scale);
+    this.settle();
+  }
+
+  /** Keep the view where it is drawn: inside the picture. */
+  settle() {
+    const { left, top, width, height } = this.box;
+    this.view.x = (this.element.clientWidth / 2 - left) / width;
+    this.view.y = (this.element.clientHeight / 2 - top) / height;
+    this.view.draw();
+  }
+
+  fromMiddle(x, y) {
+    const box = this.element.getBoundingClientRect();
+    return [x - box.left - box.width / 2, y - box.top - box.height / 2];
+  }
+
+  onWheel(event) {
+    event.preventDefault();
+    const pixels = event.deltaY * (event.deltaMode === 1 ? 20 : event.deltaMode === 2 ? 400 : 1);
+    const speed = event.ctrlKey ? 0.01 : 0.002; // a pinch on a touchpad comes as small wheels
+    this.magnify(Math.exp(-pixels * speed), ...this.fromMiddle(event.clientX, event.clientY));
+  }
+
+  onDown(event) {
+    if (event.button || event.target.closest("[role=slider]")) return;
+    this.element.setPointerCapture(event.pointerId);
+    this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    this.start = this.pointers.size === 1 ? { x: event.clientX, y: event.clientY } : null;
+  }
+
+  onMove(event) {
+    const last = this.pointers.get(event.pointerId);
+    if (!last) return;
+    const before = this.spread();
+    const moved = [event.clientX - last.x, event.clientY - last.y];
+    this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    if (this.pointers.size === 1) return this.drag(...moved);
+    const now = this.spread();
+    this.drag(moved[0] / this.pointers.size, moved[1] / this.pointers.size);
+    this.magnify(now.distance / Math.max(1, before.distance), ...this.fromMiddle(now.x, now.y));
+  }
+
+  onUp(event) {
+    if (!this.pointers.delete(event.pointerId) || this.pointers.size) return;
+    const { start } = this;
+    if (event.type !== "pointerup" || event.pointerType !== "touch" || !start || this.view.zoom > 1) return;
+    const [across, down] = [event.clientX - start.x, event.clientY - start.y];
+    if (Math.abs(across) > 60 && Math.abs(across) > 2 * Math.abs(down)) this.swiped(across < 0 ? 1 : -1);
+  }
+
+  /** To one screen pixel a picture pixel, or to the whole picture. */
+  onDouble(event) {
+    if (event.target.closest("[role=slider]")) return;
+    if (this.view.zoom > 1) return this.view.reset();
+    const factor = Math.max(2, 1 / (this.fit * devicePixelRatio));
+    this.magnify(factor, ...this.fromMiddle(event.clientX, event.clientY));
+  }
+
+  /** The middle of the pointers and the distance of the first two. */
+  spread() {
+    const [one, two = one] = [...this.pointers.values()];
+    return { x: (one.x + two.x) / 2, y: (one.y + two.y) / 2, distance: Math.hypot(one.x - two.x, one.y - two.y) };
+  }
+}
+
+/** Show an image once it is decoded, unless another was asked for in the meantime. */
+function swapImage(image, address) {
+  if (image.dataset.wanted === address) return;
+  image.dataset.wanted = address;
+  const next = new Image();
+  next.src = address;
+  const show = () => {
+    if (image.dataset.wanted === address) image.src = address;
+  };
+  next.decode().then(show, show);
+}
