@@ -15,6 +15,7 @@ from neural_style.fingerprint import ENGINE, code_of, engine_fingerprint
 PACKAGE = Path(neural_style.__file__).parent
 LEAVES_PIXELS_ALONE = {
     "config": "what it completes is part of the settings, which are compared by value",
+    "device_lock": "decides who waits for a card",
     "errors": "an exception makes no picture",
     "files": "writes and reads bytes as they are",
     "fingerprint": "names the code",

@@ -1,4 +1,5 @@
 # Validation, and the functions that the rules ask.
+import functools
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from neural_style.cluster import Cluster, can_be_submitted, memory_mb, runtime_minutes
 from neural_style.commandline import words
 from neural_style.config import complete, read_schema
 from neural_style.errors import NeuralStyleError
@@ -34,6 +36,7 @@ except NeuralStyleError as error:
 
 DEFAULTS = default_settings(SCHEMA)
 ENGINE = engine_fingerprint()
+CLUSTER = Cluster(**CONFIG.pop("cluster"))  # changes no picture and no sheet
 CONFIG_TEXT = json.dumps(CONFIG, sort_keys=True)
 if len(CONFIG_TEXT) > 100_000:  # Linux takes 128 KiB a word of a command
     raise WorkflowError("the configuration is too long for a command; name folders, not files.")
@@ -47,6 +50,11 @@ PICTURES = [
     for job in SWEEP.jobs
     for name in (*snapshot_names(job.settings), LOSSES, RUN)
 ]
+
+
+# A limit on GPUs is one machine's: a cluster counts its own.
+resource_scopes:
+    gpu="local",
 
 
 wildcard_constraints:
@@ -69,7 +77,21 @@ def _file_of(kind, files, name):
         raise WorkflowError(
             f"no {kind} image has the id {name}; {INDEX} lists the ids that there are."
         )
+    refuse_names_for_a_cluster()
     return files[name]
+
+
+@functools.cache  # it looks at all files, and is asked for each
+def refuse_names_for_a_cluster():
+    """End before anything is submitted whose name a shell would take for something else."""
+    if not workflow.local_exec and not workflow.remote_exec:
+        files = (*SWEEP.contents.values(), *SWEEP.styles.values())
+        bad = [str(path) for path in files if not can_be_submitted(path)]
+        if bad:
+            raise WorkflowError(
+                "on a cluster, Snakemake cannot name these files to its jobs, because of the quotes,"
+                " backslashes or control characters in them; rename: " + ", ".join(map(repr, bad))
+            )
 
 
 def weights_files(settings):
@@ -87,8 +109,25 @@ def results_of(wildcards):
     return [str(job.result) for job in SWEEP.jobs_of(wildcards.content)]
 
 
+def on_cluster():
+    """Whether jobs are submitted, or this is one of them, rather than run on this machine."""
+    return workflow.remote_exec or not workflow.local_exec
+
+
+def gpu_count(wildcards):
+    """The cards of a job: one, unless a cluster is asked in another way or has none."""
+    return 0 if on_cluster() and CLUSTER.gpu_as != "gpus" else 1
+
+
+def gpu_gres(wildcards):
+    """The card as Slurm's generic resource; None where it is not asked for like that."""
+    return "gpu:1" if on_cluster() and CLUSTER.gpu_as == "gres" else None
+
+
 def stylize_threads(wildcards):
     """All cores for the one job that runs, or an equal share for as many as there are GPUs."""
+    if on_cluster():
+        return CLUSTER.threads
     limits = workflow.global_resources
     jobs = limits["gpu"].value if "gpu" in limits else 1
     return max(1, (workflow.cores or 1) // max(1, jobs))

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
 from display import Display
 from options import add_settings_options, settings_from
 
-from neural_style.device import DEVICES, choose_device
+from neural_style.device import DEVICES, claim_device
 from neural_style.errors import NeuralStyleError
 from neural_style.job import run_job
 
@@ -23,11 +24,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options = make_parser().parse_args(arguments)
         settings = settings_from(options)
-        device = choose_device(options.device)
         if options.threads:
             torch.set_num_threads(options.threads)
         title = options.title or f"{options.content.stem} × {options.style.stem}"
-        with Display(title, settings, on_cpu=device.type == "cpu") as display:
+        with (
+            claim_device(options.device, partial(say_waiting, title)) as device,
+            Display(title, settings, on_cpu=device.type == "cpu") as display,
+        ):
             for progress in run_job(
                 options.content, options.style, options.output, settings, device
             ):
@@ -42,6 +45,11 @@ def main(arguments: list[str] | None = None) -> int:
         print("stylize: interrupted; the pictures saved so far are kept.", file=sys.stderr)
         return 130
     return 0
+
+
+def say_waiting(title: str) -> None:
+    """Say why nothing happens."""
+    print(f"{title}: every GPU is in use; waiting for one.", file=sys.stderr, flush=True)
 
 
 def make_parser() -> argparse.ArgumentParser:
