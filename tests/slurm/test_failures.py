@@ -64,7 +64,7 @@ def test_a_job_larger_than_every_node_is_refused(project, slurm):
     project.configure({"image": {"size": 64}, "cluster": {"memory_factor": 1000}})
     before = len(slurm.jobs())
     project.snakemake().assert_refused("Memory specification can not be satisfied")
-    assert {job["NodeList"] for job in slurm.jobs()[before:]} <= {"(null)"}, "it ran"
+    assert {job["NodeList"] for job in slurm.jobs()[before:]} <= {"(null)", ""}, "it ran"
 
 
 def test_a_name_that_a_shell_would_run_is_refused(project, slurm):
@@ -72,6 +72,8 @@ def test_a_name_that_a_shell_would_run_is_refused(project, slurm):
     project.add("content", "it's $(touch gotcha).png", seed=2)
     project.configure({"image": {"size": 64}})
     before = len(slurm.jobs())
-    project.snakemake().assert_refused("it's $(touch gotcha).png", "rename")
+    outcome = project.snakemake()
+    assert outcome.code != 0
+    assert """rename: "images/content/it's $(touch gotcha).png\"""" in outcome.text
     assert len(slurm.jobs()) == before
     assert not list(project.root.rglob("gotcha"))
