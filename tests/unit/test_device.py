@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from neural_style import device_lock
 from neural_style.device import (
     DEVICES,
+    VISIBLE,
     DeviceError,
     choose_device,
     choose_precision,
+    claim_device,
     describe,
+    visible_cards,
 )
+from neural_style.device_lock import ALLOCATIONS
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")
@@ -81,3 +94,153 @@ def test_auto_asks_the_card(
 def test_the_processor_of_this_machine_can_be_asked():
     assert choose_precision("auto", CPU) in (torch.float32, torch.bfloat16)
     assert f"CPU, {torch.get_num_threads()} thread" in describe(CPU)
+
+
+@pytest.fixture
+def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder of locks, outside any cluster."""
+    monkeypatch.setattr(device_lock, "FOLDER", tmp_path)
+    for name in ALLOCATIONS:
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path
+
+
+def pretend_cards(monkeypatch: pytest.MonkeyPatch, count: int, visible: str | None) -> None:
+    """A machine of so many cards, without waking CUDA to count the slices of one."""
+    monkeypatch.delenv(VISIBLE, raising=False)
+    if visible is not None:
+        monkeypatch.setenv(VISIBLE, visible)
+        assert not visible.startswith("MIG-") or count == 0
+
+    def device_count() -> int:
+        assert not os.environ.get(VISIBLE, "").startswith("MIG-"), "this wakes CUDA"
+        return count
+
+    monkeypatch.setattr(torch.cuda, "device_count", device_count)
+
+
+@pytest.mark.parametrize(
+    ("count", "visible", "expected"),
+    [
+        (4, None, ["0", "1", "2", "3"]),
+        (2, "3,1", ["3", "1"]),
+        (2, " 3 , 1 ", ["3", "1"]),
+        (1, "0,9", ["0"]),  # there is no card 9
+        (2, "GPU-8932f937,GPU-ab", ["GPU-8932f937", "GPU-ab"]),
+        (0, "MIG-a,MIG-b", ["MIG-a", "MIG-b"]),
+        (0, None, []),
+        (0, "", []),
+        (0, "-1", []),
+        (0, "0,1", []),
+    ],
+)
+def test_the_cards_are_those_that_cuda_shows(
+    monkeypatch: pytest.MonkeyPatch, count: int, visible: str | None, expected: list[str]
+):
+    pretend_cards(monkeypatch, count, visible)
+    assert visible_cards() == expected
+
+
+def no_waiting() -> None:
+    raise AssertionError("a card was free")
+
+
+@pytest.mark.parametrize("visible", ["5,7", "MIG-a,MIG-b"])
+def test_each_claim_gets_a_card_of_its_own_and_sees_no_other(
+    monkeypatch: pytest.MonkeyPatch, locks: Path, visible: str
+):
+    pretend_cards(monkeypatch, 0 if visible.startswith("MIG") else 2, visible)
+    pretend(monkeypatch, card=True)
+    with claim_device("auto", no_waiting) as one:
+        assert (one.type, os.environ[VISIBLE]) == ("cuda", visible.split(",")[0])
+        monkeypatch.setenv(VISIBLE, visible)  # as another process has it
+        with claim_device("cuda", no_waiting) as two:
+            assert (two.type, os.environ[VISIBLE]) == ("cuda", visible.split(",")[1])
+    assert os.environ[VISIBLE] == visible
+
+
+def test_a_claim_without_a_list_leaves_none_behind(monkeypatch: pytest.MonkeyPatch, locks: Path):
+    pretend_cards(monkeypatch, 1, None)
+    pretend(monkeypatch, card=True)
+    with claim_device("auto", no_waiting):
+        assert os.environ[VISIBLE] == "0"
+    assert VISIBLE not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("name", "count", "visible"),
+    [("cpu", 2, None), ("auto", 0, None), ("auto", 0, "0"), ("auto", 0, "")],
+)
+def test_the_cpu_is_nobodys_alone(
+    monkeypatch: pytest.MonkeyPatch, locks: Path, name: str, count: int, visible: str | None
+):
+    pretend_cards(monkeypatch, count, visible)
+    pretend(monkeypatch, card=count > 0)
+    with claim_device(name, no_waiting) as device:
+        assert device == CPU
+        assert not list(locks.iterdir())
+
+
+def test_cards_that_cuda_cannot_use_keep_nobody_waiting(
+    monkeypatch: pytest.MonkeyPatch, locks: Path
+):
+    """A driver too old for this torch: every job falls back to the CPU, and none holds a lock."""
+    pretend_cards(monkeypatch, 1, None)
+    pretend(monkeypatch, card=False)
+    with claim_device("auto", no_waiting) as one, claim_device("auto", no_waiting) as two:
+        assert one == two == CPU
+    with pytest.raises(DeviceError), claim_device("cuda", no_waiting):
+        pass
+
+
+# Stylizes, then says how many of its threads have been at work, in ticks of a hundredth second.
+BUSY_THREADS = """
+import json, sys
+from pathlib import Path
+import stylize
+
+code = stylize.main(sys.argv[1:])
+busy = []
+for thread in Path("/proc/self/task").iterdir():
+    user, system = (thread / "stat").read_text().rpartition(")")[2].split()[11:13]
+    busy.append(int(user) + int(system))
+print(json.dumps([code, busy]))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system tells of no threads")
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_job_on_the_cpu_works_in_as_many_threads_as_it_was_given(
+    picture_files: tuple[Path, Path], tmp_path: Path, threads: int, precision: str
+):
+    """More threads may exist, for a bar of progress, but they do nothing to speak of."""
+    content, style = picture_files
+    scripts = Path(device_lock.__file__).parents[1] / "scripts"
+    words = ["--content", content, "--style", style, "--output", tmp_path / "out", "--size", 128]
+    words += ["--epochs", 6, "--precision", precision, "--device", "cpu", "--threads", threads]
+    variables = {name: text for name, text in os.environ.items() if not name.endswith("_THREADS")}
+    ended = subprocess.run(
+        [sys.executable, "-c", BUSY_THREADS, *map(str, words)],
+        env={**variables, "PYTHONPATH": f"{scripts}{os.pathsep}{scripts.parent}"},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == 0, ended.stderr
+    code, ticks = json.loads(ended.stdout)
+    assert code == 0, ended.stderr
+    idle = 0.02 * sum(ticks)
+    assert sum(1 for each in ticks if each > idle) == threads, ticks
+
+
+@pytest.fixture
+def picture_files(tmp_path: Path) -> tuple[Path, Path]:
+    paths = tmp_path / "content.png", tmp_path / "style.png"
+    for seed, path in enumerate(paths):
+        noise(seed).save(path)
+    return paths
+
+
+def noise(seed: int) -> Image.Image:
+    levels = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    return Image.fromarray(levels)

@@ -17,6 +17,7 @@ LEAVES_PIXELS_ALONE = {
     "checkpoint": "gives back what it was given, bit for bit",
     "claims": "says who may write",
     "config": "what it completes is part of the settings, which are compared by value",
+    "device_lock": "decides who waits for a card",
     "errors": "an exception makes no picture",
     "files": "writes and reads bytes as they are",
     "fingerprint": "names the code",

@@ -62,6 +62,23 @@ def test_takes_the_profile_beside_the_snakefile(base):
     assert base.outcome.most_at_once == 1, "two jobs shared the one GPU"
 
 
+def test_two_gpus_take_two_jobs_at_once_and_share_the_cores(project):
+    """The cards are only counted here; the jobs find out that there are none."""
+    for kind, name, seed in (("content", "cat", 0), ("content", "dog", 1), ("style", "sea", 2)):
+        project.add(kind, f"{name}.png", seed=seed)
+    layers = {"content_layers": {"conv2_1": 1}, "style_layers": {"conv1_1": 1}}
+    project.configure(
+        {"image": {"size": 32}, "network": layers, "optimization": {"epochs": 2, "save_every": 2}}
+    )
+    outcome = project.snakemake("--resources", "gpu=2")
+    outcome.assert_good()
+    assert outcome.most_at_once == 2
+    for name in ("cat", "dog"):
+        path = project.results / name / "sea" / "1_1e6_1" / "run.json"
+        device = json.loads(path.read_text(encoding="utf-8"))["device"]
+        assert "CPU" not in device or device.endswith("1 threads")
+
+
 def test_pictures_are_whole_and_all_different(base):
     digests = set()
     for content, style, setting in JOBS:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import platform
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import torch
 
+from neural_style.device_lock import lock_one
 from neural_style.errors import NeuralStyleError
 
 DEVICES = ("auto", "cpu", "cuda")
+VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 AMPERE = (8, 0)
 """The first compute capability of CUDA with fast bfloat16."""
@@ -30,6 +34,44 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise DeviceError("device: cuda is not available here; use `--device cpu`.")
     return torch.device(name)
+
+
+@contextmanager
+def claim_device(name: str, on_wait: Callable[[], None]) -> Iterator[torch.device]:
+    """The device for one of `DEVICES`; a card belongs to this process alone until the end.
+
+    Of several cards it takes one that is free, and CUDA sees no other: it has to be called
+    before anything wakes CUDA, which reads the environment once.
+
+    Args:
+        name: see `choose_device`.
+        on_wait: called once, if every card is taken by another process.
+
+    Yields:
+        `cpu`, or `cuda`, which is the one card.
+
+    Raises:
+        DeviceError: CUDA is asked for and not there.
+        DeviceLockError: the locks cannot be kept.
+    """
+    cards = [] if name == "cpu" else visible_cards()
+    if cards:
+        with lock_one(cards, on_wait) as card, _only(card):
+            device = choose_device(name)
+            if device.type == "cuda":
+                yield device
+                return
+    yield choose_device(name)
+
+
+def visible_cards() -> list[str]:
+    """The ids of the cards that CUDA shows to this process, found without waking CUDA."""
+    listed = os.environ.get(VISIBLE)
+    ids = [text.strip() for text in (listed or "").split(",")]
+    if ids[0].startswith("MIG-"):
+        return ids  # slices of a card; torch would wake CUDA to count them
+    count = torch.cuda.device_count()
+    return [str(number) for number in range(count)] if listed is None else ids[:count]
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
@@ -56,6 +98,19 @@ def describe(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{platform.machine()} CPU, {torch.get_num_threads()} threads"
+
+
+@contextmanager
+def _only(card: str) -> Iterator[None]:
+    """Within it, this is the only card to a CUDA that is not awake yet."""
+    before = os.environ.get(VISIBLE)
+    os.environ[VISIBLE] = card
+    try:
+        yield
+    finally:
+        os.environ.pop(VISIBLE)
+        if before is not None:
+            os.environ[VISIBLE] = before
 
 
 def _has_fast_bf16(device: torch.device) -> bool:

@@ -1,4 +1,5 @@
 # Validation, and the functions that the rules ask.
+import functools
 import json
 import os
 import subprocess
@@ -7,6 +8,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from neural_style.cluster import Cluster, can_be_submitted, memory_mb, runtime_minutes
 from neural_style.commandline import flag, words
 from neural_style.config import complete, read_schema
 from neural_style.errors import NeuralStyleError
@@ -63,8 +65,9 @@ except NeuralStyleError as error:
 
 DEFAULTS = default_settings(SCHEMA)
 ENGINE = engine_fingerprint()
-# How jobs run decides no pixel: a change of it makes nothing again.
+# Neither decides a pixel: a change of them makes nothing again.
 RUNNING = [f"{flag(key)}={value}" for key, value in CONFIG.pop("jobs").items()]
+CLUSTER = Cluster(**CONFIG.pop("cluster"))
 CONFIG_TEXT = config_text(CONFIG)
 if len(CONFIG_TEXT) > 100_000:  # Linux takes 128 KiB a word of a command
     raise WorkflowError("the configuration is too long for a command; name folders, not files.")
@@ -88,6 +91,10 @@ STUDY_CONFIG = study_config(CONFIG)
 STUDY_CONFIG_TEXT = config_text(STUDY_CONFIG)
 STUDY = plan_study(complete(STUDY_CONFIG, SCHEMA))  # as the scripts read it
 
+# A limit on GPUs is one machine's: a cluster counts its own.
+resource_scopes:
+    gpu="local",
+
 
 # No content is called `grids` and no id has a plus sign, which the further pages of a sheet have.
 wildcard_constraints:
@@ -110,7 +117,21 @@ def _file_of(kind, files, name):
         raise WorkflowError(
             f"no {kind} image has the id {name}; {INDEX} lists the ids that there are."
         )
+    refuse_names_for_a_cluster()
     return files[name]
+
+
+@functools.cache  # it looks at all files, and is asked for each
+def refuse_names_for_a_cluster():
+    """End before anything is submitted whose name a shell would take for something else."""
+    if not workflow.local_exec and not workflow.remote_exec:
+        files = (*SWEEP.contents.values(), *SWEEP.styles.values())
+        bad = [str(path) for path in files if not can_be_submitted(path)]
+        if bad:
+            raise WorkflowError(
+                "on a cluster, Snakemake cannot name these files to its jobs, because of the quotes,"
+                " backslashes or control characters in them; rename: " + ", ".join(map(repr, bad))
+            )
 
 
 def weights_files(settings):
@@ -157,8 +178,25 @@ def records_of_content(wildcards):
     ]
 
 
+def on_cluster():
+    """Whether jobs are submitted, or this is one of them, rather than run on this machine."""
+    return workflow.remote_exec or not workflow.local_exec
+
+
+def gpu_count(wildcards):
+    """The cards of a job: one, unless a cluster is asked in another way or has none."""
+    return 0 if on_cluster() and CLUSTER.gpu_as != "gpus" else 1
+
+
+def gpu_gres(wildcards):
+    """The card as Slurm's generic resource; None where it is not asked for like that."""
+    return "gpu:1" if on_cluster() and CLUSTER.gpu_as == "gres" else None
+
+
 def stylize_threads(wildcards):
     """All cores for the one job that runs, or an equal share for as many as there are GPUs."""
+    if on_cluster():
+        return CLUSTER.threads
     limits = workflow.global_resources
     jobs = limits["gpu"].value if "gpu" in limits else 1
     return max(1, (workflow.cores or 1) // max(1, jobs))

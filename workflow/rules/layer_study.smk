@@ -21,7 +21,12 @@ rule layer_study_pictures:
         "../envs/neural_style.yaml"
     threads: stylize_threads
     resources:
-        gpu=1,
+        gpu=gpu_count,
+        gres=gpu_gres,
+        mem_mb=lambda wildcards, attempt: memory_mb(STUDY.settings, CLUSTER, attempt),
+        runtime=lambda wildcards, attempt: runtime_minutes(
+            STUDY.settings, CLUSTER, attempt, pictures=len(STUDY.pictures)
+        ),
     params:
         script=SCRIPTS / "layer_study.py",
         config=study_config_text,

@@ -28,7 +28,14 @@ for setting, settings in SWEEP.settings.items():
             "../envs/neural_style.yaml"
         threads: stylize_threads
         resources:
-            gpu=1,
+            gpu=gpu_count,
+            gres=gpu_gres,
+            mem_mb=lambda wildcards, attempt, settings=settings: memory_mb(
+                settings, CLUSTER, attempt
+            ),
+            runtime=lambda wildcards, attempt, settings=settings: runtime_minutes(
+                settings, CLUSTER, attempt
+            ),
         params:
             script=SCRIPTS / "stylize.py",
             folder=lambda wildcards, output: Path(output.run).parent,

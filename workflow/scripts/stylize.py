@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from display import Display
 from options import add_jobs_options, add_settings_options, jobs_from, settings_from
 from stopping import StopRequest
 
-from neural_style.device import DEVICES, choose_device
+from neural_style.device import DEVICES, claim_device
 from neural_style.errors import NeuralStyleError
 from neural_style.failures import VOICE
 from neural_style.job import Continuity, StoppedError, run_job
@@ -42,11 +43,13 @@ def _run(options: argparse.Namespace, stop: StopRequest) -> None:
     stop.watch(options.owner)
     settings = settings_from(options)
     every = jobs_from(options).get("checkpoint_every")
-    device = choose_device(options.device)
     if options.threads:
         torch.set_num_threads(options.threads)
     title = options.title or f"{options.content.stem} × {options.style.stem}"
-    with Display(title, settings, on_cpu=device.type == "cpu") as display:
+    with (
+        claim_device(options.device, partial(_say_waiting, title)) as device,
+        Display(title, settings, on_cpu=device.type == "cpu") as display,
+    ):
         continuity = Continuity(every, stop, display.tell)
         for progress in run_job(
             options.content, options.style, options.output, settings, device, continuity
@@ -57,6 +60,11 @@ def _run(options: argparse.Namespace, stop: StopRequest) -> None:
 def _say(sentence: str) -> None:
     """Say why there is no picture, in the form that sheets quote (see `failures`)."""
     print(f"{VOICE}{sentence}", file=sys.stderr, flush=True)
+
+
+def _say_waiting(title: str) -> None:
+    """Say why nothing happens."""
+    print(f"{title}: every GPU is in use; waiting for one.", file=sys.stderr, flush=True)
 
 
 def make_parser() -> argparse.ArgumentParser:

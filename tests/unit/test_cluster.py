@@ -1,0 +1,97 @@
+"""What a job asks of a cluster, and which names can be told to one."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from neural_style.cluster import Cluster, can_be_submitted, memory_mb, runtime_minutes
+from neural_style.config import complete
+from neural_style.settings import Settings
+
+CLUSTER = Cluster(gpu_as="gpus", threads=4, memory_factor=1, runtime_factor=1)
+WITHOUT = replace(CLUSTER, gpu_as="none")
+
+
+def test_the_section_of_the_configuration_is_complete(schema):
+    assert Cluster(**complete({}, schema)["cluster"]) == CLUSTER
+
+
+@pytest.mark.parametrize(("size", "measured"), [(64, 754), (256, 982), (512, 1655)])
+def test_what_was_measured_fits_well(defaults: Settings, size: int, measured: int):
+    """With the 250 MB of Snakemake, and half as much again to spare."""
+    asked = memory_mb(replace(defaults, size=size), WITHOUT, 1)
+    assert 1.5 * (measured + 250) <= asked * 1.01 <= 2.5 * (measured + 250)
+
+
+@pytest.mark.parametrize("cluster", [CLUSTER, WITHOUT])
+def test_memory_grows_with_the_pixels(defaults: Settings, cluster: Cluster):
+    one, two, four = (
+        memory_mb(replace(defaults, size=size), cluster, 1) for size in (512, 1024, 2048)
+    )
+    assert four - two == pytest.approx(4 * (two - one), rel=0.01)
+    assert memory_mb(defaults, cluster, 1, at_once=4) == pytest.approx(two, abs=2)
+
+
+def test_time_grows_with_pixels_epochs_and_pictures(defaults: Settings):
+    def beyond_the_start(size: int, epochs: int, pictures: int = 1) -> int:
+        settings = replace(defaults, size=size, epochs=epochs)
+        return runtime_minutes(settings, CLUSTER, 1, pictures) - runtime_minutes(
+            replace(settings, epochs=0), CLUSTER, 1
+        )
+
+    base = beyond_the_start(512, 10_000)
+    assert base == pytest.approx(67, abs=1)
+    assert beyond_the_start(1024, 10_000) == pytest.approx(4 * base, abs=4)
+    assert beyond_the_start(512, 30_000) == pytest.approx(3 * base, abs=4)
+    assert beyond_the_start(512, 10_000, pictures=256) == pytest.approx(256 * base, rel=0.02)
+
+
+def test_without_a_card_time_depends_on_the_cores(defaults: Settings):
+    four, one = (runtime_minutes(defaults, replace(WITHOUT, threads=cores), 1) for cores in (4, 1))
+    assert runtime_minutes(defaults, CLUSTER, 1) < four < one
+
+
+@pytest.mark.parametrize("ask", [memory_mb, runtime_minutes])
+def test_a_retry_asks_for_more_and_so_does_a_factor(defaults: Settings, ask):
+    first = ask(defaults, CLUSTER, 1)
+    assert isinstance(first, int)
+    assert ask(defaults, CLUSTER, 3) == pytest.approx(3 * first, abs=3)
+    doubled = replace(CLUSTER, memory_factor=2, runtime_factor=2)
+    assert ask(defaults, doubled, 1) == pytest.approx(2 * first, abs=2)
+
+
+NAMES = [
+    ("images/content/cat.png", True),
+    ('images/content/two words & more; $(touch x) `touch x` "x" $HOME *.png', True),
+    ("images/content/l'été 🎨.png", True),
+    ("images/content/it's $(touch x).png", False),
+    ("images/content/it's `touch x`.png", False),
+    ('images/content/it\'s "both".png', False),
+    ("images/content/back\\slash.png", False),
+    ("images/content/new\nline.png", False),
+    ("images/content/tab\t.png", False),
+    ("'images/content/'$(touch x)'", False),
+    ('"images/content/$(touch x)"', False),
+]
+
+
+@pytest.mark.parametrize(("name", "expected"), NAMES)
+def test_which_names_can_be_told_to_a_cluster(name: str, expected: bool):
+    assert can_be_submitted(Path(name)) is expected
+
+
+@pytest.mark.parametrize("name", [name for name, expected in NAMES if expected])
+def test_a_shell_reads_what_snakemake_writes(name: str, tmp_path: Path):
+    """By the function that its executors call."""
+    interface = pytest.importorskip("snakemake_interface_executor_plugins.utils")
+    written = interface.format_cli_arg("--wait-for-files", [name])
+    shown = f"{shlex.quote(sys.executable)} -c 'import sys; print(ascii(sys.argv[1:]))' {written}"
+    ended = subprocess.run(["sh", "-c", shown], cwd=tmp_path, capture_output=True, text=True)
+    assert ended.stdout.strip() == ascii(["--wait-for-files", name])
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,221 @@
+"""One process a card: pretended cards, real processes, and files that others might plant."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from neural_style import device_lock
+from neural_style.device_lock import ALLOCATIONS, DeviceLockError, lock_name, lock_one
+
+PACKAGE = Path(device_lock.__file__).parents[1]
+
+# Takes a card, notes in a journal when it has it and when it gives it back, and does so again.
+WORKER = """
+import os, sys, time
+from pathlib import Path
+from neural_style.device_lock import lock_one
+
+folder, journal, rounds, *cards = sys.argv[1:]
+with open(journal, "a") as notes:
+    for _ in range(int(rounds)):
+        with lock_one(cards, lambda: None, Path(folder)) as card:
+            notes.write(f"take {card} {os.getpid()}\\n"); notes.flush()
+            time.sleep(0.02)
+            notes.write(f"give {card} {os.getpid()}\\n"); notes.flush()
+"""
+
+# Takes a card, says which one, and keeps it until it dies.
+HOLDER = """
+import sys
+from pathlib import Path
+from neural_style.device_lock import lock_one
+
+with lock_one(sys.argv[2:], lambda: print("waiting", flush=True), Path(sys.argv[1])) as card:
+    print(card, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _quick_looks_outside_any_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_lock, "SECONDS_BETWEEN_LOOKS", 0.01)
+    for name in ALLOCATIONS:
+        monkeypatch.delenv(name, raising=False)
+
+
+def start(script: str, *words: str | Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", script, *map(str, words)],
+        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    """The next line that a process says."""
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+@contextmanager
+def holder(folder: Path, *cards: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds a card, or waits for one."""
+    process = start(HOLDER, folder, *cards)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def not_waiting() -> None:
+    raise AssertionError("no card was free")
+
+
+@pytest.mark.parametrize("cards", [("0", "1"), ("GPU-8932f937", "MIG-a/1/2", "MIG-a/1/3")])
+def test_never_two_processes_on_one_card(tmp_path: Path, cards: tuple[str, ...]):
+    journal = tmp_path / "journal"
+    rounds, count = 8, 6
+    workers = [start(WORKER, tmp_path, journal, str(rounds), *cards) for _ in range(count)]
+    for worker in workers:
+        worker.communicate(timeout=120)
+        assert worker.returncode == 0
+    holders: dict[str, str] = {}
+    used = set()
+    for note in journal.read_text(encoding="utf-8").splitlines():
+        what, card, process = note.split()
+        if what == "take":
+            assert card not in holders, f"{process} took {card}, which {holders[card]} had"
+            holders[card] = process
+            used.add(card)
+        else:
+            assert holders.pop(card) == process
+    assert used == set(cards), "a card was never used"
+    assert len(journal.read_text(encoding="utf-8").splitlines()) == 2 * rounds * count
+
+
+def test_as_many_processes_as_cards_have_one_each_and_the_next_waits(tmp_path: Path):
+    with (
+        holder(tmp_path, "0", "1") as one,
+        holder(tmp_path, "0", "1") as two,
+    ):
+        assert {line(one), line(two)} == {"0", "1"}
+        with holder(tmp_path, "0", "1") as three:
+            assert line(three) == "waiting"
+            one.kill()
+            assert line(three) in {"0", "1"}, "it said more than once that it waits"
+
+
+def test_the_kernel_frees_the_card_of_a_killed_process(tmp_path: Path):
+    with holder(tmp_path, "7") as process:
+        assert line(process) == "7"
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        with lock_one(["7"], not_waiting, tmp_path) as card:
+            assert card == "7"
+
+
+def test_a_card_is_given_back_at_the_end_and_after_an_error(tmp_path: Path):
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), lock_one(["0"], not_waiting, tmp_path):
+            raise ZeroDivisionError
+
+
+def test_who_waits_says_so_once(tmp_path: Path):
+    told: list[int] = []
+    with holder(tmp_path, "0") as process:
+        line(process)
+        threading.Timer(0.3, process.kill).start()
+        with lock_one(["0"], lambda: told.append(1), tmp_path):
+            assert told == [1]
+
+
+def test_another_snakemake_of_the_same_user_counts(tmp_path: Path):
+    """Whatever its working directory and its TMPDIR are."""
+    assert device_lock.FOLDER.is_absolute()
+    with lock_one(["0"], not_waiting, tmp_path), holder(tmp_path, "0") as other:
+        assert line(other) == "waiting"
+
+
+def test_jobs_of_a_batch_system_may_all_call_their_card_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("SLURM_JOB_ID", "41")
+    with holder(tmp_path, "0") as other:
+        assert line(other) == "0"
+        with holder(tmp_path, "0") as same:
+            assert line(same) == "waiting", "two processes of one allocation share its cards"
+        monkeypatch.setenv("SLURM_JOB_ID", "42")
+        with lock_one(["0"], not_waiting, tmp_path):
+            pass
+
+
+@pytest.mark.parametrize(
+    "card", ["../../x", "/etc/passwd", "a\0b", ".", "", "é" * 300, "MIG-a/1/2"]
+)
+def test_an_id_is_no_path(tmp_path: Path, card: str):
+    name = lock_name(card)
+    assert name.isascii()
+    assert not set("/\0") & set(name)
+    assert len(name) < 100
+    with lock_one([card], not_waiting, tmp_path):
+        (folder,) = tmp_path.iterdir()
+        assert [path.name for path in folder.iterdir()] == [name]
+
+
+def test_different_ids_have_different_names():
+    ids = ["0", "00", "MIG-a/1", "MIG-a_1", "x" * 100, "x" * 101]
+    assert len({lock_name(card) for card in ids}) == len(ids)
+
+
+def test_folder_and_file_are_the_users_alone(tmp_path: Path):
+    with lock_one(["0"], not_waiting, tmp_path):
+        (folder,) = tmp_path.iterdir()
+        (file,) = folder.iterdir()
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    (tmp_path / f"neural-style-{os.geteuid()}").symlink_to(tmp_path / "elsewhere")
+    refused(tmp_path, "neural-style-")
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_link_in_place_of_the_file_is_refused(tmp_path: Path):
+    folder = tmp_path / f"neural-style-{os.geteuid()}"
+    folder.mkdir(mode=0o700)
+    (folder / lock_name("0")).symlink_to(tmp_path / "victim")
+    refused(tmp_path, lock_name("0"))
+    assert not (tmp_path / "victim").exists()
+
+
+def test_a_folder_where_others_may_plant_files_is_refused(tmp_path: Path):
+    folder = tmp_path / f"neural-style-{os.geteuid()}"
+    folder.mkdir()
+    folder.chmod(0o777)
+    refused(tmp_path, "remove it")
+
+
+def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    me = os.geteuid()
+    (tmp_path / f"neural-style-{me + 1}").mkdir(mode=0o700)
+    monkeypatch.setattr(os, "geteuid", lambda: me + 1)
+    refused(tmp_path, "remove it")
+
+
+def refused(folder: Path, word: str) -> None:
+    with pytest.raises(DeviceLockError, match=word), lock_one(["0"], not_waiting, folder):
+        pass
