@@ -9,14 +9,20 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/stylize.smk"
 include: "workflow/rules/grids.smk"
 include: "workflow/rules/refused.smk"
+include: "workflow/rules/bulk.smk"
 
 
 rule all:
     input:
+        planned_sweep,
         INDEX,
         PICTURES,
         GRIDS,
         REFUSED,
+
+
+onstart:
+    freeze_bulk()
 
 
 onerror:

@@ -149,6 +149,7 @@ def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
 _TYPES = {
     "array": "a list, such as [a, b]",
     "integer": "a whole number",
+    "null": "null",
     "number": "a number",
     "object": "keys with values below it",
     "string": "a text",

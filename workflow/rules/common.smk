@@ -1,4 +1,5 @@
 # Validation, and the functions that the rules ask.
+import functools
 import json
 import os
 import subprocess
@@ -7,12 +8,24 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from neural_style.bulk.layout import Books
+from neural_style.bulk.plan import bulk_plan
+from neural_style.bulk.target import look
 from neural_style.commandline import words
 from neural_style.config import complete, read_schema
 from neural_style.errors import NeuralStyleError
 from neural_style.fingerprint import engine_fingerprint
 from neural_style.settings import BUILT_IN
-from neural_style.sweep import LOSSES, RUN, default_settings, plan, snapshot_names
+from neural_style.sweep import (
+    LOSSES,
+    RUN,
+    Sweep,
+    SweepError,
+    default_settings,
+    expand_settings,
+    plan,
+    snapshot_names,
+)
 
 WORKFLOW = Path(workflow.current_basedir).parent
 # Relative, so that commands read well and a project that was moved is not made again.
@@ -28,7 +41,14 @@ os.environ.update(
 try:
     SCHEMA = read_schema(WORKFLOW / "schemas" / "config.schema.yaml")
     CONFIG = complete(config, SCHEMA)
-    SWEEP = plan(CONFIG)
+    SETTINGS = expand_settings(CONFIG)
+    try:
+        SWEEP, NO_SWEEP = plan(CONFIG), ""
+    except SweepError as error:
+        if CONFIG["bulk"]["content"] is None:
+            raise
+        # A data set needs none of the sweep's images.
+        SWEEP, NO_SWEEP = Sweep({}, {}, SETTINGS, ()), str(error)
 except NeuralStyleError as error:
     raise WorkflowError(str(error)) from None
 
@@ -52,6 +72,13 @@ PICTURES = [
 wildcard_constraints:
     content="[^/]+",
     style="[^/]+",
+
+
+def planned_sweep(wildcards):
+    """No file; stops where there are images missing."""
+    if NO_SWEEP:
+        raise WorkflowError(NO_SWEEP)
+    return []
 
 
 def content_file(wildcards):
@@ -92,6 +119,50 @@ def stylize_threads(wildcards):
     limits = workflow.global_resources
     jobs = limits["gpu"].value if "gpu" in limits else 1
     return max(1, (workflow.cores or 1) // max(1, jobs))
+
+
+BULK = Books(Path(CONFIG["bulk"]["output"]))
+
+
+@functools.cache
+def bulk_target():
+    """The data set; nobody looks at its folders before a job of it is asked for.
+
+    A job of another process than Snakemake's own finds everything frozen.
+    """
+    try:
+        return look(bulk_plan(CONFIG), walk=workflow.is_main_process)
+    except NeuralStyleError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def bulk_manifests(wildcards):
+    """A manifest for each shard."""
+    return list(map(str, bulk_target().manifests))
+
+
+def bulk_photographs(wildcards):
+    """The range of a shard."""
+    return bulk_target().photographs(int(wildcards.shard))
+
+
+def bulk_inputs(wildcards):
+    """What changes when one of a shard's photographs or styles does."""
+    return bulk_target().inputs(int(wildcards.shard))
+
+
+def bulk_pictures(wildcards):
+    """What changes when other pictures are asked for, or the code that makes them is another."""
+    return bulk_target().pictures
+
+
+def freeze_bulk():
+    """Write down what the jobs of a data set work on, if it was asked for."""
+    if bulk_target.cache_info().currsize:
+        try:
+            bulk_target().freeze()
+        except NeuralStyleError as error:
+            raise WorkflowError(str(error)) from None
 
 
 def make_remaining_grids():

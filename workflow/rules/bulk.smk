@@ -1,0 +1,54 @@
+# A whole data set. The manifest of a shard is tracked; its pictures are the worker's own.
+rule bulk:
+    input:
+        bulk_manifests,
+
+
+rule bulk_shard:
+    output:
+        BULK.manifest("{shard}"),
+    log:
+        "logs/bulk/{shard}.log",
+    wildcard_constraints:
+        shard="[0-9]+",
+    conda:
+        "../envs/neural_style.yaml"
+    threads: stylize_threads
+    resources:
+        gpu=1,
+    params:
+        script=SCRIPTS / "bulk.py",
+        folder=lambda wildcards: BULK.output,
+        # Not in the command: a change of one of them is a reason to look at the shard again.
+        photographs=bulk_photographs,
+        inputs=bulk_inputs,
+        pictures=bulk_pictures,
+    shell:
+        "python {params.script:q} --output={params.folder:q} --shard {wildcards.shard}"
+        " --threads {threads} 2>&1 | tee {log:q}"
+
+
+rule bulk_verify:
+    log:
+        "logs/bulk/verify.log",
+    localrule: True
+    conda:
+        "../envs/neural_style.yaml"
+    params:
+        script=SCRIPTS / "bulk_verify.py",
+        folder=lambda wildcards: BULK.output,
+    shell:
+        "python {params.script:q} -- {params.folder:q} 2>&1 | tee {log:q}"
+
+
+rule bulk_status:
+    log:
+        "logs/bulk/status.log",
+    localrule: True
+    conda:
+        "../envs/neural_style.yaml"
+    params:
+        script=SCRIPTS / "bulk_status.py",
+        folder=lambda wildcards: BULK.output,
+    shell:
+        "python {params.script:q} -- {params.folder:q} 2>&1 | tee {log:q}"
