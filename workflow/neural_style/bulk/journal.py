@@ -16,6 +16,8 @@ from neural_style.bulk.rows import HEADER, Row, latest_rows, row_line, write_row
 
 SECONDS_BETWEEN_SYNCS = 5.0
 """A power failure costs the rows of so many seconds; a killed process costs none."""
+TORN = "\ttorn"
+"""Behind a line that was cut off, it leaves no way to take that for a row."""
 
 
 class Journal:
@@ -91,7 +93,7 @@ class Journal:
         with self._path.open("rb") as file:
             file.seek(-1, os.SEEK_END)
             if file.read() != b"\n":
-                self._write("")
+                self._write(TORN)
 
     def _write(self, line: str) -> None:
         try:
