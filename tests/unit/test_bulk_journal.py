@@ -117,3 +117,26 @@ def test_a_killed_writer_loses_no_row_and_leaves_no_lock(tmp_path: Path):
     whole = [int(line) for line in said if line.endswith("\n")]
     assert set(map(str, whole)) <= latest_rows(path).keys()
     note(path, [ROW])  # the lock is gone
+
+
+def test_a_full_disk_is_one_sentence_and_costs_only_the_row_that_did_not_fit(tmp_path: Path):
+    path = tmp_path / "journal.tsv"
+    code = (
+        "import resource, sys; from pathlib import Path\n"
+        "from neural_style.bulk.plan import BulkError\n"
+        "from neural_style.bulk.journal import Journal; from neural_style.bulk.rows import Row\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
+        "try:\n"
+        "    with Journal(Path(sys.argv[1])) as journal:\n"
+        "        for n in range(1000):\n"
+        "            journal.append(Row(str(n), 'p', 's', 't', 'done')); print(n)\n"
+        "except BulkError as error:\n"
+        "    print(error)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
+    assert ended.returncode == 0 and not ended.stderr, ended.stderr
+    *written, sentence = ended.stdout.splitlines()
+    assert sentence.startswith(f"cannot write {path}: "), sentence
+    assert list(latest_rows(path)) == written != []
+    note(path, [ROW])
+    assert [*written, ROW.picture] == list(latest_rows(path))

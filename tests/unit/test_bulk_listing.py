@@ -83,7 +83,8 @@ def test_fresh_photographs_count_before_they_are_frozen(tmp_path: Path):
     grown(path, ["a.jpg", "b.jpg", "c.jpg"])
     looked = with_found(read_listing(path, 4), ["d.jpg", "e.jpg", "a.jpg"])
     assert len(looked) == 5 and len(looked.shards) == 2
-    assert [looked.path(index) for index in looked.bounds(1)] == ["e.jpg"]
+    assert looked.paths(looked.bounds(1)) == ["e.jpg"]
+    assert looked.paths(range(2, 4)) == ["c.jpg", "d.jpg"]
 
 
 def test_two_photographs_never_share_a_picture(tmp_path: Path):

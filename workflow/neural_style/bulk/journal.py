@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import threading
@@ -44,7 +45,8 @@ class Journal:
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._path.open("a", encoding="utf-8")
+            # Without a buffer, which would be written again, in vain, to a full disk.
+            self._file = self._path.open("ab", buffering=0)
         except OSError as error:
             raise BulkError(f"cannot write {self._path}: {error.strerror}; mend that.") from error
         try:
@@ -96,9 +98,10 @@ class Journal:
                 self._write(TORN)
 
     def _write(self, line: str) -> None:
+        data = f"{line}\n".encode()
         try:
-            self._file.write(f"{line}\n")
-            self._file.flush()
+            if self._file.write(data) != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise BulkError(
                 f"cannot write {self._path}: {error.strerror}; free some space."

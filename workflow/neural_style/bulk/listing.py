@@ -63,11 +63,15 @@ class Listing:
         begin = shard * self.shard_size
         return range(begin, min(begin + self.shard_size, len(self)))
 
-    def path(self, index: int) -> str:
-        """The path of the photograph at a place."""
-        if index >= len(self.lines):
-            return self.fresh[index - len(self.lines)]
-        return unescape(self.lines[index].partition("\t")[0])
+    def paths(self, places: range) -> list[str]:
+        """The paths of the photographs at contiguous places."""
+        frozen = len(self.lines)
+        fresh = slice(max(places.start - frozen, 0), max(places.stop - frozen, 0))
+        return [
+            # Quick: a dry run does this a million times.
+            unescape(line.partition("\t")[0]) if "\t" in line or "\\" in line else line
+            for line in self.lines[places.start : places.stop]
+        ] + list(self.fresh[fresh])
 
     def photographs(self, places: range) -> Iterator[Photograph]:
         """Frozen photographs by their places."""
@@ -106,7 +110,7 @@ def with_found(listing: Listing, found: Iterable[str]) -> Listing:
     """The listing with the photographs that were found and are not in it."""
     if not listing.lines:
         return Listing(listing.shard_size, listing.lines, sorted(found))
-    fresh = set(found).difference(map(listing.path, range(len(listing.lines))))
+    fresh = set(found).difference(listing.paths(range(len(listing.lines))))
     return Listing(listing.shard_size, listing.lines, sorted(fresh))
 
 

@@ -55,7 +55,7 @@ class Target:
         # With random assignment, a style that came later is for later photographs.
         latest = places.stop - 1 if self.plan.assign == RANDOM else len(self.listing)
         styles = [state for since, state in self._style_states if since <= latest]
-        photographs = state_of(self.plan.content, map(self.listing.path, places))
+        photographs = state_of(self.plan.content, self.listing.paths(places))
         return _digest([photographs, styles])
 
     @cached_property
