@@ -240,7 +240,7 @@ def paper_estimate(options: argparse.Namespace) -> Iterator[str]:
         waves = -(-shards // gpus)
         seconds = waves * min(options.shard_size, options.photographs) * options.seconds
         hourly = options.photographs / seconds * 3600
-        yield f"| {gpus} | {seconds / 86400:.1f} | {waves} | {hourly:.0f} |"
+        yield f"| {gpus} | {seconds / 86400:.2f} | {waves} | {hourly:.0f} |"
 
 
 if __name__ == "__main__":
