@@ -63,7 +63,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = Project(tmp_path_factory.mktemp("bulk") / "project")
     for seed, name in enumerate(PHOTOGRAPHS):
         add(project, f"photos/{name}", seed)
-    (project.root / "photos" / "a" / "bad.jpg").write_bytes(b"no image")
+    (project.root / "photos" / "a" / "0bad.jpg").write_bytes(b"no image")
     add(project, "styles/sea.png", 50)
     project.configure(CONFIG)
     assert run_bulk(project) == ["bulk_shard 000000", "bulk_shard 000001"]
@@ -83,7 +83,7 @@ def test_the_tree_is_mirrored_and_a_bad_photograph_is_a_row(finished: Project):
             assert image.size == (40, 40)
     assert Counter(row.status for row in rows(finished)) == {"done": 5, "failed": 1}
     (failed,) = (row for row in rows(finished) if row.status == "failed")
-    assert failed.photograph == "a/bad.jpg" and "is not an image" in failed.reason
+    assert failed.photograph == "a/0bad.jpg" and "is not an image" in failed.reason
     assert not list(finished.root.rglob("pwned"))
     assert not finished.results.exists(), "the sweep was made, too"
 
@@ -134,7 +134,7 @@ def test_more_failures_than_allowed_fail_the_run_and_keep_the_rest(data: Project
     outcome.assert_refused("2 of the 4 pictures of shard 0 failed", "bulk.failed_fraction (0.3)")
     assert len(dates(data)) == 5, "a picture was removed"
     add(data, "photos/a/1.png", 0)
-    add(data, "photos/a/bad.jpg", 70)
+    add(data, "photos/a/0bad.jpg", 70)
     assert run_bulk(data) == ["bulk_shard 000000"]
     assert Counter(row.status for row in rows(data)) == {"done": 6}
 

@@ -77,8 +77,13 @@ wildcard_constraints:
 def planned_sweep(wildcards):
     """No file; stops where there are images missing."""
     if NO_SWEEP:
-        raise WorkflowError(NO_SWEEP)
+        stop(NO_SWEEP)
     return []
+
+
+def stop(sentence):
+    """End with a sentence; Snakemake shows a traceback with every error of an input function."""
+    raise SystemExit(f"Error: {sentence}")
 
 
 def content_file(wildcards):
@@ -133,7 +138,7 @@ def bulk_target():
     try:
         return look(bulk_plan(CONFIG), walk=workflow.is_main_process)
     except NeuralStyleError as error:
-        raise WorkflowError(str(error)) from None
+        stop(error)
 
 
 def bulk_manifests(wildcards):
