@@ -58,11 +58,6 @@ class BulkPlan:
         """Where the bookkeeping lies."""
         return Books(self.output)
 
-    @property
-    def pictures_per_content(self) -> int | None:
-        """Pictures of one photograph; None where it depends on the number of styles."""
-        return self.styles_per_content * len(self.settings) if self.assign == RANDOM else None
-
 
 def bulk_plan(config: Mapping[str, Any]) -> BulkPlan:
     """The data set of a configuration that `config.complete` has checked.
