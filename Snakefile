@@ -9,24 +9,32 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/bulk_inputs.smk"
 include: "workflow/rules/remaining.smk"
 include: "workflow/rules/stylize.smk"
 include: "workflow/rules/grids.smk"
 include: "workflow/rules/plots.smk"
 include: "workflow/rules/gallery.smk"
 include: "workflow/rules/layer_study.smk"
+include: "workflow/rules/bulk.smk"
 include: "workflow/rules/refused.smk"
 include: "workflow/rules/interruptions.smk"
 
 
 rule all:
     input:
+        planned_sweep,
         INDEX,
         PICTURES,
         GRIDS,
         PLOTS,
         GALLERY,
         REFUSED,
+
+
+onstart:
+    freeze_bulk()
+    pass_termination_on()
 
 
 onerror:

@@ -72,6 +72,18 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "alpha": 1,
             "beta": 1e6,
         },
+        "bulk": {
+            "content": None,
+            "style": None,
+            "output": "results/bulk",
+            "assign": "cross",
+            "styles_per_content": 1,
+            "seed": 0,
+            "shard_size": 256,
+            "size": "original",
+            "batch": None,
+            "failed_fraction": 0.1,
+        },
     }
 
 
@@ -143,7 +155,12 @@ def test_whole_numbers_are_whole_however_they_are_written(schema: Schema, number
 MISTAKES: list[tuple[Json, list[tuple[str, ...]]]] = [
     ({"setings": {}}, [("setings", "no such key", "did you mean settings?")]),
     ({"image": {"szie": 4}}, [("image.szie", "no such key", "did you mean size?", "quality")]),
-    ({"bulk_of": 1}, [("bulk_of", "no such key", "allowed: content, style")]),
+    ({"overall": 1}, [("overall", "no such key", "allowed: content, style")]),
+    ({"bulk": {"content": 5}}, [("bulk.content", "5", "a text or null")]),
+    ({"bulk": {"batch": 0}}, [("bulk.batch", "0", "from 1 up to 4096")]),
+    ({"bulk": {"assign": "rand"}}, [("bulk.assign", "'rand'", "did you mean random?", "cross")]),
+    ({"bulk": {"failed_fraction": 2}}, [("bulk.failed_fraction", "2", "from 0 up to 1")]),
+    ({"bulk": {"output": "a{b}"}}, [("bulk.output", "'a{b}'", "without { } < >")]),
     ({3: 4}, [("3", "no such key")]),
     ({"content": 5}, [("content", "5", "a text")]),
     ({"content": ""}, [("content", "empty", "at least one character")]),
@@ -294,6 +311,7 @@ def test_what_the_snakefile_imports_is_free_of_torch():
     modules = (
         *("config", "sweep", "commandline", "fingerprint", "index", "inputs", "settings"),
         *("sheets", "comparisons", "grid", "pdf", "layer_study"),
+        *("bulk.target", "bulk.worker", "bulk.verify", "bulk.status"),
     )
     imports = "; ".join(f"import neural_style.{module}" for module in modules)
     code = f"import sys; {imports}; print('torch' in sys.modules)"

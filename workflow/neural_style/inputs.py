@@ -15,8 +15,17 @@ from neural_style.formats import IMAGE_SUFFIXES
 
 LONGEST_ID = 64
 RESERVED = frozenset(
-    {"grids", "plots", "gallery", "index.tsv", "index.log", "refused_files", "refused_files.log"}
-    | {"layer_study"}
+    {
+        "bulk",
+        "grids",
+        "plots",
+        "gallery",
+        "layer_study",
+        "index.tsv",
+        "index.log",
+        "refused_files",
+        "refused_files.log",
+    }
 )
 """Names under `results/` and `logs/` that no content image may take."""
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from neural_style.bulk.layout import Books
+from neural_style.bulk.plan import bulk_plan
+from neural_style.bulk.target import look
 from neural_style.cluster import Cluster, can_be_submitted, memory_mb, runtime_minutes
 from neural_style.commandline import flag, words
 from neural_style.config import complete, read_schema
@@ -36,7 +39,17 @@ from neural_style.plots.outputs import (
 )
 from neural_style.settings import BUILT_IN
 from neural_style.sheets import PDF, sheets_of
-from neural_style.sweep import LOSSES, RUN, SECTIONS, default_settings, plan, snapshot_names
+from neural_style.sweep import (
+    LOSSES,
+    RUN,
+    SECTIONS,
+    Sweep,
+    SweepError,
+    default_settings,
+    expand_settings,
+    plan,
+    snapshot_names,
+)
 
 WORKFLOW = Path(workflow.current_basedir).parent
 # Relative, so that commands read well and a project that was moved is not made again.
@@ -59,7 +72,14 @@ def config_text(values):
 try:
     SCHEMA = read_schema(WORKFLOW / "schemas" / "config.schema.yaml")
     CONFIG = complete(config, SCHEMA)
-    SWEEP = plan(CONFIG)
+    SETTINGS = expand_settings(CONFIG)
+    try:
+        SWEEP, NO_SWEEP = plan(CONFIG), ""
+    except SweepError as error:
+        if CONFIG["bulk"]["content"] is None:
+            raise
+        # A data set needs none of the sweep's images.
+        SWEEP, NO_SWEEP = Sweep({}, {}, SETTINGS, ()), str(error)
 except NeuralStyleError as error:
     raise WorkflowError(str(error)) from None
 
@@ -91,6 +111,7 @@ STUDY_CONFIG = study_config(CONFIG)
 STUDY_CONFIG_TEXT = config_text(STUDY_CONFIG)
 STUDY = plan_study(complete(STUDY_CONFIG, SCHEMA))  # as the scripts read it
 
+
 # A limit on GPUs is one machine's: a cluster counts its own.
 resource_scopes:
     gpu="local",
@@ -100,6 +121,18 @@ resource_scopes:
 wildcard_constraints:
     content="(?!grids/)[^/+]+",
     style="[^/+]+",
+
+
+def planned_sweep(wildcards):
+    """No file; stops where there are images missing."""
+    if NO_SWEEP:
+        stop(NO_SWEEP)
+    return []
+
+
+def stop(sentence):
+    """End with a sentence; Snakemake shows a traceback with every error of an input function."""
+    raise SystemExit(f"Error: {sentence}")
 
 
 def content_file(wildcards):

@@ -13,6 +13,8 @@ def is_made_here(path):
 
 def pass_termination_on():
     """Let the jobs save their states and stop, too: by itself, Snakemake waits for their ends."""
+    if not workflow.local_exec:
+        return
     finish = signal.getsignal(signal.SIGTERM)
 
     def stop(number, frame):
@@ -29,8 +31,3 @@ def pass_termination_on():
 
 if workflow.is_main_process:
     enter_run(Path(".snakemake"), is_made_here)
-
-
-onstart:
-    if workflow.local_exec:
-        pass_termination_on()

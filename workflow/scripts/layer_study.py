@@ -10,7 +10,7 @@ import torch
 from display import Display
 from options import add_study_options, study_from
 
-from neural_style.device import DEVICES, choose_device
+from neural_style.device import DEVICES, claim_device
 from neural_style.errors import NeuralStyleError
 from neural_style.reconstruction import run_study
 
@@ -20,15 +20,15 @@ def main(arguments: list[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     try:
         study = study_from(options)
-        device = choose_device(options.device)
         torch.set_num_threads(max(1, options.threads))
-        steps = run_study(study, options.content, options.style, options.output, device)
-        for number, group in groupby(steps, key=lambda step: step.number):
-            first = next(group)
-            title = f"layer study {number + 1}/{len(study.pictures)}, {first.picture.label}"
-            with Display(title, first.settings, on_cpu=False) as display:
-                for step in chain([first], group):
-                    display.show(step.progress)
+        with claim_device(options.device, say_waiting) as device:
+            steps = run_study(study, options.content, options.style, options.output, device)
+            for number, group in groupby(steps, key=lambda step: step.number):
+                first = next(group)
+                title = f"layer study {number + 1}/{len(study.pictures)}, {first.picture.label}"
+                with Display(title, first.settings, on_cpu=False) as display:
+                    for step in chain([first], group):
+                        display.show(step.progress)
     except NeuralStyleError as error:
         print(f"layer study: {error}", file=sys.stderr)
         return 1
@@ -39,6 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
         print("layer study: interrupted.", file=sys.stderr)
         return 130
     return 0
+
+
+def say_waiting() -> None:
+    """Say why nothing happens."""
+    print("layer study: every GPU is in use; waiting for one.", file=sys.stderr, flush=True)
 
 
 def make_parser() -> argparse.ArgumentParser:

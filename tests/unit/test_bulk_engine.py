@@ -1,0 +1,201 @@
+"""The engine of data sets: the same pictures as alone, one failure for one picture, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from neural_style.bulk.assignment import Style
+from neural_style.bulk.engine import TorchEngine
+from neural_style.bulk.fitting import fit_content, restore
+from neural_style.bulk.listing import Photograph
+from neural_style.bulk.plan import BulkError, bulk_plan
+from neural_style.bulk.rows import Row
+from neural_style.bulk.tasks import Picture, Task
+from neural_style.bulk.worker import Result, batch_key
+from neural_style.config import complete
+from neural_style.memory import MemoryShortageError
+from neural_style.settings import Settings
+from neural_style.stylize import Progress, stylize
+from neural_style.vgg import Vgg19
+
+CPU = torch.device("cpu")
+
+
+def noise(seed: int, size: tuple[int, int]) -> Image.Image:
+    width, height = size
+    levels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(levels)
+
+
+def make_tasks(folder: Path, settings: Sequence[Settings]) -> list[Task]:
+    """A task for each setting, each with a photograph and a style of its own."""
+    tasks = []
+    for number, each in enumerate(settings):
+        path = folder / f"style{number}.png"
+        noise(100 + number, (40, 30)).save(path)
+        picture = Picture(
+            Photograph(number, f"{number}.png", str(number)),
+            Style(f"style{number}", 0, path),
+            "one",
+            f"style{number}/one/{number}.png",
+        )
+        row = Row(picture.path, f"{number}.png", f"style{number}", "one", "done")
+        tasks.append(Task(picture, noise(number, (32, 24)), (32, 24), each, row))
+    return tasks
+
+
+def made_by(engine: TorchEngine, tasks: Sequence[Task]) -> list[Result]:
+    results: dict[str, Result] = {}
+    engine(tasks, lambda task, result: results.update({task.picture.path: result}))
+    return [results[task.picture.path] for task in tasks]
+
+
+def test_a_batch_makes_the_pictures_that_each_would_be_alone(tmp_path: Path, shallow: Settings):
+    settings = [replace(shallow, alpha=alpha, beta=beta) for alpha, beta in [(1, 1e5), (2, 1e6)]]
+    tasks = make_tasks(tmp_path, settings)
+    together = made_by(TorchEngine(CPU, 4, print), tasks)
+    for task, result in zip(tasks, together, strict=True):
+        (alone,) = made_by(TorchEngine(CPU, 1, print), [task])
+        assert result.image is not None and alone.image is not None
+        difference = np.asarray(result.image, float) - np.asarray(alone.image, float)
+        assert abs(difference).max() <= 1
+        assert result.total == pytest.approx(alone.total, rel=1e-3)
+        assert result.total == pytest.approx(result.content + result.style)
+        assert result.seconds > 0
+    assert together[0].total != together[1].total
+
+
+def test_a_style_that_cannot_be_read_fails_its_own_pictures(tmp_path: Path, shallow: Settings):
+    tasks = make_tasks(tmp_path, [shallow] * 3)
+    (tmp_path / "style1.png").write_bytes(b"no image")
+    results = made_by(TorchEngine(CPU, 4, print), tasks)
+    assert [result.image is None for result in results] == [False, True, False]
+    assert "style1.png" in results[1].reason
+
+
+def diverging(
+    network: Vgg19, contents: Tensor, styles: Sequence[Tensor], settings: Sequence[Settings]
+) -> Iterator[Progress]:
+    """The optimisation, of which the second problem is given up."""
+    for progress in stylize(network, contents, styles, settings):
+        gave_up = torch.arange(len(contents)) == 1
+        yield replace(progress, gave_up=gave_up)
+
+
+def test_one_that_diverges_fails_alone(tmp_path: Path, shallow: Settings):
+    tasks = make_tasks(tmp_path, [shallow] * 3)
+    results = made_by(TorchEngine(CPU, 4, print, diverging), tasks)
+    assert [result.image is None for result in results] == [False, True, False]
+    assert "lower learning_rate" in results[1].reason
+
+
+class Short:
+    """A machine with room for so many pictures at once."""
+
+    def __init__(self, room: int) -> None:
+        self.room = room
+        self.tried: list[int] = []
+
+    def __call__(
+        self,
+        network: Vgg19,
+        contents: Tensor,
+        styles: Sequence[Tensor],
+        settings: Sequence[Settings],
+    ) -> Iterator[Progress]:
+        self.tried.append(len(contents))
+        if len(contents) > self.room:
+            raise torch.OutOfMemoryError
+        parts = contents.new_ones(1, len(contents))
+        gave_up = torch.zeros(len(contents), dtype=torch.bool)
+        yield Progress(1, contents, ("style/conv1_1",), parts, gave_up)
+
+
+def test_too_large_a_batch_is_halved_said_once_and_remembered(tmp_path: Path, shallow: Settings):
+    machine, said = Short(2), list[str]()
+    engine = TorchEngine(CPU, 6, said.append, machine)
+    tasks = make_tasks(tmp_path, [shallow] * 6)
+    results = made_by(engine, tasks)
+    assert all(result.image is not None for result in results)
+    assert machine.tried == [6, 3, 1, 1, 1, 1, 1, 1] and len(said) == 1
+    assert engine.batch_size(tasks[0]) == 1
+
+
+def test_a_picture_that_does_not_fit_alone_is_told_so(tmp_path: Path, shallow: Settings):
+    engine = TorchEngine(CPU, 2, print, Short(0))
+    with pytest.raises(MemoryShortageError, match="32 × 24 pixels need"):
+        made_by(engine, make_tasks(tmp_path, [shallow]))
+
+
+def test_the_batch_is_the_memorys_choice_unless_it_is_given(tmp_path: Path, shallow: Settings):
+    (task,) = make_tasks(tmp_path, [shallow])
+    assert TorchEngine(CPU, 7, print).batch_size(task) == 7
+    assert TorchEngine(CPU, None, print).batch_size(task) >= 1
+
+
+def test_only_what_can_share_a_network_and_a_shape_shares_a_batch(
+    tmp_path: Path, shallow: Settings
+):
+    (task,) = make_tasks(tmp_path, [shallow])
+    for change in ({"beta": 5.0}, {"alpha": 5.0}, {"learning_rate": 0.5}, {"seed": 5}):
+        assert batch_key(replace(task, settings=replace(shallow, **change))) == batch_key(task)
+    for other in ({"epochs": 9}, {"style_layers": {"conv1_1": 1.0}}, {"precision": "bf16"}):
+        assert batch_key(replace(task, settings=replace(shallow, **other))) != batch_key(task)
+    assert batch_key(replace(task, image=noise(0, (24, 32)))) != batch_key(task)
+
+
+@pytest.mark.parametrize("fit", ["stretch", "pad", "keep"])
+@pytest.mark.parametrize("size", [(200, 120), (120, 200), (20, 16), (64, 64)])
+def test_a_photograph_comes_back_in_its_own_size(
+    shallow: Settings, fit: str, size: tuple[int, int]
+):
+    y, x = np.mgrid[0 : size[1], 0 : size[0]] / max(size)
+    smooth = 128 + 100 * np.stack([np.sin(3 * x), np.cos(3 * y), np.sin(2 * (x + y))], axis=-1)
+    image = Image.fromarray(smooth.astype(np.uint8))
+    settings = replace(shallow, size=64, fit=fit)
+    back = restore(fit_content(image, settings, "original"), size, fit, "original")
+    assert back.size == size
+    difference = np.asarray(back, float) - np.asarray(image, float)
+    assert np.abs(difference).mean() < 2, "the picture was moved or scaled on the way"
+
+
+def test_small_photographs_are_taken_as_they_are_where_proportions_are_kept(shallow: Settings):
+    settings = replace(shallow, size=64, fit="keep")
+    small, narrow = noise(0, (40, 30)), noise(0, (60, 12))
+    assert fit_content(small, settings, "original") is small
+    assert fit_content(small, settings, "fitted").size == (64, 48)
+    with pytest.raises(Exception, match="needs 16 px"):
+        fit_content(narrow, settings, "original")
+
+
+def test_a_data_set_that_is_not_configured_says_how(schema):
+    with pytest.raises(BulkError, match=r"set bulk.content to the folder"):
+        bulk_plan(complete({}, schema))
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"bulk": {"content": "a", "output": "a/b"}}, "lie within each other"),
+        ({"bulk": {"content": "a/b", "output": "a"}}, "lie within each other"),
+        ({"bulk": {"content": "a"}, "image": {"fit": "crop"}}, "image.fit: crop cuts off"),
+    ],
+)
+def test_contradictions_are_refused(schema, config: dict, sentence: str):
+    with pytest.raises(BulkError, match=sentence):
+        bulk_plan(complete(config, schema))
+
+
+def test_styles_are_the_sweeps_unless_there_are_others(schema):
+    config = {"style": ["a", "b"], "bulk": {"content": "c"}}
+    assert bulk_plan(complete(config, schema)).style == (Path("a"), Path("b"))
+    own = {"content": "c", "style": "d", "size": "fitted"}
+    assert bulk_plan(complete({**config, "bulk": own}, schema)).style == (Path("d"),)

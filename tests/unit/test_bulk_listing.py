@@ -1,0 +1,144 @@
+"""The frozen listing: it only grows, holds any name, and names each picture once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from neural_style.bulk.listing import (
+    Listing,
+    freeze,
+    read_listing,
+    state_of,
+    walk_photographs,
+    with_found,
+)
+from neural_style.bulk.plan import BulkError
+from neural_style.bulk.text import escape, unescape
+
+HOSTILE = [
+    "a\tb.png",
+    "line\nbreak.jpg",
+    "back\\slash.gif",
+    "größe 🎨.png",
+    "\udcff\udcfe.jpg",
+    "$(touch x);'\".png",
+    "\x85nel\u2028.png",
+    " leading and trailing .jpg",
+]
+
+
+def grown(path: Path, found: list[str], shard_size: int = 4) -> Listing:
+    """The listing after another look."""
+    freeze(with_found(read_listing(path, shard_size), found), path)
+    return read_listing(path, shard_size)
+
+
+def paths(listing: Listing) -> list[str]:
+    return [photograph.path for photograph in listing.photographs(range(len(listing)))]
+
+
+def stems(listing: Listing) -> list[str]:
+    return [photograph.stem for photograph in listing.photographs(range(len(listing)))]
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "plain.png"])
+def test_any_name_is_given_back_from_one_line(name: str):
+    line = escape(name)
+    assert len(line.splitlines()) == 1 and "\t" not in line
+    line.encode("utf-8")
+    assert unescape(line) == name
+
+
+def test_hostile_names_survive_the_file(tmp_path: Path):
+    listing = grown(tmp_path / "listing.tsv", HOSTILE)
+    assert paths(listing) == sorted(HOSTILE)
+
+
+def test_what_is_found_later_comes_at_the_end_and_what_is_gone_stays(tmp_path: Path):
+    path = tmp_path / "listing.tsv"
+    first = grown(path, ["m/b.jpg", "m/c.jpg"])
+    second = grown(path, ["a/z.jpg", "a/a.jpg", "m/c.jpg"])
+    assert paths(first) == ["m/b.jpg", "m/c.jpg"]
+    assert paths(second) == ["m/b.jpg", "m/c.jpg", "a/a.jpg", "a/z.jpg"]
+    before = path.stat().st_mtime_ns
+    assert paths(grown(path, ["m/b.jpg"])) == paths(second)
+    assert path.stat().st_mtime_ns == before, "nothing new, and yet written"
+
+
+def test_shards_are_ranges(tmp_path: Path):
+    listing = grown(tmp_path / "listing.tsv", [f"{number}.jpg" for number in range(9)])
+    assert [listing.bounds(shard) for shard in listing.shards] == [
+        range(0, 4),
+        range(4, 8),
+        range(8, 9),
+    ]
+    assert list(Listing(4, (), ()).shards) == []
+
+
+def test_fresh_photographs_count_before_they_are_frozen(tmp_path: Path):
+    path = tmp_path / "listing.tsv"
+    grown(path, ["a.jpg", "b.jpg", "c.jpg"])
+    looked = with_found(read_listing(path, 4), ["d.jpg", "e.jpg", "a.jpg"])
+    assert len(looked) == 5 and len(looked.shards) == 2
+    assert looked.paths(looked.bounds(1)) == ["e.jpg"]
+    assert looked.paths(range(2, 4)) == ["c.jpg", "d.jpg"]
+
+
+def test_two_photographs_never_share_a_picture(tmp_path: Path):
+    path = tmp_path / "listing.tsv"
+    first = grown(path, ["a.jpg", "x/a.jpg"])
+    assert stems(first) == ["a", "x/a"]
+    second = grown(path, ["a.png", "a.png.png", "A.gif", "x/a.webp"])
+    assert stems(second)[:2] == stems(first), "what was there got another name"
+    folded = [stem.casefold() for stem in stems(second)]
+    assert len(set(folded)) == len(folded) == 6
+    assert stems(second)[2:5] == ["A.gif", "a.png", "a.png.png"]
+
+
+def test_another_shard_size_is_refused(tmp_path: Path):
+    path = tmp_path / "listing.tsv"
+    grown(path, ["a.jpg"], shard_size=4)
+    with pytest.raises(BulkError, match=r"bulk.shard_size: 5, but .* begun with 4"):
+        read_listing(path, 5)
+
+
+@pytest.mark.parametrize("text", ["", "shard_size\tx\n", "a.jpg\n"])
+def test_a_damaged_listing_is_refused(tmp_path: Path, text: str):
+    path = tmp_path / "listing.tsv"
+    path.write_text(text)
+    with pytest.raises(BulkError, match="cannot read the listing"):
+        read_listing(path, 4)
+
+
+def test_the_walk_finds_images_and_follows_no_folder_out(tmp_path: Path):
+    root, outside = tmp_path / "in", tmp_path / "out"
+    for name in ("a.JPG", "n/deep/b.png", ".hidden.jpg", ".dir/c.jpg", "note.txt", "x.jpeg"):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    outside.mkdir()
+    (outside / "secret.jpg").touch()
+    (root / "link").symlink_to(outside)
+    (root / "folder.jpg").mkdir()
+    (root / "\udcff.png").touch()
+    assert sorted(walk_photographs(root)) == ["a.JPG", "n/deep/b.png", "x.jpeg", "\udcff.png"]
+
+
+def test_a_missing_folder_is_named(tmp_path: Path):
+    with pytest.raises(BulkError, match=r"bulk.content: cannot read .*nowhere"):
+        list(walk_photographs(tmp_path / "nowhere"))
+
+
+def test_the_state_changes_with_a_file_and_with_its_loss(tmp_path: Path):
+    (tmp_path / "a.jpg").write_bytes(b"1")
+    (tmp_path / "b.jpg").write_bytes(b"2")
+    names = ["a.jpg", "b.jpg"]
+    before = state_of(tmp_path, names)
+    assert state_of(tmp_path, names) == before
+    os.utime(tmp_path / "a.jpg", ns=(1, 1))
+    dated = state_of(tmp_path, names)
+    (tmp_path / "b.jpg").unlink()
+    assert len({before, dated, state_of(tmp_path, names)}) == 3

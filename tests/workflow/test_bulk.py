@@ -1,0 +1,226 @@
+"""A whole data set by Snakemake: shards, manifests, and what a second run does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tests.workflow.conftest import BINARIES, REPOSITORY, Project, paint
+
+from neural_style.bulk.rows import Row, latest_rows
+
+SHALLOW = {"content_layers": {"conv1_1": 1}, "style_layers": {"conv1_1": 1, "conv2_1": 1}}
+CONFIG = {
+    "bulk": {
+        "content": "photos",
+        "style": "styles",
+        "output": "data set",
+        "shard_size": 4,
+        "failed_fraction": 0.3,
+    },
+    "image": {"size": 32, "fit": "keep"},
+    "network": SHALLOW,
+    "optimization": {"epochs": 2, "precision": "fp32"},
+}
+PHOTOGRAPHS = ["a/1.png", "a/2.png", "a/b/3.png", "a/b/3.jpg", "c/$(touch pwned) é.png"]
+
+
+def add(project: Project, name: str, seed: int, side: int = 40) -> Path:
+    path = project.root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    paint(seed, side).save(path)
+    return path
+
+
+def dates(project: Project) -> dict[str, int]:
+    output = project.root / "data set"
+    found = (path for path in output.rglob("*.*") if "_bulk" not in path.parts)
+    return {str(path.relative_to(output)): path.stat().st_mtime_ns for path in found}
+
+
+def rows(project: Project, books: str = "manifests") -> list[Row]:
+    found = (project.root / "data set" / "_bulk" / books).glob("*.tsv")
+    return [row for path in sorted(found) for row in latest_rows(path).values()]
+
+
+def run_bulk(project: Project, *options: str) -> list[str]:
+    """Run the target; the shards that were worked on."""
+    outcome = project.snakemake(*options, "--", "bulk")
+    outcome.assert_good()
+    return [job for job in outcome.jobs if job.startswith("bulk_shard")]
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A data set of two shards that was made once, with a bad photograph; not to be changed."""
+    project = Project(tmp_path_factory.mktemp("bulk") / "project")
+    for seed, name in enumerate(PHOTOGRAPHS):
+        add(project, f"photos/{name}", seed)
+    (project.root / "photos" / "a" / "0bad.jpg").write_bytes(b"no image")
+    add(project, "styles/sea.png", 50)
+    project.configure(CONFIG)
+    assert run_bulk(project) == ["bulk_shard 000000", "bulk_shard 000001"]
+    return project
+
+
+@pytest.fixture
+def data(finished: Project, tmp_path: Path) -> Project:
+    return finished.copy(tmp_path / "project")
+
+
+def test_the_tree_is_mirrored_and_a_bad_photograph_is_a_row(finished: Project):
+    names = ["a/1.jpg", "a/2.jpg", "a/b/3.jpg", "a/b/3.png.jpg", "c/$(touch pwned) é.jpg"]
+    assert sorted(dates(finished)) == [f"sea/1_1e6_1/{name}" for name in names]
+    for name in dates(finished):
+        with Image.open(finished.root / "data set" / name) as image:
+            assert image.size == (40, 40)
+    assert Counter(row.status for row in rows(finished)) == {"done": 5, "failed": 1}
+    (failed,) = (row for row in rows(finished) if row.status == "failed")
+    assert failed.photograph == "a/0bad.jpg" and "is not an image" in failed.reason
+    assert not list(finished.root.rglob("pwned"))
+    assert not finished.results.exists(), "the sweep was made, too"
+
+
+def test_the_sweep_still_says_that_its_images_are_missing(finished: Project):
+    finished.snakemake("-n").assert_refused("'images/content' holds no image")
+
+
+def test_a_finished_data_set_is_left_alone(data: Project):
+    before = dates(data)
+    outcome = data.snakemake("--", "bulk")
+    outcome.assert_good()
+    assert "Nothing to be done" in outcome.text
+    assert dates(data) == before
+
+
+def test_adding_a_photograph_a_style_and_a_setting_redoes_nothing(data: Project):
+    before = dates(data)
+    add(data, "photos/a/0.png", 60)
+    assert run_bulk(data, "-n") == ["bulk_shard 000001"]
+    add(data, "styles/sun.png", 61)
+    data.configure({**CONFIG, "settings": {"beta": [1e6, 1e5]}})
+    assert len(run_bulk(data)) == 2
+    after = dates(data)
+    assert {name: after[name] for name in before} == before
+    assert len(after) == 6 * 2 * 2
+
+
+def test_what_verify_finds_is_made_again_and_nothing_else(data: Project):
+    data.snakemake("--", "bulk_verify").assert_good()
+    before = dates(data)
+    lost, damaged = "sea/1_1e6_1/a/1.jpg", "sea/1_1e6_1/c/$(touch pwned) é.jpg"
+    (data.root / "data set" / lost).unlink()
+    (data.root / "data set" / damaged).write_bytes(b"half")
+    outcome = data.snakemake("--", "bulk_verify")
+    assert outcome.code != 0
+    for line in (f"missing\t{lost}\t", f"corrupt\t{damaged}\t", "1 corrupt, 1 failed, 3 good"):
+        assert line in outcome.text, outcome.text
+    assert len(run_bulk(data)) == 2
+    after = dates(data)
+    assert {name for name in after if after[name] != before.get(name)} == {lost, damaged}
+    data.snakemake("--", "bulk_verify").assert_good()
+
+
+def test_more_failures_than_allowed_fail_the_run_and_keep_the_rest(data: Project):
+    (data.root / "photos" / "a" / "1.png").write_bytes(b"no image either")
+    outcome = data.snakemake("--", "bulk")
+    outcome.assert_refused("2 of the 4 pictures of shard 0 failed", "bulk.failed_fraction (0.3)")
+    assert len(dates(data)) == 5, "a picture was removed"
+    add(data, "photos/a/1.png", 0)
+    add(data, "photos/a/0bad.jpg", 70)
+    assert run_bulk(data) == ["bulk_shard 000000"]
+    assert Counter(row.status for row in rows(data)) == {"done": 6}
+
+
+def start_worker(project: Project, shard: int) -> subprocess.Popen[str]:
+    script = REPOSITORY / "workflow" / "scripts" / "bulk.py"
+    command = [sys.executable, script, "--output", "data set", "--shard", str(shard)]
+    return subprocess.Popen(
+        [str(word) for word in [*command, "--threads", "1"]],
+        cwd=project.root,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_pictures(project: Project, count: int) -> None:
+    deadline = time.monotonic() + 300
+    while sum(row.status == "done" for row in rows(project, "journals")) < count:
+        assert time.monotonic() < deadline, "the worker makes nothing"
+        time.sleep(0.05)
+
+
+def test_killed_and_ended_runs_go_on_and_lose_nothing(project: Project):
+    for number in range(10):
+        add(project, f"photos/{number}.png", number, 64)
+    add(project, "styles/sea.png", 50)
+    config = {**CONFIG, "image": {"size": 64, "fit": "keep"}}
+    config["bulk"] = {**CONFIG["bulk"], "shard_size": 10, "batch": 1}
+    config["optimization"] = {"epochs": 150, "precision": "fp32"}
+    project.configure(config)
+    command = [BINARIES / "snakemake", "-s", REPOSITORY / "Snakefile", "--directory", project.root]
+    snakemake = subprocess.Popen(
+        [*map(str, command), "--configfile", "config.yaml", "--cores", "1", "--", "bulk"],
+        cwd=project.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    wait_for_pictures(project, 2)
+    status = project.snakemake("--nolock", "--", "bulk_status")
+    status.assert_good()
+    assert "sea" in status.text and "to do" in status.text
+    os.killpg(snakemake.pid, signal.SIGKILL)
+    snakemake.wait()
+    kept = dates(project)
+    assert 2 <= len(kept) < 10
+    for name in kept:
+        with Image.open(project.root / "data set" / name) as image:
+            image.load()
+
+    worker = start_worker(project, 0)
+    wait_for_pictures(project, len(kept) + 1)
+    began = time.monotonic()
+    worker.terminate()
+    _, said = worker.communicate(timeout=60)
+    assert worker.returncode == 128 + signal.SIGTERM and "kept" in said
+    assert time.monotonic() - began < 10
+    ended = dates(project)
+    done = [row for row in rows(project, "journals") if row.status == "done"]
+    assert len(done) == len(ended), "what was saved is not in the journal"
+
+    worker = start_worker(project, 0)
+    _, said = worker.communicate(timeout=300)
+    assert worker.returncode == 0, said
+    after = dates(project)
+    assert len(after) == 10
+    assert {name: after[name] for name in ended} == ended
+    lost = sum(after[name] != date for name, date in kept.items())
+    assert lost <= 1, "more than the picture that was being saved was made twice"
+    assert not list((project.root / "data set" / "_bulk").glob("partial/*"))
+
+
+def test_without_a_data_set_the_target_says_what_to_set(project: Project):
+    project.add("content", "cat.png", 0)
+    project.add("style", "sea.png", 1)
+    project.configure({})
+    outcome = project.snakemake("-n", "--", "bulk")
+    outcome.assert_refused("bulk.content: no data set is named; set bulk.content")
+
+
+@pytest.mark.parametrize("script", ["bulk_status.py", "bulk_verify.py", "bulk.py"])
+def test_scripts_name_a_folder_without_a_data_set(tmp_path: Path, script: str):
+    words = ["--output", "nowhere", "--shard", "0"] if script == "bulk.py" else ["nowhere"]
+    path = REPOSITORY / "workflow" / "scripts" / script
+    ended = subprocess.run(
+        [sys.executable, str(path), *words], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert "there is no data set in 'nowhere'" in ended.stderr and "Traceback" not in ended.stderr

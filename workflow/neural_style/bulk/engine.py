@@ -1,0 +1,174 @@
+"""Batches of pictures through the optimisation, with everything loaded once a process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from neural_style.batching import automatic_batch, in_batches
+from neural_style.bulk.tasks import Task
+from neural_style.bulk.worker import Result, Take
+from neural_style.device import choose_precision
+from neural_style.errors import NeuralStyleError
+from neural_style.images import fit_image, load_image
+from neural_style.memory import is_shortage, shortage
+from neural_style.record import Losses, losses_of
+from neural_style.settings import Settings
+from neural_style.stylize import Progress, stylize
+from neural_style.tensors import to_images, to_tensor
+from neural_style.vgg import Vgg19
+from neural_style.weights import load_weights
+
+LOOK_EVERY = 10
+"""Epochs between two looks at whether a whole batch has diverged; each waits for the device."""
+STYLES_KEPT = 64
+"""Style images that stay on the device."""
+
+
+class Transfer(Protocol):
+    """What `stylize.stylize` does, or a stand-in for it."""
+
+    def __call__(
+        self,
+        network: Vgg19,
+        contents: Tensor,
+        styles: Sequence[Tensor],
+        settings: Sequence[Settings],
+    ) -> Iterator[Progress]:
+        """See `stylize.stylize`."""
+
+
+class TorchEngine:
+    """Makes pictures; networks and styles are loaded when they are first needed, and kept.
+
+    Args:
+        device: where to.
+        batch: pictures at a time; None chooses by the memory.
+        say: is told a sentence when batches had to become smaller.
+        transfer: the optimisation.
+    """
+
+    def __init__(
+        self,
+        device: torch.device,
+        batch: int | None,
+        say: Callable[[str], None],
+        transfer: Transfer = stylize,
+    ) -> None:
+        self._device = device
+        self._batch = batch
+        self._say = say
+        self._transfer = transfer
+        self._limits: dict[tuple[int, int], int] = {}
+        self._weights = lru_cache(maxsize=None)(load_weights)
+        self._network = lru_cache(maxsize=None)(self._load_network)
+        self._style = lru_cache(maxsize=STYLES_KEPT)(self._load_style)
+
+    def batch_size(self, task: Task) -> int:
+        """How many pictures like that of a task to make at once."""
+        width, height = task.image.size
+        if (width, height) not in self._limits:
+            precision = choose_precision(task.settings.precision, self._device)
+            self._limits[width, height] = self._batch or automatic_batch(
+                height, width, self._device, precision
+            )
+        return self._limits[width, height]
+
+    def __call__(self, tasks: Sequence[Task], take: Take) -> None:
+        """Make the pictures of tasks of one shape, layers, network and number of epochs.
+
+        Args:
+            tasks: at least one.
+            take: gets each task with its result, a batch at a time.
+
+        Raises:
+            NeuralStyleError: the weights cannot be read, or one picture alone does not fit into
+                the memory.
+        """
+        shape = tasks[0].image.size
+        limit, largest = self.batch_size(tasks[0]), 0
+        shortages: list[str] = []
+
+        def work(batch: Sequence[Task]) -> None:
+            nonlocal largest
+            results = self._make(batch)
+            largest = max(largest, len(batch))
+            for task, result in zip(batch, results, strict=True):
+                take(task, result)
+
+        try:
+            in_batches(tasks, limit, work, shortages.append)
+        except Exception as error:
+            if not is_shortage(error):
+                raise
+            width, height = shape
+            precision = choose_precision(tasks[0].settings.precision, self._device)
+            raise shortage(height, width, precision, self._device) from error
+        if shortages:  # said once, since later batches of this shape begin with what fitted
+            self._limits[shape] = largest
+            self._say(shortages[0])
+
+    def _make(self, tasks: Sequence[Task]) -> list[Result]:
+        """The results of a batch; a style that cannot be read fails its own pictures only."""
+        began = time.monotonic()
+        results: list[Result | None] = [None] * len(tasks)
+        ready: list[tuple[int, Tensor]] = []
+        for place, task in enumerate(tasks):
+            try:
+                ready.append((place, self._style_of(task)))
+            except NeuralStyleError as error:
+                results[place] = Result(reason=str(error))
+        if ready:
+            made = self._optimise([tasks[place] for place, _ in ready], [each for _, each in ready])
+            for (place, _), result in zip(ready, made, strict=True):
+                results[place] = result
+        share = (time.monotonic() - began) / len(tasks)
+        return [replace(result, seconds=share) for result in results if result is not None]
+
+    def _optimise(self, tasks: Sequence[Task], styles: Sequence[Tensor]) -> list[Result]:
+        settings = [task.settings for task in tasks]
+        precision = choose_precision(settings[0].precision, self._device)
+        network = self._network(settings[0].weights, settings[0].layers, precision)
+        contents = torch.cat([to_tensor(task.image) for task in tasks]).to(self._device)
+        for progress in self._transfer(network, contents, styles, settings):
+            last = progress
+            if progress.epoch % LOOK_EVERY == 0 and bool(progress.gave_up.all()):
+                break
+        images, parts = to_images(last.pictures), last.parts.cpu()
+        return [
+            Result(reason=_diverged(settings[place]))
+            if gave_up
+            else _result(images[place], losses_of(last.names, parts[:, place]))
+            for place, gave_up in enumerate(last.gave_up.tolist())
+        ]
+
+    def _style_of(self, task: Task) -> Tensor:
+        path = task.picture.style.path
+        assert path is not None, "only styles that are there are assigned"
+        return self._style(path, task.settings.size, task.settings.fit)
+
+    def _load_style(self, path: Path, size: int, fit: str) -> Tensor:
+        return to_tensor(fit_image(load_image(path), size, fit)).to(self._device)
+
+    def _load_network(self, source: str, layers: frozenset[str], precision: torch.dtype) -> Vgg19:
+        weights = self._weights(source)
+        return Vgg19(weights.convolutions, layers).prepare(self._device, precision)
+
+
+def _result(image: Image.Image, losses: Losses) -> Result:
+    return Result(image, losses.total, losses.content, losses.style)
+
+
+def _diverged(settings: Settings) -> str:
+    return (
+        "the loss became infinite or NaN, and again after going back to the best picture; lower "
+        f"learning_rate (now {settings.learning_rate:g}) or beta (now {settings.beta:g})."
+    )

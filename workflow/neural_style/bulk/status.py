@@ -1,0 +1,110 @@
+"""How far a data set is: a table from the journals, while the run goes on."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from neural_style.bulk.listing import read_listing
+from neural_style.bulk.plan import BulkPlan
+from neural_style.bulk.rows import DONE, FAILED, GONE, latest_rows
+from neural_style.bulk.tasks import frozen_assignment
+
+WINDOW = 600.0
+"""Seconds over which the rate is taken."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of one style and setting.
+
+    Attributes:
+        style: folder of the pictures: id of the style, or `random_1` ….
+        setting: id of the setting.
+        done: pictures that are there.
+        failed: pictures that could not be made.
+        gone: pictures whose photograph is not there any more.
+        left: pictures to make.
+        rate: pictures a second over the last minutes; 0 if none were made.
+    """
+
+    style: str
+    setting: str
+    done: int
+    failed: int
+    gone: int
+    left: int
+    rate: float
+
+
+def status_of(plan: BulkPlan, now: float | None = None) -> list[Progress]:
+    """The state of every style and setting.
+
+    Args:
+        plan: as the last run wrote it.
+        now: seconds since 1970; the clock's if it is None.
+
+    Raises:
+        NeuralStyleError: the bookkeeping cannot be read.
+    """
+    now = time.time() if now is None else now
+    listing = read_listing(plan.books.listing, plan.shard_size)
+    begun = max(plan.books.plan.stat().st_mtime, now - WINDOW)
+    counts: Counter[tuple[str, str, str]] = Counter()
+    recent: Counter[tuple[str, str]] = Counter()
+    for shard in listing.shards:
+        for row in latest_rows(plan.books.journal(shard)).values():
+            style, setting, _ = row.picture.split("/", 2)
+            counts[style, setting, row.status] += 1
+            recent[style, setting] += row.status == DONE and row.finished >= begun
+    table = []
+    for style in frozen_assignment(plan, listing).folders:
+        for setting in plan.settings:
+            done, failed, gone = (counts[style, setting, name] for name in (DONE, FAILED, GONE))
+            left = len(listing) - done - failed - gone
+            rate = recent[style, setting] / max(now - begun, 1.0)
+            table.append(Progress(style, setting, done, failed, gone, left, rate))
+    return table
+
+
+def total(table: list[Progress]) -> Progress:
+    """The sum of a table."""
+    sums = {
+        name: sum(getattr(row, name) for row in table)
+        for name in ("done", "failed", "gone", "left")
+    }
+    return Progress("all", "", **sums, rate=sum(row.rate for row in table))
+
+
+def render(table: list[Progress]) -> str:
+    """The table as text, with its sum."""
+    header = ("style", "setting", "done", "failed", "gone", "to do", "a second", "left")
+    lines = [header, *(_cells(row) for row in (*table, total(table)))]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "".join(f"{'  '.join(_aligned(line, widths))}\n" for line in lines)
+
+
+def _cells(row: Progress) -> tuple[str, ...]:
+    counts = (row.done, row.failed, row.gone, row.left)
+    time_left = _span(row.left / row.rate) if row.rate else ("-" if row.left else "0 s")
+    return (row.style, row.setting, *map(str, counts), f"{row.rate:.2f}", time_left)
+
+
+def _aligned(cells: tuple[str, ...], widths: list[int]) -> Iterator[str]:
+    for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        yield cell.ljust(width) if place < 2 else cell.rjust(width)
+
+
+def _span(seconds: float) -> str:
+    """A time span in the units that suit it: `45 s`, `12 min`, `3 h 05 min`, `4 d 03 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return (
+        f"{hours} h {minutes % 60:02} min" if hours < 48 else f"{hours // 24} d {hours % 24:02} h"
+    )
