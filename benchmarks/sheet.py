@@ -60,7 +60,7 @@ def write_sheet(finishes: Sequence[Finish], size: int, path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = [_row(each, Path(folder) / str(number)) for number, each in enumerate(finishes)]
         grid = Grid(
-            title="The textbook and this library",
+            title=("The textbook and this library",),
             subtitle=f"{size} × {size} px  ·  α 1  β 1e6",
             columns=("content", "style", *finishes[0].pictures),
             rows=tuple(rows),
@@ -77,5 +77,5 @@ def _row(race: Finish, folder: Path) -> Row:
             continue
         path = folder / f"{number}.png"
         save_image(to_images(picture.float() / 255)[0], path, 95)
-        tiles.append(Tile(path, caption=caption))
+        tiles.append(Tile(path, caption=(caption,)))
     return Row(heading=race.title, tiles=tuple(tiles))

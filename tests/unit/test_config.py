@@ -84,6 +84,7 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "batch": None,
             "failed_fraction": 0.1,
         },
+        "cluster": {"gpu_as": "gpus", "threads": 4, "memory_factor": 1, "runtime_factor": 1},
     }
 
 

@@ -12,7 +12,8 @@ from neural_style.frequencies import favour_low_frequencies
 SHAPES = [(8, 8), (7, 12), (9, 5)]
 
 
-def as_matrix(height: int, width: int, slope: float) -> torch.Tensor:
+def as_matrix(shape: tuple[int, int], slope: float) -> torch.Tensor:
+    height, width = shape
     pixels = height * width
     basis = torch.eye(pixels, dtype=torch.float64).view(pixels, height, width)
     return favour_low_frequencies(basis, slope)(basis).view(pixels, pixels)
@@ -20,7 +21,7 @@ def as_matrix(height: int, width: int, slope: float) -> torch.Tensor:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_it_is_symmetric_and_positive_definite(shape):
-    matrix = as_matrix(*shape, slope=0.8)
+    matrix = as_matrix(shape, slope=0.8)
     torch.testing.assert_close(matrix, matrix.T)
     assert torch.linalg.eigvalsh(matrix).min() > 0
 

@@ -283,14 +283,14 @@ def test_the_figure_shows_every_picture_in_its_place(study: LayerStudy, made: An
     assert columns == ["style of conv1_1", "style to conv2_1"]
     textures, *rows = grid.rows
     assert textures.margin and textures.margin.picture == STYLE
-    assert grid.corner and grid.corner.picture == CONTENT
-    assert [tile.picture for tile in textures.tiles] == [
+    assert [tile.picture for tile in grid.originals] == [CONTENT]
+    assert [tile and tile.picture for tile in textures.tiles] == [
         folder / StudyPicture(None, layers).file for layers in study.style_sets
     ]
     for row, layer in zip(rows, study.content_layers, strict=True):
         assert row.heading == f"content of {layer}"
         assert row.margin and row.margin.picture == folder / StudyPicture(layer, ()).file
-        assert [tile.picture for tile in row.tiles] == [
+        assert [tile and tile.picture for tile in row.tiles] == [
             folder / StudyPicture(layer, layers).file for layers in study.style_sets
         ]
     tiles = [each for row in grid.rows for each in (*row.tiles, row.margin) if each]

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -17,7 +18,7 @@ from tests.workflow.conftest import BINARIES, REPOSITORY, Project, paint
 from neural_style.bulk.rows import Row, latest_rows
 
 SHALLOW = {"content_layers": {"conv1_1": 1}, "style_layers": {"conv1_1": 1, "conv2_1": 1}}
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "bulk": {
         "content": "photos",
         "style": "styles",
@@ -161,10 +162,14 @@ def test_killed_and_ended_runs_go_on_and_lose_nothing(project: Project):
     for number in range(10):
         add(project, f"photos/{number}.png", number, 64)
     add(project, "styles/sea.png", 50)
-    config = {**CONFIG, "image": {"size": 64, "fit": "keep"}}
-    config["bulk"] = {**CONFIG["bulk"], "shard_size": 10, "batch": 1}
-    config["optimization"] = {"epochs": 150, "precision": "fp32"}
-    project.configure(config)
+    project.configure(
+        {
+            **CONFIG,
+            "image": {"size": 64, "fit": "keep"},
+            "bulk": {**CONFIG["bulk"], "shard_size": 10, "batch": 1},
+            "optimization": {"epochs": 150, "precision": "fp32"},
+        }
+    )
     command = [BINARIES / "snakemake", "-s", REPOSITORY / "Snakefile", "--directory", project.root]
     snakemake = subprocess.Popen(
         [*map(str, command), "--configfile", "config.yaml", "--cores", "1", "--", "bulk"],

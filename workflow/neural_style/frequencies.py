@@ -36,6 +36,7 @@ def favour_low_frequencies(like: Tensor, slope: float = SLOPE) -> Callable[[Tens
     gain = frequency.pow(-slope).to(like.dtype)
 
     def precondition(pictures: Tensor) -> Tensor:
-        return torch.fft.irfft2(torch.fft.rfft2(pictures) * gain, s=(height, width))
+        mapped: Tensor = torch.fft.irfft2(torch.fft.rfft2(pictures) * gain, s=(height, width))
+        return mapped
 
     return precondition

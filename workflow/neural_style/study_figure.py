@@ -49,10 +49,10 @@ def study_grid(study: LayerStudy, content: Path, style: Path, folder: Path) -> G
     )
     size, epochs = study.settings.size, study.settings.epochs
     return Grid(
-        title=f"{content.stem} × {style.stem}, layer by layer",
+        title=(f"{content.stem} × {style.stem}, layer by layer",),
         columns=tuple(_heading(layers) for layers in sets),
         rows=(textures, *rows),
-        corner=Tile(content),
+        originals=(Tile(content),),
         subtitle=(
             "Left, from noise: the content of one layer alone. Top row, from noise: the style of "
             f"some layers alone. All others: both. {_unbroken(f'{size} × {size} px')}  ·  "

@@ -19,7 +19,7 @@ from neural_style.bulk.worker import Result, Take
 from neural_style.device import choose_precision
 from neural_style.errors import NeuralStyleError
 from neural_style.images import fit_image, load_image
-from neural_style.memory import is_shortage, shortage
+from neural_style.memory import explaining_shortage
 from neural_style.record import Losses, losses_of
 from neural_style.settings import Settings
 from neural_style.stylize import Progress, stylize
@@ -104,14 +104,10 @@ class TorchEngine:
             for task, result in zip(batch, results, strict=True):
                 take(task, result)
 
-        try:
+        width, height = shape
+        precision = choose_precision(tasks[0].settings.precision, self._device)
+        with explaining_shortage(height, width, self._device, precision):
             in_batches(tasks, limit, work, shortages.append)
-        except Exception as error:
-            if not is_shortage(error):
-                raise
-            width, height = shape
-            precision = choose_precision(tasks[0].settings.precision, self._device)
-            raise shortage(height, width, precision, self._device) from error
         if shortages:  # said once, since later batches of this shape begin with what fitted
             self._limits[shape] = largest
             self._say(shortages[0])
