@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
 from PIL import Image
 from tests.slurm.conftest import NETWORK
-from tests.workflow.conftest import REPOSITORY, paint
-
-pytestmark = pytest.mark.skipif(
-    not (REPOSITORY / "workflow" / "rules" / "bulk.smk").exists(), reason="there is no bulk mode"
-)
+from tests.workflow.conftest import paint
 
 PHOTOGRAPHS = ("a/1.png", "a/b/2.png", "c/it's $(touch gotcha).png")
 

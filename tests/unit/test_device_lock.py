@@ -27,7 +27,7 @@ from neural_style.device_lock import lock_one
 folder, journal, rounds, *cards = sys.argv[1:]
 with open(journal, "a") as notes:
     for _ in range(int(rounds)):
-        with lock_one(cards, lambda: None, Path(folder)) as card:
+        with lock_one(cards, lambda: None, folder=Path(folder)) as card:
             notes.write(f"take {card} {os.getpid()}\\n"); notes.flush()
             time.sleep(0.02)
             notes.write(f"give {card} {os.getpid()}\\n"); notes.flush()
@@ -39,7 +39,7 @@ import sys
 from pathlib import Path
 from neural_style.device_lock import lock_one
 
-with lock_one(sys.argv[2:], lambda: print("waiting", flush=True), Path(sys.argv[1])) as card:
+with lock_one(sys.argv[2:], lambda: print("waiting", flush=True), folder=Path(sys.argv[1])) as card:
     print(card, flush=True)
     sys.stdin.read()
 """
@@ -122,13 +122,13 @@ def test_the_kernel_frees_the_card_of_a_killed_process(tmp_path: Path):
         assert line(process) == "7"
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        with lock_one(["7"], not_waiting, tmp_path) as card:
+        with lock_one(["7"], not_waiting, folder=tmp_path) as card:
             assert card == "7"
 
 
 def test_a_card_is_given_back_at_the_end_and_after_an_error(tmp_path: Path):
     for _ in range(2):
-        with pytest.raises(ZeroDivisionError), lock_one(["0"], not_waiting, tmp_path):
+        with pytest.raises(ZeroDivisionError), lock_one(["0"], not_waiting, folder=tmp_path):
             raise ZeroDivisionError
 
 
@@ -137,14 +137,14 @@ def test_who_waits_says_so_once(tmp_path: Path):
     with holder(tmp_path, "0") as process:
         line(process)
         threading.Timer(0.3, process.kill).start()
-        with lock_one(["0"], lambda: told.append(1), tmp_path):
+        with lock_one(["0"], lambda: told.append(1), folder=tmp_path):
             assert told == [1]
 
 
 def test_another_snakemake_of_the_same_user_counts(tmp_path: Path):
     """Whatever its working directory and its TMPDIR are."""
     assert device_lock.FOLDER.is_absolute()
-    with lock_one(["0"], not_waiting, tmp_path), holder(tmp_path, "0") as other:
+    with lock_one(["0"], not_waiting, folder=tmp_path), holder(tmp_path, "0") as other:
         assert line(other) == "waiting"
 
 
@@ -157,7 +157,7 @@ def test_jobs_of_a_batch_system_may_all_call_their_card_0(
         with holder(tmp_path, "0") as same:
             assert line(same) == "waiting", "two processes of one allocation share its cards"
         monkeypatch.setenv("SLURM_JOB_ID", "42")
-        with lock_one(["0"], not_waiting, tmp_path):
+        with lock_one(["0"], not_waiting, folder=tmp_path):
             pass
 
 
@@ -169,7 +169,7 @@ def test_an_id_is_no_path(tmp_path: Path, card: str):
     assert name.isascii()
     assert not set("/\0") & set(name)
     assert len(name) < 100
-    with lock_one([card], not_waiting, tmp_path):
+    with lock_one([card], not_waiting, folder=tmp_path):
         (folder,) = tmp_path.iterdir()
         assert [path.name for path in folder.iterdir()] == [name]
 
@@ -180,7 +180,7 @@ def test_different_ids_have_different_names():
 
 
 def test_folder_and_file_are_the_users_alone(tmp_path: Path):
-    with lock_one(["0"], not_waiting, tmp_path):
+    with lock_one(["0"], not_waiting, folder=tmp_path):
         (folder,) = tmp_path.iterdir()
         (file,) = folder.iterdir()
         assert folder.stat().st_mode & 0o777 == 0o700
@@ -217,5 +217,18 @@ def test_a_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest
 
 
 def refused(folder: Path, word: str) -> None:
-    with pytest.raises(DeviceLockError, match=word), lock_one(["0"], not_waiting, folder):
+    with pytest.raises(DeviceLockError, match=word), lock_one(["0"], not_waiting, folder=folder):
         pass
+
+
+def test_a_wait_can_be_ended(tmp_path: Path):
+    def leave() -> None:
+        raise InterruptedError
+
+    with holder(tmp_path, "0") as other:
+        assert line(other) == "0"
+        with (
+            pytest.raises(InterruptedError),
+            lock_one(["0"], lambda: None, leave, folder=tmp_path),
+        ):
+            pytest.fail("it got a card that another process holds")

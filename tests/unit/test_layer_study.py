@@ -40,7 +40,7 @@ from neural_style.weights import Weights
 
 Schema = Mapping[str, Any]
 CPU = torch.device("cpu")
-EPOCHS = 6
+EPOCHS = 10
 CONTENT, STYLE = photograph("chelsea"), photograph("coffee")
 NAMES = [
     "content_conv1_1.png",

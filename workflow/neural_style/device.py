@@ -37,7 +37,9 @@ def choose_device(name: str) -> torch.device:
 
 
 @contextmanager
-def claim_device(name: str, on_wait: Callable[[], None]) -> Iterator[torch.device]:
+def claim_device(
+    name: str, on_wait: Callable[[], None], on_look: Callable[[], None] = lambda: None
+) -> Iterator[torch.device]:
     """The device for one of `DEVICES`; a card belongs to this process alone until the end.
 
     Of several cards it takes one that is free, and CUDA sees no other: it has to be called
@@ -46,6 +48,7 @@ def claim_device(name: str, on_wait: Callable[[], None]) -> Iterator[torch.devic
     Args:
         name: see `choose_device`.
         on_wait: called once, if every card is taken by another process.
+        on_look: called again and again while that is so; it ends the wait by raising an error.
 
     Yields:
         `cpu`, or `cuda`, which is the one card.
@@ -56,7 +59,7 @@ def claim_device(name: str, on_wait: Callable[[], None]) -> Iterator[torch.devic
     """
     cards = [] if name == "cpu" else visible_cards()
     if cards:
-        with lock_one(cards, on_wait) as card, _only(card):
+        with lock_one(cards, on_wait, on_look) as card, _only(card):
             device = choose_device(name)
             if device.type == "cuda":
                 yield device

@@ -33,7 +33,10 @@ class DeviceLockError(NeuralStyleError):
 
 @contextmanager
 def lock_one(
-    devices: Sequence[str], on_wait: Callable[[], None], folder: Path | None = None
+    devices: Sequence[str],
+    on_wait: Callable[[], None],
+    on_look: Callable[[], None] = lambda: None,
+    folder: Path | None = None,
 ) -> Iterator[str]:
     """Hold one of several devices that no other process of this user holds.
 
@@ -41,6 +44,7 @@ def lock_one(
         devices: ids such as `0`, `GPU-8932f937` or `MIG-…`; at least one. The first free one is
             taken.
         on_wait: called once, if all of them are taken; the wait is as long as it has to be.
+        on_look: called every half second of it; it ends the wait by raising an error.
         folder: holds the user's own folder of locks; `FOLDER` where none is given.
 
     Yields:
@@ -50,7 +54,7 @@ def lock_one(
         DeviceLockError: the folder of the locks is not the user's, or cannot be written to.
     """
     device, lock = _wait_for_one(
-        devices, on_wait, (folder or FOLDER) / f"neural-style-{os.geteuid()}"
+        devices, on_wait, on_look, (folder or FOLDER) / f"neural-style-{os.geteuid()}"
     )
     try:
         yield device
@@ -71,7 +75,7 @@ def lock_name(device: str) -> str:
 
 
 def _wait_for_one(
-    devices: Sequence[str], on_wait: Callable[[], None], folder: Path
+    devices: Sequence[str], on_wait: Callable[[], None], on_look: Callable[[], None], folder: Path
 ) -> tuple[str, int]:
     """A device that is or becomes free, and the descriptor that holds its lock."""
     directory = _open_own_folder(folder)
@@ -85,6 +89,7 @@ def _wait_for_one(
             if not waiting:
                 on_wait()
             waiting = True
+            on_look()
             time.sleep(SECONDS_BETWEEN_LOOKS)
     finally:
         os.close(directory)

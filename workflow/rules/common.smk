@@ -161,7 +161,7 @@ def refuse_names_for_a_cluster():
         files = (*SWEEP.contents.values(), *SWEEP.styles.values())
         bad = [str(path) for path in files if not can_be_submitted(path)]
         if bad:
-            raise WorkflowError(
+            stop(
                 "on a cluster, Snakemake cannot name these files to its jobs, because of the quotes,"
                 " backslashes or control characters in them; rename: " + ", ".join(map(repr, bad))
             )

@@ -47,7 +47,9 @@ def _run(options: argparse.Namespace, stop: StopRequest) -> None:
         torch.set_num_threads(options.threads)
     title = options.title or f"{options.content.stem} × {options.style.stem}"
     with (
-        claim_device(options.device, partial(_say_waiting, title)) as device,
+        claim_device(
+            options.device, partial(_say_waiting, title), partial(_end_if_asked, stop)
+        ) as device,
         Display(title, settings, on_cpu=device.type == "cpu") as display,
     ):
         continuity = Continuity(every, stop, display.tell)
@@ -65,6 +67,12 @@ def _say(sentence: str) -> None:
 def _say_waiting(title: str) -> None:
     """Say why nothing happens."""
     print(f"{title}: every GPU is in use; waiting for one.", file=sys.stderr, flush=True)
+
+
+def _end_if_asked(stop: StopRequest) -> None:
+    """Wait no longer."""
+    if stop():
+        raise StoppedError("asked to stop while it waited for a GPU; nothing is lost.")
 
 
 def make_parser() -> argparse.ArgumentParser:
