@@ -12,9 +12,15 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/bulk_inputs.smk"
 include: "workflow/rules/remaining.smk"
 include: "workflow/rules/stylize.smk"
-include: "workflow/rules/grids.smk"
-include: "workflow/rules/plots.smk"
-include: "workflow/rules/gallery.smk"
+
+
+if not NO_SWEEP:  # a data set, see bulk.smk, needs none of the sweep's images
+
+    include: "workflow/rules/grids.smk"
+    include: "workflow/rules/plots.smk"
+    include: "workflow/rules/gallery.smk"
+
+
 include: "workflow/rules/layer_study.smk"
 include: "workflow/rules/bulk.smk"
 include: "workflow/rules/refused.smk"
