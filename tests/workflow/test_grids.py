@@ -47,7 +47,8 @@ def test_a_sweep_of_both_weights_on_pages_of_two(project):
     assert project.would_run() == sorted(
         [
             *(f"grid_{kind}" for kind in kinds),
-            *("grids_pdf", "index", "stylize_1_1e7_1 cat sea", "stylize_10_1e7_1 cat sea"),
+            *("gallery", "grids_pdf", "index", "plots cat", "sweep_plots"),
+            *("stylize_1_1e7_1 cat sea", "stylize_10_1e7_1 cat sea"),
         ]
     )
 

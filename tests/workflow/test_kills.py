@@ -45,7 +45,7 @@ def two(project):
 def made(project) -> dict[str, str | bytes]:
     """What the jobs wrote: pictures as they are, tables without the column of the seconds."""
     files: dict[str, str | bytes] = {}
-    for path in project.results.glob("*/*/*/*"):
+    for path in project.results.glob("*/*/1_1e6_1/*"):
         if path.suffix == ".jpg":
             files[str(path.relative_to(project.root))] = path.read_bytes()
         elif path.suffix == ".csv":
@@ -168,7 +168,7 @@ def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_picture_rig
 
 def assert_nothing_is_half_written(project, expected) -> None:
     """What has a name is whole, at any moment."""
-    for path in project.results.glob("*/*/*/*.jpg"):
+    for path in project.results.glob("*/*/*/generated_*.jpg"):
         with suppress(FileNotFoundError):  # Snakemake removes those of failed jobs
             assert path.read_bytes() == expected[str(path.relative_to(project.root))], path
 

@@ -80,12 +80,15 @@ def test_sheets_and_plots_have_their_places(report):
     categories = report.read("categories")
     assert categories.keys() == {"Pictures", "Plots", "Sheets"}
     assert categories["Pictures"].keys() == set(CONTENTS)
-    sheets = [path for each in categories["Sheets"].values() for path in each]
-    assert sorted(sheets) == [f"results/grids/content/{content}.jpg" for content in CONTENTS]
-    pairs = [f"{content}/{style}.png" for content in CONTENTS for style in STYLES]
+    pairs = [f"{content}/{style}" for content in CONTENTS for style in STYLES]
+    assert {key: sorted(paths) for key, paths in categories["Sheets"].items()} == {
+        "content": [f"results/grids/content/{content}.jpg" for content in CONTENTS],
+        "style": [f"results/grids/style/{style}.jpg" for style in STYLES],
+        "epochs": [f"results/grids/epochs/{pair}.jpg" for pair in pairs],
+    }
     assert {key: sorted(paths) for key, paths in categories["Plots"].items()} == {
-        "Losses over the epochs": [f"results/plots/losses/{pair}" for pair in pairs],
-        "Content loss against style loss": [f"results/plots/tradeoff/{pair}" for pair in pairs],
+        "Losses over the epochs": [f"results/plots/losses/{pair}.png" for pair in pairs],
+        "Content loss against style loss": [f"results/plots/tradeoff/{pair}.png" for pair in pairs],
         "The whole sweep": [f"results/plots/{name}.png" for name in ("content", "style", "total")],
     }
 
