@@ -38,7 +38,7 @@ $(STAMP): requirements.txt pyproject.toml
 demo: install ## stylize a few small sample photographs
 	$(RUN) python workflow/scripts/make_samples.py
 	$(RUN) snakemake --cores all --resources gpu=1 --configfile demo.yaml
-	@echo "Done. Compare the pictures in results/grids/; each is in its own folder in results/."
+	@echo "Done. Open results/gallery/index.html, or compare the sheets in results/grids/."
 
 test: lint ## run the checks, then all tests
 	$(RUN) pytest
