@@ -36,7 +36,7 @@ class Finish:
 def finish(
     pair: str, title: str, judge: Judge, tracks: Mapping[str, Track], ours: str, mark: int
 ) -> Finish:
-    """The pictures of a race: each yardstick at a mark, ours at its loss, ours at the end."""
+    """The pictures of a race: each yardstick at a mark, ours at its loss and at the end."""
     content, style = map(Path, pair.split(","))
     pictures: dict[str, tuple[Tensor | None, str]] = {}
     for name in (name for name in tracks if name != ours):
@@ -51,7 +51,7 @@ def finish(
         )
     last = tracks[ours].pictures[-1]
     caption = f"{len(tracks[ours].pictures) - 1} evaluations, loss {judge.loss(last):.2f}"
-    pictures[f"{ours} at the default epochs"] = (last, caption)
+    pictures[f"{ours} at the end"] = (last, caption)
     return Finish(title, content, style, pictures)
 
 
