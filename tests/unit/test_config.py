@@ -308,6 +308,14 @@ def test_every_key_of_the_schema_is_described_and_every_mapping_closed(schema: S
     assert list(walk(schema, "")) == []
 
 
+def test_what_the_snakefile_imports_of_data_sets_reads_no_pictures():
+    code = (
+        "import sys; import neural_style.bulk.target; print({'PIL', 'numpy'} & sys.modules.keys())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "set()", done.stderr
+
+
 def test_what_the_snakefile_imports_is_free_of_torch():
     modules = (
         *("config", "sweep", "commandline", "fingerprint", "index", "inputs", "settings"),

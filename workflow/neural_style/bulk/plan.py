@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -11,8 +10,7 @@ from typing import Any
 
 from neural_style.bulk.layout import Books
 from neural_style.errors import NeuralStyleError
-from neural_style.files import sha256
-from neural_style.settings import BUILT_IN, Settings
+from neural_style.settings import Settings
 from neural_style.sweep import expand_settings
 
 ORIGINAL = "original"
@@ -137,30 +135,3 @@ def read_plan(output: Path) -> BulkPlan:
         raise BulkError(
             f"cannot read {path}: {error}; remove it and run `snakemake bulk` again."
         ) from error
-
-
-def recipe(settings: Settings, size: str, engine: str) -> str:
-    """A digest of all that decides a picture except its two images.
-
-    Args:
-        settings: of the picture.
-        size: `original` or `fitted`.
-        engine: fingerprint of the code.
-    """
-    facts = asdict(settings)
-    del facts["save_every"]  # only the finished picture is kept
-    if settings.weights not in BUILT_IN:
-        facts["weights"] = sha256(Path(settings.weights))
-    text = json.dumps([facts, size, engine], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def picture_key(recipe_digest: str, content: str, style: str) -> str:
-    """The key of a picture: 20 hexadecimal digits.
-
-    Args:
-        recipe_digest: see `recipe`.
-        content: SHA-256 of the photograph's file.
-        style: SHA-256 of the style image's file.
-    """
-    return hashlib.sha256(f"{recipe_digest} {content} {style}".encode()).hexdigest()[:20]

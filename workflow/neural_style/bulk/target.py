@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from neural_style.bulk.assignment import Assignment, Style, freeze_styles, read_styles, styles_of
+from neural_style.bulk.keys import recipes
 from neural_style.bulk.listing import (
     Listing,
     freeze,
@@ -20,7 +21,6 @@ from neural_style.bulk.listing import (
     with_found,
 )
 from neural_style.bulk.plan import RANDOM, BulkError, BulkPlan, plan_text
-from neural_style.bulk.tasks import recipes
 from neural_style.files import write_text
 from neural_style.inputs import InputError, find_images
 

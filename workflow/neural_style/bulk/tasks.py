@@ -12,10 +12,10 @@ from pathlib import Path
 from PIL import Image
 
 from neural_style.bulk.assignment import Assignment, Style, read_styles, styles_of
-from neural_style.bulk.fingerprint import bulk_fingerprint
 from neural_style.bulk.fitting import fit_content
+from neural_style.bulk.keys import picture_key, recipes
 from neural_style.bulk.listing import Listing, Photograph, read_listing
-from neural_style.bulk.plan import BulkError, BulkPlan, picture_key, recipe
+from neural_style.bulk.plan import BulkError, BulkPlan
 from neural_style.bulk.rows import DONE, FAILED, GONE, Row
 from neural_style.errors import NeuralStyleError
 from neural_style.files import sha256
@@ -236,9 +236,3 @@ def frozen_assignment(plan: BulkPlan, listing: Listing) -> Assignment:
     listed = read_styles(plan.books.styles)
     found = {name: path for name, path in files.items() if name in listed}
     return Assignment(plan, styles_of(listed, found, len(listing)))
-
-
-def recipes(plan: BulkPlan) -> dict[str, str]:
-    """Setting → its part of the keys."""
-    engine = bulk_fingerprint()
-    return {name: recipe(settings, plan.size, engine) for name, settings in plan.settings.items()}
