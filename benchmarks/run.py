@@ -24,7 +24,7 @@ from race import Judge, Track, race, wait
 from sheet import Finish, finish, write_sheet
 
 from neural_style.device import choose_device, choose_precision, describe
-from neural_style.images import fit_image, load_image
+from neural_style.images import load_fitted
 from neural_style.tensors import to_tensor
 from neural_style.weights import load_weights
 
@@ -132,8 +132,7 @@ def open_contest(options: argparse.Namespace, pair: str, size: int) -> Contest:
     """Load the network and a pair of images."""
     device = choose_device(options.device)
     content, style = (
-        to_tensor(fit_image(load_image(Path(name)), size, "stretch")).to(device)
-        for name in pair.split(",")
+        to_tensor(load_fitted(Path(name), size, "stretch")).to(device) for name in pair.split(",")
     )
     weights = load_weights("caffe", options.weights)
     return Contest(weights, content, style, choose_precision(options.precision, device))

@@ -51,14 +51,14 @@ def test_a_picture_that_does_not_fit_is_told_what_would(monkeypatch, error):
     monkeypatch.setattr(memory, "usable_bytes", lambda device: 3_300_000_000)
     assert message_of(2048, 1024, error) == (
         "1024 × 2048 pixels need about 6.5 GB of memory, and 3.3 GB could be had on this CPU; "
-        "an image.size of 1456 should fit."
+        "a size of 1456 should fit."
     )
     assert needed_bytes(1456, 728, torch.bfloat16) <= 3_300_000_000
 
 
 def test_the_size_that_has_just_failed_is_never_advised(monkeypatch):
     monkeypatch.setattr(memory, "usable_bytes", lambda device: 10**12)
-    assert "an image.size of 448 should fit" in message_of(512, 512, SHORTAGES[0])
+    assert "a size of 448 should fit" in message_of(512, 512, SHORTAGES[0])
 
 
 def test_other_errors_pass_as_they_are():

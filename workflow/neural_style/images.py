@@ -69,6 +69,19 @@ def load_image(path: Path, max_pixels: int = 100_000_000) -> Image.Image:
         raise _unreadable(path, _reason(error)) from error
 
 
+def load_fitted(path: Path, size: int, fit: str) -> Image.Image:
+    """The image of a file as the network is to see it: `load_image`, then `fit_image`.
+
+    Raises:
+        ImageError: the file cannot be read or fitted; the sentence names it.
+    """
+    image = load_image(path)
+    try:
+        return fit_image(image, size, fit)
+    except ImageError as error:
+        raise ImageError(f"{str(path)!r}: {error}") from error
+
+
 def fit_image(image: Image.Image, size: int, fit: str) -> Image.Image:
     """Resample an RGB image (Lanczos, on sRGB values) to what the network is to see.
 

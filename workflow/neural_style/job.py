@@ -24,7 +24,7 @@ from neural_style.device import choose_precision, describe, full_precision
 from neural_style.errors import NeuralStyleError
 from neural_style.files import remove_leftovers, sha256
 from neural_style.fingerprint import engine_fingerprint
-from neural_style.images import ImageError, fit_image, load_image, save_image
+from neural_style.images import load_fitted, load_image, save_image
 from neural_style.memory import explaining_shortage
 from neural_style.objective import gatys_objective
 from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_run
@@ -262,11 +262,7 @@ def judge(
 
 def _load(path: Path, settings: Settings, device: torch.device) -> tuple[Source, Tensor]:
     """An image file and what it holds, fitted to size, as [1, 3, H, W] in [0, 1]."""
-    image = load_image(path)
-    try:
-        fitted = fit_image(image, settings.size, settings.fit)
-    except ImageError as error:
-        raise ImageError(f"{str(path)!r}: {error}") from error
+    fitted = load_fitted(path, settings.size, settings.fit)
     return Source(path, sha256(path)), to_tensor(fitted).to(device)
 
 

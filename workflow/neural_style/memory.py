@@ -69,6 +69,6 @@ def explaining_shortage(
         fits = max(16, int(max(height, width) * scale) // 16 * 16)
         raise MemoryShortageError(
             f"{width} × {height} pixels need about {needed / 1e9:.1f} GB of memory, and "
-            f"{usable / 1e9:.1f} GB could be had on this {device.type.upper()}; an image.size of "
-            f"{fits} should fit."
+            f"{usable / 1e9:.1f} GB could be had on this {device.type.upper()}; a size of {fits} "
+            "should fit."
         ) from error

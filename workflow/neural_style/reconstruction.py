@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from neural_style.device import choose_precision, full_precision
-from neural_style.images import ImageError, fit_image, load_image, save_image
+from neural_style.images import load_fitted, load_image, save_image
 from neural_style.layer_losses import LayerLoss, write_layer_losses
 from neural_style.layer_study import LAYER_LOSSES, LayerStudy, LayerStudyError, StudyPicture
 from neural_style.losses import gram_matrix, mean_squared_error
+from neural_style.memory import explaining_shortage
 from neural_style.objective import features_of
 from neural_style.receptive_fields import channels, receptive_field
 from neural_style.settings import Settings
@@ -65,15 +66,17 @@ def run_study(
     content, style = (_load(path, study.settings, device) for path in (content_path, style_path))
     convolutions = load_weights(study.settings.weights).convolutions
     precision = choose_precision(study.settings.precision, device)
-    for number, picture in enumerate(study.pictures):
-        settings = study.settings_of(picture)
-        network = Vgg19(convolutions, settings.layers).prepare(device, precision)
-        for progress in stylize(network, content, [style], [settings]):
-            if progress.epoch == settings.epochs:
-                _save(progress, folder / picture.file)
-            yield StudyProgress(number, picture, settings, progress)
-    judge = Vgg19(convolutions, study.layers).to(device)
-    write_layer_losses(judge_study(study, judge, content, style, folder), folder / LAYER_LOSSES)
+    with explaining_shortage(content.shape[2], content.shape[3], device, precision):
+        for number, picture in enumerate(study.pictures):
+            settings = study.settings_of(picture)
+            network = Vgg19(convolutions, settings.layers).prepare(device, precision)
+            for progress in stylize(network, content, [style], [settings]):
+                if progress.epoch == settings.epochs:
+                    _save(progress, folder / picture.file)
+                yield StudyProgress(number, picture, settings, progress)
+        judge = Vgg19(convolutions, study.layers).to(device)
+        rows = judge_study(study, judge, content, style, folder)
+    write_layer_losses(rows, folder / LAYER_LOSSES)
 
 
 @torch.no_grad()
@@ -133,11 +136,7 @@ def _losses(
 
 def _load(path: Path, settings: Settings, device: torch.device) -> Tensor:
     """An image as [1, 3, H, W] in [0, 1], fitted to size."""
-    image = load_image(path)
-    try:
-        return to_tensor(fit_image(image, settings.size, settings.fit)).to(device)
-    except ImageError as error:
-        raise ImageError(f"{str(path)!r}: {error}") from error
+    return to_tensor(load_fitted(path, settings.size, settings.fit)).to(device)
 
 
 def _save(progress: Progress, path: Path) -> None:

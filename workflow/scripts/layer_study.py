@@ -32,9 +32,6 @@ def main(arguments: list[str] | None = None) -> int:
     except NeuralStyleError as error:
         print(f"layer study: {error}", file=sys.stderr)
         return 1
-    except torch.OutOfMemoryError:
-        print("layer study: out of memory; use a smaller layer_study.size.", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         print("layer study: interrupted.", file=sys.stderr)
         return 130

@@ -18,7 +18,7 @@ from neural_style.bulk.tasks import Task
 from neural_style.bulk.worker import Result, Take
 from neural_style.device import choose_precision
 from neural_style.errors import NeuralStyleError
-from neural_style.images import fit_image, load_image
+from neural_style.images import load_fitted
 from neural_style.memory import explaining_shortage
 from neural_style.record import Losses, losses_of
 from neural_style.settings import Settings
@@ -152,7 +152,7 @@ class TorchEngine:
         return self._style(path, task.settings.size, task.settings.fit)
 
     def _load_style(self, path: Path, size: int, fit: str) -> Tensor:
-        return to_tensor(fit_image(load_image(path), size, fit)).to(self._device)
+        return to_tensor(load_fitted(path, size, fit)).to(self._device)
 
     def _load_network(self, source: str, layers: frozenset[str], precision: torch.dtype) -> Vgg19:
         weights = self._weights(source)
