@@ -12,8 +12,8 @@ from torch import Tensor
 
 from neural_style.grid import render_grid
 from neural_style.images import save_image
-from neural_style.layout import Grid, Row, Tile
 from neural_style.tensors import to_images
+from neural_style.tiles import Grid, Row, Tile
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from tests.unit.tiles import centre, colour, make_sheets, solid
 from neural_style.comparisons import compose, read_names
 from neural_style.grid import render_grid
 from neural_style.images import load_image
-from neural_style.layout import Tile, measure
+from neural_style.layout import measure
 from neural_style.sheets import PDF
+from neural_style.tiles import Tile
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 CAT, DOG = (Tile(Path(f"content/{name}.png"), shape=(60, 40)) for name in ("cat", "dog"))

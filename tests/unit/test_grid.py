@@ -8,7 +8,8 @@ from tests.unit.tiles import HOSTILE, PAPER, centre, colour, crop, darkest, soli
 
 from neural_style.grid import render_grid
 from neural_style.images import save_image
-from neural_style.layout import Grid, Row, Tile, measure
+from neural_style.layout import measure
+from neural_style.tiles import Grid, Row, Tile
 
 
 @pytest.mark.parametrize("size", [(40, 30), (30, 40), (32, 32)])

@@ -7,18 +7,8 @@ from itertools import combinations
 import pytest
 from tests.unit.tiles import HOSTILE, uniform_grid
 
-from neural_style.layout import (
-    MAX_PIXELS,
-    MAX_SIDE,
-    Box,
-    Grid,
-    GridError,
-    Layout,
-    Row,
-    Tile,
-    bounding,
-    measure,
-)
+from neural_style.layout import MAX_PIXELS, MAX_SIDE, Box, Layout, bounding, measure
+from neural_style.tiles import Grid, GridError, Row, Tile
 
 ORIGINAL = Tile(None, shape=(3, 2))
 

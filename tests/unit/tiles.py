@@ -9,9 +9,10 @@ from typing import Any
 from PIL import Image
 
 from neural_style.config import complete
-from neural_style.layout import Box, Grid, Row, Tile
+from neural_style.layout import Box
 from neural_style.sheets import Sheets, sheets_of
 from neural_style.sweep import plan
+from neural_style.tiles import Grid, Row, Tile
 
 PAPER = (251, 250, 248)
 HOSTILE = {

@@ -16,10 +16,11 @@ from neural_style.headings import (
     size_label,
     weight_label,
 )
-from neural_style.layout import Grid, Row, Shape, Tile, bounding
+from neural_style.layout import bounding
 from neural_style.sheets import Cell, Sheet
 from neural_style.sweep import LOSSES, Job, Sweep, picture_name
 from neural_style.thumbnails import upright_size
+from neural_style.tiles import Grid, Row, Shape, Tile
 
 _WIDEST = 12  # tiles; a longer row is broken into lines
 _ASPECT = 1.5  # of the lines that a long row is broken into, and of a column's

@@ -6,8 +6,9 @@ from PIL import Image, ImageDraw
 
 from neural_style.images import ImageError, fit_image
 from neural_style.labels import draw_lines, draw_rotated, wrap
-from neural_style.layout import Box, Grid, Layout, Row, Tile, measure
+from neural_style.layout import Box, Layout, measure
 from neural_style.thumbnails import load_small
+from neural_style.tiles import Grid, Row, Tile
 
 _PAPER, _INK, _GREY, _RULE, _BLANK = "#fbfaf8", "#1d1c1a", "#85817a", "#d9d5cd", "#f1eee9"
 

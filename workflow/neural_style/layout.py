@@ -1,6 +1,6 @@
 """The geometry of pictures side by side, without a pixel of them.
 
-A grid is described by frozen values (`Grid`, `Row`, `Tile`) and measured by `measure`:
+A `tiles.Grid` is measured by `measure`:
 
     originals  title, subtitle
                heading      heading       the originals and the margins show what was given,
@@ -16,102 +16,15 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
-from pathlib import Path
 
-from neural_style.errors import NeuralStyleError
 from neural_style.labels import Font, load_font, shorten_middle, wrap
+from neural_style.tiles import TIMES, Grid, GridError, Shape, Tile
 
 MAX_SIDE = 16_000
 MAX_PIXELS = 80_000_000  # less than what Pillow takes for an attack
 MIN_TILE = 16
 
-Shape = tuple[int, int]
-"""Width and height, in any unit: only their ratio counts."""
-
 _MOST_ELONGATED = 3.0  # longer pictures get a band in a tile of 3 to 1, where a caption fits
-
-
-_TIMES = " × "
-
-
-class GridError(NeuralStyleError):
-    """A grid that cannot be composed, or not in the size that was asked for."""
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A place for a picture.
-
-    Attributes:
-        picture: the file; with None, or a file that cannot be read, a placeholder is drawn.
-        caption: texts below the picture, each on at most two lines.
-        note: what the placeholder says instead of its own reason.
-        mark: the placeholder's first word.
-        shape: of an original; by default that of the grid.
-        fit: how a job would bring the picture to its size; empty where its proportions are kept.
-    """
-
-    picture: Path | None
-    caption: tuple[str, ...] = ()
-    note: str = ""
-    mark: str = "missing"
-    shape: Shape | None = None
-    fit: str = ""
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row of tiles, one a column.
-
-    Attributes:
-        heading: at its left, read upwards.
-        tiles: None where there is to be nothing.
-        margin: the original that the row belongs to.
-        shape: of the row's pictures; by default the grid's.
-        closed: whether the next row belongs to this one: it comes close below, and the pictures
-            of both lean against one another where their shapes leave room.
-    """
-
-    heading: str
-    tiles: tuple[Tile | None, ...]
-    margin: Tile | None = None
-    shape: Shape | None = None
-    closed: bool = False
-
-
-@dataclass(frozen=True)
-class Grid:
-    """What is to be seen, without a size.
-
-    Attributes:
-        title: a name on at most two lines, or the names of a pair; shortened in the middle.
-        columns: a heading a column; may be empty strings.
-        rows: at least one; each with as many tiles as there are columns.
-        originals: what all tiles share, at the top left.
-        subtitle: a quieter text below the title, at most three lines.
-        shape: of the typical picture.
-    """
-
-    title: tuple[str, ...]
-    columns: tuple[str, ...]
-    rows: tuple[Row, ...]
-    originals: tuple[Tile, ...] = ()
-    subtitle: str = ""
-    shape: Shape = (1, 1)
-
-    def __post_init__(self) -> None:
-        """Check that the grid is a full rectangle."""
-        if not self.columns or not self.rows:
-            raise GridError(f"the grid {self._name!r} is empty; give it a row and a column.")
-        if any(len(row.tiles) != len(self.columns) for row in self.rows):
-            raise GridError(
-                f"the grid {self._name!r} has rows without a tile for each of its "
-                f"{len(self.columns)} columns; fill the holes with None."
-            )
-
-    @property
-    def _name(self) -> str:
-        return _TIMES.join(self.title)
 
 
 @dataclass(frozen=True)
@@ -124,7 +37,7 @@ class Lettering:
 
     def headline(self, names: tuple[str, ...], width: int) -> tuple[str, ...]:
         """A name on at most two lines, or several on one, or else each on its own."""
-        whole = _TIMES.join(names)
+        whole = TIMES.join(names)
         if len(names) < 2 or self.title.width(whole) <= width:
             return wrap(whole, self.title, width, 2)
         return tuple(shorten_middle(name, self.title, width) for name in names)
@@ -266,7 +179,7 @@ def _measure(grid: Grid, tile_size: int) -> Layout:
         shown.append(Box(x, 2 * gap, wide if shown or not with_margins else margin, high))
     text_left = shown[-1].right + 2 * gap if shown else edge
     if grid.title or grid.subtitle:
-        wanted = max(tile_size, letters.title.width(_TIMES.join(grid.title)))
+        wanted = max(tile_size, letters.title.width(TIMES.join(grid.title)))
         right = max(right, text_left + min(wanted, 2 * tile_size))
     title = letters.headline(grid.title, right - text_left)
     subtitle = wrap(grid.subtitle, text, right - text_left, 3)

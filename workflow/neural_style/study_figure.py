@@ -14,7 +14,7 @@ from PIL import Image
 from neural_style.images import save_image
 from neural_style.layer_losses import LayerLoss
 from neural_style.layer_study import LayerStudy, StudyPicture
-from neural_style.layout import Grid, Row, Tile
+from neural_style.tiles import Grid, Row, Tile
 
 # The blues-to-oranges of Okabe and Ito, told apart by colour-blind readers; markers tell in print.
 _COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000")

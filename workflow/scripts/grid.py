@@ -11,9 +11,9 @@ from neural_style.comparisons import compose, read_names
 from neural_style.errors import NeuralStyleError
 from neural_style.grid import render_grid
 from neural_style.images import save_image
-from neural_style.layout import GridError
 from neural_style.sheets import sheets_of
 from neural_style.sweep import plan
+from neural_style.tiles import GridError
 
 
 def main(arguments: list[str] | None = None) -> int:
