@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -217,9 +218,9 @@ def test_a_checkpoint_whose_picture_is_not_there_any_more_is_refused(
         CheckpointStore(tmp_path, "key").load(CPU)
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """No file may grow over 20 kB."""
+    """No file may grow over 20 kB, the log that pytest writes to included: hence no fixture."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
@@ -231,11 +232,11 @@ def small_disk() -> Iterator[None]:
 
 
 def test_a_checkpoint_that_finds_no_space_is_one_sentence_and_leaves_the_older_one(
-    saved: Checkpoint, tmp_path: Path, small_disk: None
+    saved: Checkpoint, tmp_path: Path
 ):
     before = (tmp_path / FOLDER / STATE).read_bytes()
     store = CheckpointStore(tmp_path, "key")
-    with pytest.raises(NeuralStyleError) as caught:
+    with small_disk(), pytest.raises(NeuralStyleError) as caught:
         store.save(replace(saved, seconds=99.0))
     message = str(caught.value)
     assert f"cannot write {tmp_path / FOLDER / STATE}: {os.strerror(errno.EFBIG)}" in message
