@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 
 import torch
 from plain import CONTENT_LAYER, STYLE_LAYERS, plain
 from torch import Tensor
 
+from neural_style.images import load_fitted
 from neural_style.objective import Objective, gatys_objective
 from neural_style.settings import Settings
-from neural_style.stylize import stylize
+from neural_style.stylize import Progress, stylize
+from neural_style.tensors import to_tensor
 from neural_style.vgg import Vgg19
-from neural_style.weights import Weights
+from neural_style.weights import Weights, load_weights
 
 ALPHA, BETA = 1.0, 1.0e6
 
 OURS = "ours"
 YARDSTICKS: Mapping[str, bool] = MappingProxyType({"plain": False, "plain in range": True})
 """Name → whether the picture is clamped to [0, 1] inside the objective."""
+
+CONTESTANTS = (*YARDSTICKS, OURS)
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,13 @@ class Contest:
         """The loss in float32."""
         return gatys_objective(self.network(), self.content, [self.style], [self.settings(1)])
 
+    def arithmetic(self, name: str) -> tuple[torch.dtype, bool]:
+        """The precision of a contestant, and whether its float32 rounds to TF32 on CUDA.
+
+        A textbook leaves torch's defaults as they are, which do that in convolutions.
+        """
+        return (torch.float32, True) if name in YARDSTICKS else (self.precision, False)
+
     def enter(self, name: str, evaluations: int) -> Iterator[Tensor]:
         """The pictures of a contestant, one for each evaluation."""
         if name in YARDSTICKS:
@@ -76,7 +88,29 @@ class Contest:
         return self._ours(evaluations)
 
     def _ours(self, evaluations: int) -> Iterator[Tensor]:
-        network = self.network().prepare(self.content.device, self.precision)
-        run = stylize(network, self.content, [self.style], [self.settings(evaluations)])
-        for progress in run:
+        for progress in self.stylize(1, evaluations):
             yield progress.pictures
+
+    def stylize(self, batch: int, epochs: int) -> Iterator[Progress]:
+        """This library, with the same photograph so many times in a batch."""
+        network = self.network().prepare(self.content.device, self.precision)
+        contents = self.content.repeat(batch, 1, 1, 1)
+        return stylize(network, contents, [self.style] * batch, [self.settings(epochs)] * batch)
+
+
+def open_contest(
+    pair: str, size: int, device: torch.device, precision: torch.dtype, weights: Path | None
+) -> Contest:
+    """Load the network and a pair of images.
+
+    Args:
+        pair: two files, a comma between them.
+        size: sides of the square that they are stretched to.
+        device: where it takes place.
+        precision: of this library's network.
+        weights: file of the caffe weights; None takes that of the package.
+    """
+    content, style = (
+        to_tensor(load_fitted(Path(name), size, "stretch")).to(device) for name in pair.split(",")
+    )
+    return Contest(load_weights("caffe", weights), content, style, precision)

