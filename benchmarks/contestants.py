@@ -11,11 +11,13 @@ import torch
 from plain import CONTENT_LAYER, STYLE_LAYERS, plain
 from torch import Tensor
 
+from neural_style.brief import Brief, plain_brief
 from neural_style.images import load_fitted
-from neural_style.objective import Objective, gatys_objective
+from neural_style.objective import Objective
 from neural_style.settings import Settings
 from neural_style.stylize import Progress, stylize
 from neural_style.tensors import to_tensor
+from neural_style.terms import gatys_objective
 from neural_style.vgg import Vgg19
 from neural_style.weights import Weights, load_weights
 
@@ -49,6 +51,10 @@ class Contest:
         layers = (CONTENT_LAYER, *STYLE_LAYERS)
         return Vgg19(self.weights.convolutions, layers).to(self.content.device)
 
+    def brief(self, epochs: int) -> Brief:
+        """The method's defaults."""
+        return plain_brief(self.content, self.style, self.settings(epochs))
+
     def settings(self, epochs: int) -> Settings:
         """The method's defaults."""
         return Settings(
@@ -72,7 +78,7 @@ class Contest:
 
     def judge(self) -> Objective:
         """The loss in float32."""
-        return gatys_objective(self.network(), self.content, [self.style], [self.settings(1)])
+        return gatys_objective(self.network(), [self.brief(1)])
 
     def arithmetic(self, name: str) -> tuple[torch.dtype, bool]:
         """The precision of a contestant, and whether its float32 rounds to TF32 on CUDA.
@@ -94,8 +100,7 @@ class Contest:
     def stylize(self, batch: int, epochs: int) -> Iterator[Progress]:
         """This library, with the same photograph so many times in a batch."""
         network = self.network().prepare(self.content.device, self.precision)
-        contents = self.content.repeat(batch, 1, 1, 1)
-        return stylize(network, contents, [self.style] * batch, [self.settings(epochs)] * batch)
+        return stylize(network, [self.brief(epochs)] * batch)
 
 
 def open_contest(

@@ -25,9 +25,8 @@ from typing import TYPE_CHECKING
 import yaml
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from neural_style.settings import Settings
+    from neural_style.brief import Brief
+    from neural_style.style_grams import StyleGrams
     from neural_style.stylize import Progress
     from neural_style.vgg import Vgg19
 
@@ -213,7 +212,7 @@ def time_shards(output: Path, photographs: int) -> Iterator[str]:
 
 
 def stand_in(
-    network: Vgg19, contents: Tensor, styles: Sequence[Tensor], settings: Sequence[Settings]
+    network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None = None
 ) -> Iterator[Progress]:
     """Return the input as if it were the optimised picture."""
     # Late, as in `overhead`: the other measurements are of programs that do without torch.
@@ -221,6 +220,7 @@ def stand_in(
 
     from neural_style.stylize import Progress
 
+    contents = torch.cat([brief.content for brief in briefs])
     gave_up = torch.zeros(len(contents), dtype=torch.bool)
     yield Progress(0, contents, ("style/none",), contents.new_zeros(1, len(contents)), gave_up)
 

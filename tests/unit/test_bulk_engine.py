@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
+from neural_style.brief import Brief
 from neural_style.bulk.assignment import Style
 from neural_style.bulk.engine import TorchEngine
 from neural_style.bulk.fitting import fit_content, restore
@@ -23,6 +23,7 @@ from neural_style.bulk.worker import Result, batch_key
 from neural_style.config import complete
 from neural_style.memory import MemoryShortageError
 from neural_style.settings import Settings
+from neural_style.style_grams import StyleGrams
 from neural_style.stylize import Progress, stylize
 from neural_style.vgg import Vgg19
 
@@ -82,11 +83,11 @@ def test_a_style_that_cannot_be_read_fails_its_own_pictures(tmp_path: Path, shal
 
 
 def diverging(
-    network: Vgg19, contents: Tensor, styles: Sequence[Tensor], settings: Sequence[Settings]
+    network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None = None
 ) -> Iterator[Progress]:
     """The optimisation, of which the second problem is given up."""
-    for progress in stylize(network, contents, styles, settings):
-        gave_up = torch.arange(len(contents)) == 1
+    for progress in stylize(network, briefs, grams):
+        gave_up = torch.arange(len(briefs)) == 1
         yield replace(progress, gave_up=gave_up)
 
 
@@ -107,13 +108,13 @@ class Short:
     def __call__(
         self,
         network: Vgg19,
-        contents: Tensor,
-        styles: Sequence[Tensor],
-        settings: Sequence[Settings],
+        briefs: Sequence[Brief],
+        grams: StyleGrams | None = None,
     ) -> Iterator[Progress]:
-        self.tried.append(len(contents))
-        if len(contents) > self.room:
+        self.tried.append(len(briefs))
+        if len(briefs) > self.room:
             raise torch.OutOfMemoryError
+        contents = torch.cat([brief.content for brief in briefs])
         parts = contents.new_ones(1, len(contents))
         gave_up = torch.zeros(len(contents), dtype=torch.bool)
         yield Progress(1, contents, ("style/conv1_1",), parts, gave_up)

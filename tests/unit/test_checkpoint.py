@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from neural_style import checkpoint as checkpoint_module
+from neural_style.brief import plain_brief
 from neural_style.checkpoint import (
     FOLDER,
     LARGEST_SHARE,
@@ -47,8 +48,7 @@ def optimisation(
     convolutions: Convolutions, settings: list[Settings], dtype: torch.dtype = torch.float32
 ) -> Optimisation:
     network = Vgg19(convolutions, settings[0].layers).prepare(CPU, dtype)
-    batch = len(settings)
-    return optimisation_of(network, CONTENTS[:batch], STYLES[:batch], settings)
+    return optimisation_of(network, list(map(plain_brief, CONTENTS.split(1), STYLES, settings)))
 
 
 def through_a_file(run: Optimisation, folder: Path) -> Checkpoint:

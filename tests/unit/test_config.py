@@ -54,6 +54,7 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "seed": 0,
             "precision": "auto",
         },
+        "paint": {},
         "jobs": {},
         "grids": {
             "format": "jpg",

@@ -22,6 +22,8 @@ LEAVES_PIXELS_ALONE = {
     "files": "writes and reads bytes as they are",
     "fingerprint": "names the code",
     "formats": "its names are those of the settings",
+    "companions": "finds the files, which are compared by themselves",
+    "conflicts": "refuses settings",
     "inputs": "finds the files, which are compared by themselves",
     "memory": "explains an error",
     "record": "writes down what was done",

@@ -21,8 +21,7 @@ def test_reads_the_record_that_a_run_writes(tmp_path: Path, defaults: Settings):
     picture = tmp_path / "generated_1000.jpg"
     picture.write_bytes(b"pixels")
     run = Run(
-        content=Source(Path("cat.jpg"), "0"),
-        style=Source(Path("sea.jpg"), "1"),
+        sources={"content": Source(Path("cat.jpg"), "0"), "style": Source(Path("sea.jpg"), "1")},
         settings=defaults,
         weights=Weights({}, "caffe", "2"),
         engine="3",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,10 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from neural_style.brief import Brief, plain_brief
 from neural_style.layers import CONVOLUTIONS
-from neural_style.objective import Objective, gatys_objective
+from neural_style.objective import Objective
 from neural_style.settings import Settings
 from neural_style.tensors import MEAN, STD
+from neural_style.terms import gatys_objective
 from neural_style.vgg import Convolution, Vgg19
 
 Array = np.ndarray
@@ -46,9 +48,14 @@ STYLES = [random_pictures(1, 3, *size, seed=2) for size in ((16, 16), (21, 13), 
 PICTURES = random_pictures(3, 3, 16, 20, seed=3)
 
 
+def briefs(contents: Tensor, styles: Sequence[Tensor], settings: Sequence[Settings]) -> list[Brief]:
+    """A brief for each picture of a batch."""
+    return list(map(plain_brief, contents.split(1), styles, settings))
+
+
 @pytest.fixture(scope="module")
 def objective(network: Vgg19, settings: list[Settings]) -> Objective:
-    return gatys_objective(network, CONTENTS, STYLES, settings)
+    return gatys_objective(network, briefs(CONTENTS, STYLES, settings))
 
 
 def numpy_features(convolutions: Convolutions, picture: Array) -> dict[str, Array]:
@@ -124,7 +131,8 @@ def test_a_picture_has_the_same_losses_and_gradient_alone_and_in_a_batch(
 ):
     together = objective(PICTURES)
     for i, (style, each) in enumerate(zip(STYLES, settings, strict=True)):
-        alone = gatys_objective(network, CONTENTS[i : i + 1], [style], [each])(PICTURES[i : i + 1])
+        brief = plain_brief(CONTENTS[i : i + 1], style, each)
+        alone = gatys_objective(network, [brief])(PICTURES[i : i + 1])
         torch.testing.assert_close(alone.parts[:, 0], together.parts[:, i], rtol=1e-10, atol=0)
         torch.testing.assert_close(alone.gradient[0], together.gradient[i], rtol=1e-9, atol=1e-12)
 
@@ -142,7 +150,7 @@ def test_the_content_costs_no_content_loss_and_the_style_no_style_loss(
     network: Vgg19, settings: list[Settings]
 ):
     picture = random_pictures(1, 3, 16, 16, seed=5)
-    evaluation = gatys_objective(network, picture, [picture], settings[:1])(picture)
+    evaluation = gatys_objective(network, [plain_brief(picture, picture, settings[0])])(picture)
     assert evaluation.total.item() == pytest.approx(0, abs=1e-20)
 
 
@@ -172,7 +180,9 @@ def test_a_network_in_16_bits_gives_losses_in_float32(
         torch.device("cpu"), torch.bfloat16
     )
     styles = [style.float() for style in STYLES]
-    evaluation = gatys_objective(network, CONTENTS.float(), styles, settings)(PICTURES.float())
+    evaluation = gatys_objective(network, briefs(CONTENTS.float(), styles, settings))(
+        PICTURES.float()
+    )
     assert evaluation.parts.dtype == evaluation.gradient.dtype == torch.float32
     exact = objective(PICTURES)
     torch.testing.assert_close(evaluation.total.double(), exact.total, rtol=0.05, atol=0)
@@ -191,5 +201,5 @@ def test_a_style_given_several_times_is_computed_once(
         return forward(self, image)
 
     monkeypatch.setattr(Vgg19, "forward", counted)
-    gatys_objective(network, CONTENTS, [STYLES[1]] * 3, settings)
+    gatys_objective(network, briefs(CONTENTS, [STYLES[1]] * 3, settings))
     assert sizes == [CONTENTS.shape[2:], STYLES[1].shape[2:]]

@@ -85,8 +85,10 @@ def run(tmp_path: Path, defaults: Settings) -> Run:
     for name in ("cat.jpg", "wave.jpg", "generated_4.png"):
         (tmp_path / name).write_bytes(name.encode())
     return Run(
-        content=Source(tmp_path / "cat.jpg", "c0ffee"),
-        style=Source(tmp_path / "wave.jpg", "5ea"),
+        sources={
+            "content": Source(tmp_path / "cat.jpg", "c0ffee"),
+            "style": Source(tmp_path / "wave.jpg", "5ea"),
+        },
         settings=replace(defaults, epochs=4),
         weights=Weights({}, "caffe", "abc123"),
         engine="0123456789ab",
@@ -138,7 +140,7 @@ def test_the_record_holds_every_fact(run: Run, tmp_path: Path):
 def test_any_file_name_comes_back_from_the_record(run: Run, tmp_path: Path, name: str):
     content = tmp_path / name
     path = tmp_path / "run.json"
-    write_run(replace(run, content=Source(content, "c0ffee")), path)
+    write_run(replace(run, sources={"content": Source(content, "c0ffee")}), path)
     text = path.read_bytes().decode("utf-8")
     assert strict_json(text)["content"]["path"] == str(content)
     assert ("神奈川" in text) == ("神奈川" in name), "a readable name was escaped"

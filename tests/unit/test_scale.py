@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from neural_style.brief import plain_brief
 from neural_style.settings import Settings
 from neural_style.vgg import Vgg19
 
@@ -39,7 +40,8 @@ def test_the_stand_in_returns_its_input(random_convolutions, shallow: Settings):
     from scale import stand_in
 
     contents = torch.rand(2, 3, 16, 16)
+    briefs = [plain_brief(content, content, shallow) for content in contents.split(1)]
     network = Vgg19(random_convolutions, shallow.layers)
-    (progress,) = stand_in(network, contents, [contents[:1]] * 2, [shallow] * 2)
+    (progress,) = stand_in(network, briefs)
     assert torch.equal(progress.pictures, contents) and not progress.gave_up.any()
     assert progress.parts.shape == (1, 2)

@@ -11,13 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from neural_style.brief import plain_brief
 from neural_style.images import fit_image, load_image
-from neural_style.objective import gatys_objective
 from neural_style.paintings import PAINTINGS
 from neural_style.photographs import photograph
 from neural_style.settings import Settings
 from neural_style.stylize import Progress, inward, start_picture, stylize
 from neural_style.tensors import to_tensor
+from neural_style.terms import gatys_objective
 from neural_style.vgg import Convolution, Vgg19
 from neural_style.weights import Weights
 
@@ -55,7 +56,7 @@ def run(
     styles: Sequence[Tensor] = STYLES[:1],
 ) -> list[Progress]:
     each = [settings] if isinstance(settings, Settings) else settings
-    return list(stylize(network, contents, styles, each))
+    return list(stylize(network, list(map(plain_brief, contents.split(1), styles, each))))
 
 
 def total(progress: Progress) -> Tensor:
@@ -83,14 +84,14 @@ def test_the_losses_reported_are_those_of_the_picture_yielded(
     network: Vgg19, shallow: Settings, init: str
 ):
     settings = replace(shallow, init=init, epochs=6)
-    objective = gatys_objective(network, CONTENTS[:1], STYLES[:1], [settings])
+    objective = gatys_objective(network, [plain_brief(CONTENTS[:1], STYLES[0], settings)])
     for state in run(network, settings):
         expected = objective(state.pictures).parts
         torch.testing.assert_close(state.parts, expected, rtol=1e-5, atol=0)
 
 
 def test_states_yielded_stay_as_they_were(network: Vgg19, shallow: Settings):
-    stream = stylize(network, CONTENTS[:1], STYLES[:1], [shallow])
+    stream = stylize(network, [plain_brief(CONTENTS[:1], STYLES[0], shallow)])
     copies = [(state, state.pictures.clone(), state.parts.clone()) for state in stream]
     for state, pictures, parts in copies:
         assert torch.equal(state.pictures, pictures)

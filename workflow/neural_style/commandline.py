@@ -29,12 +29,42 @@ def flag(name: str) -> str:
 
 
 def write_value(value: object) -> str:
-    """A value as the text of an option; layers become `conv4_2:1,conv5_1:0.5`."""
+    """A value as the text of an option.
+
+    Layers become `conv4_2:1,conv5_1:0.5`, lists `0.5,1`, and truth values `true` and `false`.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(write_value, value))
     if isinstance(value, Mapping):
         return ",".join(f"{layer}:{write_value(weight)}" for layer, weight in value.items())
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)
+
+
+def read_truth(text: str) -> bool:
+    """Read `true` or `false`.
+
+    Raises:
+        OptionError: it is neither.
+    """
+    if text not in ("true", "false"):
+        raise OptionError(f"{text!r} is neither true nor false; write one of them.")
+    return text == "true"
+
+
+def read_numbers(text: str) -> list[float]:
+    """Read `0.5,1`.
+
+    Raises:
+        OptionError: a part is no number.
+    """
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise OptionError(f"{text!r} is no list of numbers; write it as 0.5,1.") from error
 
 
 def read_layers(text: str) -> dict[str, float]:

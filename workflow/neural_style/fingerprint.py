@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 
 ENGINE = (
+    "brief",
     "device",
     "frequencies",
     "images",
@@ -16,9 +17,12 @@ ENGINE = (
     "losses",
     "objective",
     "pixels",
+    "preparation",
     "safeguard",
+    "style_grams",
     "stylize",
     "tensors",
+    "terms",
     "vgg",
     "weights",
 )

@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
+from neural_style.brief import Brief
 from neural_style.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -24,14 +24,15 @@ from neural_style.device import choose_precision, describe, full_precision
 from neural_style.errors import NeuralStyleError
 from neural_style.files import remove_leftovers, sha256
 from neural_style.fingerprint import engine_fingerprint
-from neural_style.images import load_fitted, load_image, save_image
+from neural_style.images import load_image, save_image
 from neural_style.memory import explaining_shortage
-from neural_style.objective import gatys_objective
-from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_run
+from neural_style.preparation import prepare
+from neural_style.record import Losses, LossTable, Run, losses_of, write_run
 from neural_style.settings import Settings
 from neural_style.stylize import Optimisation, Progress, optimisation_of
 from neural_style.sweep import LOSSES, RUN, picture_name, snapshot_names
 from neural_style.tensors import to_images, to_tensor
+from neural_style.terms import gatys_objective
 from neural_style.vgg import Vgg19
 from neural_style.weights import load_weights
 
@@ -92,38 +93,39 @@ def run_job(
         NeuralStyleError: an image or the weights cannot be read, a file cannot be written, or
             the optimisation diverged.
     """
-    content_source, content = _load(content_path, settings, device)
-    style_source, style = _load(style_path, settings, device)
+    prepared = prepare(content_path, style_path, settings, device)
+    brief = prepared.brief
+    height, width = brief.content.shape[2:]
     weights = load_weights(settings.weights)
     engine = engine_fingerprint()
     precision = choose_precision(settings.precision, device)
     network = Vgg19(weights.convolutions, settings.layers)
     working = copy.deepcopy(network).prepare(device, precision)
-    checksums = (content_source.checksum, style_source.checksum, weights.checksum)
+    sources = {role: source.checksum for role, source in prepared.sources.items()}
+    checksums = (*sources.items(), weights.checksum)
     store = CheckpointStore(folder, key_of(*checksums, settings, engine, precision, device.type))
     with (
         claimed(folder, partial(_wait, folder, continuity)),
-        explaining_shortage(content.shape[2], content.shape[3], device, precision),
+        explaining_shortage(height, width, device, precision),
     ):
-        optimisation = optimisation_of(working, content, [style], [settings])
+        optimisation = optimisation_of(working, [brief])
         work = _Work(folder, settings, optimisation, store, continuity)
         work.resume(device)
         for progress in optimisation:
             work.note(progress)
             yield progress
         path = folder / picture_name(settings.epochs, settings.format)
-        saved = judge(network.to(device), content, style, path, settings)
+        saved = judge(network.to(device), brief, path)
         write_run(
             Run(
-                content=content_source,
-                style=style_source,
+                sources=prepared.sources,
                 settings=settings,
                 weights=weights,
                 engine=engine,
                 device=describe(device),
                 precision=precision,
                 seconds=work.table.seconds,
-                size=(content.shape[3], content.shape[2]),
+                size=(width, height),
                 picture=path,
                 saved=saved,
             ),
@@ -242,28 +244,18 @@ def _wait(folder: Path, continuity: Continuity, tries: int) -> None:
 
 
 @torch.no_grad()
-def judge(
-    network: Vgg19, content: Tensor, style: Tensor, picture: Path, settings: Settings
-) -> Losses:
+def judge(network: Vgg19, brief: Brief, picture: Path) -> Losses:
     """The losses of a picture as it was saved: 8 bits a channel, after compression.
 
     Args:
         network: in float32, whatever the picture was made with.
-        content: [1, 3, H, W] in [0, 1].
-        style: [1, 3, h, w] in [0, 1].
-        picture: the saved file, of size H×W.
-        settings: layers, alpha and beta.
+        brief: what the picture was to be.
+        picture: the saved file, of the size of the content.
     """
-    pixels = to_tensor(load_image(picture)).to(content)
+    pixels = to_tensor(load_image(picture)).to(brief.content)
     with full_precision():
-        objective = gatys_objective(network, content, [style], [settings])
+        objective = gatys_objective(network, [brief])
         return losses_of(objective.names, objective.parts(pixels)[:, 0])
-
-
-def _load(path: Path, settings: Settings, device: torch.device) -> tuple[Source, Tensor]:
-    """An image file and what it holds, fitted to size, as [1, 3, H, W] in [0, 1]."""
-    fitted = load_fitted(path, settings.size, settings.fit)
-    return Source(path, sha256(path)), to_tensor(fitted).to(device)
 
 
 def _begin(folder: Path, table: LossTable) -> None:

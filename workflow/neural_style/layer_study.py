@@ -16,7 +16,7 @@ from typing import Any
 from neural_style.errors import NeuralStyleError
 from neural_style.layers import LAYERS
 from neural_style.settings import Settings
-from neural_style.sweep import LOGS, RESULTS, make_settings
+from neural_style.sweep import LOGS, RESULTS, SECTIONS, make_settings
 
 FOLDER = RESULTS / "layer_study"
 LOG_FOLDER = LOGS / "layer_study"
@@ -121,7 +121,7 @@ class LayerStudy:
 def plan_study(config: Mapping[str, Any]) -> LayerStudy:
     """The layer study of a configuration that `config.complete` has checked."""
     study = config["layer_study"]
-    sections = {key: dict(config[key]) for key in _FROM_THE_SWEEP}
+    sections = {key: dict(config[key]) for key in SECTIONS}
     sections["image"]["size"] = study["size"]
     sections["optimization"] |= {"epochs": study["epochs"], "save_every": study["epochs"]}
     weights = {

@@ -14,8 +14,11 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
+PIXELS = "pixels"
+"""The name under which terms find the pictures themselves, [B, 3, H, W] in [0, 1]."""
+
 Features = Mapping[str, Tensor]
-"""Layer name → features [B, C, H, W]."""
+"""Layer name, or `PIXELS` → features [B, C, H, W]."""
 
 
 def gram_matrix(features: Tensor) -> Tensor:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from neural_style.losses import ContentTerm, StyleTerm, Term, gram_matrix
-from neural_style.settings import Settings
+from neural_style.losses import PIXELS, Term
 from neural_style.tensors import normalise
 from neural_style.vgg import Vgg19
 
@@ -33,7 +32,7 @@ class Evaluation:
 
 
 class Objective:
-    """alpha · content loss + beta · style loss, for each picture of a batch on its own.
+    """The sum of terms, for each picture of a batch on its own.
 
     Args:
         network: gives the features that the terms ask for.
@@ -51,7 +50,7 @@ class Objective:
 
     def parts(self, pictures: Tensor) -> Tensor:
         """Weighted loss of each term for pictures [B, 3, H, W] in [0, 1]: [T, B]."""
-        features = features_of(self.network, pictures)
+        features = features_of(self.network, pictures) | {PIXELS: pictures}
         return torch.stack([term(features) for term in self.terms])
 
     def __call__(self, pictures: Tensor) -> Evaluation:
@@ -67,42 +66,3 @@ def features_of(network: Vgg19, pictures: Tensor) -> dict[str, Tensor]:
     ready = normalise(pictures).to(dtype=network.dtype, memory_format=torch.channels_last)
     features: dict[str, Tensor] = network(ready)
     return features
-
-
-@torch.no_grad()
-def gatys_objective(
-    network: Vgg19, contents: Tensor, styles: Sequence[Tensor], settings: Sequence[Settings]
-) -> Objective:
-    """The objective of the paper: features of the content, Gram matrices of the style.
-
-    Args:
-        network: gives the features.
-        contents: [B, 3, H, W] in [0, 1].
-        styles: a style image [1, 3, h, w] in [0, 1] for each content image; their sizes may
-            differ, and one that is given several times is computed once.
-        settings: one for each content image. Layers are those of the first; alpha and beta are
-            each image's own.
-    """
-    common = settings[0]
-    alpha = contents.new_tensor([each.alpha for each in settings])
-    beta = contents.new_tensor([each.beta for each in settings])
-    content = features_of(network, contents)
-    unique = {id(style): style for style in styles}
-    grams = {
-        key: _gram_matrices(network, style, common.style_layers) for key, style in unique.items()
-    }
-    terms: list[Term] = [
-        ContentTerm(layer, alpha * weight, content[layer])
-        for layer, weight in common.content_layers.items()
-    ]
-    terms += [
-        StyleTerm(layer, beta * weight, torch.cat([grams[id(style)][layer] for style in styles]))
-        for layer, weight in common.style_layers.items()
-    ]
-    return Objective(network, terms)
-
-
-def _gram_matrices(network: Vgg19, style: Tensor, layers: Iterable[str]) -> dict[str, Tensor]:
-    """The Gram matrix [1, C, C] of a style image [1, 3, h, w] at each layer."""
-    features = features_of(network, style)
-    return {layer: gram_matrix(features[layer]) for layer in layers}

@@ -9,13 +9,15 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from neural_style.brief import plain_brief
 from neural_style.device import choose_precision, full_precision
-from neural_style.images import load_fitted, load_image, save_image
+from neural_style.images import load_image, save_image
 from neural_style.layer_losses import LayerLoss, write_layer_losses
 from neural_style.layer_study import LAYER_LOSSES, LayerStudy, LayerStudyError, StudyPicture
 from neural_style.losses import gram_matrix, mean_squared_error
 from neural_style.memory import explaining_shortage
 from neural_style.objective import features_of
+from neural_style.preparation import load_tensor
 from neural_style.receptive_fields import channels, receptive_field
 from neural_style.settings import Settings
 from neural_style.stylize import Progress, start_picture, stylize
@@ -63,14 +65,16 @@ def run_study(
         NeuralStyleError: an image or the weights cannot be read, a file cannot be written, or a
             loss became infinite or NaN.
     """
-    content, style = (_load(path, study.settings, device) for path in (content_path, style_path))
+    content, style = (
+        load_tensor(path, study.settings, device) for path in (content_path, style_path)
+    )
     convolutions = load_weights(study.settings.weights).convolutions
     precision = choose_precision(study.settings.precision, device)
     with explaining_shortage(content.shape[2], content.shape[3], device, precision):
         for number, picture in enumerate(study.pictures):
             settings = study.settings_of(picture)
             network = Vgg19(convolutions, settings.layers).prepare(device, precision)
-            for progress in stylize(network, content, [style], [settings]):
+            for progress in stylize(network, [plain_brief(content, style, settings)]):
                 if progress.epoch == settings.epochs:
                     _save(progress, folder / picture.file)
                 yield StudyProgress(number, picture, settings, progress)
@@ -132,11 +136,6 @@ def _losses(
         )
         for layer, each in features.items()
     }
-
-
-def _load(path: Path, settings: Settings, device: torch.device) -> Tensor:
-    """An image as [1, 3, H, W] in [0, 1], fitted to size."""
-    return to_tensor(load_fitted(path, settings.size, settings.fit)).to(device)
 
 
 def _save(progress: Progress, path: Path) -> None:

@@ -105,8 +105,7 @@ class Source:
 class Run:
     """The facts of a finished run; see `write_run`."""
 
-    content: Source
-    style: Source
+    sources: Mapping[str, Source]
     settings: Settings
     weights: Weights
     engine: str
@@ -119,10 +118,12 @@ class Run:
 
 
 def write_run(run: Run, path: Path) -> None:
-    """Write `run.json`: with it and the two images, the picture can be made again."""
+    """Write `run.json`: with it and the images, the picture can be made again."""
     facts: dict[str, Any] = {
-        "content": {"path": str(run.content.path), "sha256": run.content.checksum},
-        "style": {"path": str(run.style.path), "sha256": run.style.checksum},
+        **{
+            role: {"path": str(source.path), "sha256": source.checksum}
+            for role, source in run.sources.items()
+        },
         "settings": asdict(run.settings),
         "weights": {"source": run.weights.source, "sha256": run.weights.checksum},
         "picture": {

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from neural_style.brief import Brief
 from neural_style.frequencies import favour_low_frequencies
 from neural_style.lbfgs import Lbfgs, LbfgsState
-from neural_style.objective import Evaluation, Objective, gatys_objective
+from neural_style.objective import Evaluation, Objective
 from neural_style.safeguard import Safeguard, SafeguardState
 from neural_style.settings import Settings
+from neural_style.style_grams import StyleGrams
+from neural_style.terms import gatys_objective
 from neural_style.vgg import Vgg19
 
 FIRST_STEP = 0.02
@@ -65,32 +68,31 @@ class State:
 
 
 def stylize(
-    network: Vgg19, contents: Tensor, styles: Sequence[Tensor], settings: Sequence[Settings]
+    network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None = None
 ) -> Iterator[Progress]:
     """Transfer styles onto a batch of content images (Gatys, Ecker and Bethge, 2015).
 
     Args:
         network: features of at least the layers that the settings name; it decides device and
             precision of the features. Everything else is float32.
-        contents: [B, 3, H, W] in [0, 1].
-        styles: a style image [1, 3, h, w] in [0, 1] for each content image.
-        settings: one for each content image. Layers and epochs are those of the first; alpha,
-            beta, learning rate, start and seed are each image's own.
+        briefs: a picture each, of one size. Layers and epochs are those of the first; alpha,
+            beta, learning rate, start and seed are each picture's own.
+        grams: keeps the Gram matrices of style images from one call to the next.
 
     Yields:
         The start, then the state after each epoch: one evaluation each.
     """
-    yield from optimisation_of(network, contents, styles, settings)
+    yield from optimisation_of(network, briefs, grams)
 
 
 def optimisation_of(
-    network: Vgg19, contents: Tensor, styles: Sequence[Tensor], settings: Sequence[Settings]
+    network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None = None
 ) -> Optimisation:
     """What `stylize` goes through, for callers that save its state; the same arguments."""
-    start = torch.cat([start_picture(*pair) for pair in zip(contents, settings, strict=True)])
-    rates = contents.new_tensor([each.learning_rate for each in settings])
+    start = torch.cat([start_picture(brief.content[0], brief.settings) for brief in briefs])
+    rates = start.new_tensor([brief.settings.learning_rate for brief in briefs])
     return Optimisation(
-        gatys_objective(network, contents, styles, settings),
+        gatys_objective(network, briefs, grams),
         start,
         Lbfgs(
             start,
@@ -98,7 +100,7 @@ def optimisation_of(
             first_step=FIRST_STEP,
             precondition=favour_low_frequencies(start),
         ),
-        settings[0].epochs,
+        briefs[0].settings.epochs,
     )
 
 

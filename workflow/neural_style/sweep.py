@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from neural_style.config import complete
+from neural_style.conflicts import find_conflicts
 from neural_style.errors import NeuralStyleError
 from neural_style.formats import OUTPUT_FORMATS
 from neural_style.inputs import Images, InputError, find_images, slug
 from neural_style.settings import Settings
 
-SECTIONS = ("image", "network", "optimization")
+SECTIONS = ("image", "network", "optimization", "paint")
 WEIGHTS = ("alpha", "beta", "learning_rate")
 RESULTS = Path("results")
 LOGS = Path("logs")
@@ -164,12 +165,16 @@ def make_settings(
     """Settings from alpha, beta and learning rate and the sections of a configuration.
 
     Raises:
-        SweepError: every content layer or every style layer has the weight 0.
+        SweepError: every content layer or every style layer has the weight 0, or the settings
+            contradict each other.
     """
     values = {key: value for section in SECTIONS for key, value in sections[section].items()}
     values |= {name: float(weights[name]) for name in WEIGHTS}
     values |= {key: _weighted(key, values[key]) for key in ("content_layers", "style_layers")}
-    return Settings(**{field.name: values[field.name] for field in fields(Settings)})
+    settings = Settings(**{field.name: values[field.name] for field in fields(Settings)})
+    if conflicts := find_conflicts(settings):
+        raise SweepError("\n".join(conflicts))
+    return settings
 
 
 def _weighted(key: str, layers: Mapping[str, float]) -> dict[str, float]:

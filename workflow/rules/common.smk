@@ -13,6 +13,7 @@ from neural_style.bulk.plan import bulk_plan
 from neural_style.bulk.target import look
 from neural_style.cluster import Cluster, can_be_submitted, memory_mb, runtime_minutes
 from neural_style.commandline import flag, words
+from neural_style.companions import companions_of
 from neural_style.config import complete, read_schema
 from neural_style.errors import NeuralStyleError
 from neural_style.fingerprint import engine_fingerprint
@@ -170,6 +171,12 @@ def refuse_names_for_a_cluster():
 def weights_files(settings):
     """The file of the network's weights, where the settings name one of the user's own."""
     return [] if settings.weights in BUILT_IN else [settings.weights]
+
+
+def companion_files(wildcards, settings):
+    """The files of a job beside its photograph, its painting and the network's weights."""
+    files = content_file(wildcards), style_file(wildcards)
+    return list(companions_of(*files, settings).values())
 
 
 def config_of(*sections):

@@ -8,6 +8,7 @@ for setting, settings in SWEEP.settings.items():
             content=content_file,
             style=style_file,
             weights=lambda wildcards, settings=settings: weights_files(settings),
+            companions=lambda wildcards, settings=settings: companion_files(wildcards, settings),
         output:
             pictures=[
                 f"results/{{content}}/{{style}}/{setting}/{picture}"

@@ -8,7 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from neural_style.commandline import flag, read_layers, write_value
+from neural_style.commandline import (
+    flag,
+    read_layers,
+    read_numbers,
+    read_truth,
+    write_value,
+)
 from neural_style.config import complete, read_schema, resolve
 from neural_style.layer_study import LayerStudy, plan_study
 from neural_style.settings import Settings
@@ -17,12 +23,21 @@ from neural_style.sweep import SECTIONS, WEIGHTS, Sweep, default_settings, make_
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
 _READERS: Mapping[str, Callable[[str], object]] = {
+    "array": read_numbers,
+    "boolean": read_truth,
     "integer": int,
     "number": float,
     "object": read_layers,
     "string": str,
 }
-_METAVARS = {"integer": "N", "number": "X", "object": "LAYERS", "string": "NAME"}
+_METAVARS = {
+    "array": "LIST",
+    "boolean": "true|false",
+    "integer": "N",
+    "number": "X",
+    "object": "LAYERS",
+    "string": "NAME",
+}
 
 
 def add_config_option(parser: argparse.ArgumentParser) -> None:
@@ -110,7 +125,7 @@ def add_jobs_options(group: argparse._ArgumentGroup) -> None:
     """Add `--checkpoint-every`, … : every key of `jobs`, without defaults."""
     schema = read_schema(SCHEMA)
     for name, node in schema["$defs"]["jobs"]["properties"].items():
-        kind = node["type"]
+        kind = _kind(node)
         group.add_argument(
             flag(name), type=_READERS[kind], metavar=_METAVARS[kind], help=node["description"]
         )
@@ -134,12 +149,20 @@ def _add(
 ) -> None:
     """Add the option of one key."""
     default = getattr(defaults, name)
-    kind = node.get("type", "string")
+    kind = _kind(node)
     shown = "|".join(node["enum"]) if "enum" in node else _METAVARS[kind]
     group.add_argument(
         flag(name),
         type=_READERS[kind],
         default=default,
         metavar=shown,
-        help=f"{node['description']} (default: {write_value(default)})".replace("%", "%%"),
+        help=(
+            node["description"] + ("" if default is None else f" (default: {write_value(default)})")
+        ).replace("%", "%%"),
     )
+
+
+def _kind(node: Mapping[str, Any]) -> str:
+    """What an option holds; null, where it is allowed, is an option that is not given."""
+    kinds = node.get("type", "string")
+    return str(kinds if isinstance(kinds, str) else next(k for k in kinds if k != "null"))

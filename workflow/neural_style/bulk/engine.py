@@ -14,6 +14,7 @@ from PIL import Image
 from torch import Tensor
 
 from neural_style.batching import automatic_batch, in_batches
+from neural_style.brief import Brief, plain_brief
 from neural_style.bulk.tasks import Task
 from neural_style.bulk.worker import Result, Take
 from neural_style.device import choose_precision
@@ -22,6 +23,7 @@ from neural_style.images import load_fitted
 from neural_style.memory import explaining_shortage
 from neural_style.record import Losses, losses_of
 from neural_style.settings import Settings
+from neural_style.style_grams import StyleGrams
 from neural_style.stylize import Progress, stylize
 from neural_style.tensors import to_images, to_tensor
 from neural_style.vgg import Vgg19
@@ -39,9 +41,8 @@ class Transfer(Protocol):
     def __call__(
         self,
         network: Vgg19,
-        contents: Tensor,
-        styles: Sequence[Tensor],
-        settings: Sequence[Settings],
+        briefs: Sequence[Brief],
+        grams: StyleGrams | None = None,
     ) -> Iterator[Progress]:
         """See `stylize.stylize`."""
 
@@ -132,9 +133,12 @@ class TorchEngine:
     def _optimise(self, tasks: Sequence[Task], styles: Sequence[Tensor]) -> list[Result]:
         settings = [task.settings for task in tasks]
         precision = choose_precision(settings[0].precision, self._device)
-        network = self._network(settings[0].weights, settings[0].layers, precision)
-        contents = torch.cat([to_tensor(task.image) for task in tasks]).to(self._device)
-        for progress in self._transfer(network, contents, styles, settings):
+        network, grams = self._network(settings[0].weights, settings[0].layers, precision)
+        briefs = [
+            plain_brief(to_tensor(task.image).to(self._device), style, task.settings)
+            for task, style in zip(tasks, styles, strict=True)
+        ]
+        for progress in self._transfer(network, briefs, grams):
             last = progress
             if progress.epoch % LOOK_EVERY == 0 and bool(progress.gave_up.all()):
                 break
@@ -154,9 +158,13 @@ class TorchEngine:
     def _load_style(self, path: Path, size: int, fit: str) -> Tensor:
         return to_tensor(load_fitted(path, size, fit)).to(self._device)
 
-    def _load_network(self, source: str, layers: frozenset[str], precision: torch.dtype) -> Vgg19:
-        weights = self._weights(source)
-        return Vgg19(weights.convolutions, layers).prepare(self._device, precision)
+    def _load_network(
+        self, source: str, layers: frozenset[str], precision: torch.dtype
+    ) -> tuple[Vgg19, StyleGrams]:
+        """A network, and the Gram matrices of style images that it gives."""
+        convolutions = self._weights(source).convolutions
+        network = Vgg19(convolutions, layers).prepare(self._device, precision)
+        return network, StyleGrams(network)
 
 
 def _result(image: Image.Image, losses: Losses) -> Result:

@@ -1,0 +1,59 @@
+"""What one picture is to be: all that the optimisation is told about it, as tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from neural_style.settings import Settings
+
+
+@dataclass(frozen=True)
+class StyleReference:
+    """An image whose Gram matrices are a part of what a region is to have.
+
+    Attributes:
+        image: [1, 3, h, w] in [0, 1], of any size.
+        weight: its share of the target; the shares of a region sum to 1.
+    """
+
+    image: Tensor
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of the picture, and the styles that it is to have.
+
+    Attributes:
+        styles: at least one.
+    """
+
+    styles: tuple[StyleReference, ...]
+
+
+@dataclass(frozen=True)
+class Brief:
+    """One picture to make.
+
+    Attributes:
+        settings: how.
+        content: the photograph as the network is to see it, [1, 3, H, W] in [0, 1].
+        regions: where which styles act, at least one.
+    """
+
+    settings: Settings
+    content: Tensor
+    regions: tuple[Region, ...]
+
+
+def plain_brief(content: Tensor, style: Tensor, settings: Settings) -> Brief:
+    """The ordinary case: one style, everywhere.
+
+    Args:
+        content: [1, 3, H, W] in [0, 1].
+        style: [1, 3, h, w] in [0, 1].
+        settings: how.
+    """
+    return Brief(settings, content, (Region((StyleReference(style),)),))

@@ -1,0 +1,60 @@
+"""From the files of a job to its brief: decoded, fitted, as tensors on the device."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from neural_style.brief import Brief, plain_brief
+from neural_style.companions import companions_of
+from neural_style.files import sha256
+from neural_style.images import load_fitted
+from neural_style.record import Source
+from neural_style.settings import Settings
+from neural_style.tensors import to_tensor
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A job, ready to begin.
+
+    Attributes:
+        brief: what to make.
+        sources: every image file that was read, by what it is to the job: `content`, `style`,
+            and those of `companions.companions_of`.
+    """
+
+    brief: Brief
+    sources: Mapping[str, Source]
+
+
+def prepare(content: Path, style: Path, settings: Settings, device: torch.device) -> Prepared:
+    """Read all image files of a job.
+
+    Args:
+        content: the photograph.
+        style: the painting.
+        settings: of the job.
+        device: where the tensors go.
+
+    Raises:
+        NeuralStyleError: a file cannot be read or fitted; the sentence names it.
+    """
+    files = {"content": content, "style": style, **companions_of(content, style, settings)}
+    brief = plain_brief(
+        load_tensor(content, settings, device), load_tensor(style, settings, device), settings
+    )
+    return Prepared(brief, {role: Source(path, sha256(path)) for role, path in files.items()})
+
+
+def load_tensor(path: Path, settings: Settings, device: torch.device) -> Tensor:
+    """An image file fitted to the size of the settings, as [1, 3, H, W] in [0, 1].
+
+    Raises:
+        ImageError: the file cannot be read or fitted; the sentence names it.
+    """
+    return to_tensor(load_fitted(path, settings.size, settings.fit)).to(device)

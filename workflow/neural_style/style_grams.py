@@ -1,0 +1,48 @@
+"""Gram matrices of style images: what the style terms compare a picture with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from neural_style.brief import Region
+from neural_style.losses import gram_matrix
+from neural_style.objective import features_of
+from neural_style.vgg import Vgg19
+
+KEPT = 64
+"""Images whose matrices are kept: 0.9 MB each at the default layers."""
+
+
+class StyleGrams:
+    """Computes the Gram matrices of an image once, however many pictures and batches want them.
+
+    Args:
+        network: gives the features of the images.
+    """
+
+    def __init__(self, network: Vgg19) -> None:
+        self._network = network
+        self._of = lru_cache(maxsize=KEPT)(self._compute)
+
+    def target(self, region: Region, layers: tuple[str, ...]) -> Mapping[str, Tensor]:
+        """What a region is to have: layer → the weighted sum of its styles' matrices, [1, C, C].
+
+        The losses against several matrices, Σ wᵢ‖G - Gᵢ‖² with Σ wᵢ = 1, differ from the one
+        against their sum, ‖G - Σ wᵢGᵢ‖², by a constant: a blend needs no term of its own.
+        """
+        matrices = [(style.weight, self._of(style.image, layers)) for style in region.styles]
+        if len(matrices) == 1:
+            return matrices[0][1]
+        return {
+            layer: torch.stack([weight * each[layer] for weight, each in matrices]).sum(dim=0)
+            for layer in layers
+        }
+
+    @torch.no_grad()
+    def _compute(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        features = features_of(self._network, image)
+        return {layer: gram_matrix(features[layer]) for layer in layers}
