@@ -45,32 +45,32 @@ class _Gram(torch.autograd.Function):
     @staticmethod
     def forward(ctx: FunctionCtx, features: Tensor) -> Tensor:
         ctx.save_for_backward(features)
-        rows = _widen(_positions(features))
+        rows = widen(positions(features))
         return rows.mT @ rows / rows[0].numel()
 
     @staticmethod
     def backward(ctx: FunctionCtx, slope: Tensor) -> Tensor:
         # The hints name the context of the forward pass here, too.
         (features,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        rows = _positions(features)
+        rows = positions(features)
         symmetric = ((slope + slope.mT) / rows[0].numel()).to(features.dtype)
         gradient: Tensor = (rows @ symmetric).mT.view_as(features)
         return gradient
 
 
-def _positions(features: Tensor) -> Tensor:
+def positions(features: Tensor) -> Tensor:
     """Features as [B, H·W, C]: without a copy if they lie channels last."""
     return features.flatten(start_dim=2).mT
 
 
-def _widen(values: Tensor) -> Tensor:
+def widen(values: Tensor) -> Tensor:
     """At least float32."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
 
 
 def mean_squared_error(features: Tensor, target: Tensor) -> Tensor:
     """Mean of (features - target)² over all but the first dimension: one number an image, [B]."""
-    return (_widen(features) - target).square().flatten(start_dim=1).mean(dim=1)
+    return (widen(features) - target).square().flatten(start_dim=1).mean(dim=1)
 
 
 class Term(Protocol):
