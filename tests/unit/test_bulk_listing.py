@@ -115,7 +115,15 @@ def test_a_damaged_listing_is_refused(tmp_path: Path, text: str):
 
 def test_the_walk_finds_images_and_follows_no_folder_out(tmp_path: Path):
     root, outside = tmp_path / "in", tmp_path / "out"
-    for name in ("a.JPG", "n/deep/b.png", ".hidden.jpg", ".dir/c.jpg", "note.txt", "x.jpeg"):
+    for name in (
+        "a.JPG",
+        "n/deep/b.png",
+        ".hidden.jpg",
+        ".dir/c.jpg",
+        "note.txt",
+        "x.jpeg",
+        "a.Mask.png",
+    ):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()

@@ -50,6 +50,12 @@ def test_other_files_and_hidden_ones_are_passed_over(tmp_path: Path):
     assert found(tmp_path) == ["a"]
 
 
+def test_masks_are_passed_over_unless_they_are_named(tmp_path: Path):
+    fill(tmp_path, "a.jpg", "a.mask.png", "B.MASK.JPG", "c.d.mask.tif", "mask.png", "e.masks.png")
+    assert found(tmp_path) == ["a", "e.masks", "mask"]
+    assert found(tmp_path / "a.mask.png") == ["a.mask"]
+
+
 def test_a_folder_named_like_an_image_is_searched_and_no_image(tmp_path: Path):
     assert found(fill(tmp_path, "album.jpg/a.jpg")) == ["album.jpg-a"]
 

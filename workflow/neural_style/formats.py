@@ -10,6 +10,9 @@ IMAGE_SUFFIXES: frozenset[str] = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 )
 
+#: Lower-case endings of the files that are masks: `cat.mask.png` is that of `cat.jpg`.
+MASK_SUFFIXES: frozenset[str] = frozenset(f".mask{suffix}" for suffix in IMAGE_SUFFIXES)
+
 #: The value of `image.format` in the config → the suffix of the pictures that are written.
 OUTPUT_FORMATS: Mapping[str, str] = MappingProxyType(
     {"jpg": ".jpg", "png": ".png", "webp": ".webp"}

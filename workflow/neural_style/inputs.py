@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neural_style.errors import NeuralStyleError
-from neural_style.formats import IMAGE_SUFFIXES
+from neural_style.formats import IMAGE_SUFFIXES, MASK_SUFFIXES
 
 LONGEST_ID = 64
 RESERVED = frozenset(
@@ -61,8 +61,8 @@ def find_images(sources: Iterable[Path], key: str) -> Images:
 
     Args:
         sources: image files, and folders that are searched recursively for images, whatever the
-            case of their suffix. Hidden files and folders are passed over; links to folders are
-            not followed.
+            case of their suffix. Hidden files and folders are passed over, and so are masks (see
+            `formats.MASK_SUFFIXES`); links to folders are not followed.
         key: of the configuration, for messages.
 
     Returns:
@@ -125,7 +125,7 @@ def _refusals(name: str, paths: Sequence[Path]) -> Iterator[str]:
 
 
 def walk_images(folder: Path) -> Iterator[Path]:
-    """The image files below a folder, by their suffix, in no order; hidden ones are passed over.
+    """The image files below a folder, by their suffix, in no order; without hidden ones and masks.
 
     Raises:
         OSError: a folder cannot be read.
@@ -136,9 +136,17 @@ def walk_images(folder: Path) -> Iterator[Path]:
 
     for root, folders, files in os.walk(folder, onerror=fail):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if not name.startswith(".") and Path(name).suffix.lower() in IMAGE_SUFFIXES:
-                yield Path(root, name)
+        yield from (Path(root, name) for name in files if _is_image(name))
+
+
+def _is_image(name: str) -> bool:
+    """Whether a file takes part, by its name."""
+    suffixes = Path(name.lower()).suffixes
+    return (
+        not name.startswith(".")
+        and "".join(suffixes[-1:]) in IMAGE_SUFFIXES
+        and "".join(suffixes[-2:]) not in MASK_SUFFIXES
+    )
 
 
 def slug(name: str) -> str:

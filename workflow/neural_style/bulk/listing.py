@@ -16,7 +16,7 @@ from pathlib import Path
 from neural_style.bulk.plan import BulkError
 from neural_style.bulk.text import escape, unescape
 from neural_style.files import write_text
-from neural_style.formats import IMAGE_SUFFIXES
+from neural_style.formats import IMAGE_SUFFIXES, MASK_SUFFIXES
 
 HEADER = "shard_size"
 
@@ -148,12 +148,12 @@ def plain_stem(name: str) -> str:
 def walk_photographs(root: Path) -> Iterator[str]:
     """The image files below a folder, by their suffix, as paths below it, in no order.
 
-    Hidden files and folders are passed over; links to folders are not followed.
+    Hidden files and folders are passed over, and so are masks; links to folders are not followed.
 
     Raises:
         BulkError: a folder is missing or cannot be read.
     """
-    suffixes = tuple(IMAGE_SUFFIXES)
+    images, masks = tuple(IMAGE_SUFFIXES), tuple(MASK_SUFFIXES)
     top = os.path.join(root, "")  # noqa: PTH118 - plain strings: a million paths cost seconds
     ahead = [top]
     try:
@@ -167,7 +167,7 @@ def walk_photographs(root: Path) -> Iterator[str]:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         ahead.append(f"{folder}{name}/")
-                    elif name.lower().endswith(suffixes):
+                    elif name.lower().endswith(images) and not name.lower().endswith(masks):
                         yield below + name
     except OSError as error:
         raise BulkError(
