@@ -83,10 +83,10 @@ def load_fitted(path: Path, size: int, fit: str) -> Image.Image:
 
 
 def fit_image(image: Image.Image, size: int, fit: str) -> Image.Image:
-    """Resample an RGB image (Lanczos, on sRGB values) to what the network is to see.
+    """Resample an image (Lanczos, on sRGB values) to what the network is to see.
 
     Args:
-        image: mode RGB.
+        image: mode RGB, or L for a mask.
         size: the side of the result in px, at least 1.
         fit: `stretch`: size×size, the aspect gives way. `crop`: the centre square, resampled
             to size×size. `pad`: the long side becomes `size`, and mirrored picture fills the
@@ -229,5 +229,6 @@ def _scale_long_side(image: Image.Image, size: int, fit: str, smallest: int) -> 
 def _mirror_to_square(image: Image.Image, size: int) -> Image.Image:
     """Centre the image in size×size px and continue it by its mirror images."""
     across, down = size - image.width, size - image.height
-    margins = ((down // 2, down - down // 2), (across // 2, across - across // 2), (0, 0))
-    return Image.fromarray(np.pad(np.asarray(image), margins, mode="symmetric"))
+    levels = np.asarray(image)
+    margins = [(down // 2, down - down // 2), (across // 2, across - across // 2), (0, 0)]
+    return Image.fromarray(np.pad(levels, margins[: levels.ndim], mode="symmetric"))

@@ -1,0 +1,89 @@
+"""Masks from files: grey, over their image, fitted like it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.unit.pictures import levels, noise, smooth
+
+from neural_style.formats import FITS
+from neural_style.images import ImageError, fit_image
+from neural_style.masks import load_mask, mask_tensor
+
+
+def saved(folder: Path, image: Image.Image, name: str = "cat.mask.png", **options: Any) -> Path:
+    image.save(folder / name, **options)
+    return folder / name
+
+
+@pytest.mark.parametrize("fit", FITS)
+def test_a_mask_is_fitted_like_its_image(tmp_path: Path, fit: str):
+    picture = noise(50, 30).convert("L")
+    mask = load_mask(saved(tmp_path, picture), (50, 30), same_shape=True)
+    fitted = fit_image(Image.merge("RGB", [picture] * 3), 32, fit)
+    tensor = mask_tensor(mask, 32, fit)
+    assert tensor.shape == (1, 1, fitted.height, fitted.width)
+    assert np.array_equal((255 * tensor[0, 0]).round().numpy(), levels(fitted)[..., 0])
+
+
+@pytest.mark.parametrize("size", [(100, 60), (25, 15), (101, 60)])
+def test_a_mask_may_be_larger_or_smaller_than_its_image(tmp_path: Path, size: tuple[int, int]):
+    halves = np.zeros((size[1], size[0]), dtype=np.uint8)
+    halves[:, size[0] // 2 :] = 255
+    path = saved(tmp_path, Image.fromarray(halves))
+    mask = levels(load_mask(path, (50, 30), same_shape=True))
+    assert mask.shape == (30, 50)
+    assert (mask[:, :22] == 0).all()
+    assert (mask[:, 28:] == 255).all()
+
+
+@pytest.mark.parametrize("level", [0, 51, 255])
+@pytest.mark.parametrize("fit", FITS)
+def test_an_even_mask_stays_even_to_the_bit(tmp_path: Path, level: int, fit: str):
+    path = saved(tmp_path, Image.new("L", (37, 53), level))
+    tensor = mask_tensor(load_mask(path, (61, 80), same_shape=False), 33, fit)
+    assert torch.equal(tensor, torch.full_like(tensor, level / 255))
+
+
+def test_any_image_will_do_as_its_brightness(tmp_path: Path):
+    path = saved(tmp_path, smooth(40, 20), "cat.mask.jpg", quality=95)
+    mask = levels(load_mask(path, (40, 20), same_shape=True))
+    assert np.abs(mask - levels(smooth(40, 20).convert("L"))).max() <= 4
+
+
+def test_what_is_transparent_is_white(tmp_path: Path):
+    clear = Image.new("LA", (4, 4), (0, 0))
+    clear.putpixel((0, 0), (0, 255))
+    mask = levels(load_mask(saved(tmp_path, clear), (4, 4), same_shape=True))
+    assert mask[0, 0] == 0
+    assert mask.sum() == 15 * 255
+
+
+def test_a_mask_is_turned_as_its_own_exif_says(tmp_path: Path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn clockwise
+    lying = Image.new("L", (40, 20), 0)
+    lying.paste(255, (0, 0, 10, 20))
+    path = saved(tmp_path, lying, "cat.mask.jpg", exif=exif, quality=100)
+    mask = levels(load_mask(path, (20, 40), same_shape=True))
+    assert (mask[:10] > 250).all()
+    assert (mask[10:] < 5).all()
+
+
+def test_a_mask_beside_its_image_must_have_its_proportions(tmp_path: Path):
+    path = saved(tmp_path, Image.new("L", (40, 30)), "it's a mask.png")
+    with pytest.raises(ImageError, match=r"it's a mask.*40 × 30 px.*upright.*30 × 40 px"):
+        load_mask(path, (30, 40), same_shape=True)
+    assert load_mask(path, (30, 40), same_shape=False).size == (30, 40)
+
+
+def test_a_mask_that_is_no_image_is_named(tmp_path: Path):
+    path = tmp_path / "cat.mask.png"
+    path.write_text("white", encoding="utf-8")
+    with pytest.raises(ImageError, match=r"cat\.mask\.png"):
+        load_mask(path, (30, 40), same_shape=True)
