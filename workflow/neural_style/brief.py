@@ -16,10 +16,12 @@ class StyleReference:
     Attributes:
         image: [1, 3, h, w] in [0, 1], of any size.
         weight: its share of the target; the shares of a region sum to 1.
+        guide: how much each of its pixels counts, [1, 1, h, w] in [0, 1]; None for all alike.
     """
 
     image: Tensor
     weight: float = 1.0
+    guide: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,11 @@ class Region:
 
     Attributes:
         styles: at least one.
+        where: how strongly they act on each pixel, [1, 1, H, W] in [0, 1]; None for 1 everywhere.
     """
 
     styles: tuple[StyleReference, ...]
+    where: Tensor | None = None
 
 
 @dataclass(frozen=True)

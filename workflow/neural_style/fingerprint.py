@@ -10,6 +10,7 @@ ENGINE = (
     "brief",
     "device",
     "frequencies",
+    "guides",
     "images",
     "job",
     "layers",

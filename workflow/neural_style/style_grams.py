@@ -8,7 +8,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
-from neural_style.brief import Region
+from neural_style.brief import Region, StyleReference
+from neural_style.guides import guide_at, guided_gram_matrix
 from neural_style.losses import gram_matrix
 from neural_style.objective import features_of
 from neural_style.vgg import Vgg19
@@ -34,7 +35,7 @@ class StyleGrams:
         The losses against several matrices, Σ wᵢ‖G - Gᵢ‖² with Σ wᵢ = 1, differ from the one
         against their sum, ‖G - Σ wᵢGᵢ‖², by a constant: a blend needs no term of its own.
         """
-        matrices = [(style.weight, self._of(style.image, layers)) for style in region.styles]
+        matrices = [(style.weight, self._matrices(style, layers)) for style in region.styles]
         if len(matrices) == 1:
             return matrices[0][1]
         return {
@@ -42,7 +43,17 @@ class StyleGrams:
             for layer in layers
         }
 
+    def _matrices(self, style: StyleReference, layers: tuple[str, ...]) -> dict[str, Tensor]:
+        """The matrix of a style image at each layer."""
+        return self._of(style.image, style.guide, layers)
+
     @torch.no_grad()
-    def _compute(self, image: Tensor, layers: tuple[str, ...]) -> dict[str, Tensor]:
+    def _compute(
+        self, image: Tensor, guide: Tensor | None, layers: tuple[str, ...]
+    ) -> dict[str, Tensor]:
         features = features_of(self._network, image)
-        return {layer: gram_matrix(features[layer]) for layer in layers}
+        if guide is None:
+            return {layer: gram_matrix(features[layer]) for layer in layers}
+        return {
+            layer: guided_gram_matrix(features[layer], guide_at(guide, layer)) for layer in layers
+        }

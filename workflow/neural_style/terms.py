@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
-from neural_style.brief import Brief
+from neural_style.brief import Brief, Region
+from neural_style.guides import RegionTerm, SumOfTerms, guide_at
 from neural_style.losses import ContentTerm, StyleTerm, Term
 from neural_style.objective import Objective, features_of
 from neural_style.style_grams import StyleGrams
@@ -40,12 +42,52 @@ def _content_terms(network: Vgg19, briefs: Sequence[Brief]) -> list[Term]:
 
 
 def _style_terms(network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None) -> list[Term]:
-    """Beta · weight · MSE of the Gram matrices, for each style layer."""
+    """Beta · weight · MSE of the Gram matrices, for each style layer, summed over the regions."""
     grams = grams or StyleGrams(network)
     beta = briefs[0].content.new_tensor([brief.settings.beta for brief in briefs])
     layers = briefs[0].settings.style_layers
-    targets = [grams.target(region, tuple(layers)) for brief in briefs for region in brief.regions]
+    regions = [
+        (each, [grams.target(region, tuple(layers)) for region in each])
+        for each in _batched_regions(briefs)
+    ]
     return [
-        StyleTerm(layer, beta * weight, torch.cat([target[layer] for target in targets]))
+        _summed(
+            [
+                _region_term(
+                    layer,
+                    beta * weight,
+                    [region.where for region in each],
+                    torch.cat([target[layer] for target in targets]),
+                )
+                for each, targets in regions
+            ]
+        )
         for layer, weight in layers.items()
     ]
+
+
+def _batched_regions(briefs: Sequence[Brief]) -> list[tuple[Region, ...]]:
+    """The first region of each picture, then the second of each, and so on.
+
+    Raises:
+        ValueError: the pictures have other numbers of regions, or some of them no masks.
+    """
+    kinds = {tuple(region.where is None for region in brief.regions) for brief in briefs}
+    if len(kinds) > 1:
+        raise ValueError("pictures of a batch must have as many regions and masks as each other")
+    return list(zip(*(brief.regions for brief in briefs), strict=True))
+
+
+def _region_term(
+    layer: str, weight: Tensor, where: Sequence[Tensor | None], target: Tensor
+) -> Term:
+    """The term of one region; `where` holds a mask for each picture, or None for each."""
+    masks = [mask for mask in where if mask is not None]
+    if not masks:
+        return StyleTerm(layer, weight, target)
+    return RegionTerm(layer, weight, guide_at(torch.cat(masks), layer), target)
+
+
+def _summed(terms: Sequence[Term]) -> Term:
+    """Several terms as one."""
+    return terms[0] if len(terms) == 1 else SumOfTerms(terms)
