@@ -53,7 +53,7 @@ lint: install ## check style, types and the workflow
 
 bench: install ## race the textbook's loop against this one (an hour on two cores)
 	$(RUN) python workflow/scripts/make_samples.py
-	$(RUN) python benchmarks/run.py
+	$(RUN) python benchmarks/run.py --write results/bench.md --sheets results
 
 docs: install ## write docs/configuration.md anew from the schema
 	$(RUN) python workflow/scripts/config_reference.py

@@ -21,6 +21,8 @@ from machine import add_machine_options, describe_machine, enter_contest
 from race import Judge, Track, race
 from sheet import Finish, finish, write_sheet
 
+from neural_style.files import write_text
+
 MARKS = (100, 300)
 """The evaluations of a yardstick whose picture sets a target."""
 
@@ -40,8 +42,12 @@ def main() -> int:
         contest = enter_contest(options, options.pairs[0], options.sizes[0])
         print(json.dumps(probe(contest, options.probe)))
         return 0
+    lines: list[str] = []
     for line in report(options):
         print(line, flush=True)
+        lines.append(line)
+    if options.write:
+        write_text(options.write, "\n".join([*lines, ""]))
     return 0
 
 
@@ -56,6 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--sheets", type=Path, metavar="FOLDER", help="where to put the pictures side by side"
     )
+    parser.add_argument("--write", type=Path, metavar="FILE", help="where to put the tables, too")
     parser.add_argument(
         "--no-race", action="store_true", help="only what an evaluation costs, from a short run"
     )
