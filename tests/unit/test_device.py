@@ -6,14 +6,17 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 
 from neural_style import device_lock
+from neural_style.brief import plain_brief
 from neural_style.device import (
     DEVICES,
     VISIBLE,
@@ -22,9 +25,13 @@ from neural_style.device import (
     choose_precision,
     claim_device,
     describe,
+    full_precision,
     visible_cards,
 )
 from neural_style.device_lock import ALLOCATIONS
+from neural_style.settings import Settings
+from neural_style.terms import gatys_objective
+from neural_style.vgg import Convolution, Vgg19
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")
@@ -93,6 +100,51 @@ def test_auto_asks_the_card(
 
 def test_the_processor_of_this_machine_can_be_asked():
     assert choose_precision("auto", CPU) in (torch.float32, torch.bfloat16)
+
+
+def float32_is_full() -> bool:
+    return torch.get_float32_matmul_precision() == "highest" and not torch.backends.cudnn.allow_tf32
+
+
+@pytest.fixture
+def _as_in_a_container_of_nvidia() -> Iterator[None]:
+    torch.set_float32_matmul_precision("high")
+    yield
+    torch.set_float32_matmul_precision("highest")
+
+
+@pytest.mark.usefixtures("_as_in_a_container_of_nvidia")
+def test_full_precision_lasts_as_long_as_it_is_asked_for():
+    assert torch.backends.cudnn.allow_tf32, "not torch's default any more"
+    with pytest.raises(ZeroDivisionError), full_precision():
+        assert float32_is_full()
+        _ = 1 / 0
+    assert torch.backends.cudnn.allow_tf32
+    assert torch.get_float32_matmul_precision() == "high"
+
+
+class Watching(Vgg19):
+    """Notes on the way there and back whether float32 is float32."""
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        self.seen = [float32_is_full()]
+        if image.requires_grad:
+            image.register_hook(lambda _: self.seen.append(float32_is_full()))
+        return super().forward(image)
+
+
+@pytest.mark.usefixtures("_as_in_a_container_of_nvidia")
+def test_the_objective_is_computed_in_full_precision(
+    random_convolutions: Mapping[str, Convolution], shallow: Settings
+):
+    network = Watching(random_convolutions, shallow.layers)
+    picture = torch.rand(1, 3, 16, 16)
+    objective = gatys_objective(network, [plain_brief(picture, picture, shallow)])
+    assert network.seen == [True]
+    objective(picture)
+    assert network.seen == [True, True]
+    objective.parts(picture)
+    assert network.seen == [True]
     assert f"CPU, {torch.get_num_threads()} thread" in describe(CPU)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 import torch
 
@@ -16,7 +16,8 @@ DEVICES = ("auto", "cpu", "cuda")
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 
 AMPERE = (8, 0)
-"""The first compute capability of CUDA with fast bfloat16."""
+"""The first compute capability of CUDA with fast bfloat16. It is the first with TF32, too: what is
+not fast at the one has no use for the other."""
 
 
 class DeviceError(NeuralStyleError):
@@ -88,12 +89,20 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
 
 
-def full_precision() -> AbstractContextManager[None]:
-    """Within it, float32 means float32 on CUDA, too, whose convolutions round to TF32 otherwise."""
-    manager: AbstractContextManager[None] = torch.backends.cudnn.flags(
-        enabled=True, allow_tf32=False
-    )
-    return manager
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Within it, float32 means float32 on CUDA, too.
+
+    There, convolutions round to TF32 otherwise, and so do matrix products in NVIDIA's containers,
+    which ask for it by an environment variable.
+    """
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def describe(device: torch.device) -> str:

@@ -20,7 +20,7 @@ from neural_style.checkpoint import (
     key_of,
 )
 from neural_style.claims import claimed
-from neural_style.device import choose_precision, describe, full_precision
+from neural_style.device import choose_precision, describe
 from neural_style.errors import NeuralStyleError
 from neural_style.files import remove_leftovers, sha256
 from neural_style.fingerprint import engine_fingerprint
@@ -253,9 +253,8 @@ def judge(network: Vgg19, brief: Brief, picture: Path) -> Losses:
         picture: the saved file, of the size of the content.
     """
     pixels = to_tensor(load_image(picture)).to(brief.content)
-    with full_precision():
-        objective = gatys_objective(network, [brief])
-        return losses_of(objective.names, objective.parts(pixels)[:, 0])
+    objective = gatys_objective(network, [brief])
+    return losses_of(objective.names, objective.parts(pixels)[:, 0])
 
 
 def _begin(folder: Path, table: LossTable) -> None:

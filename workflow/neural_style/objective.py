@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from neural_style.device import full_precision
 from neural_style.losses import PIXELS, Term
 from neural_style.tensors import normalise
 from neural_style.vgg import Vgg19
@@ -34,6 +35,8 @@ class Evaluation:
 class Objective:
     """The sum of terms, for each picture of a batch on its own.
 
+    What is in float32 is computed in float32, whatever CUDA would do by itself.
+
     Args:
         network: gives the features that the terms ask for.
         terms: the summands.
@@ -48,11 +51,13 @@ class Objective:
         """The names of the terms, in the order of `parts`."""
         return tuple(term.name for term in self.terms)
 
+    @full_precision()
     def parts(self, pictures: Tensor) -> Tensor:
         """Weighted loss of each term for pictures [B, 3, H, W] in [0, 1]: [T, B]."""
         features = features_of(self.network, pictures) | {PIXELS: pictures}
         return torch.stack([term(features) for term in self.terms])
 
+    @full_precision()
     def __call__(self, pictures: Tensor) -> Evaluation:
         """Losses and gradient at pictures [B, 3, H, W] in [0, 1]."""
         variable = pictures.detach().requires_grad_()

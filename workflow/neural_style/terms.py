@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from neural_style.brief import Brief, Region
+from neural_style.device import full_precision
 from neural_style.guides import RegionTerm, SumOfTerms, guide_at
 from neural_style.losses import ContentTerm, StyleTerm, Term
 from neural_style.objective import Objective, features_of
@@ -16,6 +17,7 @@ from neural_style.vgg import Vgg19
 
 
 @torch.no_grad()
+@full_precision()
 def gatys_objective(
     network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None = None
 ) -> Objective:
