@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from neural_style.images import fit_image
 from neural_style.layers import CHANNELS_PER_BLOCK, CONVOLUTIONS, LAYERS, block_of, up_to_deepest
-from neural_style.vgg import Convolution, Vgg19
-from neural_style.weights import load_weights
+from neural_style.samples import sample_photographs
+from neural_style.tensors import normalise, to_tensor
+from neural_style.vgg import AVERAGE_SCALES, Convolution, Vgg19
+from neural_style.weights import Weights, load_weights
 
 Convolutions = Mapping[str, Convolution]
 
@@ -124,3 +128,78 @@ def test_prepare_changes_the_precision_and_nothing_else(
     assert network.dtype == torch.float64
     features = network(image.double())["conv2_1"]
     torch.testing.assert_close(features.float(), everything["conv2_1"], rtol=1e-4, atol=1e-5)
+
+
+def padded(features: Tensor, mode: str) -> Tensor:
+    """One more row and column on each side, index by index."""
+    places = [torch.arange(-1, side + 1) for side in features.shape[2:]]
+    for index, side in zip(places, features.shape[2:], strict=True):
+        index[0] = 1 if mode == "reflect" else 0
+        index[-1] = side - 2 if mode == "reflect" else side - 1
+    return features[:, :, places[0]][:, :, :, places[1]]
+
+
+@pytest.mark.parametrize("padding", ["reflect", "replicate"])
+def test_beyond_the_border_lies_what_the_padding_says(
+    random_convolutions: Convolutions, image: Tensor, padding: str
+):
+    network = Vgg19(random_convolutions, {"relu1_1", "conv1_2"}, padding=padding)
+    features = network(image)
+    for name, before in (("conv1_1", image), ("conv1_2", features["relu1_1"])):
+        weight, bias = random_convolutions[name]
+        expected = functional.conv2d(padded(before, padding), weight, bias)
+        ours = features.get(name, features["relu1_1"])
+        expected = expected if name in features else expected.relu()
+        torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("padding", ["zeros", "reflect", "replicate"])
+def test_only_zeros_make_a_border_in_a_picture_that_has_none(
+    random_convolutions: Convolutions, padding: str
+):
+    grey = torch.full((1, 3, 32, 32), 0.7)
+    features = Vgg19(random_convolutions, {"conv3_1"}, padding=padding)(grey)["conv3_1"]
+    spread = features.amax(dim=(2, 3)) - features.amin(dim=(2, 3))
+    assert (spread.max() > 0.1) == (padding == "zeros")
+    assert padding == "zeros" or spread.max() < 1e-4
+
+
+@pytest.mark.parametrize("padding", ["zeros", "reflect", "replicate"])
+@pytest.mark.parametrize("pooling", ["max", "average"])
+def test_the_narrowest_picture_has_features_at_every_layer_and_a_gradient(
+    random_convolutions: Convolutions, pooling: str, padding: str
+):
+    picture = torch.rand(1, 3, 16, 48, generator=torch.Generator().manual_seed(2))
+    picture.requires_grad_()
+    features = Vgg19(random_convolutions, LAYERS, pooling, padding)(picture)
+    assert features["conv5_4"].shape == (1, 512, 1, 3)
+    (gradient,) = torch.autograd.grad(features["conv5_4"].sum(), picture)
+    assert gradient.isfinite().all()
+    assert gradient.abs().sum() > 0
+
+
+def test_average_pooling_is_the_scaled_mean_of_four(
+    random_convolutions: Convolutions, image: Tensor
+):
+    features = Vgg19(random_convolutions, {"relu1_2", "conv2_1"}, pooling="average")(image)
+    four = features["relu1_2"].unflatten(3, (16, 2)).unflatten(2, (16, 2))
+    weight, bias = random_convolutions["conv2_1"]
+    mean = AVERAGE_SCALES[0] * four.mean(dim=(3, 5))
+    expected = functional.conv2d(mean, weight, bias, padding=1)
+    torch.testing.assert_close(features["conv2_1"], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_average_pooling_keeps_the_scale_of_photographs(caffe: Weights):
+    layers = {layer for layer in LAYERS if layer.startswith("relu")} - {"relu5_4"}
+    pictures = [fit_image(each, 192, "stretch") for each in sample_photographs().values()]
+    batch = normalise(torch.cat(list(map(to_tensor, pictures))))
+    expected, ours = (
+        {name: float(each.mean()) for name, each in network(batch).items()}
+        for network in (
+            Vgg19(caffe.convolutions, layers, pooling) for pooling in ("max", "average")
+        )
+    )
+    ratios = {name: ours[name] / expected[name] for name in sorted(layers)}
+    assert all(0.75 < ratio < 1.25 for ratio in ratios.values()), ratios
+    # Without the factors, whose product is 4, the last layers would be far below.
+    assert min(ratios.values()) * 2 > max(ratios.values())

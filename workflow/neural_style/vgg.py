@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neural_style.layers import block_of, up_to_deepest
+from neural_style.layers import CONVOLUTIONS, block_of, up_to_deepest
+
+AVERAGE_SCALES = (1.15, 1.43, 1.32, 1.93)
+"""Factors on the four average poolings that give the deeper layers what the maximum gives them.
+
+The average of rectified features is smaller than their maximum, the more so the deeper and sparser
+they are, and without a factor conv5_1 would be a quarter of what it is. Measured with the weights
+`caffe` on the four sample photographs at 256 and 512 px, so that the rectified layers of the next
+block keep their means: those up to conv5_3 come within 20 % of theirs with the maximum. Smaller
+pictures are sharper: at 128 px, conv4_1 has 80 % and conv5_1 77 % of it.
+"""
+
+_POOLINGS: Mapping[str, Callable[..., Tensor]] = {
+    "max": functional.max_pool2d,
+    "average": functional.avg_pool2d,
+}
+_BEHIND_POOLINGS = tuple(name for name in CONVOLUTIONS[1:] if name.endswith("_1"))
 
 
 class Convolution(NamedTuple):
@@ -25,15 +41,30 @@ class Vgg19(nn.Module):
     Args:
         convolutions: parameters by name (`conv1_1` …), at least those up to the deepest layer.
         layers: the layers whose features `forward` returns, such as `conv4_2` or `relu4_2`.
+        pooling: `max`, or `average`, which keeps the scale of the activations (see
+            `AVERAGE_SCALES`) and with it the balance of the losses.
+        padding: what a convolution sees beyond the border: `zeros`, `reflect` (the features,
+            mirrored) or `replicate` (the outermost ones repeated).
     """
 
-    def __init__(self, convolutions: Mapping[str, Convolution], layers: Collection[str]) -> None:
+    def __init__(
+        self,
+        convolutions: Mapping[str, Convolution],
+        layers: Collection[str],
+        pooling: str = "max",
+        padding: str = "zeros",
+    ) -> None:
         super().__init__()
         self.layers = frozenset(layers)
         self.names = up_to_deepest(layers)
+        self._pool = _POOLINGS[pooling]
+        self._padding = padding
         for name in self.names:
-            self.register_buffer(f"{name}_weight", convolutions[name].weight.detach())
-            self.register_buffer(f"{name}_bias", convolutions[name].bias.detach())
+            weight, bias = convolutions[name]
+            if pooling == "average" and name in _BEHIND_POOLINGS:
+                weight = weight * AVERAGE_SCALES[_BEHIND_POOLINGS.index(name)]
+            self.register_buffer(f"{name}_weight", weight.detach())
+            self.register_buffer(f"{name}_bias", bias.detach())
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move to a device and a precision, channels last: the layout that convolves fastest."""
@@ -59,9 +90,8 @@ class Vgg19(nn.Module):
         current = image
         for previous, name in zip((self.names[0], *self.names), self.names, strict=False):
             if block_of(name) != block_of(previous):
-                current = functional.max_pool2d(current, kernel_size=2)
-            weight = self.get_buffer(f"{name}_weight")
-            current = functional.conv2d(current, weight, self.get_buffer(f"{name}_bias"), padding=1)
+                current = self._pool(current, kernel_size=2)
+            current = self._convolve(current, name)
             if name in self.layers:
                 features[name] = current
                 current = torch.relu(current)
@@ -73,3 +103,13 @@ class Vgg19(nn.Module):
             if rectified in self.layers:
                 features[rectified] = current
         return features
+
+    def _convolve(self, features: Tensor, name: str) -> Tensor:
+        """A convolution that keeps height and width."""
+        weight, bias = self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias")
+        if self._padding == "zeros":
+            return functional.conv2d(features, weight, bias, padding=1)
+        # A single row or column is its own mirror image, which torch refuses to make.
+        mode = "replicate" if min(features.shape[2:]) == 1 else self._padding
+        padded = functional.pad(features, (1, 1, 1, 1), mode=mode)
+        return functional.conv2d(padded, weight, bias)
