@@ -68,6 +68,8 @@ class Contest:
             weights=self.weights.source,
             content_layers={CONTENT_LAYER: 1.0},
             style_layers=dict.fromkeys(STYLE_LAYERS, 1.0),
+            pooling="max",
+            padding="zeros",
             optimizer="lbfgs",
             epochs=epochs,
             save_every=epochs,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -72,6 +73,15 @@ def test_a_batch_makes_the_pictures_that_each_would_be_alone(tmp_path: Path, sha
         assert result.total == pytest.approx(result.content + result.style)
         assert result.seconds > 0
     assert together[0].total != together[1].total
+
+
+@pytest.mark.parametrize("change", [{"pooling": "average"}, {"padding": "replicate"}])
+def test_networks_are_kept_apart(tmp_path: Path, shallow: Settings, change: dict[str, Any]):
+    engine = TorchEngine(CPU, 4, print)
+    (plain,), (changed,) = (
+        made_by(engine, make_tasks(tmp_path, [replace(shallow, **each)])) for each in ({}, change)
+    )
+    assert plain.total != changed.total
 
 
 def test_a_style_that_cannot_be_read_fails_its_own_pictures(tmp_path: Path, shallow: Settings):
@@ -148,7 +158,11 @@ def test_only_what_can_share_a_network_and_a_shape_shares_a_batch(
     (task,) = make_tasks(tmp_path, [shallow])
     for change in ({"beta": 5.0}, {"alpha": 5.0}, {"learning_rate": 0.5}, {"seed": 5}):
         assert batch_key(replace(task, settings=replace(shallow, **change))) == batch_key(task)
-    for other in ({"epochs": 9}, {"style_layers": {"conv1_1": 1.0}}, {"precision": "bf16"}):
+    others: list[dict[str, Any]] = [
+        *({"epochs": 9}, {"style_layers": {"conv1_1": 1.0}}, {"precision": "bf16"}),
+        *({"pooling": "average"}, {"padding": "reflect"}),
+    ]
+    for other in others:
         assert batch_key(replace(task, settings=replace(shallow, **other))) != batch_key(task)
     assert batch_key(replace(task, image=noise(0, (24, 32)))) != batch_key(task)
 

@@ -45,6 +45,8 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "weights": "caffe",
             "content_layers": {"conv4_2": 1},
             "style_layers": {f"conv{block}_1": 1 for block in range(1, 6)},
+            "pooling": "max",
+            "padding": "zeros",
         },
         "optimization": {
             "optimizer": "lbfgs",

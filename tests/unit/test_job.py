@@ -118,7 +118,7 @@ def evaluate(
     """The terms of a saved picture, from their definitions."""
 
     def features(image: Image.Image) -> dict[str, Tensor]:
-        network = Vgg19(convolutions, settings.layers)
+        network = Vgg19(convolutions, settings.layers, settings.pooling, settings.padding)
         found: dict[str, Tensor] = network(normalise(to_tensor(image)))
         return found
 
@@ -139,7 +139,14 @@ def evaluate(
     return {name: float(part.mean()) for name, part in parts.items()}
 
 
-@pytest.mark.parametrize("change", [{}, {"precision": "bf16", "format": "jpg", "quality": 30}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"precision": "bf16", "format": "jpg", "quality": 30},
+        {"pooling": "average", "padding": "reflect"},
+    ],
+)
 def test_saved_losses_are_those_of_the_file_in_fp32(
     tmp_path: Path,
     settings: Settings,

@@ -99,7 +99,7 @@ def run_job(
     weights = load_weights(settings.weights)
     engine = engine_fingerprint()
     precision = choose_precision(settings.precision, device)
-    network = Vgg19(weights.convolutions, settings.layers)
+    network = Vgg19(weights.convolutions, settings.layers, settings.pooling, settings.padding)
     working = copy.deepcopy(network).prepare(device, precision)
     sources = {role: source.checksum for role, source in prepared.sources.items()}
     checksums = (*sources.items(), weights.checksum)

@@ -26,7 +26,7 @@ LAYER_LOSSES = "losses.csv"
 
 _FROM_THE_SWEEP = {
     "image": ("fit",),
-    "network": ("weights",),
+    "network": ("weights", "pooling", "padding"),
     "optimization": ("optimizer", "init", "seed", "precision"),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -68,17 +69,22 @@ def run_study(
     content, style = (
         load_tensor(path, study.settings, device) for path in (content_path, style_path)
     )
-    convolutions = load_weights(study.settings.weights).convolutions
+    network_of = partial(
+        Vgg19,
+        load_weights(study.settings.weights).convolutions,
+        pooling=study.settings.pooling,
+        padding=study.settings.padding,
+    )
     precision = choose_precision(study.settings.precision, device)
     with explaining_shortage(content.shape[2], content.shape[3], device, precision):
         for number, picture in enumerate(study.pictures):
             settings = study.settings_of(picture)
-            network = Vgg19(convolutions, settings.layers).prepare(device, precision)
+            network = network_of(settings.layers).prepare(device, precision)
             for progress in stylize(network, [plain_brief(content, style, settings)]):
                 if progress.epoch == settings.epochs:
                     _save(progress, folder / picture.file)
                 yield StudyProgress(number, picture, settings, progress)
-        judge = Vgg19(convolutions, study.layers).to(device)
+        judge = network_of(study.layers).to(device)
         rows = judge_study(study, judge, content, style, folder)
     write_layer_losses(rows, folder / LAYER_LOSSES)
 

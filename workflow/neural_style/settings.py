@@ -24,6 +24,8 @@ class Settings:
         weights: source of the network, see `weights.load_weights`.
         content_layers: weight of each layer whose features are compared.
         style_layers: weight of each layer whose Gram matrices are compared.
+        pooling: between the network's blocks, `max` or `average`.
+        padding: of its convolutions, `zeros`, `reflect` or `replicate`.
         optimizer: name of the optimiser.
         epochs: iterations of the optimiser.
         save_every: epochs between two pictures.
@@ -42,6 +44,8 @@ class Settings:
     weights: str
     content_layers: Mapping[str, float]
     style_layers: Mapping[str, float]
+    pooling: str
+    padding: str
     optimizer: str
     epochs: int
     save_every: int

@@ -133,7 +133,10 @@ class TorchEngine:
     def _optimise(self, tasks: Sequence[Task], styles: Sequence[Tensor]) -> list[Result]:
         settings = [task.settings for task in tasks]
         precision = choose_precision(settings[0].precision, self._device)
-        network, grams = self._network(settings[0].weights, settings[0].layers, precision)
+        common = settings[0]
+        network, grams = self._network(
+            common.weights, common.layers, common.pooling, common.padding, precision
+        )
         briefs = [
             plain_brief(to_tensor(task.image).to(self._device), style, task.settings)
             for task, style in zip(tasks, styles, strict=True)
@@ -159,11 +162,16 @@ class TorchEngine:
         return to_tensor(load_fitted(path, size, fit)).to(self._device)
 
     def _load_network(
-        self, source: str, layers: frozenset[str], precision: torch.dtype
+        self,
+        source: str,
+        layers: frozenset[str],
+        pooling: str,
+        padding: str,
+        precision: torch.dtype,
     ) -> tuple[Vgg19, StyleGrams]:
         """A network, and the Gram matrices of style images that it gives."""
         convolutions = self._weights(source).convolutions
-        network = Vgg19(convolutions, layers).prepare(self._device, precision)
+        network = Vgg19(convolutions, layers, pooling, padding).prepare(self._device, precision)
         return network, StyleGrams(network)
 
 

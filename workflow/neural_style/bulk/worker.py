@@ -212,7 +212,8 @@ def batch_key(task: Task) -> Hashable:
     """Tasks with the same key can be made together: shape, network, layers, epochs."""
     settings = task.settings
     return (
-        *(task.image.size, settings.weights, settings.precision),
+        *(task.image.size, settings.weights, settings.pooling, settings.padding),
+        settings.precision,
         *(settings.optimizer, settings.epochs),
         *(tuple(settings.content_layers.items()), tuple(settings.style_layers.items())),
     )
