@@ -8,6 +8,7 @@ from pathlib import Path
 
 ENGINE = (
     "brief",
+    "capture",
     "device",
     "frequencies",
     "guides",

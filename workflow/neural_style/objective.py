@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -30,6 +31,17 @@ class Evaluation:
     def total(self) -> Tensor:
         """Sum of the parts, [B]."""
         return self.parts.sum(dim=0)
+
+
+class Evaluator(Protocol):
+    """What an optimisation needs of an objective."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the terms, in the order of `Evaluation.parts`."""
+
+    def __call__(self, pictures: Tensor) -> Evaluation:
+        """Losses and gradient at pictures [B, 3, H, W] in [0, 1]."""
 
 
 class Objective:

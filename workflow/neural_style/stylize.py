@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from neural_style.brief import Brief
+from neural_style.capture import recorded, worth_recording
 from neural_style.frequencies import favour_low_frequencies
 from neural_style.lbfgs import Lbfgs, LbfgsState
-from neural_style.objective import Evaluation, Objective
+from neural_style.objective import Evaluation, Evaluator
 from neural_style.safeguard import Safeguard, SafeguardState
 from neural_style.settings import Settings
 from neural_style.style_grams import StyleGrams
@@ -91,8 +92,12 @@ def optimisation_of(
     """What `stylize` goes through, for callers that save its state; the same arguments."""
     start = torch.cat([start_picture(brief.content[0], brief.settings) for brief in briefs])
     rates = start.new_tensor([brief.settings.learning_rate for brief in briefs])
+    epochs = briefs[0].settings.epochs
+    objective: Evaluator = gatys_objective(network, briefs, grams)
+    if worth_recording(start.shape, start.device, epochs):
+        objective = recorded(objective, start)
     return Optimisation(
-        gatys_objective(network, briefs, grams),
+        objective,
         start,
         Lbfgs(
             start,
@@ -100,7 +105,7 @@ def optimisation_of(
             first_step=FIRST_STEP,
             precondition=favour_low_frequencies(start),
         ),
-        briefs[0].settings.epochs,
+        epochs,
     )
 
 
@@ -131,7 +136,7 @@ class Optimisation:
         epochs: number of steps.
     """
 
-    def __init__(self, objective: Objective, start: Tensor, optimizer: Lbfgs, epochs: int) -> None:
+    def __init__(self, objective: Evaluator, start: Tensor, optimizer: Lbfgs, epochs: int) -> None:
         self._objective = objective
         self._optimizer = optimizer
         self._epochs = epochs

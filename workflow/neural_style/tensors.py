@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import torch
 from PIL import Image
@@ -29,6 +31,12 @@ def to_images(pictures: Tensor) -> list[Image.Image]:
 
 def normalise(pictures: Tensor) -> Tensor:
     """(x - mean) / std for each channel of pictures [B, 3, H, W] in [0, 1]."""
-    mean = pictures.new_tensor(MEAN).view(1, 3, 1, 1)
-    std = pictures.new_tensor(STD).view(1, 3, 1, 1)
+    mean, std = _mean_and_std(pictures.dtype, pictures.device)
     return (pictures - mean) / std
+
+
+@cache
+def _mean_and_std(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Both as [1, 3, 1, 1]; kept, since a copy from the host would wait for the device."""
+    mean, std = (torch.tensor(each, dtype=dtype, device=device) for each in (MEAN, STD))
+    return mean.view(1, 3, 1, 1), std.view(1, 3, 1, 1)

@@ -1,0 +1,278 @@
+"""A recorded objective says what the objective says, and whatever fails leaves that one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from neural_style import capture as capture_module
+from neural_style import stylize as stylize_module
+from neural_style.brief import plain_brief
+from neural_style.capture import FEWEST_EPOCHS, WARM_UPS, Work, recorded, worth_recording
+from neural_style.objective import Evaluation, Objective
+from neural_style.settings import Settings
+from neural_style.stylize import optimisation_of, stylize
+from neural_style.terms import gatys_objective
+from neural_style.vgg import Convolution, Vgg19
+
+CPU = torch.device("cpu")
+PICTURES = torch.rand(2, 3, 16, 20, generator=torch.Generator().manual_seed(1))
+OTHERS = torch.rand(2, 3, 16, 20, generator=torch.Generator().manual_seed(2))
+STYLE = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(3))
+
+Convolutions = Mapping[str, Convolution]
+
+
+@pytest.fixture(params=[torch.float32, torch.bfloat16], ids=str)
+def network(
+    request: pytest.FixtureRequest, random_convolutions: Convolutions, shallow: Settings
+) -> Vgg19:
+    return Vgg19(random_convolutions, shallow.layers).prepare(CPU, request.param)
+
+
+@pytest.fixture
+def objective(network: Vgg19, shallow: Settings) -> Objective:
+    return gatys_objective(network, [plain_brief(each[None], STYLE, shallow) for each in PICTURES])
+
+
+def again(work: Work) -> Work:
+    """A recording that does the work anew, as a replay does: on the same memory."""
+    return work
+
+
+def same(one: Evaluation, other: Evaluation) -> bool:
+    return one.parts.equal(other.parts) and one.gradient.equal(other.gradient)
+
+
+def test_a_recording_says_bit_for_bit_what_the_objective_says(objective: Objective):
+    recording = recorded(objective, PICTURES, again)
+    assert recording is not objective
+    assert recording.names == objective.names
+    for pictures in (OTHERS, PICTURES, OTHERS):
+        assert same(recording(pictures), objective(pictures))
+
+
+def test_an_evaluation_outlives_the_next_replay(objective: Objective):
+    recording = recorded(objective, PICTURES, again)
+    pictures = OTHERS.clone()
+    first = recording(pictures)
+    recording(PICTURES)
+    assert same(first, objective(OTHERS))
+    assert pictures.equal(OTHERS)
+
+
+def test_the_work_is_not_recorded_before_it_was_done_once(objective: Objective):
+    """What is kept from the first evaluation must not be made within a recording."""
+    calls: list[int] = []
+
+    class Counting(Objective):
+        def __call__(self, pictures: Tensor) -> Evaluation:
+            calls.append(len(calls))
+            return super().__call__(pictures)
+
+    def record(work: Work) -> Work:
+        assert calls == [0]
+        return work
+
+    counting = Counting(objective.network, objective.terms)
+    assert recorded(counting, PICTURES, record) is not counting
+
+
+def fails(error: Exception) -> Callable[[Work], Work]:
+    def record(work: Work) -> Work:
+        work()
+        raise error
+
+    return record
+
+
+def fails_later(work: Work) -> Work:
+    def replay() -> None:
+        raise RuntimeError("CUDA error: invalid resource handle")
+
+    return replay
+
+
+def forgets(work: Work) -> Work:
+    """Does nothing when it is replayed."""
+    work()
+    return lambda: None
+
+
+def spoils(work: Work) -> Work:
+    """Replays, and leaves something that is not a number."""
+
+    def replay() -> None:
+        work()
+        work.__self__._parts[0, 0] = torch.nan  # type: ignore[attr-defined] # it is a method
+
+    return replay
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        fails(RuntimeError("CUDA error: operation not permitted when stream is capturing")),
+        fails(torch.OutOfMemoryError("CUDA out of memory")),
+        fails_later,
+        forgets,
+        spoils,
+    ],
+)
+def test_a_recording_that_fails_leaves_the_objective(
+    objective: Objective, record: Callable[[Work], Work]
+):
+    assert recorded(objective, PICTURES, record) is objective
+
+
+def test_a_mistake_of_ours_is_no_failure_of_the_recording(objective: Objective):
+    with pytest.raises(ZeroDivisionError):
+        recorded(objective, PICTURES, fails(ZeroDivisionError()))
+
+
+@pytest.mark.parametrize(
+    ("device", "shape", "epochs", "worth"),
+    [
+        ("cuda", (1, 3, 512, 512), 1000, True),
+        ("cuda", (1, 3, 1024, 1024), FEWEST_EPOCHS, True),
+        ("cuda", (16, 3, 256, 256), FEWEST_EPOCHS, True),
+        ("cuda", (1, 3, 512, 512), FEWEST_EPOCHS - 1, False),
+        ("cuda", (64, 3, 256, 256), 1000, False),
+        ("cuda", (1, 3, 1040, 1024), 1000, False),
+        ("cpu", (1, 3, 512, 512), 1000, False),
+    ],
+)
+def test_what_is_worth_a_recording(device: str, shape: tuple[int, ...], epochs: int, worth: bool):
+    assert worth_recording(torch.Size(shape), torch.device(device), epochs) == worth
+
+
+def test_a_recorded_optimisation_makes_the_same_pictures(
+    network: Vgg19, shallow: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    settings = replace(shallow, epochs=6)
+    briefs = [plain_brief(each[None], STYLE, settings) for each in PICTURES]
+    eager = list(stylize(network, briefs))
+    monkeypatch.setattr(stylize_module, "worth_recording", lambda *_: True)
+    monkeypatch.setattr(stylize_module, "recorded", partial(recorded, record=again))
+    for one, other in zip(stylize(network, briefs), eager, strict=True):
+        assert one.pictures.equal(other.pictures)
+        assert one.parts.equal(other.parts)
+        assert one.names == other.names
+
+
+class FakeCuda:
+    """Notes in what order `record_on_cuda` does what, in place of CUDA.
+
+    Args:
+        capture_ends: whether a capture ends well.
+    """
+
+    def __init__(self, capture_ends: bool) -> None:
+        self.log: list[str] = []
+        self._capture_ends = capture_ends
+        self._current = "main"
+
+    def empty_cache(self) -> None:
+        self.log.append("empty the cache")
+
+    def current_device(self) -> int:
+        return 0
+
+    def current_stream(self) -> FakeStream:
+        return FakeStream(self._current, self.log)
+
+    @contextmanager
+    def stream(self, stream: FakeStream) -> Iterator[None]:
+        before, self._current = self._current, stream.name
+        try:
+            yield
+        finally:
+            self._current = before
+
+    @contextmanager
+    def graph(self, graph: object, stream: FakeStream, capture_error_mode: str) -> Iterator[None]:
+        assert self._current == stream.name
+        self.log.append("begin")
+        yield
+        self.log.append("end")
+        if not self._capture_ends:
+            raise RuntimeError("CUDA error: operation failed due to a previous error")
+
+    def CUDAGraph(self) -> FakeGraph:  # noqa: N802 - torch's name
+        return FakeGraph(self.log)
+
+    def work(self) -> None:
+        self.log.append(f"work on {self._current}")
+
+
+@dataclass(frozen=True)
+class FakeStream:
+    name: str
+    log: list[str]
+
+    def wait_stream(self, other: FakeStream) -> None:
+        self.log.append(f"{self.name} waits for {other.name}")
+
+
+@dataclass(frozen=True)
+class FakeGraph:
+    log: list[str]
+
+    def replay(self) -> None:
+        self.log.append("replay")
+
+
+@pytest.mark.parametrize("capture_ends", [True, False])
+def test_cuda_tries_on_the_side_and_comes_back(monkeypatch: pytest.MonkeyPatch, capture_ends: bool):
+    cuda = FakeCuda(capture_ends)
+    monkeypatch.setattr(capture_module, "_side_stream", lambda card: FakeStream("side", cuda.log))
+    for name in ("empty_cache", "current_device", "current_stream", "stream", "graph", "CUDAGraph"):
+        monkeypatch.setattr(torch.cuda, name, getattr(cuda, name))
+    before = ["empty the cache", "side waits for main"]
+    tries = ["work on side"] * WARM_UPS + ["begin", "work on side", "end"]
+    if capture_ends:
+        capture_module.record_on_cuda(cuda.work)()
+        assert cuda.log == [*before, *tries, "main waits for side", "replay"]
+    else:
+        with pytest.raises(RuntimeError):
+            capture_module.record_on_cuda(cuda.work)
+        assert cuda.log == [*before, *tries]
+    assert cuda.current_stream().name == "main"
+
+
+WAITS = {"lift_fresh", "_local_scalar_dense", "nonzero", "masked_select", "is_nonzero", "equal"}
+"""What makes the host wait for a GPU: numbers of Python on the way there, or back."""
+
+
+class Watch(TorchDispatchMode):
+    """Notes which operations are called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called: set[str] = set()
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        self.called.add(operation.__name__.partition(".")[0])
+        return operation(*args, **(kwargs or {}))
+
+
+def test_an_epoch_never_waits_for_the_device(network: Vgg19, shallow: Settings):
+    """A recording may not, and a queue that is never empty is what keeps a GPU at work."""
+    briefs = [plain_brief(each[None], STYLE, shallow) for each in PICTURES]
+    epochs = iter(optimisation_of(network, briefs))
+    for _ in range(2):
+        next(epochs)
+    with Watch() as watch:
+        next(epochs)
+    assert {"convolution", "convolution_backward", "linalg_solve_triangular"} <= watch.called
+    assert not watch.called & WAITS
