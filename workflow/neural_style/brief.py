@@ -45,11 +45,14 @@ class Brief:
         settings: how.
         content: the photograph as the network is to see it, [1, 3, H, W] in [0, 1].
         regions: where which styles act, at least one.
+        chroma: what the photograph keeps, [1, 3, H, W], where only its luminance is painted and
+            the network sees a grey picture; None elsewhere. See `canvas.LuminanceCanvas`.
     """
 
     settings: Settings
     content: Tensor
     regions: tuple[Region, ...]
+    chroma: Tensor | None = None
 
 
 def plain_brief(content: Tensor, style: Tensor, settings: Settings) -> Brief:

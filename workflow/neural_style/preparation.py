@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from neural_style.brief import Brief, plain_brief
+from neural_style.colour import recoloured
 from neural_style.companions import companions_of
 from neural_style.files import sha256
 from neural_style.images import load_fitted
@@ -48,7 +49,9 @@ def prepare(content: Path, style: Path, settings: Settings, device: torch.device
     brief = plain_brief(
         load_tensor(content, settings, device), load_tensor(style, settings, device), settings
     )
-    return Prepared(brief, {role: Source(path, sha256(path)) for role, path in files.items()})
+    return Prepared(
+        recoloured(brief), {role: Source(path, sha256(path)) for role, path in files.items()}
+    )
 
 
 def load_tensor(path: Path, settings: Settings, device: torch.device) -> Tensor:

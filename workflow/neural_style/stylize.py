@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from neural_style.brief import Brief
+from neural_style.canvas import Canvas, canvas_of
 from neural_style.capture import recorded, worth_recording
 from neural_style.frequencies import favour_low_frequencies
 from neural_style.lbfgs import Lbfgs, LbfgsState
@@ -55,14 +56,14 @@ class State:
 
     Attributes:
         epoch: iterations done.
-        pictures: [B, 3, H, W].
+        variable: what the canvas is painted with, [B, C, H, W].
         evaluation: the objective there.
         safeguard: the best so far.
         optimizer: the memory of the optimiser.
     """
 
     epoch: int
-    pictures: Tensor
+    variable: Tensor
     evaluation: Evaluation
     safeguard: SafeguardState
     optimizer: LbfgsState
@@ -90,14 +91,17 @@ def optimisation_of(
     network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None = None
 ) -> Optimisation:
     """What `stylize` goes through, for callers that save its state; the same arguments."""
-    start = torch.cat([start_picture(brief.content[0], brief.settings) for brief in briefs])
+    canvas = canvas_of(briefs)
+    pictures = torch.cat([start_picture(brief.content[0], brief.settings) for brief in briefs])
+    start = canvas.take(pictures).clamp(canvas.low, canvas.high)
     rates = start.new_tensor([brief.settings.learning_rate for brief in briefs])
     epochs = briefs[0].settings.epochs
     objective: Evaluator = gatys_objective(network, briefs, grams)
     if worth_recording(start.shape, start.device, epochs):
-        objective = recorded(objective, start)
+        objective = recorded(objective, canvas.picture(start))
     return Optimisation(
         objective,
+        canvas,
         start,
         Lbfgs(
             start,
@@ -121,27 +125,32 @@ def start_picture(content: Tensor, settings: Settings) -> Tensor:
 
 
 class Optimisation:
-    """Minimises an objective over pictures that stay within [0, 1], an epoch at a time.
+    """Minimises an objective over what is painted on a canvas, an epoch at a time.
 
-    The range is part of the problem (a departure from the paper, which clips at the end): a
-    saved picture is clipped anyway, and clipping undoes what an optimiser did outside. Steps are
-    projected into the range, and a gradient that points out of it counts as zero.
+    Pictures stay within [0, 1]. The range is part of the problem (a departure from the paper, which
+    clips at the end): a saved picture is clipped anyway, and clipping undoes what an optimiser did
+    outside. Steps are projected into the bounds of the variable, and a gradient that points out of
+    them counts as zero.
 
     Iterating yields the present state, then the state after each step, up to the last epoch.
 
     Args:
-        objective: called once for the start and once an epoch.
-        start: the first pictures, [B, 3, H, W] in [0, 1].
+        objective: of pictures; called once for the start and once an epoch.
+        canvas: what the pictures are made from.
+        start: the first values of the variable, [B, C, H, W] within the canvas's bounds.
         optimizer: proposes the steps.
         epochs: number of steps.
     """
 
-    def __init__(self, objective: Evaluator, start: Tensor, optimizer: Lbfgs, epochs: int) -> None:
+    def __init__(
+        self, objective: Evaluator, canvas: Canvas, start: Tensor, optimizer: Lbfgs, epochs: int
+    ) -> None:
         self._objective = objective
+        self._canvas = canvas
         self._optimizer = optimizer
         self._epochs = epochs
         self._epoch = 0
-        self._pictures, self._evaluation = start, objective(start)
+        self._variable, self._evaluation = start, self._evaluate(start)
         self._safeguard = Safeguard(start, self._evaluation)
 
     def __iter__(self) -> Iterator[Progress]:
@@ -155,7 +164,7 @@ class Optimisation:
         """All that the epochs to come depend on. It holds until the next epoch changes it."""
         return State(
             self._epoch,
-            self._pictures,
+            self._variable,
             self._evaluation,
             self._safeguard.state(),
             self._optimizer.state(),
@@ -163,32 +172,38 @@ class Optimisation:
 
     def restore(self, state: State) -> None:
         """Go on from a state of an optimisation that was set up like this one, bit for bit."""
-        self._epoch, self._pictures = state.epoch, state.pictures
+        self._epoch, self._variable = state.epoch, state.variable
         self._evaluation = state.evaluation
         self._safeguard.restore(state.safeguard)
         self._optimizer.restore(state.optimizer)
 
     def _advance(self) -> None:
         """Do one epoch."""
-        slope = inward(self._pictures, self._evaluation.gradient)
-        proposal = self._optimizer.step(self._pictures, slope).clamp(0, 1)
-        self._pictures, self._evaluation, fell = self._safeguard.catch(
-            proposal, self._objective(proposal)
+        low, high = self._canvas.low, self._canvas.high
+        slope = inward(self._variable, self._evaluation.gradient, low, high)
+        proposal = self._optimizer.step(self._variable, slope).clamp(low, high)
+        self._variable, self._evaluation, fell = self._safeguard.catch(
+            proposal, self._evaluate(proposal)
         )
         self._optimizer.restart(fell, CAUTION)
         self._epoch += 1
 
+    def _evaluate(self, variable: Tensor) -> Evaluation:
+        """The objective at a value of the variable, with the gradient in the variable."""
+        seen = self._objective(self._canvas.picture(variable))
+        return replace(seen, gradient=self._canvas.slope(seen.gradient))
+
     def _progress(self) -> Progress:
         return Progress(
             self._epoch,
-            self._pictures,
+            self._canvas.finished(self._variable),
             self._objective.names,
             self._evaluation.parts,
             self._safeguard.gave_up,
         )
 
 
-def inward(pictures: Tensor, gradient: Tensor) -> Tensor:
-    """The gradient without what would push a pixel out of [0, 1]; all [B, 3, H, W]."""
-    outward = ((pictures <= 0) & (gradient > 0)) | ((pictures >= 1) & (gradient < 0))
+def inward(variable: Tensor, gradient: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """The gradient without what would push a variable out of its bounds; all [B, C, H, W]."""
+    outward = ((variable <= low) & (gradient > 0)) | ((variable >= high) & (gradient < 0))
     return gradient.masked_fill(outward, 0)

@@ -1,0 +1,175 @@
+"""Painting the luminance alone: bounds, gradient, and the chroma that stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from neural_style.brief import Brief, plain_brief
+from neural_style.canvas import Canvas, FullCanvas, LuminanceCanvas, canvas_of
+from neural_style.colour import luminance, match_moments, recoloured
+from neural_style.job import judge
+from neural_style.settings import Settings
+from neural_style.stylize import Progress, optimisation_of, stylize
+from neural_style.terms import gatys_objective
+from neural_style.vgg import Convolution, Vgg19
+
+CPU = torch.device("cpu")
+CORNERS = torch.tensor(
+    [[r, g, b] for r in (0.0, 1.0) for g in (0.0, 1.0) for b in (0.0, 1.0)]
+).T.reshape(1, 3, 2, 4)
+"""Black, white and the six pure colours: none of those may become darker or brighter."""
+
+
+def picture(seed: int, side: int = 32, batch: int = 1) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(batch, 3, 5, 5, generator=generator)
+    return torch.nn.functional.interpolate(coarse, (side, side), mode="bilinear")
+
+
+CONTENT, STYLE = picture(1), picture(2, 40)
+
+
+@pytest.fixture(scope="module")
+def network(random_convolutions: Mapping[str, Convolution], shallow: Settings) -> Vgg19:
+    return Vgg19(random_convolutions, shallow.layers).prepare(CPU, torch.float32)
+
+
+def brief(settings: Settings, content: Tensor = CONTENT, style: Tensor = STYLE) -> Brief:
+    return recoloured(plain_brief(content, style, settings))
+
+
+def run(network: Vgg19, settings: Settings, content: Tensor = CONTENT) -> list[Progress]:
+    return list(stylize(network, [brief(settings, content)]))
+
+
+def chroma(pictures: Tensor) -> Tensor:
+    return pictures - luminance(pictures)
+
+
+@pytest.fixture
+def grey(shallow: Settings) -> Settings:
+    return replace(shallow, colour="luminance", epochs=8)
+
+
+def test_the_full_canvas_is_the_picture_itself():
+    canvas = FullCanvas(CONTENT)
+    for made in (canvas.take, canvas.picture, canvas.slope, canvas.finished):
+        assert made(CONTENT) is CONTENT
+    assert (float(canvas.low), float(canvas.high)) == (0, 1)
+
+
+@pytest.mark.parametrize("photograph", [CONTENT, CORNERS])
+@pytest.mark.parametrize("bound", ["low", "high"])
+def test_at_both_bounds_the_picture_is_in_range_and_keeps_its_chroma(
+    photograph: Tensor, bound: str
+):
+    canvas = LuminanceCanvas(chroma(photograph))
+    assert (canvas.low <= canvas.high).all()
+    made = canvas.finished(getattr(canvas, bound))
+    torch.testing.assert_close(chroma(made), chroma(photograph), rtol=0, atol=1e-6)
+    extreme = made.amin(dim=1) if bound == "low" else 1 - made.amax(dim=1)
+    torch.testing.assert_close(extreme, torch.zeros_like(extreme), rtol=0, atol=1e-6)
+
+
+def test_a_photograph_lies_within_its_bounds_and_comes_back():
+    canvas = LuminanceCanvas(chroma(CONTENT))
+    x = canvas.take(CONTENT)
+    assert ((canvas.low - 1e-6 <= x) & (x <= canvas.high + 1e-6)).all()
+    torch.testing.assert_close(canvas.finished(x), CONTENT, rtol=0, atol=1e-6)
+    torch.testing.assert_close(canvas.take(canvas.picture(x)), x, rtol=0, atol=1e-6)
+
+
+def test_the_slope_is_the_derivative(random_convolutions, shallow: Settings):
+    settings = replace(shallow, colour="luminance")
+    network = Vgg19(random_convolutions, settings.layers).prepare(CPU, torch.float64)
+    whole = brief(settings, picture(3, 16).double(), STYLE.double())
+    canvas, objective = canvas_of([whole]), gatys_objective(network, [whole])
+    x = canvas.take(picture(4, 16).double())
+
+    def loss(variable: Tensor) -> float:
+        return float(objective.parts(canvas.picture(variable)).sum())
+
+    slope = canvas.slope(objective(canvas.picture(x)).gradient)
+    direction = torch.randn(x.shape, generator=torch.Generator().manual_seed(5)).double()
+    step = 1e-6
+    measured = (loss(x + step * direction) - loss(x - step * direction)) / (2 * step)
+    assert measured == pytest.approx(float((slope * direction).sum()), rel=1e-5)
+
+
+@pytest.mark.parametrize("init", ["content", "noise"])
+def test_every_picture_keeps_the_chroma_of_the_photograph(
+    network: Vgg19, grey: Settings, init: str
+):
+    content = CONTENT.clone()
+    content[..., :4] = CORNERS.repeat(1, 1, 16, 1)
+    states = run(network, replace(grey, init=init), content)
+    for state in states:
+        assert state.pictures.min() >= 0
+        assert state.pictures.max() <= 1
+        torch.testing.assert_close(chroma(state.pictures), chroma(content), rtol=0, atol=1e-5)
+    assert states[-1].parts.sum() < 0.7 * states[0].parts.sum()
+    assert (states[-1].pictures - states[0].pictures).abs().max() > 0.05
+
+
+def test_losses_are_those_of_the_grey_picture(network: Vgg19, grey: Settings):
+    whole = brief(grey)
+    objective = gatys_objective(network, [whole])
+    for state in stylize(network, [whole]):
+        shown = luminance(state.pictures).expand(-1, 3, -1, -1)
+        torch.testing.assert_close(objective.parts(shown), state.parts, rtol=1e-4, atol=1e-6)
+    saved = judge(network, whole, state.pictures)
+    assert saved.total == pytest.approx(float(state.parts.sum()), rel=0.1)
+
+
+def test_a_grey_photograph_is_painted_in_grey(network: Vgg19, grey: Settings):
+    content = luminance(CONTENT).expand(-1, 3, -1, -1)
+    last = run(network, grey, content)[-1].pictures
+    assert (last - content).abs().max() > 0.05
+    assert (last - last.mean(dim=1, keepdim=True)).abs().max() < 1e-5
+
+
+def test_styles_are_shown_in_the_photograph_s_colours(shallow: Settings):
+    def style_of(colour: str) -> Tensor:
+        return brief(replace(shallow, colour=colour)).regions[0].styles[0].image
+
+    assert style_of("style") is STYLE
+    assert torch.equal(style_of("match"), match_moments(STYLE, CONTENT))
+    grey = style_of("luminance")
+    assert torch.equal(grey[:, 0], grey[:, 1]) and torch.equal(grey[:, 1], grey[:, 2])
+    assert float(grey.mean()) == pytest.approx(float(luminance(CONTENT).mean()), abs=0.01)
+    assert float(grey.std()) == pytest.approx(float(luminance(CONTENT).std()), rel=0.05)
+
+
+def test_a_state_is_gone_on_from_bit_for_bit(network: Vgg19, grey: Settings):
+    first, second = (optimisation_of(network, [brief(grey)]) for _ in range(2))
+    states = iter(first)
+    for _ in range(4):
+        next(states)
+    second.restore(first.state())
+    for one, other in zip(states, list(second)[1:], strict=True):
+        assert torch.equal(one.pictures, other.pictures)
+        assert torch.equal(one.parts, other.parts)
+
+
+def test_a_batch_of_luminances_is_many_single_runs(
+    random_convolutions: Mapping[str, Convolution], grey: Settings
+):
+    network = Vgg19(random_convolutions, grey.layers).prepare(CPU, torch.float64)
+    contents = picture(6, batch=2).double()
+    briefs = [brief(grey, content, STYLE.double()) for content in contents.split(1)]
+    together = list(stylize(network, briefs))[-1]
+    for place, each in enumerate(briefs):
+        alone = list(stylize(network, [each]))[-1]
+        torch.testing.assert_close(together.pictures[place], alone.pictures[0], rtol=0, atol=1e-8)
+
+
+def test_one_batch_has_one_kind_of_canvas(shallow: Settings, grey: Settings):
+    with pytest.raises(ValueError, match="share a batch"):
+        canvas_of([brief(shallow), brief(grey)])
+    kinds: list[Canvas] = [canvas_of([brief(shallow)] * 2), canvas_of([brief(grey)] * 2)]
+    assert [type(kind) for kind in kinds] == [FullCanvas, LuminanceCanvas]
