@@ -65,6 +65,8 @@ class Contest:
             fit="stretch",
             format="png",
             quality=95,
+            dimensions="fitted",
+            transparency="white",
             weights=self.weights.source,
             content_layers={CONTENT_LAYER: 1.0},
             style_layers=dict.fromkeys(STYLE_LAYERS, 1.0),
@@ -76,6 +78,7 @@ class Contest:
             init="content",
             seed=0,
             precision="auto",
+            colour="style",
         )
 
     def judge(self) -> Objective:

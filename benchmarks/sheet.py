@@ -10,8 +10,8 @@ from pathlib import Path
 from race import Judge, Track
 from torch import Tensor
 
+from neural_style.encoding import save_image
 from neural_style.grid import render_grid
-from neural_style.images import save_image
 from neural_style.tensors import to_images
 from neural_style.tiles import Grid, Row, Tile
 

@@ -15,13 +15,14 @@ from PIL import Image
 from neural_style.brief import Brief
 from neural_style.bulk.assignment import Style
 from neural_style.bulk.engine import TorchEngine
-from neural_style.bulk.fitting import fit_content, restore
+from neural_style.bulk.fitting import fit_content
 from neural_style.bulk.listing import Photograph
 from neural_style.bulk.plan import BulkError, bulk_plan
 from neural_style.bulk.rows import Row
 from neural_style.bulk.tasks import Picture, Task
 from neural_style.bulk.worker import Result, batch_key
 from neural_style.config import complete
+from neural_style.finishing import Finish
 from neural_style.memory import MemoryShortageError
 from neural_style.settings import Settings
 from neural_style.style_grams import StyleGrams
@@ -66,9 +67,8 @@ def test_a_batch_makes_the_pictures_that_each_would_be_alone(tmp_path: Path, sha
     together = made_by(TorchEngine(CPU, 4, print), tasks)
     for task, result in zip(tasks, together, strict=True):
         (alone,) = made_by(TorchEngine(CPU, 1, print), [task])
-        assert result.image is not None and alone.image is not None
-        difference = np.asarray(result.image, float) - np.asarray(alone.image, float)
-        assert abs(difference).max() <= 1
+        assert result.picture is not None and alone.picture is not None
+        assert abs(result.picture - alone.picture).max() <= 1 / 255
         assert result.total == pytest.approx(alone.total, rel=1e-3)
         assert result.total == pytest.approx(result.content + result.style)
         assert result.seconds > 0
@@ -88,7 +88,7 @@ def test_a_style_that_cannot_be_read_fails_its_own_pictures(tmp_path: Path, shal
     tasks = make_tasks(tmp_path, [shallow] * 3)
     (tmp_path / "style1.png").write_bytes(b"no image")
     results = made_by(TorchEngine(CPU, 4, print), tasks)
-    assert [result.image is None for result in results] == [False, True, False]
+    assert [result.picture is None for result in results] == [False, True, False]
     assert "style1.png" in results[1].reason
 
 
@@ -104,7 +104,7 @@ def diverging(
 def test_one_that_diverges_fails_alone(tmp_path: Path, shallow: Settings):
     tasks = make_tasks(tmp_path, [shallow] * 3)
     results = made_by(TorchEngine(CPU, 4, print, diverging), tasks)
-    assert [result.image is None for result in results] == [False, True, False]
+    assert [result.picture is None for result in results] == [False, True, False]
     assert "lower learning_rate" in results[1].reason
 
 
@@ -135,7 +135,7 @@ def test_too_large_a_batch_is_halved_said_once_and_remembered(tmp_path: Path, sh
     engine = TorchEngine(CPU, 6, said.append, machine)
     tasks = make_tasks(tmp_path, [shallow] * 6)
     results = made_by(engine, tasks)
-    assert all(result.image is not None for result in results)
+    assert all(result.picture is not None for result in results)
     assert machine.tried == [6, 3, 1, 1, 1, 1, 1, 1] and len(said) == 1
     assert engine.batch_size(tasks[0]) == 1
 
@@ -176,9 +176,10 @@ def test_a_photograph_comes_back_in_its_own_size(
     smooth = 128 + 100 * np.stack([np.sin(3 * x), np.cos(3 * y), np.sin(2 * (x + y))], axis=-1)
     image = Image.fromarray(smooth.astype(np.uint8))
     settings = replace(shallow, size=64, fit=fit)
-    back = restore(fit_content(image, settings, "original"), size, fit, "original")
-    assert back.size == size
-    difference = np.asarray(back, float) - np.asarray(image, float)
+    shown = np.asarray(fit_content(image, settings, "original"), np.float32) / np.float32(255)
+    back = Finish("png", fit, original=size).levels(shown.transpose(2, 0, 1))
+    assert back.shape == (size[1], size[0], 3)
+    difference = back.astype(float) - np.asarray(image, float)
     assert np.abs(difference).mean() < 2, "the picture was moved or scaled on the way"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -22,6 +23,8 @@ from neural_style.bulk.tasks import Task
 from neural_style.bulk.verify import verify
 from neural_style.bulk.worker import Result, Take, run_shard
 from neural_style.errors import NeuralStyleError
+from neural_style.finishing import Picture
+from neural_style.formats import OUTPUT_FORMATS
 from neural_style.settings import Settings
 
 
@@ -52,7 +55,12 @@ class Copying:
             if task.picture.photograph.path in self._fail:
                 take(task, Result(reason="the loss became infinite"))
             else:
-                take(task, Result(task.image, 3.0, 1.0, 2.0, seconds=0.1))
+                take(task, Result(as_picture(task.image), 3.0, 1.0, 2.0, seconds=0.1))
+
+
+def as_picture(image: Image.Image) -> Picture:
+    levels = np.asarray(image, np.float32) / np.float32(255)
+    return np.ascontiguousarray(levels.transpose(2, 0, 1))
 
 
 class DataSet:
@@ -463,3 +471,29 @@ def test_folders_that_are_missing_or_contradict_are_named(data: DataSet):
     empty.mkdir()
     with pytest.raises(BulkError, match="holds no image"):
         look(replace(data.plan, content=empty, output=data.root / "other"), walk=True)
+
+
+@pytest.mark.parametrize("name", ["jpg", "webp", "png16", "tiff"])
+def test_every_format_of_a_sweep_is_one_of_a_data_set(data: DataSet, name: str):
+    settings = replace(data.plan.settings["one"], format=name)
+    data.plan = replace(data.plan, settings={"one": settings})
+    data.run()
+    path = data.plan.output / f"s0/one/class1/deep/1{OUTPUT_FORMATS[name]}"
+    with Image.open(path) as picture:
+        assert picture.size == (40, 20)
+        assert np.abs(np.asarray(picture, int) - [1, 100, 100]).max() <= 5
+    assert data.findings() == {"good": 12}
+
+
+@pytest.mark.parametrize("size", ["original", "fitted"])
+def test_a_photograph_s_opacity_is_kept_on_request(data: DataSet, size: str):
+    settings = replace(data.plan.settings["one"], transparency="keep")
+    data.plan = replace(data.plan, size=size, settings={"one": settings})
+    see_through = Image.new("RGBA", (40, 20), (9, 9, 9, 77))
+    see_through.save(data.root / "photos/class0/deep/0.png")
+    data.run()
+    with Image.open(data.plan.output / "s0/one/class0/deep/0.png") as picture:
+        assert picture.size == ((40, 20) if size == "original" else (32, 16))
+        assert picture.getchannel("A").getextrema() == (77, 77)
+    with Image.open(data.plan.output / "s0/one/class1/deep/1.png") as picture:
+        assert picture.mode == "RGB"

@@ -146,7 +146,7 @@ def test_what_is_loaded_is_what_was_saved(saved: Checkpoint, tmp_path: Path):
         saved.pictures,
     )
     assert loaded.state.epoch == 1
-    assert torch.equal(loaded.state.pictures, saved.state.pictures)
+    assert torch.equal(loaded.state.variable, saved.state.variable)
 
 
 def test_without_a_checkpoint_there_is_none(tmp_path: Path):

@@ -13,6 +13,7 @@ from options import add_settings_options, settings_from
 
 from neural_style.commandline import OptionError, flag, read_layers, words, write_value
 from neural_style.config import ConfigError
+from neural_style.conflicts import find_conflicts
 from neural_style.layers import LAYERS
 from neural_style.settings import Settings
 from neural_style.sweep import SECTIONS, WEIGHTS
@@ -25,7 +26,7 @@ def parse(arguments: list[str]) -> Settings:
 
 
 def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
-    """Any settings that the schema allows."""
+    """Any settings that the schema allows and that do not contradict each other."""
 
     def value(node: Mapping[str, Any]) -> Any:
         if "enum" in node:
@@ -44,7 +45,8 @@ def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
             special = {"weights": "my weights/vgg,19:x.pth"}
             is_layers = node.get("$ref", "").endswith("layers")
             chosen[name] = layers() if is_layers else special.get(name) or value(node)
-    return Settings(**chosen)
+    settings = Settings(**chosen)
+    return random_settings(dice, schema) if find_conflicts(settings) else settings
 
 
 def test_nothing_is_said_of_the_defaults(defaults: Settings):

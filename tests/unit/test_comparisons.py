@@ -83,6 +83,16 @@ def test_pictures_that_are_all_stretched_are_square(schema):
     assert grid.rows[0].shape == (1000, 1000)
 
 
+def test_pictures_in_their_photographs_dimensions_have_those_shapes(schema):
+    solid(Path("content/cat.png"), 1, (60, 40))
+    own = {"fit": "stretch", "dimensions": "original"}
+    (grid,) = grids_of(make_sheets(schema, settings={"beta": [1, 2]}, image=own), "content", "cat")
+    assert grid.rows[0].shape == (1000, 667)
+    (strip,) = grids_of(make_sheets(schema, image=own), "epochs", "cat")
+    assert strip.rows[0].tiles[0] is not None
+    assert strip.rows[0].tiles[0].fit == "", "the start is shown whole, too"
+
+
 def test_a_strip_has_epochs_across_and_their_losses(schema):
     sheets = make_sheets(
         schema,

@@ -39,7 +39,14 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
     assert complete({}, schema) == {
         "content": "images/content",
         "style": "images/style",
-        "image": {"size": 512, "fit": "stretch", "format": "jpg", "quality": 95},
+        "image": {
+            "size": 512,
+            "fit": "stretch",
+            "format": "jpg",
+            "quality": 95,
+            "dimensions": "fitted",
+            "transparency": "white",
+        },
         "settings": {"alpha": [1], "beta": [1e6], "learning_rate": [1.0], "named": {}},
         "network": {
             "weights": "caffe",
@@ -56,7 +63,7 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "seed": 0,
             "precision": "auto",
         },
-        "paint": {},
+        "paint": {"colour": "style"},
         "jobs": {},
         "grids": {
             "format": "jpg",
@@ -104,7 +111,7 @@ def test_defaults_fill_every_level_and_change_nothing_that_is_given(schema: Sche
     before = copy.deepcopy(given)
     completed = complete(given, schema)
     assert given == before
-    assert completed["image"] == {"size": 64, "fit": "stretch", "format": "jpg", "quality": 95}
+    assert completed["image"] == {**complete({}, schema)["image"], "size": 64}
     assert completed["settings"]["beta"] == [1, 2]
     assert completed["settings"]["alpha"] == [1]
     assert completed["optimization"]["epochs"] == 7

@@ -26,6 +26,8 @@ LEAVES_PIXELS_ALONE = {
     "conflicts": "refuses settings",
     "inputs": "finds the files, which are compared by themselves",
     "memory": "explains an error",
+    "notes": "a text beside the pixels",
+    "provenance": "a text beside the pixels",
     "record": "writes down what was done",
     "settings": "its values are compared by themselves",
     "sweep": "names files",

@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from PIL import Image
 from tests.fake_results import fail, finish, make_jobs, paint_originals
 
 from neural_style.gallery.command import shell_word
@@ -25,6 +26,7 @@ from neural_style.gallery.entries import (
     spread,
 )
 from neural_style.gallery.page import embed, render, write_gallery
+from neural_style.images import load_image
 from neural_style.settings import Settings
 
 HOSTILE = (
@@ -241,3 +243,32 @@ def test_a_word_is_quoted_only_where_it_has_to_be():
     assert shell_word("--beta=1") == "--beta=1"
     assert shell_word("a b") == "'a b'"
     assert shell_word("tab\t'\\") == r"$'tab\011\'\\'"
+
+
+def test_of_files_that_no_browser_shows_copies_are_made(home, defaults):
+    (job,) = make_jobs(["cat.png"], ["sea.png"], [1e6], replace(defaults, epochs=6))
+    job = replace(job, settings=replace(job.settings, format="tiff"))
+    paint_originals([job])
+    finish(job, 0)
+    (picture,) = collect([job], defaults, STYLIZE, FOLDER)["pictures"]
+    assert (FOLDER / picture["thumbnail"]).is_file()
+    for epoch in job.settings.snapshots:
+        copy = FOLDER / picture["shown"] / f"generated_{epoch}.jpg"
+        with Image.open(copy) as shown:
+            assert (shown.format, shown.size) == ("JPEG", (48, 32))
+
+
+def test_other_files_are_shown_as_they_are(jobs, defaults):
+    assert all(
+        "shown" not in picture for picture in collect(jobs, defaults, STYLIZE, FOLDER)["pictures"]
+    )
+
+
+def test_a_photograph_is_shown_whole_below_pictures_of_its_own_dimensions(home, defaults):
+    (job,) = make_jobs(["cat.png"], ["sea.png"], [1e6], defaults)
+    job = replace(job, settings=replace(job.settings, fit="stretch", dimensions="original"))
+    paint_originals([job])
+    finish(job, 0)
+    data = collect([job], defaults, STYLIZE, FOLDER)
+    copy = data["contents"][0]["copies"][data["settings"][0]["fit"]]
+    assert load_image(FOLDER / copy).size == (96, 64)

@@ -30,11 +30,12 @@ def test_reads_the_record_that_a_run_writes(tmp_path: Path, defaults: Settings):
         seconds=12.5,
         size=(320, 213),
         picture=picture,
+        picture_size=(640, 426),
         saved=Losses(3.0, 1.0, 2.0, {}),
     )
     write_run(run, tmp_path / "run.json")
     facts = read_run(tmp_path / "run.json")
-    assert (facts.losses, facts.size, facts.seconds) == ((3.0, 1.0, 2.0), (320, 213), 12.5)
+    assert (facts.losses, facts.size, facts.seconds) == ((3.0, 1.0, 2.0), (640, 426), 12.5)
     assert facts.device == "CPU, bfloat16"
     assert facts.finished is not None and facts.finished.startswith("20")
 

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image, ImageChops
 from tests.unit.tiles import HOSTILE, PAPER, centre, colour, crop, darkest, solid, uniform_grid
 
+from neural_style.encoding import save_image
 from neural_style.grid import render_grid
-from neural_style.images import save_image
 from neural_style.layout import measure
 from neural_style.tiles import Grid, Row, Tile
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from PIL import Image, JpegImagePlugin
-from tests.unit.pictures import assert_close, levels, loaded, noise, smooth
+from tests.unit.pictures import Pixels, assert_close, levels, loaded, noise, smooth
 
+from neural_style.encoding import quantised, save_image, save_levels
 from neural_style.errors import NeuralStyleError
-from neural_style.formats import OUTPUT_FORMATS
-from neural_style.images import ImageError, save_image
+from neural_style.formats import OPAQUE, OUTPUT_FORMATS
+from neural_style.images import ImageError
 from neural_style.pixels import srgb_profile
 
 
-@pytest.mark.parametrize("suffix", [*OUTPUT_FORMATS.values(), ".jpeg", ".PNG"])
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".jpeg", ".PNG"])
 def test_saved_pictures_come_back(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "deep" / "folder" / f"a{suffix}"
     save_image(smooth(64, 48), path)
@@ -23,16 +26,52 @@ def test_saved_pictures_come_back(tmp_path: Path, suffix: str) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
 
 
-@pytest.mark.parametrize("suffix", OUTPUT_FORMATS.values())
+def samples(format_name: str, channels: int = 3) -> Pixels:
+    """A picture in the depth of a format, with its lowest bits in use."""
+    picture = np.random.default_rng(0).random((32, 24, channels), dtype=np.float32)
+    return quantised(picture, format_name)
+
+
+@pytest.mark.parametrize("name", OUTPUT_FORMATS)
 def test_the_same_picture_makes_the_same_bytes_with_an_srgb_profile(
-    tmp_path: Path, suffix: str
+    tmp_path: Path, name: str
 ) -> None:
-    first, second = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
-    save_image(noise(32, 32), first)
-    save_image(noise(32, 32), second)
+    first, second = tmp_path / "a", tmp_path / "b"
+    save_levels(samples(name), first, name)
+    save_levels(samples(name), second, name)
     assert first.read_bytes() == second.read_bytes()
     with Image.open(first) as image:
         assert image.info["icc_profile"] == srgb_profile()
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_tiff_keeps_16_bits_of_every_channel(tmp_path: Path, channels: int) -> None:
+    save_levels(samples("tiff", channels), tmp_path / "a.tiff", "tiff")
+    assert np.array_equal(tifffile.imread(tmp_path / "a.tiff"), samples("tiff", channels))
+    with tifffile.TiffFile(tmp_path / "a.tiff") as file:
+        tags = {tag.name for tag in file.pages.first.tags}
+    assert not tags & {"DateTime", "Software"}
+
+
+@pytest.mark.parametrize("name", sorted(OUTPUT_FORMATS.keys() - OPAQUE))
+def test_opacity_and_the_colours_below_it_are_saved(tmp_path: Path, name: str) -> None:
+    picture = np.zeros((32, 24, 4), np.float32)
+    picture[:, :, :3] = np.asarray(smooth(24, 32)) / np.float32(255)
+    picture[8:, :, 3] = 1
+    save_levels(quantised(picture, name), tmp_path / "a", name, quality=100)
+    with Image.open(tmp_path / "a") as image:
+        assert image.mode == "RGBA"
+        tolerance = 10 if name == "webp" else 1  # Pillow drops the lower byte of 16 bits
+        assert_close(levels(image), np.rint(picture * 255).astype(np.int32), tolerance)
+        assert image.getchannel("A").getcolors() == [(192, 0), (576, 255)]
+
+
+def test_levels_are_rounded_once_and_clipped() -> None:
+    values = np.array([-1, 0, 0.2 / 255, 0.6 / 255, 100.4 / 255, 1, 2, np.inf], np.float32)
+    assert quantised(values, "png").tolist() == [0, 0, 0, 1, 100, 255, 255, 255]
+    deep = quantised(values, "png16")
+    assert deep.dtype == np.uint16
+    assert deep.tolist() == [0, 0, 51, 154, 25803, 65535, 65535, 65535]
 
 
 def test_jpeg_keeps_full_chroma_and_obeys_quality(tmp_path: Path) -> None:
@@ -57,7 +96,7 @@ def test_an_image_too_large_for_its_format_leaves_nothing(tmp_path: Path) -> Non
 
 
 def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"a\.tga.*\.jpg, \.png, \.webp"):
+    with pytest.raises(ImageError, match=r"a\.tga.*\.jpeg, \.jpg, \.png, \.webp"):
         save_image(smooth(8, 8), tmp_path / "a.tga")
 
 
@@ -80,3 +119,14 @@ def test_a_failed_write_keeps_the_old_picture(
         save_image(noise(8, 8), tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("name", sorted(OUTPUT_FORMATS.keys() - OPAQUE))
+def test_sheets_and_gallery_see_what_is_transparent_on_white(tmp_path: Path, name: str) -> None:
+    picture = np.full((32, 24, 4), 0.25, np.float32)
+    picture[:16, :, 3] = 0
+    picture[16:, :, 3] = 0.5
+    save_levels(quantised(picture, name), tmp_path / "a", name)
+    shown = loaded(tmp_path / "a")
+    assert_close(shown[:16], np.full((16, 24, 3), 255), 2)
+    assert_close(shown[16:], np.full((16, 24, 3), 159), 3)

@@ -7,23 +7,28 @@ import itertools
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
 
 from neural_style import job as job_module
+from neural_style.colour import luminance
 from neural_style.errors import NeuralStyleError
 from neural_style.files import sha256
 from neural_style.fingerprint import engine_fingerprint
+from neural_style.formats import OUTPUT_FORMATS
 from neural_style.images import ImageError, fit_image, load_image
 from neural_style.job import LOOK_EVERY, DivergedError, run_job
 from neural_style.losses import gram_matrix
 from neural_style.photographs import photograph
+from neural_style.provenance import read_provenance
+from neural_style.record import Source
 from neural_style.settings import Settings
 from neural_style.stylize import Progress
 from neural_style.tensors import normalise, to_tensor
@@ -110,6 +115,68 @@ def test_the_picture_has_the_size_of_the_fit(
     assert load_image(tmp_path / "generated_1.png").size == size
     picture = facts_of(tmp_path)["picture"]
     assert (picture["width"], picture["height"]) == size
+
+
+@pytest.mark.parametrize("name", ["png16", "tiff"])
+def test_16_bits_hold_the_picture_in_256_times_as_many_levels(
+    tmp_path: Path, settings: Settings, name: str
+):
+    states = make(tmp_path, replace(settings, format=name, epochs=1))
+    path = tmp_path / f"generated_1{OUTPUT_FORMATS[name]}"
+    with Image.open(path) as image:
+        upper = torch.from_numpy(np.array(image)).permute(2, 0, 1).unsqueeze(0)
+    exact = states[-1].pictures * 65535
+    lower = exact - upper.double() * 256  # of which Pillow says nothing
+    assert lower.min() > -0.6 and lower.max() < 256.6
+    assert lower.std() > 50, "the lower bytes are in use"
+
+
+def test_pictures_in_the_photograph_s_own_dimensions(tmp_path: Path, settings: Settings):
+    settings = replace(settings, dimensions="original", fit="pad")
+    make(tmp_path, settings)
+    whole = load_image(CONTENT)
+    for epoch in settings.snapshots:
+        assert load_image(tmp_path / f"generated_{epoch}.png").size == whole.size
+    facts = facts_of(tmp_path)
+    assert (facts["picture"]["width"], facts["picture"]["height"]) == whole.size
+    assert facts["optimised"] == {"width": 32, "height": 32}
+    make(tmp_path / "fitted", replace(settings, dimensions="fitted"))
+    assert facts["saved_losses"] == facts_of(tmp_path / "fitted")["saved_losses"]
+
+
+def test_a_transparent_photograph_gives_its_opacity_to_every_picture(
+    tmp_path: Path, settings: Settings
+):
+    cut_out = load_image(CONTENT).resize((48, 32)).convert("RGBA")
+    cut_out.putalpha(Image.radial_gradient("L").resize((48, 32)))
+    cut_out.save(tmp_path / "cat.png")
+    settings = replace(settings, dimensions="original", transparency="keep")
+    make(tmp_path / "out", settings, content=tmp_path / "cat.png")
+    for epoch in settings.snapshots:
+        with Image.open(tmp_path / "out" / f"generated_{epoch}.png") as made:
+            assert made.mode == "RGBA"
+            assert made.getchannel("A").tobytes() == cut_out.getchannel("A").tobytes()
+
+
+def test_the_saved_picture_has_the_photograph_s_chroma(tmp_path: Path, settings: Settings):
+    """Within the rounding of 8 bits, which moves every channel by half a level."""
+    content = tmp_path / "cat.png"
+    load_image(CONTENT).resize((32, 32)).save(content)
+    make(tmp_path / "out", replace(settings, colour="luminance", epochs=8), content=content)
+    before = to_tensor(load_image(content))
+    after = to_tensor(load_image(tmp_path / "out" / "generated_8.png"))
+    moved = (after - luminance(after)) - (before - luminance(before))
+    assert moved.abs().max() <= 1 / 255 + 1e-6
+    assert (after - before).abs().mean() > 5 / 255, "nothing was painted"
+
+
+def test_every_picture_says_how_to_make_it(tmp_path: Path, settings: Settings):
+    make(tmp_path, settings)
+    for epoch in settings.snapshots:
+        provenance = read_provenance(tmp_path / f"generated_{epoch}.png")
+        assert provenance.settings == asdict(replace(settings, epochs=epoch))
+        assert provenance.sources["content"] == Source(CONTENT, sha256(CONTENT))
+        assert provenance.engine == engine_fingerprint()
 
 
 def evaluate(

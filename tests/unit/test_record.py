@@ -97,6 +97,7 @@ def run(tmp_path: Path, defaults: Settings) -> Run:
         seconds=2.0,
         size=(48, 32),
         picture=tmp_path / "generated_4.png",
+        picture_size=(96, 64),
         saved=losses_of(NAMES, torch.tensor([1.0, 2.0, 4.0, 8.0])),
     )
 
@@ -115,9 +116,10 @@ def test_the_record_holds_every_fact(run: Run, tmp_path: Path):
         "picture": {
             "file": "generated_4.png",
             "sha256": sha256(run.picture),
-            "width": 48,
-            "height": 32,
+            "width": 96,
+            "height": 64,
         },
+        "optimised": {"width": 48, "height": 32},
         "saved_losses": {
             "total": 15.0,
             "content": 3.0,

@@ -194,7 +194,8 @@ def test_slopes_that_lead_out_of_the_range_count_as_none():
     pictures = torch.tensor([0.0, 0.0, 0.5, 0.5, 1.0, 1.0]).view(1, 1, 1, 6)
     slope = torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0]).view(1, 1, 1, 6)
     expected = [0.0, -1.0, 1.0, -1.0, 1.0, 0.0]
-    assert inward(pictures, slope).flatten().tolist() == expected
+    low, high = torch.tensor(0.0), torch.tensor(1.0)
+    assert inward(pictures, slope, low, high).flatten().tolist() == expected
 
 
 class Faulty(Vgg19):

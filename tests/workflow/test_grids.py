@@ -7,8 +7,8 @@ from PIL import PdfParser
 
 from neural_style.comparisons import compose, read_names
 from neural_style.config import complete
+from neural_style.encoding import save_image
 from neural_style.grid import render_grid
-from neural_style.images import save_image
 from neural_style.sheets import sheets_of
 from neural_style.sweep import plan
 

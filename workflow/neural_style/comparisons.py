@@ -195,7 +195,10 @@ class _Page:
         """The shape of a row's pictures."""
         jobs = [cell.job for cell in cells if cell]
         return bounding(
-            [self._shapes[j.content_path] if j.settings.fit == "keep" else (1, 1) for j in jobs]
+            [
+                self._shapes[j.content_path] if j.settings.saved_fit == "keep" else (1, 1)
+                for j in jobs
+            ]
         )
 
     def _tile(self, cell: Cell | None, caption: tuple[str, ...]) -> Tile | None:
@@ -212,7 +215,7 @@ def _start(job: Job, caption: tuple[str, ...]) -> Tile:
     """What the optimisation began with."""
     settings = job.settings
     if settings.init == "content":
-        fit = "" if settings.fit == "keep" else settings.fit
+        fit = "" if settings.saved_fit == "keep" else settings.fit
         return Tile(job.content_path, caption, fit=fit)
     return Tile(None, caption, note=f"seed {settings.seed}", mark=settings.init)
 

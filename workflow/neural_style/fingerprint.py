@@ -8,8 +8,12 @@ from pathlib import Path
 
 ENGINE = (
     "brief",
+    "canvas",
     "capture",
+    "colour",
     "device",
+    "encoding",
+    "finishing",
     "frequencies",
     "guides",
     "images",
@@ -19,8 +23,10 @@ ENGINE = (
     "losses",
     "objective",
     "pixels",
+    "png",
     "preparation",
     "safeguard",
+    "snapshots",
     "style_grams",
     "stylize",
     "tensors",

@@ -15,8 +15,20 @@ MASK_SUFFIXES: frozenset[str] = frozenset(f".mask{suffix}" for suffix in IMAGE_S
 
 #: The value of `image.format` in the config → the suffix of the pictures that are written.
 OUTPUT_FORMATS: Mapping[str, str] = MappingProxyType(
-    {"jpg": ".jpg", "png": ".png", "webp": ".webp"}
+    {"jpg": ".jpg", "png": ".png", "webp": ".webp", "png16": ".png", "tiff": ".tiff"}
 )
+
+#: Those of 16 bits a channel.
+DEEP: frozenset[str] = frozenset({"png16", "tiff"})
+
+#: Those that give back the very samples that they were given.
+LOSSLESS: frozenset[str] = frozenset({"png"}) | DEEP
+
+#: The one without room for opacity.
+OPAQUE: frozenset[str] = frozenset({"jpg"})
+
+#: Those that browsers show.
+SHOWN_BY_BROWSERS: frozenset[str] = frozenset({"jpg", "png", "webp", "png16"})
 
 #: The values of `image.fit` in the config; `images.fit_image` says what each does.
 FITS: tuple[str, ...] = ("stretch", "crop", "pad", "keep")

@@ -1,23 +1,23 @@
-"""Image files: decoded to upright 8-bit sRGB, fitted to a size, and written whole."""
+"""Image files: decoded to upright 8-bit sRGB, and fitted to a size."""
 
 from __future__ import annotations
 
 import errno
-import io
 import stat
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from neural_style.errors import NeuralStyleError
-from neural_style.files import atomic
-from neural_style.formats import FITS, OUTPUT_FORMATS
-from neural_style.pixels import PixelError, scale_transparent_grey, srgb_profile, to_srgb
+from neural_style.formats import FITS
+from neural_style.pixels import PixelError, opacity_of, scale_transparent_grey, to_srgb
 
 #: The only decoders that may run: those of `formats.IMAGE_SUFFIXES`.
 DECODERS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
-_ENCODERS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
 _EXIF_ORIENTATION = 0x0112
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -29,6 +29,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _SMALLEST_SIDE = 16  # px of a kept aspect: the network halves a side four times before conv5_1
+
+Read = TypeVar("Read")
 
 
 class ImageError(NeuralStyleError):
@@ -54,19 +56,43 @@ def load_image(path: Path, max_pixels: int = 100_000_000) -> Image.Image:
         ImageError: the file is missing, a directory, empty, unreadable, not an image, damaged,
             or too large; or its samples have no known scale.
     """
+    return examine(path, partial(_upright, convert=to_srgb), max_pixels)
+
+
+def load_opacity(path: Path, max_pixels: int = 100_000_000) -> Image.Image | None:
+    """The opacity of an image file, upright, of mode L; None if it is opaque everywhere.
+
+    Args and errors are those of `load_image`.
+    """
+    opacity = examine(path, partial(_upright, convert=opacity_of), max_pixels)
+    return None if opacity.getextrema() == (255, 255) else opacity
+
+
+def examine(path: Path, read: Callable[[Image.Image], Read], max_pixels: int = 100_000_000) -> Read:
+    """What `read` makes of an image file that is open, its pixels not decoded yet.
+
+    Raises:
+        ImageError: see `load_image`; also in place of anything that `read` raises, since it is fed
+            a stranger's bytes.
+    """
     try:
         _require_content(path)
         with path.open("rb") as file, Image.open(file, formats=DECODERS) as image:
             _require_bounded(path, image.size, max_pixels)
-            scale_transparent_grey(image)
-            image.load()
-            rgb = to_srgb(image)
-            turn = _TURNS.get(_orientation(image))
-            return rgb if turn is None else rgb.transpose(turn)
+            return read(image)
     except ImageError:
         raise
     except Exception as error:  # a decoder that is fed hostile bytes raises what it likes
         raise _unreadable(path, _reason(error)) from error
+
+
+def _upright(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Decode the pixels, convert them and turn them as EXIF says."""
+    scale_transparent_grey(image)
+    image.load()
+    made = convert(image)
+    turn = _TURNS.get(_orientation(image))
+    return made if turn is None else made.transpose(turn)
 
 
 def load_fitted(path: Path, size: int, fit: str) -> Image.Image:
@@ -86,7 +112,7 @@ def fit_image(image: Image.Image, size: int, fit: str) -> Image.Image:
     """Resample an image (Lanczos, on sRGB values) to what the network is to see.
 
     Args:
-        image: mode RGB, or L for a mask.
+        image: mode RGB, or L for a mask or an opacity.
         size: the side of the result in px, at least 1.
         fit: `stretch`: size×size, the aspect gives way. `crop`: the centre square, resampled
             to size×size. `pad`: the long side becomes `size`, and mirrored picture fills the
@@ -108,42 +134,6 @@ def fit_image(image: Image.Image, size: int, fit: str) -> Image.Image:
             return _scale_long_side(image, size, fit, smallest=_SMALLEST_SIDE)
         case _:
             raise ValueError(f"unknown fit {fit!r}; the fits are {', '.join(FITS)}")
-
-
-def save_image(image: Image.Image, path: Path, quality: int = 95) -> None:
-    """Write an RGB image, whole or not at all, with an sRGB profile; equal images, equal bytes.
-
-    Args:
-        image: mode RGB, taken for sRGB.
-        path: its suffix chooses the format: `.jpg` or `.jpeg` (without chroma subsampling),
-            `.png` or `.webp`.
-        quality: 1 to 100 for JPEG and WebP (95 is near-lossless); PNG ignores it.
-
-    Raises:
-        ImageError: another suffix, or an image larger than the format can hold.
-        NeuralStyleError: the file cannot be written (see `files.atomic`).
-        ValueError: the image is not of mode RGB.
-    """
-    if image.mode != "RGB":
-        raise ValueError(f"only RGB images are saved, this one is of mode {image.mode}")
-    encoder = _ENCODERS.get(path.suffix.lower())
-    if encoder is None:
-        raise ImageError(
-            f"cannot write {str(path)!r}: its suffix is none of the picture formats; "
-            f"use {', '.join(OUTPUT_FORMATS.values())}."
-        )
-    encoded = io.BytesIO()
-    try:
-        # Without `optimize`: Pillow's buffer for it is too small for noisy 4:4:4 pictures.
-        image.save(encoded, encoder, quality=quality, subsampling=0, icc_profile=srgb_profile())
-    except (OSError, ValueError) as error:
-        width, height = image.size
-        raise ImageError(
-            f"cannot write {str(path)!r}: {encoder} cannot hold {width} × {height} px; "
-            "choose a smaller size or png."
-        ) from error
-    with atomic(path) as temporary:
-        temporary.write_bytes(encoded.getvalue())
 
 
 def _require_content(path: Path) -> None:

@@ -10,8 +10,10 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from neural_style.brief import Brief
+from neural_style.canvas import canvas_of
 from neural_style.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -24,17 +26,18 @@ from neural_style.device import choose_precision, describe
 from neural_style.errors import NeuralStyleError
 from neural_style.files import remove_leftovers, sha256
 from neural_style.fingerprint import engine_fingerprint
-from neural_style.images import load_image, save_image
+from neural_style.finishing import as_saved, finish_of
+from neural_style.images import load_image
 from neural_style.memory import explaining_shortage
 from neural_style.preparation import prepare
-from neural_style.record import Losses, LossTable, Run, losses_of, write_run
-from neural_style.settings import Settings
+from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_run
+from neural_style.settings import BUILT_IN, ORIGINAL, Settings
+from neural_style.snapshots import Snapshots
 from neural_style.stylize import Optimisation, Progress, optimisation_of
 from neural_style.sweep import LOSSES, RUN, picture_name, snapshot_names
-from neural_style.tensors import to_images, to_tensor
 from neural_style.terms import gatys_objective
 from neural_style.vgg import Vgg19
-from neural_style.weights import load_weights
+from neural_style.weights import Weights, load_weights
 
 LOOK_EVERY = 10
 """Epochs between two looks at whether a picture has diverged; each look waits for the device."""
@@ -101,21 +104,23 @@ def run_job(
     precision = choose_precision(settings.precision, device)
     network = Vgg19(weights.convolutions, settings.layers, settings.pooling, settings.padding)
     working = copy.deepcopy(network).prepare(device, precision)
-    sources = {role: source.checksum for role, source in prepared.sources.items()}
-    checksums = (*sources.items(), weights.checksum)
+    original = load_image(content_path).size if settings.dimensions == ORIGINAL else None
+    finish = finish_of(content_path, settings, original)
+    files = {**prepared.sources, **_file_of(weights)}
+    checksums = (*((role, each.checksum) for role, each in files.items()), weights.checksum)
     store = CheckpointStore(folder, key_of(*checksums, settings, engine, precision, device.type))
     with (
         claimed(folder, partial(_wait, folder, continuity)),
         explaining_shortage(height, width, device, precision),
     ):
         optimisation = optimisation_of(working, [brief])
-        work = _Work(folder, settings, optimisation, store, continuity)
+        snapshots = Snapshots(folder, settings, finish, files, engine)
+        work = _Work(snapshots, optimisation, store, continuity)
         work.resume(device)
         for progress in optimisation:
             work.note(progress)
             yield progress
-        path = folder / picture_name(settings.epochs, settings.format)
-        saved = judge(network.to(device), brief, path)
+        saved = judge(network.to(device), brief, progress.pictures)
         write_run(
             Run(
                 sources=prepared.sources,
@@ -126,7 +131,8 @@ def run_job(
                 precision=precision,
                 seconds=work.table.seconds,
                 size=(width, height),
-                picture=path,
+                picture=folder / picture_name(settings.epochs, settings.format),
+                picture_size=finish.original or (width, height),
                 saved=saved,
             ),
             folder / RUN,
@@ -138,29 +144,28 @@ class _Work:
     """What a job has written so far, and what it takes to write the rest.
 
     Args:
-        folder: of the job's files.
-        settings: of the job.
-        optimisation: makes the pictures.
+        snapshots: writes the pictures.
+        optimisation: makes them.
         store: keeps the job's checkpoint.
         continuity: when to save it.
     """
 
     def __init__(
         self,
-        folder: Path,
-        settings: Settings,
+        snapshots: Snapshots,
         optimisation: Optimisation,
         store: CheckpointStore,
         continuity: Continuity,
     ) -> None:
         self.table = LossTable()
-        self._folder = folder
-        self._settings = settings
+        self._files = snapshots
+        self._folder = snapshots.folder
+        self._settings = snapshots.settings
         self._optimisation = optimisation
         self._store = store
         self._continuity = continuity
         self._pace = Pace(continuity.every)
-        self._snapshots = frozenset(settings.snapshots)
+        self._snapshots = frozenset(self._settings.snapshots)
         self._pictures: dict[str, str] = {}
         self._resumed: int | None = None
 
@@ -202,9 +207,7 @@ class _Work:
 
     def _save(self, progress: Progress) -> None:
         """Save a picture, and the table so far."""
-        (picture,) = to_images(progress.pictures)
-        path = self._folder / picture_name(progress.epoch, self._settings.format)
-        save_image(picture, path, self._settings.quality)
+        path = self._files.save(progress.pictures, progress.epoch)
         self._pictures[path.name] = sha256(path)
         self.table.write(self._folder / LOSSES)
 
@@ -244,17 +247,28 @@ def _wait(folder: Path, continuity: Continuity, tries: int) -> None:
 
 
 @torch.no_grad()
-def judge(network: Vgg19, brief: Brief, picture: Path) -> Losses:
-    """The losses of a picture as it was saved: 8 bits a channel, after compression.
+def judge(network: Vgg19, brief: Brief, picture: Tensor) -> Losses:
+    """The losses of a picture as its file holds it: rounded, and after compression.
+
+    They are those at the size that was optimised, whatever the dimensions of the file.
 
     Args:
         network: in float32, whatever the picture was made with.
         brief: what the picture was to be.
-        picture: the saved file, of the size of the content.
+        picture: [1, 3, H, W] in [0, 1].
     """
-    pixels = to_tensor(load_image(picture)).to(brief.content)
+    held = torch.from_numpy(as_saved(picture[0].cpu().numpy(), brief.settings))
+    canvas = canvas_of([brief])
     objective = gatys_objective(network, [brief])
-    return losses_of(objective.names, objective.parts(pixels)[:, 0])
+    seen = canvas.picture(canvas.take(held.unsqueeze(0).to(brief.content)))
+    return losses_of(objective.names, objective.parts(seen)[:, 0])
+
+
+def _file_of(weights: Weights) -> dict[str, Source]:
+    """The user's own file of weights, if that is where they are from."""
+    if weights.source in BUILT_IN:
+        return {}
+    return {"weights": Source(Path(weights.source), weights.checksum)}
 
 
 def _begin(folder: Path, table: LossTable) -> None:

@@ -47,6 +47,16 @@ def to_srgb(image: Image.Image) -> Image.Image:
     return rgb
 
 
+def opacity_of(image: Image.Image) -> Image.Image:
+    """The opacity of a decoded image, of mode L: 255 everywhere if it has none of its own.
+
+    Args and errors are those of `to_srgb`.
+    """
+    _refuse_separate_deep_planes(image)
+    _, alpha = _split_alpha(image)
+    return Image.new("L", image.size, 255) if alpha is None else alpha
+
+
 def scale_transparent_grey(image: Image.Image) -> None:
     """Bring the transparent grey of a 2- or 4-bit PNG to the 0–255 scale of its pixels.
 

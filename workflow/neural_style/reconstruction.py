@@ -12,7 +12,8 @@ from torch import Tensor
 
 from neural_style.brief import plain_brief
 from neural_style.device import choose_precision, full_precision
-from neural_style.images import load_image, save_image
+from neural_style.encoding import save_image
+from neural_style.images import load_image
 from neural_style.layer_losses import LayerLoss, write_layer_losses
 from neural_style.layer_study import LAYER_LOSSES, LayerStudy, LayerStudyError, StudyPicture
 from neural_style.losses import gram_matrix, mean_squared_error

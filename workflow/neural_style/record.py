@@ -114,6 +114,7 @@ class Run:
     seconds: float
     size: tuple[int, int]
     picture: Path
+    picture_size: tuple[int, int]
     saved: Losses
 
 
@@ -129,9 +130,10 @@ def write_run(run: Run, path: Path) -> None:
         "picture": {
             "file": run.picture.name,
             "sha256": sha256(run.picture),
-            "width": run.size[0],
-            "height": run.size[1],
+            "width": run.picture_size[0],
+            "height": run.picture_size[1],
         },
+        "optimised": {"width": run.size[0], "height": run.size[1]},
         "saved_losses": asdict(run.saved),
         "device": run.device,
         "precision": str(run.precision).removeprefix("torch."),

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from neural_style.encoding import save_image
 from neural_style.errors import NeuralStyleError
-from neural_style.images import load_image, save_image
+from neural_style.images import load_image
 from neural_style.inputs import walk_images
 from neural_style.paintings import PAINTINGS
 from neural_style.photographs import PHOTOGRAPHS, photograph

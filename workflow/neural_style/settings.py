@@ -8,6 +8,12 @@ from dataclasses import dataclass
 BUILT_IN = ("caffe", "torchvision")
 """The sources of weights that are no file of the user's."""
 
+ORIGINAL = "original"
+"""The dimensions of pictures that get those of their photograph."""
+
+KEEP = "keep"
+"""The transparency of pictures that get that of their photograph."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -21,6 +27,8 @@ class Settings:
         fit: how an image comes to that size, one of `formats.FITS`.
         format: type of the pictures written, a key of `formats.OUTPUT_FORMATS`.
         quality: of JPEG and WebP, 1 … 100.
+        dimensions: of the pictures written, `fitted` or `original`, see `finishing.Finish`.
+        transparency: of the photograph, `white` or `keep`, see `finishing.Finish`.
         weights: source of the network, see `weights.load_weights`.
         content_layers: weight of each layer whose features are compared.
         style_layers: weight of each layer whose Gram matrices are compared.
@@ -32,6 +40,7 @@ class Settings:
         init: what the picture starts from, `content` or `noise`.
         seed: of the noise.
         precision: of the network, `auto`, `fp32` or `bf16`.
+        colour: what becomes of the photograph's colours, see `colour.recoloured`.
     """
 
     alpha: float
@@ -41,6 +50,8 @@ class Settings:
     fit: str
     format: str
     quality: int
+    dimensions: str
+    transparency: str
     weights: str
     content_layers: Mapping[str, float]
     style_layers: Mapping[str, float]
@@ -52,11 +63,17 @@ class Settings:
     init: str
     seed: int
     precision: str
+    colour: str
 
     @property
     def layers(self) -> frozenset[str]:
         """Every layer whose features are needed."""
         return frozenset(self.content_layers) | frozenset(self.style_layers)
+
+    @property
+    def saved_fit(self) -> str:
+        """How the photograph lies in the saved pictures: `keep` where they have its dimensions."""
+        return "keep" if self.dimensions == ORIGINAL else self.fit
 
     @property
     def snapshots(self) -> tuple[int, ...]:

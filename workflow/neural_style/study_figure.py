@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from neural_style.images import save_image
+from neural_style.encoding import save_image
 from neural_style.layer_losses import LayerLoss
 from neural_style.layer_study import LayerStudy, StudyPicture
 from neural_style.tiles import Grid, Row, Tile

@@ -8,9 +8,9 @@ import sys
 from options import add_config_option, config_from
 
 from neural_style.comparisons import compose, read_names
+from neural_style.encoding import save_image
 from neural_style.errors import NeuralStyleError
 from neural_style.grid import render_grid
-from neural_style.images import save_image
 from neural_style.sheets import sheets_of
 from neural_style.sweep import plan
 from neural_style.tiles import GridError

@@ -7,9 +7,9 @@ import sys
 
 from options import add_study_options, study_from
 
+from neural_style.encoding import save_image
 from neural_style.errors import NeuralStyleError
 from neural_style.grid import render_grid
-from neural_style.images import save_image
 from neural_style.layer_losses import read_layer_losses
 from neural_style.layer_study import CHART, FIGURE, LAYER_LOSSES
 from neural_style.study_figure import study_grid, write_study_chart

@@ -10,22 +10,23 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from PIL import Image
 from torch import Tensor
 
 from neural_style.batching import automatic_batch, in_batches
 from neural_style.brief import Brief, plain_brief
 from neural_style.bulk.tasks import Task
 from neural_style.bulk.worker import Result, Take
+from neural_style.colour import recoloured
 from neural_style.device import choose_precision
 from neural_style.errors import NeuralStyleError
+from neural_style.finishing import Picture
 from neural_style.images import load_fitted
 from neural_style.memory import explaining_shortage
 from neural_style.record import Losses, losses_of
 from neural_style.settings import Settings
 from neural_style.style_grams import StyleGrams
 from neural_style.stylize import Progress, stylize
-from neural_style.tensors import to_images, to_tensor
+from neural_style.tensors import to_tensor
 from neural_style.vgg import Vgg19
 from neural_style.weights import load_weights
 
@@ -138,18 +139,18 @@ class TorchEngine:
             common.weights, common.layers, common.pooling, common.padding, precision
         )
         briefs = [
-            plain_brief(to_tensor(task.image).to(self._device), style, task.settings)
+            recoloured(plain_brief(to_tensor(task.image).to(self._device), style, task.settings))
             for task, style in zip(tasks, styles, strict=True)
         ]
         for progress in self._transfer(network, briefs, grams):
             last = progress
             if progress.epoch % LOOK_EVERY == 0 and bool(progress.gave_up.all()):
                 break
-        images, parts = to_images(last.pictures), last.parts.cpu()
+        pictures, parts = last.pictures.cpu().numpy(), last.parts.cpu()
         return [
             Result(reason=_diverged(settings[place]))
             if gave_up
-            else _result(images[place], losses_of(last.names, parts[:, place]))
+            else _result(pictures[place], losses_of(last.names, parts[:, place]))
             for place, gave_up in enumerate(last.gave_up.tolist())
         ]
 
@@ -175,8 +176,8 @@ class TorchEngine:
         return network, StyleGrams(network)
 
 
-def _result(image: Image.Image, losses: Losses) -> Result:
-    return Result(image, losses.total, losses.content, losses.style)
+def _result(picture: Picture, losses: Losses) -> Result:
+    return Result(picture, losses.total, losses.content, losses.style)
 
 
 def _diverged(settings: Settings) -> str:

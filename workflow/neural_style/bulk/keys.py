@@ -29,6 +29,7 @@ def recipe(settings: Settings, size: str, engine: str) -> str:
     """
     facts = asdict(settings)
     del facts["save_every"]  # only the finished picture is kept
+    del facts["dimensions"]  # `size` says it
     if settings.weights not in BUILT_IN:
         facts["weights"] = sha256(Path(settings.weights))
     text = json.dumps([facts, size, engine], sort_keys=True)

@@ -10,10 +10,9 @@ from typing import Any
 
 from neural_style.bulk.layout import Books
 from neural_style.errors import NeuralStyleError
-from neural_style.settings import Settings
+from neural_style.settings import ORIGINAL, Settings
 from neural_style.sweep import expand_settings
 
-ORIGINAL = "original"
 RANDOM = "random"
 
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from PIL import Image
-
-from neural_style.bulk.fitting import restore
 from neural_style.bulk.plan import BulkError, BulkPlan
 from neural_style.bulk.rows import DONE, FAILED, Row
 from neural_style.bulk.tasks import Task
+from neural_style.encoding import save_levels
 from neural_style.files import sha256
-from neural_style.images import ImageError, save_image
+from neural_style.finishing import Picture, finish_of
+from neural_style.images import ImageError
+from neural_style.settings import ORIGINAL
 
 OF_ONE_PICTURE = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR}
@@ -57,12 +57,12 @@ class Gallery:
         """Leave nothing behind."""
         shutil.rmtree(self._aside, ignore_errors=True)
 
-    def save(self, task: Task, image: Image.Image, row: Row) -> Row:
+    def save(self, task: Task, picture: Picture, row: Row) -> Row:
         """Write a picture whole to its place. Called from any thread.
 
         Args:
             task: says where, and which size and format.
-            image: as it was optimised.
+            picture: as it was optimised.
             row: what is known of it.
 
         Returns:
@@ -75,8 +75,10 @@ class Gallery:
         aside = self._aside / f"{next(self._names)}{place.suffix}"
         settings = task.settings
         try:
-            restored = restore(image, task.original, settings.fit, self._plan.size)
-            save_image(restored, aside, settings.quality)
+            original = task.original if self._plan.size == ORIGINAL else None
+            photograph = self._plan.content / task.picture.photograph.path
+            levels = finish_of(photograph, settings, original).levels(picture)
+            save_levels(levels, aside, settings.format, settings.quality)
             checksum, status = sha256(aside), aside.stat()
             self._folder(place.parent)
             aside.replace(place)

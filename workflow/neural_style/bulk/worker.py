@@ -13,13 +13,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar
 
-from PIL import Image
-
 from neural_style.bulk.journal import Journal
 from neural_style.bulk.plan import BulkError, BulkPlan
 from neural_style.bulk.rows import DONE, FAILED, GONE, Row, write_rows
 from neural_style.bulk.saving import Gallery
 from neural_style.bulk.tasks import Shard, Task
+from neural_style.finishing import Picture
 
 DECODERS = 2
 ENCODERS = 2
@@ -38,10 +37,10 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a task: an image and its losses, or the reason why there is none.
+    """What came of a task: a picture and its losses, or the reason why there is none.
 
     Attributes:
-        image: as it was optimised.
+        picture: as it was optimised.
         total: final loss, content + style.
         content: alpha · content loss.
         style: beta · style loss.
@@ -49,7 +48,7 @@ class Result:
         seconds: its share of the time of its batch.
     """
 
-    image: Image.Image | None = None
+    picture: Picture | None = None
     total: float = 0.0
     content: float = 0.0
     style: float = 0.0
@@ -183,15 +182,15 @@ class _Run:
             content=result.content,
             style_loss=result.style,
         )
-        if result.image is None:
+        if result.picture is None:
             self._note(replace(row, status=FAILED, reason=result.reason))
             return
-        self._behind.submit(self._save, task, result.image, row)
+        self._behind.submit(self._save, task, result.picture, row)
         self._counts[DONE] += 1
         self._tell()
 
-    def _save(self, task: Task, image: Image.Image, row: Row) -> None:
-        self._journal.append(self._gallery.save(task, image, row))
+    def _save(self, task: Task, picture: Picture, row: Row) -> None:
+        self._journal.append(self._gallery.save(task, picture, row))
 
     def _note(self, row: Row) -> None:
         """Keep a row in the journal, unless it is there already."""
@@ -209,12 +208,12 @@ class _Run:
 
 
 def batch_key(task: Task) -> Hashable:
-    """Tasks with the same key can be made together: shape, network, layers, epochs."""
+    """Tasks with the same key can be made together: shape, network, layers, epochs, canvas."""
     settings = task.settings
     return (
         *(task.image.size, settings.weights, settings.pooling, settings.padding),
         settings.precision,
-        *(settings.optimizer, settings.epochs),
+        *(settings.optimizer, settings.epochs, settings.colour),
         *(tuple(settings.content_layers.items()), tuple(settings.style_layers.items())),
     )
 

@@ -13,15 +13,27 @@ from urllib.parse import quote
 
 from neural_style.commandline import words, write_value
 from neural_style.failures import reason
+from neural_style.formats import SHOWN_BY_BROWSERS
 from neural_style.gallery.command import shell_word
-from neural_style.gallery.pictures import make_original, make_thumbnail
+from neural_style.gallery.pictures import make_copy, make_original, make_thumbnail
 from neural_style.gallery.runs import read_curve, read_run
 from neural_style.images import ImageError
-from neural_style.settings import Settings
-from neural_style.sweep import LOSSES, RUN, WEIGHTS, Job, format_number, snapshot_names
+from neural_style.settings import ORIGINAL, Settings
+from neural_style.sweep import (
+    LOSSES,
+    RUN,
+    WEIGHTS,
+    Job,
+    format_number,
+    picture_name,
+    snapshot_names,
+)
 
 MOST_SNAPSHOTS = 100
 """Pictures that the epoch slider offers of one job; of more, an even choice."""
+
+WHOLE = "whole"
+"""The copy of an original in its own proportions."""
 
 REMADE = Path("remade")
 """Where the commands put their pictures: nothing in the results is overwritten by a paste."""
@@ -72,8 +84,8 @@ def collect(
 
 
 def fit_name(settings: Settings) -> str:
-    """What tells how an image was brought to its size: `keep_320`."""
-    return f"{settings.fit}_{settings.size}"
+    """What tells how a photograph lies in the pictures: `keep_320`, or `whole`."""
+    return WHOLE if settings.dimensions == ORIGINAL else f"{settings.fit}_{settings.size}"
 
 
 def setting_name(name: str, settings: Settings) -> str:
@@ -127,7 +139,7 @@ def _originals(
     kind: str, files: Mapping[str, Path], settings: Iterable[Settings], folder: Path
 ) -> list[dict[str, Any]]:
     """The content or style images; of contents a copy for each way in which jobs saw them."""
-    ways: dict[str, Settings | None] = {fit_name(each): each for each in settings}
+    ways = {fit_name(each): each if each.dimensions != ORIGINAL else None for each in settings}
     names = display_names(files)
     return [
         {
@@ -135,7 +147,7 @@ def _originals(
             "name": names[key],
             "file": os.fsencode(path).decode("utf-8", "replace"),
             "option": shell_word(f"--{kind}={path}"),
-            **_copies(path, folder / "originals" / kind / key, ways or {"whole": None}, folder),
+            **_copies(path, folder / "originals" / kind / key, ways or {WHOLE: None}, folder),
         }
         for key, path in files.items()
     ]
@@ -197,6 +209,7 @@ def _picture(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
     pairs = [curve.get(epoch) for epoch in curve_epochs(job.settings)]
     entry |= {
         "thumbnail": _url(thumbnail, folder),
+        "shown": _shown(job, folder),
         "losses": run.losses and [_rounded(value) for value in run.losses],
         "curve": [[_rounded(value) for value in pair] if pair else None for pair in pairs],
         "size": run.size,
@@ -205,6 +218,18 @@ def _picture(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
         "device": run.device and devices.setdefault(run.device, len(devices)),
     }
     return {key: value for key, value in entry.items() if value is not None}
+
+
+def _shown(job: Job, folder: Path) -> str | None:
+    """Where JPEGs of a job's pictures lie, made here for what no browser shows; else None."""
+    if job.settings.format in SHOWN_BY_BROWSERS:
+        return None
+    home = folder / "pictures" / job.content / job.style / job.setting
+    for epoch in _shown_snapshots(job.settings):
+        source = job.folder / picture_name(epoch, job.settings.format)
+        with suppress(ImageError):
+            make_copy(source, home / f"{source.stem}.jpg")
+    return _url(home, folder)
 
 
 def _rounded(value: float) -> float:

@@ -1,4 +1,4 @@
-"""The small copies that the gallery shows, made once and again only when their source changed."""
+"""The copies of pictures that the gallery shows, made again only when their source changed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from neural_style.images import ImageError, fit_image, load_image, save_image
+from neural_style.encoding import save_image
+from neural_style.images import ImageError, fit_image, load_image
 from neural_style.settings import Settings
 
 THUMBNAIL_EDGE = 360
@@ -17,6 +18,7 @@ ORIGINAL_EDGE = 1024
 """The longer side of the copy of an original in pixels, at most."""
 
 _THUMBNAIL_QUALITY = 82
+_COPY_QUALITY = 95
 _ORIGINAL_QUALITY = 90
 
 
@@ -30,6 +32,17 @@ def make_thumbnail(source: Path, target: Path) -> None:
     if not _is_current(source, target):
         small = shrink(load_image(source), THUMBNAIL_EDGE)
         _save(small, source, target, _THUMBNAIL_QUALITY)
+
+
+def make_copy(source: Path, target: Path) -> None:
+    """Make a JPEG of a picture in its own size, unless the one that is there is of that picture.
+
+    Raises:
+        ImageError: the picture cannot be read.
+        NeuralStyleError: the copy cannot be written.
+    """
+    if not _is_current(source, target):
+        _save(load_image(source), source, target, _COPY_QUALITY)
 
 
 def make_original(source: Path, target: Path, settings: Settings | None = None) -> None:

@@ -119,7 +119,7 @@ const compare = {
       find(".hole").replaceChildren(element("strong", "", "missing"), element("bdi", "", picture.missing ?? ""));
       image.hidden = Boolean(picture.missing);
       image.alt = sayPicture(picture);
-      if (!picture.missing) image.src = fileOf(picture);
+      if (!picture.missing) image.src = shownOf(picture);
       if (picture.size) stage.setSize(...picture.size);
     });
     if (!this.dialog.open) {

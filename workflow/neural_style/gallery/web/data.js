@@ -39,6 +39,12 @@ function fileOf(picture, snapshot = snapshotsOf(picture).length - 1) {
   return `${picture.folder}/${snapshotsOf(picture)[snapshot].file}`;
 }
 
+/** What a browser can show of the same picture. */
+function shownOf(picture, snapshot = snapshotsOf(picture).length - 1) {
+  const { file } = snapshotsOf(picture)[snapshot];
+  return picture.shown ? `${picture.shown}/${file.replace(/[.][^.]*$/, ".jpg")}` : fileOf(picture, snapshot);
+}
+
 /** The content image as the job saw it: it lies exactly under the picture. */
 function originalOf(picture) {
   return contentOf(picture).copies[settingOf(picture).fit] ?? null;

@@ -134,10 +134,10 @@ const viewer = {
     part("snapshot").ariaValueText = `epoch ${epoch} of ${last}`;
     part("epoch").textContent = `${epoch} of ${last}`;
     if (!picture.missing) {
-      swapImage(part("result"), fileOf(picture, state.snapshot));
+      swapImage(part("result"), shownOf(picture, state.snapshot));
       part("file").href = fileOf(picture, state.snapshot);
       for (const near of [state.snapshot - 1, state.snapshot + 1]) {
-        if (snapshotsOf(picture)[near]) new Image().src = fileOf(picture, near);
+        if (snapshotsOf(picture)[near]) new Image().src = shownOf(picture, near);
       }
     }
     part("file").hidden = Boolean(picture.missing);

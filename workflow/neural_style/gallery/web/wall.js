@@ -116,7 +116,7 @@ const wall = {
 
   /** Where a thumbnail was lost, the picture itself will do. */
   withoutThumbnail(card, image, picture) {
-    if (image.getAttribute("src") === picture.thumbnail) image.src = fileOf(picture);
+    if (image.getAttribute("src") === picture.thumbnail) image.src = shownOf(picture);
     else this.hole(card, "the file is not where it was");
   },
 

@@ -1,0 +1,130 @@
+"""What becomes of a picture on its way into a file: dimensions, levels, opacity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.unit.pictures import smooth, write
+
+from neural_style.encoding import quantised, save_levels
+from neural_style.finishing import Finish, Picture, as_saved, finish_of
+from neural_style.formats import DEEP, LOSSLESS, OUTPUT_FORMATS
+from neural_style.images import fit_image, load_image, load_opacity
+from neural_style.settings import Settings
+
+
+def picture(width: int, height: int) -> Picture:
+    """Soft waves, whose values no 8 bits can hold."""
+    y, x = np.mgrid[0:height, 0:width] / max(width, height)
+    waves = [np.sin(5 * x + 2 * y), np.cos(4 * y), np.sin(3 * (x + y))]
+    return (0.5 + 0.4 * np.stack(waves)).astype(np.float32)
+
+
+def see_through(path: Path, *, turned: bool = False) -> Path:
+    """A PNG that is opaque at its left and grows transparent to the right."""
+    image = smooth(60, 40).convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").rotate(90).resize((60, 40)))
+    exif = Image.Exif()
+    if turned:
+        exif[0x0112] = 6
+    image.save(path, exif=exif)
+    return path
+
+
+@pytest.mark.parametrize("name", OUTPUT_FORMATS)
+def test_nothing_is_done_but_rounding(name: str):
+    levels = Finish(name, "stretch").levels(picture(30, 20))
+    assert levels.shape == (20, 30, 3)
+    assert levels.dtype == (np.uint16 if name in DEEP else np.uint8)
+    exact = picture(30, 20).transpose(1, 2, 0) * np.iinfo(levels.dtype).max
+    assert np.abs(levels - exact).max() <= 0.5 + 1e-2
+
+
+@pytest.mark.parametrize("name", ["png", "png16"])
+@pytest.mark.parametrize("fit", ["stretch", "pad", "keep"])
+@pytest.mark.parametrize("size", [(200, 120), (50, 90), (64, 64)])
+def test_the_photograph_lies_in_the_file_as_it_did_before_it_was_fitted(
+    name: str, fit: str, size: tuple[int, int]
+):
+    whole = picture(*size)
+    channels = [fit_image(Image.fromarray(each), 64, fit) for each in whole]
+    fitted = np.stack([np.asarray(each) for each in channels])
+    levels = Finish(name, fit, size).levels(fitted)
+    assert levels.shape == (size[1], size[0], 3)
+    restored = levels / np.iinfo(levels.dtype).max
+    assert np.abs(restored - whole.transpose(1, 2, 0)).mean() < 0.01
+
+
+def test_16_bits_are_resampled_from_more_than_8():
+    """A ramp so flat that 8 bits know two levels of it at the most."""
+    ramp = np.tile(np.linspace(0.5, 0.5 + 1 / 255, 40, dtype=np.float32), (3, 10, 1))
+    levels = Finish("png16", "stretch", (80, 10)).levels(ramp)
+    assert len(np.unique(levels)) > 50
+    assert len(np.unique(Finish("png", "stretch", (80, 10)).levels(ramp))) <= 2
+
+
+@pytest.mark.parametrize("name", ["png", "webp", "png16", "tiff"])
+def test_the_opacity_of_the_photograph_comes_back(tmp_path: Path, defaults: Settings, name: str):
+    photograph = see_through(tmp_path / "a.png")
+    opacity = load_opacity(photograph)
+    assert opacity is not None
+    settings = replace(defaults, size=32, format=name, transparency="keep")
+    levels = finish_of(photograph, settings, (60, 40)).levels(picture(32, 32))
+    assert levels.shape == (40, 60, 4)
+    widest = np.iinfo(levels.dtype).max // 255
+    assert np.array_equal(levels[:, :, 3], np.asarray(opacity, levels.dtype) * widest)
+    opaque = Finish(name, "stretch", (60, 40)).levels(picture(32, 32))
+    assert np.array_equal(levels[:, :, :3], opaque)
+    save_levels(levels, tmp_path / "made", name)
+    with Image.open(tmp_path / "made") as made:
+        assert np.array_equal(np.asarray(made.getchannel("A")), np.asarray(opacity))
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad", "keep"])
+def test_opacity_is_fitted_like_the_photograph(tmp_path: Path, defaults: Settings, fit: str):
+    photograph = see_through(tmp_path / "a.png")
+    settings = replace(defaults, size=30, fit=fit, format="png", transparency="keep")
+    finish = finish_of(photograph, settings, None)
+    assert finish.opacity is not None
+    with Image.open(photograph) as image:
+        grey = Image.merge("RGB", [image.getchannel("A")] * 3)
+    expected = np.asarray(fit_image(grey, 30, fit))[:, :, 0]
+    assert np.array_equal(np.asarray(finish.opacity), expected)
+
+
+def test_opacity_turns_with_the_photograph(tmp_path: Path):
+    photograph = see_through(tmp_path / "a.png", turned=True)
+    opacity = load_opacity(photograph)
+    assert opacity is not None
+    assert opacity.size == load_image(photograph).size == (40, 60)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "RGBA", "P"])
+def test_an_opaque_photograph_makes_an_ordinary_file(tmp_path: Path, defaults: Settings, mode: str):
+    smooth(60, 40).convert(mode).save(tmp_path / "a.png")
+    settings = replace(defaults, size=32, format="png", transparency="keep")
+    assert finish_of(tmp_path / "a.png", settings, None).levels(picture(32, 32)).shape[2] == 3
+
+
+def test_opacity_is_not_looked_for_unless_it_is_asked_for(tmp_path: Path, defaults: Settings):
+    photograph = write(tmp_path / "a.png", b"no image")
+    assert finish_of(photograph, replace(defaults, format="png"), None).opacity is None
+
+
+@pytest.mark.parametrize("name", OUTPUT_FORMATS)
+def test_what_is_judged_is_what_the_file_holds(tmp_path: Path, defaults: Settings, name: str):
+    settings = replace(defaults, format=name, quality=80)
+    judged = as_saved(picture(48, 32), settings)
+    assert judged.shape == (3, 32, 48) and judged.dtype == np.float32
+    levels = quantised(picture(48, 32).transpose(1, 2, 0), name)
+    if name in DEEP:
+        assert np.array_equal(judged.transpose(1, 2, 0), levels / np.float32(65535))
+    else:
+        save_levels(levels, tmp_path / "a", name, 80, "a note")
+        read = np.asarray(load_image(tmp_path / "a"), np.float32) / np.float32(255)
+        assert np.array_equal(judged.transpose(1, 2, 0), read)
+    assert (np.abs(judged - picture(48, 32)).max() < 0.003) == (name in LOSSLESS)
