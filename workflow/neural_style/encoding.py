@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -114,6 +113,8 @@ def _png16(levels: Levels, quality: int, note: str) -> bytes:
 
 
 def _tiff(levels: Levels, quality: int, note: str) -> bytes:
+    import tifffile  # by this format alone: benchmarks do with torch, numpy and Pillow
+
     file = io.BytesIO()
     tifffile.imwrite(
         file,
