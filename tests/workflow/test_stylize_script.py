@@ -145,7 +145,7 @@ def test_an_option_that_is_not_allowed(main, pair, tmp_path, capfd, options, wor
         (["--learning-rate", "quick"], "--learning-rate"),
         (["--epochs", "2.5"], "--epochs"),
         (["--device", "abacus"], "--device"),
-        (["--colour", "yes"], "--colour"),
+        (["--flavour", "yes"], "--flavour"),
         (["--threads", "two"], "--threads"),
     ],
 )
