@@ -47,7 +47,13 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "dimensions": "fitted",
             "transparency": "white",
         },
-        "settings": {"alpha": [1], "beta": [1e6], "learning_rate": [1.0], "named": {}},
+        "settings": {
+            "alpha": [1],
+            "beta": [1e6],
+            "learning_rate": [1.0],
+            "presets": [],
+            "named": {},
+        },
         "network": {
             "weights": "caffe",
             "content_layers": {"conv4_2": 1},

@@ -17,6 +17,7 @@ from neural_style.conflicts import find_conflicts
 from neural_style.errors import NeuralStyleError
 from neural_style.formats import OUTPUT_FORMATS
 from neural_style.inputs import Images, InputError, find_images, slug
+from neural_style.presets import with_preset
 from neural_style.settings import Settings
 
 SECTIONS = ("image", "network", "optimization", "paint")
@@ -135,7 +136,7 @@ def _images(config: Mapping[str, Any], key: str, mistakes: list[str]) -> Images:
 
 
 def expand_settings(config: Mapping[str, Any]) -> dict[str, Settings]:
-    """The settings of a sweep by their ids: the cross product, then the named ones.
+    """The settings of a sweep by their ids: the cross product, the presets, then the named ones.
 
     Raises:
         SweepError: two settings would share an id.
@@ -147,8 +148,9 @@ def expand_settings(config: Mapping[str, Any]) -> dict[str, Settings]:
         weights = dict(zip(WEIGHTS, values, strict=True))
         expanded["_".join(map(format_number, values))] = make_settings(weights, sections)
     first = {name: values[0] for name, values in zip(WEIGHTS, lists, strict=True)}
-    for name, overrides in config["settings"]["named"].items():
-        setting = slug(str(name))
+    presets = [(name, {"preset": name}) for name in config["settings"]["presets"]]
+    for name, entry in (*presets, *config["settings"]["named"].items()):
+        setting, overrides = slug(str(name)), with_preset(entry)
         if setting in expanded:
             raise SweepError(
                 f"settings.named.{name}: another setting has the id {setting} already; rename it."

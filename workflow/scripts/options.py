@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from neural_style.commandline import (
 )
 from neural_style.config import complete, read_schema, resolve
 from neural_style.layer_study import LayerStudy, plan_study
+from neural_style.presets import PRESETS, with_preset
 from neural_style.settings import Settings
 from neural_style.sweep import SECTIONS, WEIGHTS, Sweep, default_settings, make_settings, plan
 
@@ -94,6 +95,14 @@ def add_settings_options(parser: argparse.ArgumentParser) -> None:
     """Add `--alpha`, `--size`, … : every key that a setting of the sweep may hold."""
     schema = read_schema(SCHEMA)
     defaults = default_settings(schema)
+    presets = parser.add_argument_group("a setting that proved good")
+    presets.add_argument(
+        flag("preset"),
+        choices=PRESETS,
+        metavar="NAME",
+        help="; ".join(f"{name}: {preset.description}" for name, preset in PRESETS.items())
+        + ". Other options win",
+    )
     weights = parser.add_argument_group("the balance")
     for name in WEIGHTS:
         _add(weights, name, resolve(schema["$defs"][name], schema), defaults)
@@ -111,11 +120,12 @@ def settings_from(options: argparse.Namespace) -> Settings:
         NeuralStyleError: a value is not allowed.
     """
     schema = read_schema(SCHEMA)
-    config: dict[str, Any] = {
-        section: {name: getattr(options, name) for name in schema["$defs"][section]["properties"]}
-        for section in SECTIONS
-    }
-    config["settings"] = {name: [getattr(options, name)] for name in WEIGHTS}
+    entry: dict[str, Any] = _given(options, WEIGHTS)
+    for section in SECTIONS:
+        entry[section] = _given(options, schema["$defs"][section]["properties"])
+    setting = with_preset({**entry, "preset": options.preset})
+    config = {section: setting[section] for section in SECTIONS}
+    config["settings"] = {name: [setting[name]] for name in WEIGHTS if name in setting}
     checked = complete(config, schema)
     weights = {name: checked["settings"][name][0] for name in WEIGHTS}
     return make_settings(weights, checked)
@@ -144,6 +154,11 @@ def jobs_from(options: argparse.Namespace) -> dict[str, Any]:
     return jobs
 
 
+def _given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """What was said of these keys; what was not is the preset's, or else the schema's."""
+    return {name: getattr(options, name) for name in names if hasattr(options, name)}
+
+
 def _add(
     group: argparse._ArgumentGroup, name: str, node: Mapping[str, Any], defaults: Settings
 ) -> None:
@@ -154,7 +169,7 @@ def _add(
     group.add_argument(
         flag(name),
         type=_READERS[kind],
-        default=default,
+        default=argparse.SUPPRESS,
         metavar=shown,
         help=(
             node["description"] + ("" if default is None else f" (default: {write_value(default)})")
