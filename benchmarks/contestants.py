@@ -72,6 +72,7 @@ class Contest:
             style_layers=dict.fromkeys(STYLE_LAYERS, 1.0),
             pooling="max",
             padding="zeros",
+            tile=None,
             optimizer="lbfgs",
             epochs=epochs,
             save_every=epochs,

@@ -31,8 +31,11 @@ def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
     def value(node: Mapping[str, Any]) -> Any:
         if "enum" in node:
             return dice.choice(node["enum"])
-        if node["type"] == "integer":
-            return dice.randint(node["minimum"], node["maximum"])
+        if "null" in node["type"] and dice.random() < 0.5:
+            return None
+        if "integer" in node["type"]:
+            step = node.get("multipleOf", 1)
+            return dice.randrange(node["minimum"], node["maximum"] + 1, step)
         return 10 ** dice.uniform(-6, 2)
 
     def layers() -> dict[str, float]:

@@ -60,6 +60,7 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "style_layers": {f"conv{block}_1": 1 for block in range(1, 6)},
             "pooling": "max",
             "padding": "zeros",
+            "tile": None,
         },
         "optimization": {
             "optimizer": "lbfgs",
@@ -195,6 +196,7 @@ MISTAKES: list[tuple[Json, list[tuple[str, ...]]]] = [
     ({"image": {"fit": 3}}, [("image.fit", "3", "allowed: stretch, crop, pad, keep")]),
     ({"image": {"format": "JPG"}}, [("image.format", "'JPG'", "jpg, png, webp")]),
     ({"image": {"quality": 0}}, [("image.quality", "0", "from 1 up to 100")]),
+    ({"network": {"tile": 100}}, [("network.tile", "100", "a multiple of 16")]),
     ({"settings": {"alpha": 1}}, [("settings.alpha", "1", "a list, such as")]),
     ({"settings": {"alpha": True}}, [("settings.alpha", "True", "a list")]),
     ({"settings": {"alpha": [True]}}, [("settings.alpha[0]", "True", "a number")]),

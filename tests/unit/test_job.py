@@ -212,6 +212,7 @@ def evaluate(
         {},
         {"precision": "bf16", "format": "jpg", "quality": 30},
         {"pooling": "average", "padding": "reflect"},
+        {"tile": 16},
     ],
 )
 def test_saved_losses_are_those_of_the_file_in_fp32(

@@ -136,6 +136,8 @@ def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
             yield f"{_dotted(path)}: {shown} is not allowed; give {_kinds(rule)}."
         case "minimum" | "exclusiveMinimum" | "maximum":
             yield f"{_dotted(path)}: {shown} is not allowed; give a number {_bounds(schema)}."
+        case "multipleOf":
+            yield f"{_dotted(path)}: {shown} is not allowed; give a multiple of {rule}."
         case "minItems" | "minProperties" | "minLength":
             yield f"{_dotted(path)}: it is empty; give at least one {_UNITS[str(error.validator)]}."
         case "pattern":

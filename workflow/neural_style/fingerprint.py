@@ -25,13 +25,17 @@ ENGINE = (
     "pixels",
     "png",
     "preparation",
+    "receptive_fields",
     "safeguard",
     "snapshots",
     "style_grams",
     "stylize",
     "tensors",
     "terms",
+    "tiled",
+    "tiling",
     "vgg",
+    "views",
     "weights",
 )
 """The modules whose code decides pixels."""

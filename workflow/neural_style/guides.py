@@ -17,7 +17,8 @@ from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from neural_style.layers import block_of
-from neural_style.losses import Features, Term, mean_squared_error, positions, widen
+from neural_style.losses import Term, mean_squared_error, positions, widen
+from neural_style.views import View
 
 
 def guide_at(mask: Tensor, layer: str) -> Tensor:
@@ -39,18 +40,22 @@ def guide_at(mask: Tensor, layer: str) -> Tensor:
     return mask
 
 
-def guided_gram_matrix(features: Tensor, guide: Tensor) -> Tensor:
+def guided_gram_matrix(features: Tensor, guide: Tensor, places: Tensor | None = None) -> Tensor:
     """G = Σ g(p) F(p) F(p)ᵀ / (C · Σ g(p)), summed over the places p.
 
     Args:
         features: [B, C, H, W], of any precision.
         guide: g, [B, 1, H, W] or [1, 1, H, W], not negative. Where it is zero everywhere, so is G.
+        places: what to divide by instead of Σ g(p), [B] or [1], where these are features of a part
+            of a picture.
 
     Returns:
         [B, C, C] in float32 (float64 for float64 features). With a guide of ones it is the Gram
         matrix of `losses.gram_matrix`.
     """
-    gram: Tensor = _GuidedGram.apply(features, guide)
+    sums = guide.sum(dim=(1, 2, 3)) if places is None else places
+    divisor = features.shape[1] * sums.clamp(min=torch.finfo(sums.dtype).tiny)
+    gram: Tensor = _GuidedGram.apply(features, guide, divisor.view(-1, 1, 1))
     return gram
 
 
@@ -58,28 +63,22 @@ class _GuidedGram(torch.autograd.Function):
     """Its gradient in one product, g(p) · (S + Sᵀ) F(p) / (C · Σ g) for slope S; see `_Gram`."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, features: Tensor, guide: Tensor) -> Tensor:
-        ctx.save_for_backward(features, guide)
+    def forward(ctx: FunctionCtx, features: Tensor, guide: Tensor, divisor: Tensor) -> Tensor:
+        ctx.save_for_backward(features, guide, divisor)
         rows = widen(positions(features))
-        return rows.mT @ (rows * positions(guide)) / _divisor(features, guide)
+        return rows.mT @ (rows * positions(guide)) / divisor
 
     @staticmethod
-    def backward(ctx: FunctionCtx, slope: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: FunctionCtx, slope: Tensor) -> tuple[Tensor, None, None]:
         # The hints name the context of the forward pass here, too.
-        features, guide = ctx.saved_tensors  # type: ignore[attr-defined]
-        symmetric = ((slope + slope.mT) / _divisor(features, guide)).to(features.dtype)
+        features, guide, divisor = ctx.saved_tensors  # type: ignore[attr-defined]
+        symmetric = ((slope + slope.mT) / divisor).to(features.dtype)
         gradient = (positions(features) @ symmetric) * positions(guide).to(features.dtype)
-        return gradient.mT.view_as(features), None
-
-
-def _divisor(features: Tensor, guide: Tensor) -> Tensor:
-    """C · Σ g, [B, 1, 1], and not zero."""
-    sums = guide.sum(dim=(2, 3))
-    return (features.shape[1] * sums.clamp(min=torch.finfo(sums.dtype).tiny)).unsqueeze(2)
+        return gradient.mT.view_as(features), None, None
 
 
 @dataclass(frozen=True)
-class RegionTerm:
+class RegionTerm(Term):
     """weight · a · MSE(guided Gram matrix, that of the style) at one layer, with a = mean of g.
 
     The share a of the region makes a pixel in it feel what it would feel without any mask, however
@@ -103,19 +102,23 @@ class RegionTerm:
         """`style/` and the layer."""
         return f"style/{self.layer}"
 
-    def __call__(self, features: Features) -> Tensor:
-        """The weighted loss of each image, [B]."""
-        gram = guided_gram_matrix(features[self.layer], self.guide)
+    def statistic(self, view: View) -> Tensor:
+        """The view's share of the guided Gram matrix, [B, C, C]."""
+        features, guide = view.features(self.layer), view.part(self.layer, self.guide)
+        return guided_gram_matrix(features, guide, self.guide.sum(dim=(1, 2, 3)))
+
+    def loss(self, statistic: Tensor) -> Tensor:
+        """Weight · a · MSE(guided Gram matrix, target), [B]."""
         share = self.guide.mean(dim=(1, 2, 3))
-        return self.weight * share * mean_squared_error(gram, self.target)
+        return self.weight * share * mean_squared_error(statistic, self.target)
 
 
 @dataclass(frozen=True)
-class SumOfTerms:
+class SumOfTerms(Term):
     """Terms of one name, such as those of a layer's regions, as one term of that name.
 
     Attributes:
-        terms: at least one.
+        terms: at least one; the statistics of all are of one shape.
     """
 
     terms: Sequence[Term]
@@ -125,6 +128,11 @@ class SumOfTerms:
         """That of its terms."""
         return self.terms[0].name
 
-    def __call__(self, features: Features) -> Tensor:
-        """The weighted loss of each image, [B]."""
-        return torch.stack([term(features) for term in self.terms]).sum(dim=0)
+    def statistic(self, view: View) -> Tensor:
+        """Those of the terms, [B, R, ...]."""
+        return torch.stack([term.statistic(view) for term in self.terms], dim=1)
+
+    def loss(self, statistic: Tensor) -> Tensor:
+        """The sum of the losses, [B]."""
+        pairs = zip(self.terms, statistic.unbind(dim=1), strict=True)
+        return torch.stack([term.loss(each) for term, each in pairs]).sum(dim=0)

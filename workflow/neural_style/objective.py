@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from neural_style.device import full_precision
-from neural_style.losses import PIXELS, Term
-from neural_style.tensors import normalise
+from neural_style.losses import Term
 from neural_style.vgg import Vgg19
+from neural_style.views import whole_view
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,13 @@ class Objective:
     @full_precision()
     def parts(self, pictures: Tensor) -> Tensor:
         """Weighted loss of each term for pictures [B, 3, H, W] in [0, 1]: [T, B]."""
-        features = features_of(self.network, pictures) | {PIXELS: pictures}
-        return torch.stack([term(features) for term in self.terms])
+        whole = whole_view(self.network, pictures)
+        return self.losses([term.statistic(whole) for term in self.terms])
+
+    def losses(self, statistics: Sequence[Tensor]) -> Tensor:
+        """Weighted loss of each term from its statistic of whole pictures: [T, B]."""
+        pairs = zip(self.terms, statistics, strict=True)
+        return torch.stack([term.loss(statistic) for term, statistic in pairs])
 
     @full_precision()
     def __call__(self, pictures: Tensor) -> Evaluation:
@@ -76,10 +81,3 @@ class Objective:
         parts = self.parts(variable)
         (gradient,) = torch.autograd.grad(parts.sum(), variable)
         return Evaluation(parts.detach(), gradient.contiguous())
-
-
-def features_of(network: Vgg19, pictures: Tensor) -> dict[str, Tensor]:
-    """Features of pictures [B, 3, H, W] in [0, 1], in the network's precision."""
-    ready = normalise(pictures).to(dtype=network.dtype, memory_format=torch.channels_last)
-    features: dict[str, Tensor] = network(ready)
-    return features

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from neural_style.layers import CHANNELS_PER_BLOCK, block_of, convolution_of, up_to_deepest
 
 KERNEL = 3  # of every convolution, which has the stride 1
@@ -23,6 +25,20 @@ def receptive_field(layer: str) -> int:
             distance *= POOL
         edge += (KERNEL - 1) * distance
     return edge
+
+
+def stride(layer: str) -> int:
+    """The distance, in pixels of the picture, between two neighbouring features of `layer`."""
+    return int(POOL ** (block_of(layer) - 1))
+
+
+def reach(layers: Collection[str]) -> int:
+    """How many pixels a feature sees beyond the square of its own, to either side, at the most.
+
+    Its own square is that of `stride(layer)` pixels which no neighbour has; it lies in the middle
+    of the receptive field.
+    """
+    return max((receptive_field(layer) - stride(layer)) // 2 for layer in layers)
 
 
 def channels(layer: str) -> int:

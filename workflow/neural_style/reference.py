@@ -57,6 +57,7 @@ _SILENT = frozenset(
         "minLength",
         "minProperties",
         "minimum",
+        "multipleOf",
         "properties",
         "propertyNames",
         "title",
@@ -162,6 +163,7 @@ def _bounds(node: Schema) -> str:
             ("exclusiveMinimum", "above"),
             ("maximum", "up to"),
             ("exclusiveMaximum", "below"),
+            ("multipleOf", "in steps of"),
         )
         if key in node
     ]

@@ -34,6 +34,8 @@ class Settings:
         style_layers: weight of each layer whose Gram matrices are compared.
         pooling: between the network's blocks, `max` or `average`.
         padding: of its convolutions, `zeros`, `reflect` or `replicate`.
+        tile: edge of the tiles that the network sees a picture in, in pixels; None leaves it to
+            `tiling.tile_edge`.
         optimizer: name of the optimiser.
         epochs: iterations of the optimiser.
         save_every: epochs between two pictures.
@@ -57,6 +59,7 @@ class Settings:
     style_layers: Mapping[str, float]
     pooling: str
     padding: str
+    tile: int | None
     optimizer: str
     epochs: int
     save_every: int

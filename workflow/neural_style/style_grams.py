@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -11,8 +12,10 @@ from torch import Tensor
 from neural_style.brief import Region, StyleReference
 from neural_style.guides import guide_at, guided_gram_matrix
 from neural_style.losses import gram_matrix
-from neural_style.objective import features_of
+from neural_style.tiled import sums
+from neural_style.tiling import tile_edge
 from neural_style.vgg import Vgg19
+from neural_style.views import View, views_of
 
 KEPT = 64
 """Images whose matrices are kept: 0.9 MB each at the default layers."""
@@ -29,13 +32,17 @@ class StyleGrams:
         self._network = network
         self._of = lru_cache(maxsize=KEPT)(self._compute)
 
-    def target(self, region: Region, layers: tuple[str, ...]) -> Mapping[str, Tensor]:
+    def target(
+        self, region: Region, layers: tuple[str, ...], tile: int | None = None
+    ) -> Mapping[str, Tensor]:
         """What a region is to have: layer → the weighted sum of its styles' matrices, [1, C, C].
+
+        Images too large for the network in one go are looked at in tiles, see `tiling.tile_edge`.
 
         The losses against several matrices, Σ wᵢ‖G - Gᵢ‖² with Σ wᵢ = 1, differ from the one
         against their sum, ‖G - Σ wᵢGᵢ‖², by a constant: a blend needs no term of its own.
         """
-        matrices = [(style.weight, self._matrices(style, layers)) for style in region.styles]
+        matrices = [(style.weight, self._matrices(style, layers, tile)) for style in region.styles]
         if len(matrices) == 1:
             return matrices[0][1]
         return {
@@ -43,17 +50,28 @@ class StyleGrams:
             for layer in layers
         }
 
-    def _matrices(self, style: StyleReference, layers: tuple[str, ...]) -> dict[str, Tensor]:
+    def _matrices(
+        self, style: StyleReference, layers: tuple[str, ...], tile: int | None
+    ) -> dict[str, Tensor]:
         """The matrix of a style image at each layer."""
-        return self._of(style.image, style.guide, layers)
+        edge = tile_edge(tile, *style.image.shape[2:])
+        return self._of(style.image, style.guide, layers, edge)
 
     @torch.no_grad()
     def _compute(
-        self, image: Tensor, guide: Tensor | None, layers: tuple[str, ...]
+        self, image: Tensor, guide: Tensor | None, layers: tuple[str, ...], edge: int | None
     ) -> dict[str, Tensor]:
-        features = features_of(self._network, image)
-        if guide is None:
-            return {layer: gram_matrix(features[layer]) for layer in layers}
-        return {
-            layer: guided_gram_matrix(features[layer], guide_at(guide, layer)) for layer in layers
-        }
+        guides = {layer: guide if guide is None else guide_at(guide, layer) for layer in layers}
+        matrices = sums(
+            [_share(view, layer, guides[layer]) for layer in layers]
+            for view in views_of(self._network, image, edge)
+        )
+        return dict(zip(layers, matrices, strict=True))
+
+
+def _share(view: View, layer: str, guide: Tensor | None) -> Tensor:
+    """What a view of a style image adds to its matrix at a layer, [1, C, C]."""
+    features = view.features(layer)
+    if guide is None:
+        return gram_matrix(features, math.prod(view.size(layer)))
+    return guided_gram_matrix(features, view.part(layer, guide), guide.sum(dim=(1, 2, 3)))

@@ -11,9 +11,12 @@ from neural_style.brief import Brief, Region
 from neural_style.device import full_precision
 from neural_style.guides import RegionTerm, SumOfTerms, guide_at
 from neural_style.losses import ContentTerm, StyleTerm, Term
-from neural_style.objective import Objective, features_of
+from neural_style.objective import Objective
 from neural_style.style_grams import StyleGrams
+from neural_style.tiled import TiledObjective
+from neural_style.tiling import tile_edge
 from neural_style.vgg import Vgg19
+from neural_style.views import maps_of
 
 
 @torch.no_grad()
@@ -25,31 +28,32 @@ def gatys_objective(
 
     Args:
         network: gives the features.
-        briefs: one for each picture; contents are of one size. Layers are those of the first;
-            alpha and beta are each picture's own.
+        briefs: one for each picture; contents are of one size. Layers and tiles are those of the
+            first; alpha and beta are each picture's own.
         grams: keeps the Gram matrices of style images from one call to the next.
     """
-    return Objective(
-        network, [*_content_terms(network, briefs), *_style_terms(network, briefs, grams)]
-    )
+    edge = tile_edge(briefs[0].settings.tile, *briefs[0].content.shape[2:])
+    terms = [*_content_terms(network, briefs, edge), *_style_terms(network, briefs, grams)]
+    return Objective(network, terms) if edge is None else TiledObjective(network, terms, edge)
 
 
-def _content_terms(network: Vgg19, briefs: Sequence[Brief]) -> list[Term]:
+def _content_terms(network: Vgg19, briefs: Sequence[Brief], edge: int | None) -> list[Term]:
     """Alpha · weight · MSE of the features, for each content layer."""
     contents = torch.cat([brief.content for brief in briefs])
     alpha = contents.new_tensor([brief.settings.alpha for brief in briefs])
-    features = features_of(network, contents)
     layers = briefs[0].settings.content_layers
-    return [ContentTerm(layer, alpha * weight, features[layer]) for layer, weight in layers.items()]
+    maps = maps_of(network, contents, layers, edge)
+    return [ContentTerm(layer, alpha * weight, maps[layer]) for layer, weight in layers.items()]
 
 
 def _style_terms(network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None) -> list[Term]:
     """Beta · weight · MSE of the Gram matrices, for each style layer, summed over the regions."""
     grams = grams or StyleGrams(network)
     beta = briefs[0].content.new_tensor([brief.settings.beta for brief in briefs])
-    layers = briefs[0].settings.style_layers
+    common = briefs[0].settings
+    layers = common.style_layers
     regions = [
-        (each, [grams.target(region, tuple(layers)) for region in each])
+        (each, [grams.target(region, tuple(layers), common.tile) for region in each])
         for each in _batched_regions(briefs)
     ]
     return [

@@ -1,0 +1,164 @@
+"""The tiled objective against the one that sees the picture in one go.
+
+Both are the same sums in another order: in float64 they agree to 1e-12, in float32 to 1e-5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from neural_style.brief import Brief, Region, StyleReference, plain_brief
+from neural_style.losses import Term
+from neural_style.objective import Evaluation, Objective
+from neural_style.settings import Settings
+from neural_style.terms import gatys_objective
+from neural_style.tiled import TiledObjective
+from neural_style.tiling import LARGEST_WHOLE
+from neural_style.vgg import Convolution, Vgg19
+from neural_style.views import PIXELS, View
+
+Convolutions = Mapping[str, Convolution]
+CPU = torch.device("cpu")
+
+
+def random(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def plain_briefs(
+    settings: Settings, height: int, width: int, dtype: torch.dtype = torch.float64
+) -> list[Brief]:
+    """Two pictures with styles and a balance of their own."""
+    contents = random(2, 3, height, width, seed=1, dtype=dtype).split(1)
+    styles = [random(1, 3, 83, 80 + i, seed=2, dtype=dtype) for i in range(2)]
+    balances = [replace(settings, beta=beta) for beta in (1e2, 1e5)]
+    return [plain_brief(*each) for each in zip(contents, styles, balances, strict=True)]
+
+
+def tiled_briefs(briefs: Sequence[Brief], edge: int) -> list[Brief]:
+    return [replace(each, settings=replace(each.settings, tile=edge)) for each in briefs]
+
+
+def assert_same(actual: Evaluation, expected: Evaluation, tolerance: float = 1e-12) -> None:
+    torch.testing.assert_close(actual.parts, expected.parts, rtol=tolerance, atol=0)
+    assert actual.gradient.shape == expected.gradient.shape
+    for one, other in zip(actual.gradient, expected.gradient, strict=True):
+        assert (one - other).norm() < tolerance * other.norm()
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "edge", "layers", "dtype", "tolerance"),
+    [
+        (96, 80, 32, "three blocks", torch.float64, 1e-12),
+        (97, 83, 48, "three blocks", torch.float64, 1e-12),
+        (46, 100, 64, "three blocks", torch.float64, 1e-12),
+        (83, 80, 64, "five blocks", torch.float32, 1e-5),
+        (63, 150, 64, "five blocks", torch.float32, 1e-5),
+        (127, 33, 48, "five blocks", torch.float32, 1e-5),
+    ],
+)
+def test_losses_and_gradient_are_those_of_the_whole(
+    random_convolutions: Convolutions,
+    defaults: Settings,
+    shallow: Settings,
+    height: int,
+    width: int,
+    edge: int,
+    layers: str,
+    dtype: torch.dtype,
+    tolerance: float,
+):
+    settings = {"three blocks": shallow, "five blocks": defaults}[layers]
+    network = Vgg19(random_convolutions, settings.layers).prepare(CPU, dtype)
+    briefs = plain_briefs(settings, height, width, dtype)
+    whole = gatys_objective(network, briefs)
+    tiled = gatys_objective(network, tiled_briefs(briefs, edge))
+    assert not isinstance(whole, TiledObjective)
+    assert isinstance(tiled, TiledObjective)
+    assert tiled.names == whole.names
+    pictures = random(2, 3, height, width, seed=3, dtype=dtype)
+    evaluation = tiled(pictures)
+    assert_same(evaluation, whole(pictures), tolerance)
+    assert torch.equal(tiled.parts(pictures), evaluation.parts)
+    assert evaluation.gradient.is_contiguous()
+    assert not any(each.requires_grad for each in (evaluation.parts, evaluation.gradient))
+
+
+@pytest.mark.parametrize("padding", ["reflect", "replicate"])
+def test_so_they_are_with_another_padding_and_pooling(
+    random_convolutions: Convolutions, shallow: Settings, padding: str
+):
+    network = Vgg19(random_convolutions, shallow.layers, "average", padding)
+    network.prepare(CPU, torch.float64)
+    briefs = plain_briefs(shallow, 70, 65)
+    pictures = random(2, 3, 70, 65, seed=3)
+    tiled = gatys_objective(network, tiled_briefs(briefs, 32))
+    assert_same(tiled(pictures), gatys_objective(network, briefs)(pictures))
+
+
+def test_so_they_are_with_regions_and_guides(random_convolutions: Convolutions, shallow: Settings):
+    network = Vgg19(random_convolutions, shallow.layers).prepare(CPU, torch.float64)
+    mask, guide = random(1, 1, 70, 65, seed=4), random(1, 1, 83, 80, seed=5)
+    picture, style = random(1, 3, 70, 65, seed=3), random(1, 3, 83, 80, seed=2)
+    regions = (
+        Region((StyleReference(style, 0.3, guide), StyleReference(style.flip(-1), 0.7)), mask),
+        Region((StyleReference(style.pow(2)),), 1 - mask),
+    )
+    briefs = [Brief(shallow, random(1, 3, 70, 65, seed=1), regions)]
+    tiled = gatys_objective(network, tiled_briefs(briefs, 32))
+    assert_same(tiled(picture), gatys_objective(network, briefs)(picture))
+
+
+class Roughness(Term):
+    """The sum of the squared differences of neighbouring pixels, for each mean pixel."""
+
+    name = "smoothness/roughness"
+
+    def statistic(self, view: View) -> Tensor:
+        pixels, further = view.features(PIXELS), view.with_next(PIXELS)
+        height, width = pixels.shape[2:]
+        down = further.diff(dim=2)[..., :width]
+        across = further.diff(dim=3)[..., :height, :]
+        return torch.stack([each.square().sum(dim=(1, 2, 3)) for each in (down, across)], dim=1)
+
+    def loss(self, statistic: Tensor) -> Tensor:
+        return statistic.sum(dim=1)
+
+
+def test_a_term_sees_the_neighbours_of_its_pixels_beyond_the_tile(
+    random_convolutions: Convolutions,
+):
+    network = Vgg19(random_convolutions, ["conv1_1"]).prepare(CPU, torch.float64)
+    pictures = random(2, 3, 61, 50, seed=3)
+    whole = Objective(network, [Roughness()])(pictures)
+    by_hand = sum(pictures.diff(dim=axis).square().sum(dim=(1, 2, 3)) for axis in (2, 3))
+    torch.testing.assert_close(whole.parts[0], by_hand)
+    assert_same(TiledObjective(network, [Roughness()], 32)(pictures), whole)
+
+
+def test_a_large_picture_is_looked_at_in_tiles_and_so_is_a_large_style(
+    random_convolutions: Convolutions, shallow: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    """Three rows of pixels are enough to see how long what goes through the network is."""
+    network = Vgg19(random_convolutions, shallow.layers).prepare(CPU, torch.float32)
+    seen: list[int] = []
+    forward = Vgg19.forward
+
+    def noted(self: Vgg19, image: Tensor) -> dict[str, Tensor]:
+        seen.append(image.shape[3])
+        return forward(self, image)
+
+    monkeypatch.setattr(Vgg19, "forward", noted)
+    long, short = (random(1, 3, 8, width, seed=0).float() for width in (LARGEST_WHOLE + 1, 64))
+    for content, style in ((long, short), (short, long)):
+        seen.clear()
+        objective = gatys_objective(network, [plain_brief(content, style, shallow)])
+        objective(content)
+        assert isinstance(objective, TiledObjective) == (content is long)
+        assert 64 in seen
+        assert max(seen) < 900
