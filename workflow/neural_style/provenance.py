@@ -117,10 +117,10 @@ def _changes(provenance: Provenance, files: Mapping[str, Path]) -> Iterator[str]
             if sha256(path) != recorded.checksum:
                 yield (
                     f"  {role}: {str(path)!r} is another file now, its checksum differs; put the "
-                    f"old one back, or name one with --{role}."
+                    "old one back, or name another by its option."
                 )
         except NeuralStyleError:
-            yield f"  {role}: {str(path)!r} cannot be read; put it back, or name it with --{role}."
+            yield f"  {role}: {str(path)!r} cannot be read; put it back, or name it by its option."
 
 
 def _provenance(facts: object) -> Provenance | None:

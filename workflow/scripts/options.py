@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from neural_style.commandline import (
 )
 from neural_style.config import complete, read_schema, resolve
 from neural_style.layer_study import LayerStudy, plan_study
-from neural_style.presets import PRESETS, with_preset
+from neural_style.presets import PRESETS, laid_over, with_preset
 from neural_style.settings import Settings
 from neural_style.sweep import SECTIONS, WEIGHTS, Sweep, default_settings, make_settings, plan
 
@@ -92,7 +92,11 @@ def study_from(options: argparse.Namespace) -> LayerStudy:
 
 
 def add_settings_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--alpha`, `--size`, … : every key that a setting of the sweep may hold."""
+    """Add `--alpha`, `--size`, … : every key that a setting of the sweep may hold.
+
+    What is not given is taken from `recalled`, values by their names, and else from the schema.
+    """
+    parser.set_defaults(recalled={})
     schema = read_schema(SCHEMA)
     defaults = default_settings(schema)
     presets = parser.add_argument_group("a setting that proved good")
@@ -120,15 +124,29 @@ def settings_from(options: argparse.Namespace) -> Settings:
         NeuralStyleError: a value is not allowed.
     """
     schema = read_schema(SCHEMA)
-    entry: dict[str, Any] = _given(options, WEIGHTS)
-    for section in SECTIONS:
-        entry[section] = _given(options, schema["$defs"][section]["properties"])
-    setting = with_preset({**entry, "preset": options.preset})
+    names = [*WEIGHTS, *(name for each in SECTIONS for name in schema["$defs"][each]["properties"])]
+    given = {name: getattr(options, name) for name in names if hasattr(options, name)}
+    setting = laid_over(
+        _entry(options.recalled, schema),
+        with_preset({**_entry(given, schema), "preset": options.preset}),
+    )
     config = {section: setting[section] for section in SECTIONS}
     config["settings"] = {name: [setting[name]] for name in WEIGHTS if name in setting}
     checked = complete(config, schema)
     weights = {name: checked["settings"][name][0] for name in WEIGHTS}
     return make_settings(weights, checked)
+
+
+def _entry(values: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by their names, as an entry of `settings.named` that is not checked yet."""
+    homes = {name: home for home in SECTIONS for name in schema["$defs"][home]["properties"]}
+    entry: dict[str, Any] = {section: {} for section in SECTIONS}
+    for name, value in values.items():
+        if name in WEIGHTS:
+            entry[name] = value
+        else:
+            entry[homes.get(name, SECTIONS[0])][name] = value  # the check knows no such key
+    return entry
 
 
 def add_jobs_options(group: argparse._ArgumentGroup) -> None:
@@ -152,11 +170,6 @@ def jobs_from(options: argparse.Namespace) -> dict[str, Any]:
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     jobs: dict[str, Any] = complete({"jobs": given}, schema)["jobs"]
     return jobs
-
-
-def _given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
-    """What was said of these keys; what was not is the preset's, or else the schema's."""
-    return {name: getattr(options, name) for name in names if hasattr(options, name)}
 
 
 def _add(

@@ -13,11 +13,13 @@ from pathlib import Path
 import torch
 from display import Display
 from options import add_jobs_options, add_settings_options, jobs_from, settings_from
+from remaking import check_files, recall
 from stopping import StopRequest
 
 from neural_style.device import DEVICES, claim_device
 from neural_style.errors import NeuralStyleError
 from neural_style.failures import VOICE
+from neural_style.fingerprint import engine_fingerprint
 from neural_style.job import Continuity, StoppedError, run_job
 
 
@@ -25,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line; the exit code is 1 after a mistake that the user can mend."""
     with StopRequest() as stop:
         try:
-            _run(make_parser().parse_args(arguments), stop)
+            _run(_read(arguments), stop)
         except StoppedError as stopped:
             _say(str(stopped))
             return stop.exit_code
@@ -36,6 +38,25 @@ def main(arguments: list[str] | None = None) -> int:
             _say("interrupted at once; the pictures saved so far are kept.")
             return 130
     return 0
+
+
+def _read(arguments: list[str] | None) -> argparse.Namespace:
+    """The options, those that a picture remembers among them.
+
+    Raises:
+        NeuralStyleError: it remembers none, or its files are not what they were.
+    """
+    parser = make_parser()
+    options = parser.parse_args(arguments)
+    provenance = recall(options.from_image, options) if options.from_image else None
+    missing = [f"--{name}" for name in ("content", "style") if getattr(options, name) is None]
+    if missing:
+        parser.error(f"the following arguments are required: {', '.join(missing)}")
+    if provenance is not None:
+        check_files(provenance, options)
+        if provenance.engine != engine_fingerprint():
+            _say(f"{str(options.from_image)!r} is of another version; the picture may differ.")
+    return options
 
 
 def _run(options: argparse.Namespace, stop: StopRequest) -> None:
@@ -84,8 +105,15 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     files = parser.add_argument_group("files")
-    files.add_argument("--content", type=Path, required=True, metavar="FILE", help="the photograph")
-    files.add_argument("--style", type=Path, required=True, metavar="FILE", help="the painting")
+    files.add_argument("--content", type=Path, metavar="FILE", help="the photograph")
+    files.add_argument("--style", type=Path, metavar="FILE", help="the painting")
+    files.add_argument(
+        "--from-image",
+        type=Path,
+        metavar="PICTURE",
+        help="take both, and all settings, from a picture that this program has made, so that the "
+        "same picture is made again; options given beside it win",
+    )
     files.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="where the pictures go"
     )
