@@ -16,6 +16,7 @@ from PIL import Image
 from neural_style.encoding import save_levels
 from neural_style.files import sha256
 from neural_style.notes import load_note
+from neural_style.presets import PRESETS
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
@@ -190,3 +191,12 @@ def test_no_picture_of_ours(main, capfd, pair, tmp_path):
     assert "no such file" in refused(main, capfd, tmp_path, tmp_path / "none.png")
     (tmp_path / "pipe.png").write_bytes(b"\x89PNG")
     assert "pipe.png" in refused(main, capfd, tmp_path, tmp_path / "pipe.png")
+
+
+def test_a_preset_given_beside_it_wins_too(made, remade):
+    picture = made(*EXACT)
+    again = remade(picture, "--preset=texture", "--epochs=3", "--size=32")
+    facts = json.loads((again.parent / "run.json").read_text(encoding="utf-8"))["settings"]
+    preset = PRESETS["texture"].overrides
+    assert facts["beta"] == preset["beta"]
+    assert facts["precision"] == "fp32", "what the preset does not say is the picture's"
