@@ -27,6 +27,7 @@ LEAVES_PIXELS_ALONE = {
     "inputs": "finds the files, which are compared by themselves",
     "memory": "explains an error",
     "notes": "a text beside the pixels",
+    "presets": "what it says becomes part of the settings",
     "provenance": "a text beside the pixels",
     "record": "writes down what was done",
     "settings": "its values are compared by themselves",
