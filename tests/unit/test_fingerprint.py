@@ -14,6 +14,7 @@ from neural_style.fingerprint import ENGINE, code_of, engine_fingerprint
 
 PACKAGE = Path(neural_style.__file__).parent
 LEAVES_PIXELS_ALONE = {
+    "backlog": "decides when files are written",
     "checkpoint": "gives back what it was given, bit for bit",
     "claims": "says who may write",
     "config": "what it completes is part of the settings, which are compared by value",

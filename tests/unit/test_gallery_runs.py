@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from neural_style.gallery.runs import RunFacts, read_curve, read_run
-from neural_style.record import Losses, LossTable, Run, Source, write_run
+from neural_style.record import Losses, LossTable, Run, Source, write_losses, write_run
 from neural_style.settings import Settings
 from neural_style.stylize import Progress
 from neural_style.weights import Weights
@@ -46,7 +46,7 @@ def test_reads_the_table_that_a_run_writes(tmp_path: Path):
         parts = torch.tensor([0.5 * epoch, 8.0, 2.0]).view(-1, 1)
         stuck = torch.zeros(1, dtype=torch.bool)
         table.add(Progress(epoch, torch.zeros(1, 3, 2, 2), TERMS, parts, stuck))
-    table.write(tmp_path / "losses.csv")
+    write_losses(table.rows(), tmp_path / "losses.csv")
     curve = read_curve(tmp_path / "losses.csv", [0, 3, 9])
     assert curve == {0: (0.0, 10.0), 3: (1.5, 10.0)}, "epoch 9 is not in the table"
 

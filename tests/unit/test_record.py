@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from neural_style.files import sha256
-from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_run
+from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_losses, write_run
 from neural_style.settings import Settings
 from neural_style.stylize import Progress
 from neural_style.weights import Weights
@@ -57,7 +57,7 @@ def test_the_table_has_a_row_an_epoch_and_its_columns_sum(tmp_path: Path):
     for epoch in range(5):
         table.add(progress(epoch, [0.1 * epoch, 1e-7, 1234.5678 / (epoch + 1), 2e8]))
     path = tmp_path / "losses.csv"
-    table.write(path)
+    write_losses(table.rows(), path)
     with path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["epoch", "seconds", "total", "content", "style", *NAMES]
@@ -76,7 +76,7 @@ def test_the_table_is_written_as_far_as_it_is_and_again(tmp_path: Path):
     table, path = LossTable(), tmp_path / "losses.csv"
     for epoch in range(3):
         table.add(progress(epoch, [1.0, 2.0, 3.0, 4.0]))
-        table.write(path)
+        write_losses(table.rows(), path)
         assert len(path.read_text().splitlines()) == epoch + 2
 
 

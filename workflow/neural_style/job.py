@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from neural_style.backlog import Backlog, fetch
 from neural_style.brief import Brief
 from neural_style.canvas import canvas_of
 from neural_style.checkpoint import (
@@ -30,7 +31,7 @@ from neural_style.finishing import as_saved, finish_of
 from neural_style.images import load_image
 from neural_style.memory import explaining_shortage
 from neural_style.preparation import prepare
-from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_run
+from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_losses, write_run
 from neural_style.settings import BUILT_IN, ORIGINAL, Settings
 from neural_style.snapshots import Snapshots
 from neural_style.stylize import Optimisation, Progress, optimisation_of
@@ -89,7 +90,8 @@ def run_job(
         continuity: when to save a checkpoint and when to stop.
 
     Yields:
-        The state that it starts from and every epoch, after its files have been written.
+        The state that it starts from and every epoch. On the CPU, its files have been written by
+        then; all are there when the generator ends, and a checkpoint names none that is not.
 
     Raises:
         StoppedError: `continuity.stop` said so.
@@ -113,14 +115,9 @@ def run_job(
         claimed(folder, partial(_wait, folder, continuity)),
         explaining_shortage(height, width, device, precision),
     ):
-        optimisation = optimisation_of(working, [brief])
         snapshots = Snapshots(folder, settings, finish, files, engine)
-        work = _Work(snapshots, optimisation, store, continuity)
-        work.resume(device)
-        for progress in optimisation:
-            work.note(progress)
-            yield progress
-        saved = judge(network.to(device), brief, progress.pictures)
+        picture, seconds = yield from _optimise(working, brief, snapshots, store, continuity)
+        saved = judge(network.to(device), brief, picture)
         write_run(
             Run(
                 sources=prepared.sources,
@@ -129,7 +126,7 @@ def run_job(
                 engine=engine,
                 device=describe(device),
                 precision=precision,
-                seconds=work.table.seconds,
+                seconds=seconds,
                 size=(width, height),
                 picture=folder / picture_name(settings.epochs, settings.format),
                 picture_size=finish.original or (width, height),
@@ -140,6 +137,30 @@ def run_job(
         store.remove()
 
 
+def _optimise(
+    network: Vgg19,
+    brief: Brief,
+    snapshots: Snapshots,
+    store: CheckpointStore,
+    continuity: Continuity,
+) -> Generator[Progress, None, tuple[Tensor, float]]:
+    """Make the pictures; what that took of the device's memory is free when it ends.
+
+    Returns:
+        The last picture and the seconds that it took.
+    """
+    device = brief.content.device
+    with Backlog(device) as backlog:
+        optimisation = optimisation_of(network, [brief])
+        work = _Work(snapshots, optimisation, store, continuity, backlog)
+        work.resume(device)
+        for progress in optimisation:
+            work.note(progress)
+            yield progress
+        backlog.finish()
+    return progress.pictures, work.table.seconds
+
+
 class _Work:
     """What a job has written so far, and what it takes to write the rest.
 
@@ -148,6 +169,7 @@ class _Work:
         optimisation: makes them.
         store: keeps the job's checkpoint.
         continuity: when to save it.
+        backlog: gets the writing of pictures done.
     """
 
     def __init__(
@@ -156,6 +178,7 @@ class _Work:
         optimisation: Optimisation,
         store: CheckpointStore,
         continuity: Continuity,
+        backlog: Backlog,
     ) -> None:
         self.table = LossTable()
         self._files = snapshots
@@ -164,6 +187,7 @@ class _Work:
         self._optimisation = optimisation
         self._store = store
         self._continuity = continuity
+        self._backlog = backlog
         self._pace = Pace(continuity.every)
         self._snapshots = frozenset(self._settings.snapshots)
         self._pictures: dict[str, str] = {}
@@ -190,6 +214,7 @@ class _Work:
     def note(self, progress: Progress) -> None:
         """Write what an epoch asks for."""
         epoch = progress.epoch
+        self._backlog.check()
         if epoch != self._resumed:
             due = self._pace.due(epoch)
             save = epoch in self._snapshots
@@ -206,14 +231,21 @@ class _Work:
             self._stop(progress)
 
     def _save(self, progress: Progress) -> None:
-        """Save a picture, and the table so far."""
-        path = self._files.save(progress.pictures, progress.epoch)
+        """Have a picture saved, and the table so far."""
+        picture, rows = fetch(progress.pictures), self.table.rows()
+        self._backlog.do(partial(self._write, picture, progress.epoch, rows))
+
+    def _write(
+        self, picture: Callable[[], Tensor], epoch: int, rows: Sequence[Sequence[str]]
+    ) -> None:
+        path = self._files.save(picture(), epoch)
         self._pictures[path.name] = sha256(path)
-        self.table.write(self._folder / LOSSES)
+        write_losses(rows, self._folder / LOSSES)
 
     def _checkpoint(self) -> None:
         """Save all that it takes to go on from here."""
         began = time.monotonic()
+        self._backlog.finish()
         self._store.save(
             Checkpoint(
                 self._optimisation.state(), self.table.rows(), self.table.seconds, self._pictures
@@ -273,7 +305,7 @@ def _file_of(weights: Weights) -> dict[str, Source]:
 
 def _begin(folder: Path, table: LossTable) -> None:
     """Write early, so that a folder that takes no files costs no run; drop an older run's facts."""
-    table.write(folder / LOSSES)
+    write_losses(table.rows(), folder / LOSSES)
     (folder / RUN).unlink(missing_ok=True)
 
 

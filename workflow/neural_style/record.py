@@ -76,16 +76,24 @@ class LossTable:
         """The header, then a row an epoch, as they are written. Waits for the device."""
         if not self._rows:
             self._rows.append([*_COLUMNS, *self._names])
-        for epoch, seconds, parts in self._pending:
+        for epoch, seconds, parts in self._fetch_pending():
             losses = losses_of(self._names, parts)
             values = (losses.total, losses.content, losses.style, *losses.parts.values())
             self._rows.append([str(epoch), f"{seconds:.3f}", *(f"{value:.6g}" for value in values)])
-        self._pending.clear()
         return list(self._rows)
 
-    def write(self, path: Path) -> None:
-        """Write the table: epoch, seconds since the start, total, content, style, each layer."""
-        write_text(path, "".join(f"{','.join(row)}\n" for row in self.rows()))
+    def _fetch_pending(self) -> list[tuple[int, float, Tensor]]:
+        """What is pending, on the CPU in one copy."""
+        pending, self._pending = self._pending, []
+        if not pending:
+            return []
+        epochs, seconds, parts = zip(*pending, strict=True)
+        return list(zip(epochs, seconds, torch.stack(parts).cpu(), strict=True))
+
+
+def write_losses(rows: Sequence[Sequence[str]], path: Path) -> None:
+    """Write a table: epoch, seconds since the start, total, content, style, each layer."""
+    write_text(path, "".join(f"{','.join(row)}\n" for row in rows))
 
 
 @dataclass(frozen=True)
