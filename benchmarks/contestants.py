@@ -80,6 +80,10 @@ class Contest:
             seed=0,
             precision="auto",
             colour="style",
+            blend={},
+            style_scales=(1.0,),
+            mask=None,
+            style_mask=None,
         )
 
     def judge(self) -> Objective:

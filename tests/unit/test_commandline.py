@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 from options import add_settings_options, settings_from
 
-from neural_style.commandline import OptionError, flag, read_layers, words, write_value
+from neural_style.commandline import (
+    OptionError,
+    flag,
+    read_layers,
+    read_share,
+    words,
+    write_shares,
+    write_value,
+)
 from neural_style.config import ConfigError
 from neural_style.conflicts import find_conflicts
 from neural_style.layers import LAYERS
@@ -31,12 +39,20 @@ def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
     def value(node: Mapping[str, Any]) -> Any:
         if "enum" in node:
             return dice.choice(node["enum"])
-        if "null" in node["type"] and dice.random() < 0.5:
-            return None
-        if "integer" in node["type"]:
-            step = node.get("multipleOf", 1)
-            return dice.randrange(node["minimum"], node["maximum"] + 1, step)
-        return 10 ** dice.uniform(-6, 2)
+        match node["type"]:
+            case "integer" | ["integer", "null"] as kind:
+                step = node.get("multipleOf", 1)
+                number = dice.randrange(node["minimum"], node["maximum"] + 1, step)
+                return dice.choice([None, number]) if "null" in kind else number
+            case "array":
+                return tuple(sorted(dice.sample([0.25, 0.5, 1.0, 1 / 3, 2.0], dice.randint(1, 4))))
+            case "object":
+                files = dice.sample(["b:1.jpg", "-c, d.png", "/a/ü=.gif"], dice.randint(0, 3))
+                return {file: dice.choice([2.0, 1 / 3, 1e-7]) for file in sorted(files)}
+            case ["string", "null"]:
+                return dice.choice([None, "beside", "my mask:1.png"])
+            case _:
+                return 10 ** dice.uniform(-6, 2)
 
     def layers() -> dict[str, float]:
         chosen = dice.sample(LAYERS, dice.randint(1, 5))
@@ -106,6 +122,30 @@ def test_every_field_has_an_option_with_its_default_in_the_help(defaults: Settin
 )
 def test_layers_are_read(text: str, layers: dict[str, float]):
     assert read_layers(text) == layers
+
+
+@pytest.mark.parametrize("file", ["a.jpg", "a:1", "C:\\a.jpg", "-x, y.png", ":", "'\"", "ü=", " "])
+@pytest.mark.parametrize("weight", [1.0, 0.0, 1 / 3, 1e9, 1e-7])
+def test_a_file_with_a_weight_comes_back_whatever_its_name(file: str, weight: float):
+    assert [read_share(text) for text in write_shares({file: weight})] == [(file, weight)]
+
+
+@pytest.mark.parametrize("text", ["a.jpg", "a.jpg:", ":0.5", "0.5", "a.jpg:half", "a:0.5:"])
+def test_a_file_without_a_weight_is_refused(text: str):
+    with pytest.raises(OptionError, match=r"no file with a weight; write it as wave\.jpg:0\.5"):
+        read_share(text)
+
+
+def test_a_blend_is_an_option_for_each_of_its_styles(defaults: Settings):
+    blend = {"b.jpg": 0.5, "a, b:c.jpg": 2.0}
+    assert words(replace(defaults, blend=blend), defaults) == [
+        "--blend=b.jpg:0.5",
+        "--blend=a, b:c.jpg:2",
+    ]
+    assert parse(["--blend", "b.jpg:0.5", "--blend=a, b:c.jpg:2"]).blend == blend
+    assert parse(["--blend=b.jpg:0"]).blend == {}
+    with pytest.raises(OptionError, match=r"--blend names 'b\.jpg' twice"):
+        parse(["--blend=b.jpg:0.5", "--blend=b.jpg:1"])
 
 
 @pytest.mark.parametrize(

@@ -70,7 +70,13 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "seed": 0,
             "precision": "auto",
         },
-        "paint": {"colour": "style"},
+        "paint": {
+            "colour": "style",
+            "blend": {},
+            "style_scales": [1],
+            "mask": None,
+            "style_mask": None,
+        },
         "jobs": {},
         "grids": {
             "format": "jpg",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from neural_style.bulk.plan import BulkError, bulk_plan
+from neural_style.config import complete
 from neural_style.conflicts import find_conflicts
 from neural_style.settings import Settings
+from neural_style.sweep import SweepError, expand_settings
+
+Schema = Mapping[str, Any]
 
 
 def test_the_defaults_have_no_conflict(defaults: Settings):
@@ -45,3 +51,31 @@ def test_every_other_format_has_room_for_opacity(defaults: Settings, name: str):
 @pytest.mark.parametrize("fit", ["stretch", "pad", "keep"])
 def test_every_other_fit_can_be_undone(defaults: Settings, fit: str):
     assert find_conflicts(replace(defaults, dimensions="original", fit=fit)) == []
+
+
+@pytest.mark.parametrize(("scale", "edge"), [(0.05, 26), (9, 4608)])
+def test_a_style_image_too_small_or_too_large(schema: Schema, scale: float, edge: int):
+    with pytest.raises(SweepError, match=rf"paint\.style_scales: {scale} of .* 512 is {edge} px"):
+        expand_settings(complete({"paint": {"style_scales": [1, scale]}}, schema))
+    allowed = {"paint": {"style_scales": [1, scale]}, "image": {"size": 448 if scale > 1 else 640}}
+    assert expand_settings(complete(allowed, schema))
+
+
+def test_black_that_stays_noise(defaults: Settings):
+    nothing = replace(defaults, mask="beside", alpha=0.0, init="noise")
+    (sentence,) = find_conflicts(nothing)
+    assert "paint.mask" in sentence
+    for change in ({"alpha": 1.0}, {"init": "content"}, {"mask": None}, {"blend": {"a.jpg": 1.0}}):
+        assert find_conflicts(replace(nothing, **change)) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("blend", {"wave": 1}), ("mask", "beside"), ("style_mask", "m.png")]
+)
+def test_a_data_set_takes_no_further_images(schema: Schema, key: str, value: object):
+    config = {"bulk": {"content": "photographs"}, "settings": {"beta": [1, 2]}}
+    assert len(bulk_plan(complete(config, schema)).settings) == 2
+    with pytest.raises(BulkError) as caught:
+        bulk_plan(complete({**config, "paint": {key: value}}, schema))
+    assert str(caught.value).startswith(f"paint.{key}: a data set (bulk.content)")
+    assert len(str(caught.value).splitlines()) == 1

@@ -30,6 +30,7 @@ LEAVES_PIXELS_ALONE = {
     "notes": "a text beside the pixels",
     "presets": "what it says becomes part of the settings",
     "provenance": "a text beside the pixels",
+    "named_files": "finds the files, which are compared by themselves",
     "record": "writes down what was done",
     "settings": "its values are compared by themselves",
     "sweep": "names files",

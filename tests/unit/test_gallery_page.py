@@ -135,7 +135,9 @@ def test_unreadable_originals_leave_a_gap(jobs, defaults):
 @pytest.mark.parametrize("name", [*HOSTILE, "plain.png"])
 def test_the_command_reaches_the_script_as_it_was_meant(home, defaults, name):
     """Bash reads it, and a Python in place of the script says what arrived."""
-    (job,) = make_jobs([name], ["sea.png"], [2.5e7], defaults)
+    blend = {f"images/style/{name}": 0.5, "a:b.png": 2.0}
+    settings = replace(defaults, blend=blend, mask="beside")
+    (job,) = make_jobs([name], ["sea.png"], [2.5e7], settings)
     script = home / "it's a script.py"
     script.write_text("import os, sys; print(ascii(sys.argv[1:]))\n", encoding="utf-8")
     data = collect([job], defaults, script, FOLDER)
@@ -159,9 +161,23 @@ def test_the_command_reaches_the_script_as_it_was_meant(home, defaults, name):
             "--format=png",
             "--epochs=6",
             "--save-every=2",
+            f"--blend=images/style/{name}:0.5",
+            "--blend=a:b.png:2",
+            "--mask=beside",
         ]
     )
     assert words[0] == "python"
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_a_picture_is_blended_of_is_told_by_name(home, defaults, name):
+    blend = {f"images/style/{name}": 0.5, "sun.png": 2.0}
+    (job,) = make_jobs(["cat.png"], ["sea.png"], [1e6], replace(defaults, blend=blend))
+    page = markup_of(render(collect([job], defaults, STYLIZE, FOLDER)))
+    facts = json.loads(page.texts["data"])["settings"][0]["facts"]
+    stem = os.fsencode(Path(name).stem).decode("utf-8", "replace")
+    assert facts["blend"] == f"{stem}:0.5,sun:2"
+    assert (facts["style_scales"], facts["mask"], facts["style_mask"]) == ("1", "none", "none")
 
 
 @pytest.mark.parametrize("name", HOSTILE)

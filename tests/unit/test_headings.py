@@ -11,6 +11,7 @@ from neural_style.headings import (
     epochs_label,
     losses_labels,
     names_of,
+    paint_label,
     setting_labels,
     size_label,
     weight_label,
@@ -64,6 +65,24 @@ def test_sizes_and_epochs():
     assert epochs_label([1000, 1000]) == "1000 epochs"
     assert epochs_label([1000, 300, 500]) == "300–1000 epochs"
     assert epochs_label([1]) == "1 epoch"
+
+
+def test_a_plain_picture_needs_no_words_about_its_paint(defaults):
+    assert paint_label([defaults, replace(defaults, beta=7.0)]) == ""
+
+
+def test_styles_beside_the_one_in_the_title_are_told(defaults):
+    blend = {"images/style/sea.jpg": 0.5, "My Sun.png": 1.0}
+    settings = replace(defaults, blend=blend, style_scales=(0.5, 1.0), mask="m.png")
+    words = "with sea 0.5 and My Sun 1, style ×0.5 and ×1, masked"
+    assert paint_label([settings]) == words
+    assert paint_label([settings, replace(settings, style_mask="beside")]) == words
+
+
+def test_what_only_some_settings_do_is_not_told_of_all(defaults):
+    masked = replace(defaults, mask="beside", style_scales=(2.0,))
+    assert paint_label([masked, replace(masked, mask=None)]) == "style ×2"
+    assert paint_label([masked, defaults]) == ""
 
 
 def test_losses_are_read_by_epoch_and_rounded(tmp_path):

@@ -7,7 +7,7 @@ import itertools
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from neural_style.losses import gram_matrix
 from neural_style.photographs import photograph
 from neural_style.provenance import read_provenance
 from neural_style.record import Source
-from neural_style.settings import Settings
+from neural_style.settings import Settings, settings_from_facts
 from neural_style.stylize import Progress
 from neural_style.tensors import normalise, to_tensor
 from neural_style.vgg import Convolution, Vgg19
@@ -174,7 +174,7 @@ def test_every_picture_says_how_to_make_it(tmp_path: Path, settings: Settings):
     make(tmp_path, settings)
     for epoch in settings.snapshots:
         provenance = read_provenance(tmp_path / f"generated_{epoch}.png")
-        assert provenance.settings == asdict(replace(settings, epochs=epoch))
+        assert settings_from_facts(provenance.settings) == replace(settings, epochs=epoch)
         assert provenance.sources["content"] == Source(CONTENT, sha256(CONTENT))
         assert provenance.engine == engine_fingerprint()
 
@@ -235,7 +235,7 @@ def test_the_record_tells_how_to_make_the_picture_again(tmp_path: Path, settings
     facts = facts_of(tmp_path)
     assert facts["content"] == {"path": str(CONTENT), "sha256": sha256(CONTENT)}
     assert facts["style"] == {"path": str(STYLE), "sha256": sha256(STYLE)}
-    assert Settings(**facts["settings"]) == settings
+    assert settings_from_facts(facts["settings"]) == settings
     assert facts["weights"] == {"source": "random", "sha256": "0" * 64}
     assert facts["picture"]["sha256"] == sha256(tmp_path / "generated_5.png")
     assert facts["precision"] == "float32"
@@ -356,3 +356,56 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path, settings: S
     (tmp_path / "taken").write_text("a file")
     with pytest.raises(NeuralStyleError, match=r"cannot write .*taken"):
         make(tmp_path / "taken", settings)
+
+
+def pixels_of(folder: Path, settings: Settings, content: Path = CONTENT) -> bytes:
+    """The finished picture."""
+    make(folder, settings, content)
+    return load_image(folder / "generated_5.png").tobytes()
+
+
+@pytest.fixture
+def masked_cat(tmp_path: Path) -> Path:
+    """A copy of the photograph that may have a mask beside it."""
+    path = tmp_path / "cat.png"
+    load_image(CONTENT).save(path)
+    return path
+
+
+def test_one_style_with_all_the_weight_is_that_style_alone(tmp_path: Path, settings: Settings):
+    blend = replace(settings, blend={str(STYLE): 3.0})
+    assert pixels_of(tmp_path / "blend", blend) == pixels_of(tmp_path / "alone", settings)
+
+
+def test_a_mask_of_ones_makes_the_picture_of_no_mask(
+    tmp_path: Path, settings: Settings, masked_cat: Path
+):
+    masks = replace(settings, mask="beside", style_mask=str(tmp_path / "white.png"))
+    for name in ("cat.mask.png", "white.png"):
+        Image.new("L", load_image(masked_cat).size, 255).save(tmp_path / name)
+    masked = pixels_of(tmp_path / "masked", masks, masked_cat)
+    assert masked == pixels_of(tmp_path / "plain", settings, masked_cat)
+
+
+def test_a_mask_of_zeros_leaves_the_photograph(
+    tmp_path: Path, settings: Settings, masked_cat: Path
+):
+    Image.new("L", load_image(masked_cat).size, 0).save(tmp_path / "cat.mask.png")
+    made = pixels_of(tmp_path / "masked", replace(settings, mask="beside"), masked_cat)
+    assert made == fit_image(load_image(masked_cat), 32, "stretch").tobytes()
+
+
+def test_the_record_names_every_image_that_was_read(
+    tmp_path: Path, settings: Settings, masked_cat: Path
+):
+    Image.new("L", load_image(masked_cat).size, 128).save(tmp_path / "cat.mask.png")
+    sun = tmp_path / "it's a sun:1.png"
+    Image.radial_gradient("L").save(sun)
+    changed = replace(settings, mask="beside", blend={str(sun): 0.5}, style_scales=(1.0, 1.5))
+    make(tmp_path / "out", changed, masked_cat)
+    facts = facts_of(tmp_path / "out")
+    files = {"content": masked_cat, "style": STYLE, "blend_1": sun}
+    files["mask"] = tmp_path / "cat.mask.png"
+    for role, path in files.items():
+        assert facts[role] == {"path": str(path), "sha256": sha256(path)}
+    assert settings_from_facts(facts["settings"]) == changed

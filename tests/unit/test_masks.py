@@ -25,7 +25,7 @@ def saved(folder: Path, image: Image.Image, name: str = "cat.mask.png", **option
 def test_a_mask_is_fitted_like_its_image(tmp_path: Path, fit: str):
     picture = noise(50, 30).convert("L")
     mask = load_mask(saved(tmp_path, picture), (50, 30), same_shape=True)
-    fitted = fit_image(Image.merge("RGB", [picture] * 3), 32, fit)
+    fitted = fit_image(Image.merge("RGB", [picture] * 3), 32, fit, Image.Resampling.BILINEAR)
     tensor = mask_tensor(mask, 32, fit)
     assert tensor.shape == (1, 1, fitted.height, fitted.width)
     assert np.array_equal((255 * tensor[0, 0]).round().numpy(), levels(fitted)[..., 0])
@@ -40,6 +40,15 @@ def test_a_mask_may_be_larger_or_smaller_than_its_image(tmp_path: Path, size: tu
     assert mask.shape == (30, 50)
     assert (mask[:, :22] == 0).all()
     assert (mask[:, 28:] == 255).all()
+
+
+def test_a_hard_edge_is_black_and_white_but_for_its_own_pixels():
+    """Lanczos would swing over: a little style where there is to be none."""
+    halves = Image.new("L", (600, 400))
+    halves.paste(255, (0, 0, 290, 400))
+    tensor = mask_tensor(halves, 64, "keep")
+    assert set(tensor[..., :30].unique().tolist()) == {1.0}
+    assert set(tensor[..., 32:].unique().tolist()) == {0.0}
 
 
 @pytest.mark.parametrize("level", [0, 51, 255])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from neural_style.provenance import (
     require_unchanged,
 )
 from neural_style.record import Source
-from neural_style.settings import Settings
+from neural_style.settings import Settings, settings_from_facts
 
 HOSTILE = 'q"uote\\ \n{brace} 🎨 \udcff\u202e.png'
 
@@ -53,7 +53,7 @@ def test_every_format_gives_the_facts_back(tmp_path: Path, defaults: Settings, f
     provenance = read_provenance(picture)
     assert provenance.engine == "abc"
     assert provenance.sources == files
-    assert provenance.settings == asdict(settings)
+    assert settings_from_facts(provenance.settings) == settings
     assert list(provenance.settings["style_layers"]) == ["conv3_1", "conv1_1"]
 
 

@@ -111,7 +111,7 @@ def test_the_record_holds_every_fact(run: Run, tmp_path: Path):
     assert facts == {
         "content": {"path": str(tmp_path / "cat.jpg"), "sha256": "c0ffee"},
         "style": {"path": str(tmp_path / "wave.jpg"), "sha256": "5ea"},
-        "settings": asdict(run.settings),
+        "settings": {**asdict(run.settings), "style_scales": [1.0]},
         "weights": {"source": "caffe", "sha256": "abc123"},
         "picture": {
             "file": "generated_4.png",

@@ -8,6 +8,9 @@ from dataclasses import fields
 from neural_style.errors import NeuralStyleError
 from neural_style.settings import Settings
 
+SHARES = frozenset({"blend"})
+"""Keys that hold weights of files: an option for each, since a name may hold any character."""
+
 
 class OptionError(NeuralStyleError):
     """An option's text cannot be understood."""
@@ -19,7 +22,8 @@ def words(settings: Settings, defaults: Settings) -> list[str]:
     for field in fields(Settings):
         value = getattr(settings, field.name)
         if value != getattr(defaults, field.name):
-            chosen.append(f"{flag(field.name)}={write_value(value)}")
+            texts = write_shares(value) if field.name in SHARES else [write_value(value)]
+            chosen += [f"{flag(field.name)}={text}" for text in texts]
     return chosen
 
 
@@ -42,6 +46,27 @@ def write_value(value: object) -> str:
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     return str(value)
+
+
+def write_shares(weights: Mapping[str, float]) -> list[str]:
+    """Weights of files, a text each: `wave.jpg:0.5`."""
+    return [f"{file}:{write_value(weight)}" for file, weight in weights.items()]
+
+
+def read_share(text: str) -> tuple[str, float]:
+    """Read `wave.jpg:0.5`: a file, whose name may hold colons, and its weight.
+
+    Raises:
+        OptionError: there is no number behind the last colon, or no name before it.
+    """
+    file, _, weight = text.rpartition(":")
+    try:
+        value = float(weight)
+    except ValueError:
+        file, value = "", 0.0
+    if not file:
+        raise OptionError(f"{text!r} is no file with a weight; write it as wave.jpg:0.5.")
+    return file, value
 
 
 def read_truth(text: str) -> bool:

@@ -12,6 +12,7 @@ from neural_style.headings import (
     epochs_label,
     losses_labels,
     names_of,
+    paint_label,
     setting_labels,
     size_label,
     weight_label,
@@ -161,6 +162,7 @@ class _Page:
         facts = (
             size_label(upright_size(job.result) for job in jobs),
             epochs_label(job.settings.epochs for job in jobs),
+            paint_label(job.settings for job in jobs),
             self._common.replace(" ", "\N{NO-BREAK SPACE}"),
             f"page {pages.index(self._path) + 1} of {len(pages)}" if len(pages) > 1 else "",
         )

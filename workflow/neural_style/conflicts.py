@@ -9,6 +9,8 @@ from neural_style.settings import KEEP, ORIGINAL, Settings
 
 Rule = Callable[[Settings], Iterator[str]]
 """Yields a sentence for each conflict: the keys, what is wrong, what to do."""
+SMALLEST, LARGEST = 32, 4096
+"""The bounds of `image.size`, in pixels; they are those of style images, too."""
 
 
 def opacity_without_room(settings: Settings) -> Iterator[str]:
@@ -29,10 +31,44 @@ def dimensions_after_a_crop(settings: Settings) -> Iterator[str]:
         )
 
 
-RULES: tuple[Rule, ...] = (opacity_without_room, dimensions_after_a_crop)
+def style_scales_in_bounds(settings: Settings) -> Iterator[str]:
+    """A style image needs some pixels, and must not take all memory."""
+    for scale, edge in zip(settings.style_scales, settings.style_sizes, strict=True):
+        if not SMALLEST <= edge <= LARGEST:
+            yield (
+                f"paint.style_scales: {scale:g} of image.size {settings.size} is {edge} px, but a "
+                f"style image may have {SMALLEST} to {LARGEST}; choose another scale or size."
+            )
+
+
+def black_has_a_meaning(settings: Settings) -> Iterator[str]:
+    """Where neither style nor content acts, noise stays noise."""
+    if settings.mask and not settings.blend and not settings.alpha and settings.init == "noise":
+        yield (
+            "paint.mask: with alpha 0, optimization.init noise and no paint.blend, what is black "
+            "stays noise; give alpha a weight, or start from the content."
+        )
+
+
+def no_further_files(settings: Settings) -> Iterator[str]:
+    """A data set knows photographs and styles alone."""
+    for key in ("blend", "mask", "style_mask"):
+        if getattr(settings, key):
+            yield (
+                f"paint.{key}: a data set (bulk.content) takes no further images; leave the key "
+                "out, or make such pictures with the sweep."
+            )
+
+
+RULES: tuple[Rule, ...] = (
+    opacity_without_room,
+    dimensions_after_a_crop,
+    style_scales_in_bounds,
+    black_has_a_meaning,
+)
 """For every setting of a sweep, and for the options of `scripts/stylize.py`."""
 
-BULK_RULES: tuple[Rule, ...] = ()
+BULK_RULES: tuple[Rule, ...] = (no_further_files,)
 """For a setting that a data set is made in; they come on top."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from neural_style.labels import load_font
@@ -68,6 +68,12 @@ def epochs_label(epochs: Iterable[int]) -> str:
     return f"{'–'.join(ends)} epoch{'s' if several[-1] > 1 else ''}"
 
 
+def paint_label(settings: Iterable[Settings]) -> str:
+    """What all settings have in common beside one style everywhere: `with sea 0.5, masked`."""
+    words = [list(_paint_words(each)) for each in settings]
+    return ", ".join(word for word in words[0] if all(word in others for others in words))
+
+
 def losses_labels(path: Path) -> dict[int, tuple[str, ...]]:
     """By epoch: a line for the total, the content and the style loss that `losses.csv` holds.
 
@@ -82,6 +88,18 @@ def losses_labels(path: Path) -> dict[int, tuple[str, ...]]:
     except (OSError, ValueError, KeyError, TypeError, csv.Error):
         pass  # what was read before the damage is as good as it was
     return labels
+
+
+def _paint_words(settings: Settings) -> Iterator[str]:
+    if settings.blend:
+        shares = (f"{Path(file).stem} {format_number(x)}" for file, x in settings.blend.items())
+        yield f"with {' and '.join(shares)}"
+    if settings.style_scales != (1.0,):
+        yield f"style {' and '.join(f'×{format_number(x)}' for x in settings.style_scales)}"
+    if settings.mask:
+        yield "masked"
+    if settings.style_mask:
+        yield "style masked"
 
 
 def _is_unnamed(key: str, settings: Settings) -> bool:

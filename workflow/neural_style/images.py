@@ -101,15 +101,28 @@ def load_fitted(path: Path, size: int, fit: str) -> Image.Image:
     Raises:
         ImageError: the file cannot be read or fitted; the sentence names it.
     """
-    image = load_image(path)
+    return fit_named(load_image(path), path, size, fit)
+
+
+def fit_named(image: Image.Image, path: Path, size: int, fit: str) -> Image.Image:
+    """`fit_image` for the image of a file.
+
+    Raises:
+        ImageError: the image cannot be fitted; the sentence names the file.
+    """
     try:
         return fit_image(image, size, fit)
     except ImageError as error:
         raise ImageError(f"{str(path)!r}: {error}") from error
 
 
-def fit_image(image: Image.Image, size: int, fit: str) -> Image.Image:
-    """Resample an image (Lanczos, on sRGB values) to what the network is to see.
+def fit_image(
+    image: Image.Image,
+    size: int,
+    fit: str,
+    resampling: Image.Resampling = Image.Resampling.LANCZOS,
+) -> Image.Image:
+    """Resample an image, on sRGB values, to what the network is to see.
 
     Args:
         image: mode RGB, or L for a mask or an opacity.
@@ -118,6 +131,7 @@ def fit_image(image: Image.Image, size: int, fit: str) -> Image.Image:
             to size×size. `pad`: the long side becomes `size`, and mirrored picture fills the
             rest of size×size evenly on both sides. `keep`: the long side becomes `size`, the
             other follows the aspect, rounded, at least 16 px.
+        resampling: the filter; Lanczos is the sharpest, and swings over at hard edges.
 
     Raises:
         ImageError: with `pad` or `keep`, the image is so narrow that its short side vanishes.
@@ -125,13 +139,13 @@ def fit_image(image: Image.Image, size: int, fit: str) -> Image.Image:
     """
     match fit:
         case "stretch":
-            return image.resize((size, size), Image.Resampling.LANCZOS)
+            return image.resize((size, size), resampling)
         case "crop":
-            return _centre_square(image).resize((size, size), Image.Resampling.LANCZOS)
+            return _centre_square(image).resize((size, size), resampling)
         case "pad":
-            return _mirror_to_square(_scale_long_side(image, size, fit, smallest=1), size)
+            return _mirror_to_square(_scale_long_side(image, size, fit, 1, resampling), size)
         case "keep":
-            return _scale_long_side(image, size, fit, smallest=_SMALLEST_SIDE)
+            return _scale_long_side(image, size, fit, _SMALLEST_SIDE, resampling)
         case _:
             raise ValueError(f"unknown fit {fit!r}; the fits are {', '.join(FITS)}")
 
@@ -203,7 +217,9 @@ def _centre_square(image: Image.Image) -> Image.Image:
     return image.crop((left, top, left + side, top + side))
 
 
-def _scale_long_side(image: Image.Image, size: int, fit: str, smallest: int) -> Image.Image:
+def _scale_long_side(
+    image: Image.Image, size: int, fit: str, smallest: int, resampling: Image.Resampling
+) -> Image.Image:
     """Resample so that the long side is `size` and the short one at least `smallest` px."""
     longest = max(image.size)
     width, height = (int(side * size / longest + 0.5) for side in image.size)
@@ -213,7 +229,7 @@ def _scale_long_side(image: Image.Image, size: int, fit: str, smallest: int) -> 
             f"with fit {fit} and size {size}, but needs {smallest} px a side; "
             "choose a larger size, or the fit crop or stretch."
         )
-    return image.resize((width, height), Image.Resampling.LANCZOS)
+    return image.resize((width, height), resampling)
 
 
 def _mirror_to_square(image: Image.Image, size: int) -> Image.Image:

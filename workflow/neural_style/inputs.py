@@ -114,14 +114,19 @@ def _refusals(name: str, paths: Sequence[Path]) -> Iterator[str]:
         listed = " and ".join(repr(str(path)) for path in paths)
         yield f"{listed} would share the id {name}; rename all but one of them."
     for path in paths:
-        text = str(path)
-        if not path.exists():
-            yield f"{text!r} is a link that leads nowhere; mend or remove it."
-        if not text.isprintable() or SNAKEMAKE_SYNTAX.search(text):
-            yield (
-                f"Snakemake cannot keep track of {text!r}; rename it without {{ }}, <…>, line "
-                "breaks and other unprintable characters."
-            )
+        yield from refusals_of_file(path)
+
+
+def refusals_of_file(path: Path) -> Iterator[str]:
+    """What speaks against a file that was found, whatever it holds."""
+    text = str(path)
+    if not path.exists():
+        yield f"{text!r} is a link that leads nowhere; mend or remove it."
+    if not text.isprintable() or SNAKEMAKE_SYNTAX.search(text):
+        yield (
+            f"Snakemake cannot keep track of {text!r}; rename it without {{ }}, <…>, line "
+            "breaks and other unprintable characters."
+        )
 
 
 def walk_images(folder: Path) -> Iterator[Path]:

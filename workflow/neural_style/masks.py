@@ -44,11 +44,13 @@ def load_mask(path: Path, picture: tuple[int, int], *, same_shape: bool) -> Imag
 def mask_tensor(mask: Image.Image, size: int, fit: str) -> Tensor:
     """A mask fitted like its image (see `images.fit_image`), as [1, 1, H, W] in [0, 1].
 
+    The filter is one that does not swing over: what is black stays black, close to an edge, too.
+
     Raises:
         ImageError: it cannot be fitted.
     """
-    levels = np.array(fit_image(mask, size, fit), dtype=np.float32)
-    return torch.from_numpy(levels)[None, None] / 255
+    fitted = fit_image(mask, size, fit, Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(fitted, dtype=np.float32))[None, None] / 255
 
 
 def _alike(one: tuple[int, int], other: tuple[int, int]) -> bool:

@@ -9,12 +9,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from neural_style.brief import Brief, plain_brief
+from neural_style.brief import Brief
 from neural_style.colour import recoloured
 from neural_style.companions import companions_of
 from neural_style.files import sha256
-from neural_style.images import load_fitted
+from neural_style.images import fit_named, load_fitted, load_image
 from neural_style.record import Source
+from neural_style.regions import read_regions
 from neural_style.settings import Settings
 from neural_style.tensors import to_tensor
 
@@ -46,8 +47,12 @@ def prepare(content: Path, style: Path, settings: Settings, device: torch.device
         NeuralStyleError: a file cannot be read or fitted; the sentence names it.
     """
     files = {"content": content, "style": style, **companions_of(content, style, settings)}
-    brief = plain_brief(
-        load_tensor(content, settings, device), load_tensor(style, settings, device), settings
+    photograph = load_image(content)
+    fitted = fit_named(photograph, content, settings.size, settings.fit)
+    brief = Brief(
+        settings,
+        to_tensor(fitted).to(device),
+        read_regions(files, photograph.size, settings, device),
     )
     return Prepared(
         recoloured(brief), {role: Source(path, sha256(path)) for role, path in files.items()}

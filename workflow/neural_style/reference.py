@@ -29,6 +29,7 @@ number that it looks like.
 {sections} as options. An option is named like the last part of its key, with hyphens:
 `optimization.save_every: 50` becomes `--save-every=50`, an entry of `settings.beta` becomes
 `--beta=1e6`, and layers are written with their weights, `--content-layers=conv4_2:1,conv5_1:0.5`.
+Each style of a blend is an option of its own, by its file, `--blend=wave.jpg:0.5`.
 The column *option* says so for each.
 """
 _HEAD = ("key", "meaning", "values", "default")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 BUILT_IN = ("caffe", "torchvision")
 """The sources of weights that are no file of the user's."""
@@ -13,6 +14,8 @@ ORIGINAL = "original"
 
 KEEP = "keep"
 """The transparency of pictures that get that of their photograph."""
+BESIDE = "beside"
+"""The value for a mask that lies beside its image, if there is one: `cat.mask.png`."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,10 @@ class Settings:
         seed: of the noise.
         precision: of the network, `auto`, `fp32` or `bf16`.
         colour: what becomes of the photograph's colours, see `colour.recoloured`.
+        blend: weight of each further style image, by its file; that of the style itself is 1.
+        style_scales: edges of the style images in units of `size`, ascending.
+        mask: where the style acts: a file, `BESIDE`, or None for everywhere.
+        style_mask: where the style is looked at, likewise.
     """
 
     alpha: float
@@ -67,6 +74,15 @@ class Settings:
     seed: int
     precision: str
     colour: str
+    blend: Mapping[str, float]
+    style_scales: tuple[float, ...]
+    mask: str | None
+    style_mask: str | None
+
+    @property
+    def style_sizes(self) -> tuple[int, ...]:
+        """The edges in pixels at which style images are looked at."""
+        return tuple(int(self.size * scale + 0.5) for scale in self.style_scales)
 
     @property
     def layers(self) -> frozenset[str]:
@@ -82,3 +98,11 @@ class Settings:
     def snapshots(self) -> tuple[int, ...]:
         """The epochs whose pictures are saved: each multiple of `save_every`, and the last."""
         return (*range(self.save_every, self.epochs, self.save_every), self.epochs)
+
+
+def settings_from_facts(facts: Mapping[str, Any]) -> Settings:
+    """Settings from what `dataclasses.asdict` made of them and JSON gave back."""
+    values: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
+    }
+    return Settings(**values)

@@ -17,6 +17,7 @@ from neural_style.conflicts import find_conflicts
 from neural_style.errors import NeuralStyleError
 from neural_style.formats import OUTPUT_FORMATS
 from neural_style.inputs import Images, InputError, find_images, slug
+from neural_style.named_files import find_missing, with_blended_files
 from neural_style.presets import with_preset
 from neural_style.settings import Settings
 
@@ -110,8 +111,9 @@ def plan(config: Mapping[str, Any]) -> Sweep:
     """Lay out the sweep of a configuration that `config.complete` has checked.
 
     Raises:
-        SweepError: a folder is missing or holds no image that can take part, or two settings
-            would share an id; the message says all that is wrong.
+        SweepError: a folder is missing or holds no image that can take part, two settings would
+            share an id, or a setting names an image that is not there; the message says all that
+            is wrong.
     """
     mistakes: list[str] = []
     contents, styles = (_images(config, key, mistakes) for key in ("content", "style"))
@@ -119,10 +121,14 @@ def plan(config: Mapping[str, Any]) -> Sweep:
         settings = expand_settings(config)
     except SweepError as error:
         mistakes.append(str(error))
+    if not mistakes:
+        missing = (find_missing(each, styles.files) for each in settings.values())
+        mistakes += dict.fromkeys(itertools.chain.from_iterable(missing))  # each is told once
     if mistakes:
         raise SweepError("\n".join(mistakes))
     refused = (*contents.refused, *styles.refused)
-    return Sweep(contents.files, styles.files, settings, refused)
+    resolved = {name: with_blended_files(each, styles.files) for name, each in settings.items()}
+    return Sweep(contents.files, styles.files, resolved, refused)
 
 
 def _images(config: Mapping[str, Any], key: str, mistakes: list[str]) -> Images:
@@ -173,6 +179,8 @@ def make_settings(
     values = {key: value for section in SECTIONS for key, value in sections[section].items()}
     values |= {name: float(weights[name]) for name in WEIGHTS}
     values |= {key: _weighted(key, values[key]) for key in ("content_layers", "style_layers")}
+    values["blend"] = _in_order(values["blend"])
+    values["style_scales"] = tuple(sorted(map(float, values["style_scales"])))
     settings = Settings(**{field.name: values[field.name] for field in fields(Settings)})
     if conflicts := find_conflicts(settings):
         raise SweepError("\n".join(conflicts))
@@ -185,6 +193,11 @@ def _weighted(key: str, layers: Mapping[str, float]) -> dict[str, float]:
     if not weighted:
         raise SweepError(f"network.{key}: every weight is 0; give one layer a weight.")
     return weighted
+
+
+def _in_order(blend: Mapping[str, float]) -> dict[str, float]:
+    """The styles that count, in an order that is not the configuration's: sums are made in it."""
+    return {style: float(weight) for style, weight in sorted(blend.items()) if weight}
 
 
 def default_settings(schema: Mapping[str, Any]) -> Settings:

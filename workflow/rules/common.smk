@@ -1,5 +1,6 @@
 # Validation, and the functions that the rules ask.
 import functools
+import itertools
 import json
 import os
 import subprocess
@@ -28,6 +29,7 @@ from neural_style.layer_study import (
 )
 from neural_style.layer_study import FOLDER as STUDY_FOLDER
 from neural_style.layer_study import LOG_FOLDER as STUDY_LOGS
+from neural_style.named_files import files_of
 from neural_style.plots.naming import labels_of
 from neural_style.plots.outputs import (
     QUANTITIES,
@@ -159,7 +161,8 @@ def _file_of(kind, files, name):
 def refuse_names_for_a_cluster():
     """End before anything is submitted whose name a shell would take for something else."""
     if not workflow.local_exec and not workflow.remote_exec:
-        files = (*SWEEP.contents.values(), *SWEEP.styles.values())
+        named = itertools.chain.from_iterable(map(files_of, SWEEP.settings.values()))
+        files = (*SWEEP.contents.values(), *SWEEP.styles.values(), *dict.fromkeys(named))
         bad = [str(path) for path in files if not can_be_submitted(path)]
         if bad:
             stop(

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from neural_style.commandline import (
+    SHARES,
+    OptionError,
     flag,
     read_layers,
     read_numbers,
+    read_share,
     read_truth,
     write_value,
 )
@@ -179,15 +182,36 @@ def _add(
     default = getattr(defaults, name)
     kind = _kind(node)
     shown = "|".join(node["enum"]) if "enum" in node else _METAVARS[kind]
+    form: Mapping[str, Any] = {"type": _READERS[kind], "metavar": shown}
+    if name in SHARES:
+        form = {"type": read_share, "metavar": "FILE:X", "action": _Shares}
     group.add_argument(
         flag(name),
-        type=_READERS[kind],
         default=argparse.SUPPRESS,
-        metavar=shown,
         help=(
-            node["description"] + ("" if default is None else f" (default: {write_value(default)})")
+            node["description"]
+            + ("" if default in (None, {}) else f" (default: {write_value(default)})")
         ).replace("%", "%%"),
+        **form,
     )
+
+
+class _Shares(argparse.Action):
+    """Gathers options such as `--blend wave.jpg:0.5`, which may be given several times."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,  # noqa: ANN401 - argparse has it so
+        option_string: str | None = None,
+    ) -> None:
+        """Add a file and its weight to those before."""
+        file, weight = values
+        before = getattr(namespace, self.dest, {})
+        if file in before:
+            raise OptionError(f"{option_string} names {file!r} twice; give it once.")
+        setattr(namespace, self.dest, {**before, file: weight})
 
 
 def _kind(node: Mapping[str, Any]) -> str:

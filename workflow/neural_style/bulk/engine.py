@@ -10,19 +10,18 @@ from pathlib import Path
 from typing import Protocol
 
 import torch
-from torch import Tensor
 
 from neural_style.batching import automatic_batch, in_batches
-from neural_style.brief import Brief, plain_brief
+from neural_style.brief import Brief, Region
 from neural_style.bulk.tasks import Task
 from neural_style.bulk.worker import Result, Take
 from neural_style.colour import recoloured
 from neural_style.device import choose_precision
 from neural_style.errors import NeuralStyleError
 from neural_style.finishing import Picture
-from neural_style.images import load_fitted
 from neural_style.memory import explaining_shortage
 from neural_style.record import Losses, losses_of
+from neural_style.regions import read_style
 from neural_style.settings import Settings
 from neural_style.style_grams import StyleGrams
 from neural_style.stylize import Progress, stylize
@@ -118,7 +117,7 @@ class TorchEngine:
         """The results of a batch; a style that cannot be read fails its own pictures only."""
         began = time.monotonic()
         results: list[Result | None] = [None] * len(tasks)
-        ready: list[tuple[int, Tensor]] = []
+        ready: list[tuple[int, Region]] = []
         for place, task in enumerate(tasks):
             try:
                 ready.append((place, self._style_of(task)))
@@ -131,7 +130,7 @@ class TorchEngine:
         share = (time.monotonic() - began) / len(tasks)
         return [replace(result, seconds=share) for result in results if result is not None]
 
-    def _optimise(self, tasks: Sequence[Task], styles: Sequence[Tensor]) -> list[Result]:
+    def _optimise(self, tasks: Sequence[Task], styles: Sequence[Region]) -> list[Result]:
         settings = [task.settings for task in tasks]
         precision = choose_precision(settings[0].precision, self._device)
         common = settings[0]
@@ -139,7 +138,7 @@ class TorchEngine:
             common.weights, common.layers, common.pooling, common.padding, precision
         )
         briefs = [
-            recoloured(plain_brief(to_tensor(task.image).to(self._device), style, task.settings))
+            recoloured(Brief(task.settings, to_tensor(task.image).to(self._device), (style,)))
             for task, style in zip(tasks, styles, strict=True)
         ]
         for progress in self._transfer(network, briefs, grams):
@@ -154,13 +153,13 @@ class TorchEngine:
             for place, gave_up in enumerate(last.gave_up.tolist())
         ]
 
-    def _style_of(self, task: Task) -> Tensor:
+    def _style_of(self, task: Task) -> Region:
         path = task.picture.style.path
         assert path is not None, "only styles that are there are assigned"
-        return self._style(path, task.settings.size, task.settings.fit)
+        return self._style(path, task.settings.style_sizes, task.settings.fit)
 
-    def _load_style(self, path: Path, size: int, fit: str) -> Tensor:
-        return to_tensor(load_fitted(path, size, fit)).to(self._device)
+    def _load_style(self, path: Path, sizes: tuple[int, ...], fit: str) -> Region:
+        return Region(read_style(path, sizes, fit, self._device))
 
     def _load_network(
         self,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from neural_style.bulk.layout import Books
+from neural_style.conflicts import BULK_RULES, find_conflicts
 from neural_style.errors import NeuralStyleError
-from neural_style.settings import ORIGINAL, Settings
+from neural_style.settings import ORIGINAL, Settings, settings_from_facts
 from neural_style.sweep import expand_settings
 
 RANDOM = "random"
@@ -99,6 +101,9 @@ def _check(plan: BulkPlan) -> None:
             "bulk.size: original cannot bring back what image.fit: crop cuts off; "
             "use image.fit: stretch, pad or keep, or bulk.size: fitted."
         )
+    found = (find_conflicts(each, BULK_RULES) for each in plan.settings.values())
+    if conflicts := list(dict.fromkeys(chain.from_iterable(found))):
+        raise BulkError("\n".join(conflicts))
 
 
 def plan_text(plan: BulkPlan) -> str:
@@ -122,7 +127,7 @@ def read_plan(output: Path) -> BulkPlan:
     path = Books(output).plan
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        settings = {name: Settings(**values) for name, values in facts["settings"].items()}
+        settings = {name: settings_from_facts(values) for name, values in facts["settings"].items()}
         places = {"content": Path(facts["content"]), "output": output}
         styles = tuple(map(Path, facts["style"]))
         return BulkPlan(**{**facts, **places, "style": styles, "settings": settings})

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from neural_style.commandline import words, write_value
+from neural_style.commandline import SHARES, words, write_value
 from neural_style.failures import reason
 from neural_style.formats import SHOWN_BY_BROWSERS
 from neural_style.gallery.command import shell_word
@@ -102,7 +102,7 @@ def display_names(files: Mapping[str, Path]) -> dict[str, str]:
 
     Bytes that are no UTF-8 become replacement characters.
     """
-    stems = {key: os.fsencode(path.stem).decode("utf-8", "replace") for key, path in files.items()}
+    stems = {key: _visible(path.stem) for key, path in files.items()}
     shared = Counter(stems.values())
     return {key: stem if stem.strip() and shared[stem] == 1 else key for key, stem in stems.items()}
 
@@ -145,7 +145,7 @@ def _originals(
         {
             "id": key,
             "name": names[key],
-            "file": os.fsencode(path).decode("utf-8", "replace"),
+            "file": _visible(str(path)),
             "option": shell_word(f"--{kind}={path}"),
             **_copies(path, folder / "originals" / kind / key, ways or {WHOLE: None}, folder),
         }
@@ -179,16 +179,28 @@ def _setting(name: str, settings: Settings, defaults: Settings) -> dict[str, Any
         "id": name,
         "name": setting_name(name, settings),
         "fit": fit_name(settings),
-        "facts": {field.name: _fact(getattr(settings, field.name)) for field in fields(Settings)},
+        "facts": {
+            field.name: _fact(field.name, getattr(settings, field.name))
+            for field in fields(Settings)
+        },
         "options": list(map(shell_word, words(settings, defaults))),
         "snapshots": [{"epoch": epoch, "file": quote(files[epoch])} for epoch in epochs],
         "epochs": curve_epochs(settings),
     }
 
 
-def _fact(value: object) -> str:
+def _fact(name: str, value: object) -> str:
     """A value of a setting to read: numbers as in ids, the rest as on a command line."""
-    return format_number(value) if isinstance(value, float) else write_value(value)
+    if isinstance(value, float):
+        return format_number(value)
+    if isinstance(value, Mapping) and name in SHARES:
+        value = {_visible(Path(file).stem): weight for file, weight in value.items()}
+    return ("" if value is None else write_value(value)) or "none"
+
+
+def _visible(text: str) -> str:
+    """Text with replacement characters for bytes that are no UTF-8."""
+    return os.fsencode(text).decode("utf-8", "replace")
 
 
 def _picture(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
