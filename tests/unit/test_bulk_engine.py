@@ -21,12 +21,14 @@ from neural_style.bulk.plan import BulkError, bulk_plan
 from neural_style.bulk.rows import Row
 from neural_style.bulk.tasks import Picture, Task
 from neural_style.bulk.worker import Result, batch_key
+from neural_style.colour import luminance
 from neural_style.config import complete
 from neural_style.finishing import Finish
 from neural_style.memory import MemoryShortageError
 from neural_style.settings import Settings
 from neural_style.style_grams import StyleGrams
 from neural_style.stylize import Progress, stylize
+from neural_style.tensors import to_tensor
 from neural_style.vgg import Vgg19
 
 CPU = torch.device("cpu")
@@ -82,6 +84,15 @@ def test_networks_are_kept_apart(tmp_path: Path, shallow: Settings, change: dict
         made_by(engine, make_tasks(tmp_path, [replace(shallow, **each)])) for each in ({}, change)
     )
     assert plain.total != changed.total
+
+
+def test_each_photograph_of_a_batch_keeps_its_own_chroma(tmp_path: Path, shallow: Settings):
+    tasks = make_tasks(tmp_path, [replace(shallow, colour="luminance", alpha=a) for a in (1, 2)])
+    for task, result in zip(tasks, made_by(TorchEngine(CPU, 2, print), tasks), strict=True):
+        assert result.picture is not None
+        pictures = to_tensor(task.image), torch.from_numpy(result.picture).unsqueeze(0)
+        before, after = (each - luminance(each) for each in pictures)
+        torch.testing.assert_close(after, before, rtol=0, atol=1e-5)
 
 
 def test_a_style_that_cannot_be_read_fails_its_own_pictures(tmp_path: Path, shallow: Settings):
@@ -160,6 +171,7 @@ def test_only_what_can_share_a_network_and_a_shape_shares_a_batch(
         assert batch_key(replace(task, settings=replace(shallow, **change))) == batch_key(task)
     others: list[dict[str, Any]] = [
         *({"epochs": 9}, {"style_layers": {"conv1_1": 1.0}}, {"precision": "bf16"}),
+        *({"colour": "luminance"}, {"colour": "match"}),
         *({"pooling": "average"}, {"padding": "reflect"}, {"tile": 16}),
     ]
     for other in others:

@@ -93,6 +93,22 @@ def test_options_beside_it_win(made, remade, pair, project):
     assert facts["settings"]["content_layers"] == {"conv2_1": 0.1, "conv1_2": 3}
 
 
+def test_a_blend_and_masks_are_remembered_and_checked(
+    main, capfd, made, remade, pair, project, tmp_path
+):
+    other = project.add("style", "ot:her,1.png", seed=2)
+    mask = pair[0].with_name("cat.mask.png")
+    Image.linear_gradient("L").resize((64, 64)).save(mask)
+    blend = [f"--blend={other}:0.5", "--mask=beside", "--style-scales=0.5,1", "--size=64"]
+    picture = made(*EXACT, *blend, "--colour=match")
+    assert remade(picture).read_bytes() == picture.read_bytes()
+    Image.new("L", (64, 64), 9).save(mask)
+    Image.new("RGB", (64, 64), "teal").save(other)
+    said = refused(main, capfd, tmp_path, picture)
+    assert f"mask: {str(mask)!r} is another file now" in said
+    assert f"blend_1: {str(other)!r} is another file now" in said
+
+
 def test_a_hostile_name_survives(main, remade, project, tmp_path):
     content = project.add("content", 'q"uote \\ 🎨\n$(reboot).png', seed=0)
     style = project.root / "images" / "style" / os.fsdecode(b"caf\xe9.png")
