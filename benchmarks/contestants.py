@@ -77,6 +77,7 @@ class Contest:
             epochs=epochs,
             save_every=epochs,
             init="content",
+            init_noise=0.0,
             seed=0,
             precision="auto",
             colour="style",

@@ -74,8 +74,10 @@ def assert_same(one: Progress, other: Progress) -> None:
         (torch.float32, 2, {}),
         (torch.bfloat16, 2, {"init": "noise"}),
         (torch.float32, 2, {"learning_rate": 30.0}),
+        (torch.bfloat16, 2, {"optimizer": "adam"}),
+        (torch.float32, 1, {"optimizer": "adam", "learning_rate": 30.0, "beta": 1.0}),
     ],
-    ids=["fp32", "bf16", "fp32-batch", "bf16-batch", "falls"],
+    ids=["fp32", "bf16", "fp32-batch", "bf16-batch", "falls", "adam", "adam-falls"],
 )
 def test_going_on_from_every_epoch_is_the_same_run(
     random_convolutions: Convolutions,
@@ -85,7 +87,7 @@ def test_going_on_from_every_epoch_is_the_same_run(
     batch: int,
     change: dict[str, Any],
 ):
-    first = replace(shallow, epochs=EPOCHS, beta=1e4, **change)
+    first = replace(shallow, **{"epochs": EPOCHS, "beta": 1e4, **change})
     settings = [first, replace(first, alpha=3.0, learning_rate=first.learning_rate / 2)][:batch]
     whole = optimisation(random_convolutions, settings, dtype)
     states, checkpoints = [], []
@@ -101,8 +103,11 @@ def test_going_on_from_every_epoch_is_the_same_run(
             assert_same(one, other)
 
 
-def test_the_run_with_falls_has_falls(random_convolutions: Convolutions, shallow: Settings):
-    settings = replace(shallow, epochs=EPOCHS, beta=1e4, learning_rate=30.0)
+@pytest.mark.parametrize("change", [{"beta": 1e4}, {"optimizer": "adam", "beta": 1.0}])
+def test_the_run_with_falls_has_falls(
+    random_convolutions: Convolutions, shallow: Settings, change: dict[str, Any]
+):
+    settings = replace(shallow, epochs=EPOCHS, learning_rate=30.0, **change)
     run = optimisation(random_convolutions, [settings])
     caution = [float(run.state().optimizer.caution.min()) for _ in run][-1]
     assert caution < 1, "nothing fell: the case of the test above is an ordinary one"

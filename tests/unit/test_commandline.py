@@ -52,7 +52,7 @@ def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
             case ["string", "null"]:
                 return dice.choice([None, "beside", "my mask:1.png"])
             case _:
-                return 10 ** dice.uniform(-6, 2)
+                return min(10 ** dice.uniform(-6, 2), node["maximum"])
 
     def layers() -> dict[str, float]:
         chosen = dice.sample(LAYERS, dice.randint(1, 5))
@@ -61,7 +61,7 @@ def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
     chosen = {name: value(schema["$defs"][name]) for name in WEIGHTS}
     for section in SECTIONS:
         for name, node in schema["$defs"][section]["properties"].items():
-            special = {"weights": "my weights/vgg,19:x.pth"}
+            special = {"weights": "my weights/vgg,19:x.pth", "init": "start, 2:x.png"}
             is_layers = node.get("$ref", "").endswith("layers")
             chosen[name] = layers() if is_layers else special.get(name) or value(node)
     settings = Settings(**chosen)

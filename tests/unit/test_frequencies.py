@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from neural_style.frequencies import favour_low_frequencies
+from neural_style.frequencies import as_pictures, favour_low_frequencies
 
 SHAPES = [(8, 8), (7, 12), (9, 5)]
 
@@ -48,3 +48,16 @@ def test_each_picture_of_a_batch_is_mapped_on_its_own():
     assert mapped.shape == pictures.shape
     for picture, expected in zip(pictures.split(1), mapped.split(1), strict=True):
         assert favour_low_frequencies(picture)(picture).equal(expected)
+
+
+@pytest.mark.parametrize(("height", "width"), [(48, 64), (33, 21)])
+def test_noise_as_pictures_keeps_its_power_and_gets_its_inverse_hessian_by_halves(
+    height: int, width: int
+):
+    noise = torch.randn(16, 1, height, width, generator=torch.Generator().manual_seed(0))
+    half = as_pictures(noise)
+    shaped = half(noise)
+    assert float(shaped.square().mean()) == pytest.approx(1, rel=0.05)
+    twice, whole = half(shaped), favour_low_frequencies(noise)(noise)
+    factor = float((twice * whole).sum() / whole.square().sum())
+    torch.testing.assert_close(twice, factor * whole, rtol=1e-4, atol=1e-4)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from neural_style.config import complete
-from neural_style.named_files import find_missing, with_blended_files
+from neural_style.named_files import files_of, find_missing, with_blended_files
 from neural_style.settings import Settings
 from neural_style.sweep import Sweep, SweepError, plan
 
@@ -52,6 +52,18 @@ def test_a_style_that_is_nearly_there_is_suggested(defaults: Settings, name: str
 def test_a_style_like_none_shows_those_that_there_are(defaults: Settings):
     (sentence,) = missing(defaults, blend={"q" * 300: 1.0})
     assert sentence.endswith("nor a file; the ids are wave, swirling_night.")
+
+
+def test_a_start_is_a_keyword_or_a_file(defaults: Settings, tmp_path: Path):
+    assert missing(defaults, init="noise") == []
+    assert missing(defaults, init="nosie") == [
+        "optimization.init: 'nosie' is neither content nor noise nor a file; mend the path."
+    ]
+    picture = tmp_path / "noise"
+    picture.touch()
+    assert missing(defaults, init=str(picture)) == []
+    assert list(files_of(replace(defaults, init=str(picture)))) == [picture]
+    assert list(files_of(replace(defaults, init="noise"))) == []
 
 
 @pytest.mark.parametrize("key", ["mask", "style_mask"])

@@ -79,11 +79,13 @@ def lose_the_outputs(folder: Path) -> None:
             path.unlink()
 
 
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 @pytest.mark.parametrize("lose", [lambda folder: None, lose_the_outputs], ids=["kept", "lost"])
 @pytest.mark.parametrize("epoch", range(EPOCHS))
 def test_a_job_that_was_stopped_ends_as_if_it_had_not_been(
-    tmp_path: Path, settings: Settings, epoch: int, lose: Callable[[Path], None]
+    tmp_path: Path, settings: Settings, epoch: int, lose: Callable[[Path], None], optimizer: str
 ):
+    settings = replace(settings, optimizer=optimizer)
     make(tmp_path / "whole", settings)
     with pytest.raises(StoppedError, match=f"stopped after epoch {epoch} of 6; .* goes on"):
         make(tmp_path / "stopped", settings, every=None, stop_at=epoch)

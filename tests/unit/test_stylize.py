@@ -16,7 +16,7 @@ from neural_style.images import fit_image, load_image
 from neural_style.paintings import PAINTINGS
 from neural_style.photographs import photograph
 from neural_style.settings import Settings
-from neural_style.stylize import Progress, inward, start_picture, stylize
+from neural_style.stylize import Progress, inward, stylize
 from neural_style.tensors import to_tensor
 from neural_style.terms import gatys_objective
 from neural_style.vgg import Convolution, Vgg19
@@ -132,25 +132,11 @@ def test_the_same_run_gives_the_same_bits(network: Vgg19, shallow: Settings, ini
     assert torch.equal(one.parts, other.parts)
 
 
-def test_noise_depends_on_the_seed_alone(shallow: Settings):
-    noise = replace(shallow, init="noise")
-    first = start_picture(CONTENTS[0], noise)
-    torch.rand(5)  # the global generator has no say
-    assert torch.equal(first, start_picture(1 - CONTENTS[0], noise))
-    assert not torch.equal(first, start_picture(CONTENTS[0], replace(noise, seed=1)))
-    assert first.shape == (1, 3, SIDE, SIDE)
-    assert 0 <= first.min() < 0.01
-    assert 0.99 < first.max() <= 1
-    assert float(first.mean()) == pytest.approx(0.5, abs=0.02)
-
-
-def test_the_start_from_the_content_does_not_care_about_the_seed(shallow: Settings):
-    for seed in (0, 1):
-        start = start_picture(CONTENTS[0], replace(shallow, seed=seed))
-        assert torch.equal(start, CONTENTS[:1])
-
-
-def test_a_batch_is_many_single_runs(random_convolutions: Convolutions, shallow: Settings):
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_batch_is_many_single_runs(
+    random_convolutions: Convolutions, shallow: Settings, optimizer: str
+):
+    shallow = replace(shallow, optimizer=optimizer)
     network = prepared(random_convolutions, shallow, torch.float64)
     contents, styles = CONTENTS.double(), [style.double() for style in STYLES]
     settings = [
@@ -183,7 +169,9 @@ def test_with_no_weight_at_all_nothing_happens(network: Vgg19, shallow: Settings
     assert not states[-1].gave_up.any()
 
 
-def test_black_and_white_stay_within_the_range(network: Vgg19, shallow: Settings):
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_black_and_white_stay_within_the_range(network: Vgg19, shallow: Settings, optimizer: str):
+    shallow = replace(shallow, optimizer=optimizer)
     contents = torch.cat([torch.zeros(1, 3, SIDE, SIDE), torch.ones(1, 3, SIDE, SIDE)])
     states = run(network, [replace(shallow, epochs=8)] * 2, contents, STYLES)
     assert_sane(states)
@@ -228,17 +216,18 @@ class Faulty(Vgg19):
         return features
 
 
+@pytest.mark.parametrize(("optimizer", "left"), [("lbfgs", 0.5), ("adam", 0.75)])
 def test_nan_at_some_evaluations_is_recovered_from(
-    random_convolutions: Convolutions, network: Vgg19, shallow: Settings
+    random_convolutions: Convolutions, shallow: Settings, optimizer: str, left: float
 ):
-    settings = replace(shallow, epochs=16)
+    settings = replace(shallow, epochs=16, optimizer=optimizer)
     faulty = Faulty(random_convolutions, settings, styles=1, image=0, evaluations=(1, 5, 6, 11))
     states = run(faulty, settings)
     assert faulty.calls == 17, "the faults did not come at the evaluations intended"
     assert_sane(states)
     assert all(state.parts.isfinite().all() for state in states)
     assert not states[-1].gave_up.any()
-    assert total(states[-1]) < 0.5 * total(states[0])
+    assert total(states[-1]) < left * total(states[0])
 
 
 def test_nan_in_one_picture_leaves_the_other_of_the_batch_untouched(
@@ -264,10 +253,11 @@ def test_nan_from_the_start_is_given_up_at_once(
     assert_sane(states)
 
 
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 @pytest.mark.parametrize("change", [{"learning_rate": 1e20}, {"beta": 1e30}, {"learning_rate": 99}])
 def test_absurd_settings_never_give_a_picture_that_is_not_finite(
-    network: Vgg19, shallow: Settings, change: dict[str, Any]
+    network: Vgg19, shallow: Settings, optimizer: str, change: dict[str, Any]
 ):
-    states = run(network, replace(shallow, epochs=8, **change))
+    states = run(network, replace(shallow, epochs=8, optimizer=optimizer, **change))
     assert_sane(states)
     assert all(state.parts.isfinite().all() or state.gave_up.all() for state in states)

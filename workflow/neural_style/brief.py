@@ -47,12 +47,14 @@ class Brief:
         regions: where which styles act, at least one.
         chroma: what the photograph keeps, [1, 3, H, W], where only its luminance is painted and
             the network sees a grey picture; None elsewhere. See `canvas.LuminanceCanvas`.
+        start: the picture to start from, of the content's shape; None for the content.
     """
 
     settings: Settings
     content: Tensor
     regions: tuple[Region, ...]
     chroma: Tensor | None = None
+    start: Tensor | None = None
 
 
 def plain_brief(content: Tensor, style: Tensor, settings: Settings) -> Brief:

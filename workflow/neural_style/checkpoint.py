@@ -19,6 +19,7 @@ from typing import IO, Any, cast
 
 import torch
 
+from neural_style.adam import AdamState
 from neural_style.errors import NeuralStyleError
 from neural_style.files import atomic, remove_leftovers, settle, sha256
 from neural_style.lbfgs import LbfgsState
@@ -222,7 +223,7 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
     """
     if not _is_whole(path):
         raise CheckpointError(f"{path} is damaged; starting anew.")
-    known: list[Any] = [Checkpoint, State, Evaluation, SafeguardState, LbfgsState]
+    known: list[Any] = [Checkpoint, State, Evaluation, SafeguardState, LbfgsState, AdamState]
     try:
         with torch.serialization.safe_globals(known):
             content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)

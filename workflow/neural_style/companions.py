@@ -9,7 +9,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from neural_style.formats import IMAGE_SUFFIXES
-from neural_style.settings import BESIDE, Settings
+from neural_style.settings import BESIDE, STARTS, Settings
+
+INIT = "init"
+"""What the picture to start from is to a job."""
 
 MASK, STYLE_MASK = "mask", "style_mask"
 """What the masks of the photograph and of the painting are to a job."""
@@ -30,6 +33,8 @@ def companions_of(content: Path, style: Path, settings: Settings) -> Mapping[str
 
 
 def _companions(content: Path, style: Path, settings: Settings) -> Iterator[tuple[str, Path]]:
+    if settings.init not in STARTS:
+        yield INIT, Path(settings.init)
     for role, image, mask in (
         (MASK, content, settings.mask),
         (STYLE_MASK, style, settings.style_mask),

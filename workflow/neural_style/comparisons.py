@@ -216,10 +216,11 @@ class _Page:
 def _start(job: Job, caption: tuple[str, ...]) -> Tile:
     """What the optimisation began with."""
     settings = job.settings
-    if settings.init == "content":
-        fit = "" if settings.saved_fit == "keep" else settings.fit
-        return Tile(job.content_path, caption, fit=fit)
-    return Tile(None, caption, note=f"seed {settings.seed}", mark=settings.init)
+    if settings.noise_share:
+        mark = "noise" if settings.noise_share == 1 else f"{settings.noise_share:.0%} noise"
+        return Tile(None, caption, note=f"seed {settings.seed}", mark=mark)
+    path = job.content_path if settings.init == "content" else Path(settings.init)
+    return Tile(path, caption, fit="" if settings.saved_fit == "keep" else settings.fit)
 
 
 def _first(cells: Sequence[Cell | None]) -> Cell:

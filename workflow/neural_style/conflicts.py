@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from neural_style.formats import OPAQUE
-from neural_style.settings import KEEP, ORIGINAL, Settings
+from neural_style.settings import KEEP, ORIGINAL, STARTS, Settings
 
 Rule = Callable[[Settings], Iterator[str]]
 """Yields a sentence for each conflict: the keys, what is wrong, what to do."""
 SMALLEST, LARGEST = 32, 4096
 """The bounds of `image.size`, in pixels; they are those of style images, too."""
+
+
+def file_to_start_from(settings: Settings) -> Iterator[str]:
+    """Every photograph of a data set would start from the same picture."""
+    if settings.init not in STARTS:
+        yield (
+            f"optimization.init: {settings.init!r} is one file, and the photographs of "
+            "bulk.content are many; start them from content or noise."
+        )
 
 
 def opacity_without_room(settings: Settings) -> Iterator[str]:
@@ -68,7 +77,7 @@ RULES: tuple[Rule, ...] = (
 )
 """For every setting of a sweep, and for the options of `scripts/stylize.py`."""
 
-BULK_RULES: tuple[Rule, ...] = (no_further_files,)
+BULK_RULES: tuple[Rule, ...] = (no_further_files, file_to_start_from)
 """For a setting that a data set is made in; they come on top."""
 
 

@@ -7,6 +7,7 @@ import hashlib
 from pathlib import Path
 
 ENGINE = (
+    "adam",
     "brief",
     "canvas",
     "capture",
@@ -23,6 +24,7 @@ ENGINE = (
     "losses",
     "masks",
     "objective",
+    "optimizers",
     "pixels",
     "png",
     "preparation",
@@ -30,6 +32,7 @@ ENGINE = (
     "regions",
     "safeguard",
     "snapshots",
+    "start",
     "style_grams",
     "stylize",
     "tensors",

@@ -29,14 +29,34 @@ def favour_low_frequencies(like: Tensor, slope: float = SLOPE) -> Callable[[Tens
         like: pictures [..., H, W] of the size and device that the map is for.
         slope: 0 is the identity.
     """
+    across = torch.fft.rfftfreq(like.shape[-1], device=like.device)
+    return _filter(like, _gain(like, across, slope))
+
+
+def as_pictures(like: Tensor, slope: float = SLOPE / 2) -> Callable[[Tensor], Tensor]:
+    """The same map, by a factor that leaves white noise its mean square.
+
+    It is the change of variables for whose square `favour_low_frequencies` is the inverse Hessian:
+    x = M·z, where z is as white as pictures are not.
+    """
+    across, half = torch.fft.fftfreq(like.shape[-1]), torch.fft.rfftfreq(like.shape[-1])
+    power = float(_gain(like, across.to(like.device), slope).square().mean())
+    return _filter(like, _gain(like, half.to(like.device), slope) / power**0.5)
+
+
+def _gain(like: Tensor, across: Tensor, slope: float) -> Tensor:
+    """What each frequency is multiplied by, [H, F] for F frequencies across."""
     height, width = like.shape[-2:]
     down = torch.fft.fftfreq(height, device=like.device).unsqueeze(1)
-    across = torch.fft.rfftfreq(width, device=like.device)
     frequency = torch.hypot(down, across) + 1 / max(height, width)
-    gain = frequency.pow(-slope).to(like.dtype)
+    return frequency.pow(-slope).to(like.dtype)
 
-    def precondition(pictures: Tensor) -> Tensor:
-        mapped: Tensor = torch.fft.irfft2(torch.fft.rfft2(pictures) * gain, s=(height, width))
+
+def _filter(like: Tensor, gain: Tensor) -> Callable[[Tensor], Tensor]:
+    size = (like.shape[-2], like.shape[-1])
+
+    def apply(pictures: Tensor) -> Tensor:
+        mapped: Tensor = torch.fft.irfft2(torch.fft.rfft2(pictures) * gain, s=size)
         return mapped
 
-    return precondition
+    return apply

@@ -15,7 +15,7 @@ from typing import Any
 
 from neural_style.errors import NeuralStyleError
 from neural_style.layers import LAYERS
-from neural_style.settings import Settings
+from neural_style.settings import STARTS, Settings
 from neural_style.sweep import LOGS, RESULTS, SECTIONS, make_settings
 
 FOLDER = RESULTS / "layer_study"
@@ -106,15 +106,17 @@ class LayerStudy:
     def settings_of(self, picture: StudyPicture) -> Settings:
         """How a picture is made: like any job of the sweep, with terms left out.
 
-        A reconstruction starts from noise, since it must not know what it shall find.
+        A reconstruction starts from noise, since it must not know what it shall find. A file to
+        start from is the sweep's own: it says nothing of the photograph of the study.
         """
         content_layers = {picture.content_layer: 1.0} if picture.content_layer else {}
         both = bool(content_layers and picture.style_layers)
+        init = self.settings.init if self.settings.init in STARTS else "content"
         return replace(
             self.settings,
             content_layers=content_layers,
             style_layers=dict.fromkeys(picture.style_layers, 1.0),
-            init=self.settings.init if both else "noise",
+            init=init if both else "noise",
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from neural_style.inputs import refusals_of_file
-from neural_style.settings import BESIDE, Settings
+from neural_style.settings import BESIDE, STARTS, Settings
 
 
 def with_blended_files(settings: Settings, styles: Mapping[str, Path]) -> Settings:
@@ -30,6 +30,8 @@ def files_of(settings: Settings) -> Iterator[Path]:
     masks = (settings.mask, settings.style_mask)
     yield from (Path(mask) for mask in masks if mask is not None and mask != BESIDE)
     yield from map(Path, settings.blend)
+    if settings.init not in STARTS:
+        yield Path(settings.init)
 
 
 def find_missing(settings: Settings, styles: Mapping[str, Path]) -> Iterator[str]:
@@ -41,10 +43,13 @@ def find_missing(settings: Settings, styles: Mapping[str, Path]) -> Iterator[str
     """
     for key, name in (("mask", settings.mask), ("style_mask", settings.style_mask)):
         if name is not None and name != BESIDE:
-            yield from _refusals(key, name, f"there is no file {name!r}; mend the path.")
+            yield from _refusals(f"paint.{key}", name, f"there is no file {name!r}; mend the path.")
     for name in settings.blend:
         if name not in styles:
-            yield from _refusals("blend", name, _no_style(name, styles))
+            yield from _refusals("paint.blend", name, _no_style(name, styles))
+    if (name := settings.init) not in STARTS:
+        missing = f"{name!r} is neither {' nor '.join(STARTS)} nor a file; mend the path."
+        yield from _refusals("optimization.init", name, missing)
 
 
 def _refusals(key: str, name: str, if_missing: str) -> Iterator[str]:
@@ -54,7 +59,7 @@ def _refusals(key: str, name: str, if_missing: str) -> Iterator[str]:
     except OSError:  # such as a name that is too long
         missing = True
     reasons = [if_missing] if missing else refusals_of_file(Path(name))
-    yield from (f"paint.{key}: {reason}" for reason in reasons)
+    yield from (f"{key}: {reason}" for reason in reasons)
 
 
 def _no_style(name: str, styles: Mapping[str, Path]) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from PIL import Image
 from torch import Tensor
 
 from neural_style.brief import Brief
 from neural_style.colour import recoloured
-from neural_style.companions import companions_of
+from neural_style.companions import INIT, companions_of
 from neural_style.files import sha256
 from neural_style.images import fit_named, load_fitted, load_image
 from neural_style.record import Source
@@ -54,9 +55,18 @@ def prepare(content: Path, style: Path, settings: Settings, device: torch.device
         to_tensor(fitted).to(device),
         read_regions(files, photograph.size, settings, device),
     )
+    if INIT in files:
+        brief = replace(brief, start=_load_start(files[INIT], brief.content, settings))
     return Prepared(
         recoloured(brief), {role: Source(path, sha256(path)) for role, path in files.items()}
     )
+
+
+def _load_start(path: Path, content: Tensor, settings: Settings) -> Tensor:
+    """A picture to start from: fitted as the content is, and stretched by what is then left."""
+    height, width = content.shape[2:]
+    fitted = load_fitted(path, settings.size, settings.fit)
+    return to_tensor(fitted.resize((width, height), Image.Resampling.LANCZOS)).to(content)
 
 
 def load_tensor(path: Path, settings: Settings, device: torch.device) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from neural_style.memory import explaining_shortage
 from neural_style.preparation import load_tensor
 from neural_style.receptive_fields import channels, receptive_field
 from neural_style.settings import Settings
-from neural_style.stylize import Progress, start_picture, stylize
+from neural_style.start import noise_like
+from neural_style.stylize import Progress, stylize
 from neural_style.tensors import to_images, to_tensor
 from neural_style.vgg import Vgg19
 from neural_style.views import features_of
@@ -106,7 +107,7 @@ def judge_study(
     Returns:
         A row for each picture and layer, pictures in their order and layers by depth.
     """
-    noise = start_picture(content[0], replace(study.settings, init="noise"))
+    noise = noise_like(content, study.settings.seed)
     with full_precision():
         originals = features_of(network, content), features_of(network, style)
         of_noise = _losses(features_of(network, noise), *originals)

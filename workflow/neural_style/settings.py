@@ -17,6 +17,9 @@ KEEP = "keep"
 BESIDE = "beside"
 """The value for a mask that lies beside its image, if there is one: `cat.mask.png`."""
 
+STARTS = ("content", "noise")
+"""What a picture can start from that is no file of the user's."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -39,10 +42,11 @@ class Settings:
         padding: of its convolutions, `zeros`, `reflect` or `replicate`.
         tile: edge of the tiles that the network sees a picture in, in pixels; None leaves it to
             `tiling.tile_edge`.
-        optimizer: name of the optimiser.
+        optimizer: `lbfgs` or `adam`.
         epochs: iterations of the optimiser.
         save_every: epochs between two pictures.
-        init: what the picture starts from, `content` or `noise`.
+        init: what the picture starts from, one of `STARTS` or an image file.
+        init_noise: share of noise that is mixed into that, 0 … 1.
         seed: of the noise.
         precision: of the network, `auto`, `fp32` or `bf16`.
         colour: what becomes of the photograph's colours, see `colour.recoloured`.
@@ -71,6 +75,7 @@ class Settings:
     epochs: int
     save_every: int
     init: str
+    init_noise: float
     seed: int
     precision: str
     colour: str
@@ -93,6 +98,11 @@ class Settings:
     def saved_fit(self) -> str:
         """How the photograph lies in the saved pictures: `keep` where they have its dimensions."""
         return "keep" if self.dimensions == ORIGINAL else self.fit
+
+    @property
+    def noise_share(self) -> float:
+        """How much of the start is noise, 0 … 1."""
+        return 1.0 if self.init == "noise" else self.init_noise
 
     @property
     def snapshots(self) -> tuple[int, ...]:

@@ -11,21 +11,13 @@ from torch import Tensor
 from neural_style.brief import Brief
 from neural_style.canvas import Canvas, canvas_of
 from neural_style.capture import recorded, worth_recording
-from neural_style.frequencies import favour_low_frequencies
-from neural_style.lbfgs import Lbfgs, LbfgsState
 from neural_style.objective import Evaluation, Evaluator
+from neural_style.optimizers import Optimizer, OptimizerState, optimizer_of
 from neural_style.safeguard import Safeguard, SafeguardState
-from neural_style.settings import Settings
+from neural_style.start import start_picture
 from neural_style.style_grams import StyleGrams
 from neural_style.terms import gatys_objective
 from neural_style.vgg import Vgg19
-
-FIRST_STEP = 0.02
-"""Mean change of a pixel, in [0, 1], by the first step of a learning rate of 1.
-
-The textbook's first step has a sum of changes of 1 over all pixels, which wastes several
-evaluations until the curvature is known.
-"""
 
 CAUTION = 0.1
 """Factor on the first step after a fall."""
@@ -66,7 +58,7 @@ class State:
     variable: Tensor
     evaluation: Evaluation
     safeguard: SafeguardState
-    optimizer: LbfgsState
+    optimizer: OptimizerState
 
 
 def stylize(
@@ -77,8 +69,8 @@ def stylize(
     Args:
         network: features of at least the layers that the settings name; it decides device and
             precision of the features. Everything else is float32.
-        briefs: a picture each, of one size. Layers and epochs are those of the first; alpha,
-            beta, learning rate, start and seed are each picture's own.
+        briefs: a picture each, of one size. Layers, optimiser and epochs are those of the first;
+            weights, learning rate, start and seed are each picture's own.
         grams: keeps the Gram matrices of style images from one call to the next.
 
     Yields:
@@ -92,36 +84,14 @@ def optimisation_of(
 ) -> Optimisation:
     """What `stylize` goes through, for callers that save its state; the same arguments."""
     canvas = canvas_of(briefs)
-    pictures = torch.cat([start_picture(brief.content[0], brief.settings) for brief in briefs])
-    start = canvas.take(pictures).clamp(canvas.low, canvas.high)
-    rates = start.new_tensor([brief.settings.learning_rate for brief in briefs])
-    epochs = briefs[0].settings.epochs
+    start = canvas.take(torch.cat([start_picture(brief) for brief in briefs]))
+    start = start.clamp(canvas.low, canvas.high)
+    settings = [brief.settings for brief in briefs]
+    epochs = settings[0].epochs
     objective: Evaluator = gatys_objective(network, briefs, grams)
     if worth_recording(start.shape, start.device, epochs):
         objective = recorded(objective, canvas.picture(start))
-    return Optimisation(
-        objective,
-        canvas,
-        start,
-        Lbfgs(
-            start,
-            rates,
-            first_step=FIRST_STEP,
-            precondition=favour_low_frequencies(start),
-        ),
-        epochs,
-    )
-
-
-def start_picture(content: Tensor, settings: Settings) -> Tensor:
-    """What the optimisation of a content image [3, H, W] starts from, [1, 3, H, W].
-
-    Noise is uniform in [0, 1] and drawn on the CPU, so that it depends on the seed alone.
-    """
-    if settings.init == "content":
-        return content.unsqueeze(0)
-    generator = torch.Generator().manual_seed(settings.seed)
-    return torch.rand(content.shape, generator=generator).to(content).unsqueeze(0)
+    return Optimisation(objective, canvas, start, optimizer_of(start, settings), epochs)
 
 
 class Optimisation:
@@ -143,7 +113,12 @@ class Optimisation:
     """
 
     def __init__(
-        self, objective: Evaluator, canvas: Canvas, start: Tensor, optimizer: Lbfgs, epochs: int
+        self,
+        objective: Evaluator,
+        canvas: Canvas,
+        start: Tensor,
+        optimizer: Optimizer,
+        epochs: int,
     ) -> None:
         self._objective = objective
         self._canvas = canvas

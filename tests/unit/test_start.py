@@ -1,0 +1,122 @@
+"""What a picture starts from: the content, noise, a file, or a mixture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from torch import Tensor
+
+from neural_style.brief import plain_brief
+from neural_style.bulk.plan import BulkError, bulk_plan
+from neural_style.companions import companions_of
+from neural_style.config import complete
+from neural_style.files import sha256
+from neural_style.images import ImageError
+from neural_style.preparation import prepare
+from neural_style.settings import Settings
+from neural_style.start import start_picture
+from neural_style.tensors import to_images
+
+CPU = torch.device("cpu")
+CONTENT = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(7))
+GIVEN = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(8))
+
+
+def started(settings: Settings, content: Tensor = CONTENT, given: Tensor | None = None) -> Tensor:
+    brief = plain_brief(content, torch.zeros(1, 3, 32, 32), settings)
+    return start_picture(replace(brief, start=given))
+
+
+def test_noise_depends_on_the_seed_alone(shallow: Settings):
+    noise = replace(shallow, init="noise")
+    first = started(noise)
+    torch.rand(5)  # the global generator has no say
+    assert torch.equal(first, started(noise, 1 - CONTENT))
+    assert not torch.equal(first, started(replace(noise, seed=1)))
+    assert first.shape == CONTENT.shape
+    assert 0 <= first.min() < 0.01
+    assert 0.99 < first.max() <= 1
+    assert float(first.mean()) == pytest.approx(0.5, abs=0.02)
+
+
+def test_the_start_from_the_content_does_not_care_about_the_seed(shallow: Settings):
+    for seed in (0, 1):
+        assert torch.equal(started(replace(shallow, seed=seed)), CONTENT)
+
+
+@pytest.mark.parametrize("given", [None, GIVEN])
+def test_a_share_of_noise_is_that_share_of_it(shallow: Settings, given: Tensor | None):
+    plain = CONTENT if given is None else given
+    noise = started(replace(shallow, init="noise"))
+    for share in (0.0, 0.25, 0.5, 1.0):
+        mixed = started(replace(shallow, init_noise=share), given=given)
+        torch.testing.assert_close(mixed, (1 - share) * plain + share * noise)
+    assert torch.equal(started(replace(shallow, init_noise=0.0), given=given), plain)
+    assert torch.equal(started(replace(shallow, init_noise=1.0), given=given), noise)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder, and the current one, with a content, a style and two pictures to start from."""
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (64, 48), "navy").save("content.png")
+    Image.new("RGB", (50, 50), "gold").save("style.png")
+    for name in ("noise", "start.png"):
+        to_images(GIVEN)[0].save(name, format="PNG")
+    return tmp_path
+
+
+def prepared_start(settings: Settings) -> Tensor:
+    start = prepare(Path("content.png"), Path("style.png"), settings, CPU).brief.start
+    assert start is not None
+    return start
+
+
+def test_a_file_is_read_and_recorded(pictures: Path, shallow: Settings):
+    settings = replace(shallow, init="start.png", fit="keep")
+    prepared = prepare(Path("content.png"), Path("style.png"), settings, CPU)
+    torch.testing.assert_close(start_picture(prepared.brief), GIVEN, rtol=0, atol=0.5 / 255)
+    assert prepared.sources["init"].path == Path("start.png")
+    assert prepared.sources["init"].checksum == sha256(pictures / "start.png")
+
+
+@pytest.mark.parametrize("fit", ["stretch", "crop", "pad", "keep"])
+@pytest.mark.parametrize("size", [(32, 24), (160, 120), (40, 70)])
+def test_a_file_comes_to_the_size_of_the_picture(
+    pictures: Path, shallow: Settings, fit: str, size: tuple[int, int]
+):
+    Image.new("RGB", size, (51, 102, 204)).save("start.png")
+    settings = replace(shallow, init="start.png", fit=fit)
+    brief = prepare(Path("content.png"), Path("style.png"), settings, CPU).brief
+    assert brief.start is not None
+    assert brief.start.shape == brief.content.shape
+    expected = torch.tensor([51, 102, 204]).view(1, 3, 1, 1) / 255
+    torch.testing.assert_close(brief.start, expected.expand_as(brief.start))
+
+
+def test_a_file_named_like_a_keyword_is_reached_by_its_folder(pictures: Path, shallow: Settings):
+    settings = replace(shallow, init="./noise", fit="keep")
+    torch.testing.assert_close(prepared_start(settings), GIVEN, rtol=0, atol=0.5 / 255)
+    for keyword in ("content", "noise"):
+        settings = replace(shallow, init=keyword)
+        assert "init" not in companions_of(Path("content.png"), Path("style.png"), settings)
+        assert prepare(Path("content.png"), Path("style.png"), settings, CPU).brief.start is None
+
+
+def test_a_file_that_cannot_be_read_is_named(pictures: Path, shallow: Settings):
+    Path("broken.png").write_bytes(b"no image")
+    for name in ("broken.png", "nowhere.png"):
+        with pytest.raises(ImageError, match=name):
+            prepared_start(replace(shallow, init=name))
+
+
+def test_a_data_set_has_no_single_file_to_start_from(schema: Mapping[str, Any]):
+    config = {"bulk": {"content": "photographs"}, "optimization": {"init": "start.png"}}
+    with pytest.raises(BulkError, match=r"optimization.init: 'start.png' .* bulk.content"):
+        bulk_plan(complete(config, schema))
