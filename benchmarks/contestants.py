@@ -85,6 +85,7 @@ class Contest:
             style_scales=(1.0,),
             mask=None,
             style_mask=None,
+            total_variation=0.0,
         )
 
     def judge(self) -> Objective:

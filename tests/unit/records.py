@@ -39,6 +39,8 @@ def terms_of(job: Job, epochs: int) -> dict[str, np.ndarray]:
         terms[f"content/{layer}"] = settings.alpha * weight * n * epoch
     for n, (layer, weight) in enumerate(settings.style_layers.items(), start=1):
         terms[f"style/{layer}"] = settings.beta * weight * n * 1e-4 / (epoch + 1)
+    if settings.total_variation:
+        terms["smoothness/total_variation"] = settings.total_variation * (2.0 + epoch)
     return terms
 
 
@@ -54,7 +56,8 @@ def finish(job: Job) -> None:
     )
     lines = [",".join(["epoch", "seconds", "total", "content", "style", *terms])]
     for epoch in range(epochs + 1):
-        values = [content[epoch] + style[epoch], content[epoch], style[epoch]]
+        total = sum(float(term[epoch]) for term in terms.values())
+        values = [total, content[epoch], style[epoch]]
         values += [term[epoch] for term in terms.values()]
         lines.append(",".join([str(epoch), "0.5", *(f"{value:.6g}" for value in values)]))
     (job.folder / "losses.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -77,6 +77,7 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "style_scales": [1],
             "mask": None,
             "style_mask": None,
+            "total_variation": 0,
         },
         "jobs": {},
         "grids": {

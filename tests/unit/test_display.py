@@ -73,6 +73,18 @@ def test_a_log_gets_plain_lines_now_and_then_and_at_the_end(clock: Clock, defaul
     ]
 
 
+def test_a_further_part_of_the_total_is_said_too(clock: Clock, defaults: Settings):
+    stream = io.StringIO()
+    (last,) = progresses(1, first=1)
+    last = replace(
+        last, names=(*last.names, "smoothness/x"), parts=torch.tensor([[1.0], [2.0], [4.0]])
+    )
+    with Display("cat × wave", replace(defaults, epochs=1), False, stream) as shows:
+        shows.show(replace(last, epoch=0))
+        shows.show(last)
+    assert "total 7, content 1, style 2, smoothness 4, 0 s left" in stream.getvalue()
+
+
 def test_a_short_run_says_its_end_at_least(clock: Clock, defaults: Settings):
     (line,) = lines(clock, replace(defaults, epochs=1), seconds=0.001)
     assert line.startswith("cat × wave: epoch 1/1, total 618.3, ")

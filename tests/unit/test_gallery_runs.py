@@ -106,4 +106,7 @@ def test_a_table_that_is_cut_short_says_what_it_holds(tmp_path: Path):
     path = tmp_path / "losses.csv"
     path.write_text("epoch,content,style\n0,1,2\n1,3,4\n", encoding="utf-8")
     assert read_curve(path, [0, 1, 2]) == {0: (1.0, 2.0), 1: (3.0, 4.0)}
+    smooth = tmp_path / "smooth.csv"
+    smooth.write_text("epoch,total,content,style,style/conv1_1,smoothness/tv\n0,6,1,2,2,3\n")
+    assert read_curve(smooth, [0]) == {0: (1.0, 2.0, 3.0)}
     assert read_curve(tmp_path / "none.csv", [0]) == {}

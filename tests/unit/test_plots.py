@@ -146,6 +146,21 @@ def test_lines_are_the_losses_without_their_weights(make):
         np.testing.assert_allclose(y, sum(terms_of(job, 20).values()), rtol=1e-5)
 
 
+def test_a_third_part_of_the_total_gets_a_panel_and_is_named(make):
+    sweep = make(paint={"total_variation": 5})
+    pair = first_pair(sweep)
+    with house_style():
+        page = plot_pair(pair)
+        whole = plot_sweep([pair], "total", 1)
+    epochs = np.arange(21)
+    for _, y in drawn(page, "total variation (without its weight)"):
+        np.testing.assert_allclose(y, 2.0 + epochs, rtol=1e-5)
+    lines = drawn(page, "total = α · content + β · style + smoothness")
+    for (_, y), job in zip(lines, sweep.jobs, strict=True):
+        np.testing.assert_allclose(y, sum(terms_of(job, 20).values()), rtol=1e-5)
+    assert any("+ smoothness" in text for text in words(whole))
+
+
 def test_axes_are_named_and_logarithmic(make):
     pair = first_pair(make())
     with house_style():

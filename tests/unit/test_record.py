@@ -52,6 +52,14 @@ def test_losses_are_summed_by_kind():
     )
 
 
+def test_a_term_of_another_kind_counts_in_the_total_alone():
+    names = (*NAMES, "smoothness/total_variation")
+    losses = losses_of(names, torch.tensor([1.0, 2.0, 4.0, 8.0, 16.0]))
+    assert (losses.total, losses.content, losses.style) == (31.0, 3.0, 12.0)
+    assert losses.further == {"smoothness": 16.0}
+    assert losses_of(NAMES, torch.tensor([1.0, 2.0, 4.0, 8.0])).further == {}
+
+
 def test_the_table_has_a_row_an_epoch_and_its_columns_sum(tmp_path: Path):
     table = LossTable()
     for epoch in range(5):

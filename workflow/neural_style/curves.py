@@ -22,6 +22,7 @@ from neural_style.sweep import LOSSES, RUN
 Values = NDArray[np.float64]
 
 KINDS = ("content", "style")
+SMOOTHNESS = "smoothness/total_variation"
 LARGEST = 100_000_000
 """Bytes: 100 000 epochs of 36 layers have half as many."""
 
@@ -39,7 +40,7 @@ class Run:
     Attributes:
         settings: all settings, as they were written.
         weights: factor of each term in the total, such as `style/conv1_1`: alpha or beta times
-            the weight of the layer.
+            the weight of the layer, or the weight of the total variation.
         saved: weighted losses of the finished file, by term.
         picture: the finished file.
         size: its width and height in pixels.
@@ -86,7 +87,7 @@ class Curves:
     Attributes:
         run: the facts of the run.
         epochs: [E], from 0, the start.
-        total: [E], what was minimised: alpha · content + beta · style.
+        total: [E], what was minimised: alpha · content + beta · style + total variation.
         terms: each term's weighted share of the total, [E].
     """
 
@@ -108,7 +109,10 @@ class Curves:
         return loss
 
     def layer(self, term: str) -> Values | None:
-        """The mean squared error at one layer, [E]; None where it has no weight here."""
+        """A term without its weight, such as the mean squared error at a layer, [E].
+
+        None where it has no weight here.
+        """
         weight = self.run.weights.get(term)
         return self.terms[term] / weight if weight else None
 
@@ -155,6 +159,8 @@ def read_run(folder: Path) -> Run:
             for kind, factor in zip(KINDS, ("alpha", "beta"), strict=True)
             for layer, weight in settings[f"{kind}_layers"].items()
         }
+        if smoothness := _number(settings.get("total_variation", 0)):  # none in older records
+            weights[SMOOTHNESS] = smoothness
         saved = {term: _number(facts["saved_losses"]["parts"][term]) for term in weights}
         size = (int(picture["width"]), int(picture["height"]))
         # The name alone: a record that was tampered with leads to no other folder.

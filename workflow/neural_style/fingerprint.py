@@ -31,6 +31,7 @@ ENGINE = (
     "receptive_fields",
     "regions",
     "safeguard",
+    "smoothness",
     "snapshots",
     "start",
     "style_grams",

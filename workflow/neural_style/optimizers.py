@@ -23,7 +23,7 @@ evaluations until the curvature is known.
 ADAM_STEP = 0.025
 """Change of a pixel, in [0, 1], by a step of Adam with a learning rate of 1 whose slopes agree.
 
-Two pairs at 128 px, loss as saved after 100 and 300 epochs: 13.8, 8.6 and 16.0, 10.8 with this step;
+Two pairs at 128 px, loss as saved after 100 and 300 epochs: 13.8, 8.6 and 16.0, 10.8 with this;
 15.3, 8.9 and 20.7, 11.0 with half of it; 15.5, 8.8 and 17.2, 19.7 with twice as much. Without the
 change of variables the best were 22.1, 9.6 and 19.0, 10.8. L-BFGS had 9.6, 6.8 and 10.3, 8.3.
 """

@@ -20,6 +20,9 @@ from neural_style.settings import Settings
 from neural_style.stylize import Progress
 from neural_style.weights import Weights
 
+KINDS = ("content/", "style/")
+"""How the names of the terms begin that have a column for their sum."""
+
 _COLUMNS = ("epoch", "seconds", "total", "content", "style")
 
 
@@ -28,10 +31,10 @@ class Losses:
     """The weighted losses of one picture.
 
     Attributes:
-        total: content + style.
+        total: the sum of all parts.
         content: alpha · content loss.
         style: beta · style loss.
-        parts: each layer's share of the total, by the name of its term.
+        parts: each term's share of the total, by its name.
     """
 
     total: float
@@ -39,13 +42,24 @@ class Losses:
     style: float
     parts: Mapping[str, float]
 
+    @property
+    def further(self) -> Mapping[str, float]:
+        """The sums of the terms of each other kind, such as `smoothness`."""
+        sums: dict[str, float] = {}
+        for name, value in self.parts.items():
+            kind = name.partition("/")[0]
+            if kind not in ("content", "style"):
+                sums[kind] = sums.get(kind, 0.0) + value
+        return sums
+
 
 def losses_of(names: tuple[str, ...], parts: Tensor) -> Losses:
     """The losses of one picture from the values of its terms, [T]. Waits for the device."""
     shares = dict(zip(names, parts.tolist(), strict=True))
     content = sum(value for name, value in shares.items() if name.startswith("content/"))
     style = sum(value for name, value in shares.items() if name.startswith("style/"))
-    return Losses(content + style, content, style, shares)
+    further = sum(value for name, value in shares.items() if not name.startswith(KINDS))
+    return Losses(content + style + further, content, style, shares)
 
 
 class LossTable:

@@ -54,6 +54,7 @@ class Settings:
         style_scales: edges of the style images in units of `size`, ascending.
         mask: where the style acts: a file, `BESIDE`, or None for everywhere.
         style_mask: where the style is looked at, likewise.
+        total_variation: weight of the smoothness of what is painted, ≥ 0.
     """
 
     alpha: float
@@ -83,6 +84,7 @@ class Settings:
     style_scales: tuple[float, ...]
     mask: str | None
     style_mask: str | None
+    total_variation: float
 
     @property
     def style_sizes(self) -> tuple[int, ...]:

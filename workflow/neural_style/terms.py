@@ -12,6 +12,7 @@ from neural_style.device import full_precision
 from neural_style.guides import RegionTerm, SumOfTerms, guide_at
 from neural_style.losses import ContentTerm, StyleTerm, Term
 from neural_style.objective import Objective
+from neural_style.smoothness import UNIT, SmoothnessTerm
 from neural_style.style_grams import StyleGrams
 from neural_style.tiled import TiledObjective
 from neural_style.tiling import tile_edge
@@ -24,7 +25,7 @@ from neural_style.views import maps_of
 def gatys_objective(
     network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None = None
 ) -> Objective:
-    """The objective of the paper: features of the content, Gram matrices of the style.
+    """The objective of the paper, features of the content and Gram matrices of the style, and more.
 
     Args:
         network: gives the features.
@@ -33,7 +34,11 @@ def gatys_objective(
         grams: keeps the Gram matrices of style images from one call to the next.
     """
     edge = tile_edge(briefs[0].settings.tile, *briefs[0].content.shape[2:])
-    terms = [*_content_terms(network, briefs, edge), *_style_terms(network, briefs, grams)]
+    terms = [
+        *_content_terms(network, briefs, edge),
+        *_style_terms(network, briefs, grams),
+        *_smoothness_terms(briefs),
+    ]
     return Objective(network, terms) if edge is None else TiledObjective(network, terms, edge)
 
 
@@ -70,6 +75,23 @@ def _style_terms(network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | No
         )
         for layer, weight in layers.items()
     ]
+
+
+def _smoothness_terms(briefs: Sequence[Brief]) -> list[Term]:
+    """The total variation of the parts that a style acts on, if any picture has a weight for it."""
+    weights = [brief.settings.total_variation for brief in briefs]
+    if not any(weights):
+        return []
+    painted = [_painted(brief.regions) for brief in briefs]
+    masks = [mask for mask in painted if mask is not None]
+    weight = UNIT * briefs[0].content.new_tensor(weights)
+    return [SmoothnessTerm(weight, torch.cat(masks) if masks else None)]
+
+
+def _painted(regions: Sequence[Region]) -> Tensor | None:
+    """How strongly any style acts on each pixel, [1, 1, H, W]; None for fully everywhere."""
+    masks = [region.where for region in regions if region.where is not None]
+    return torch.stack(masks).sum(dim=0).clamp(max=1) if len(masks) == len(regions) else None
 
 
 def _batched_regions(briefs: Sequence[Brief]) -> list[tuple[Region, ...]]:

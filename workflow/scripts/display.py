@@ -86,7 +86,8 @@ class Display:
 
     def _report(self, progress: Progress, seconds_per_epoch: float) -> None:
         losses = losses_of(progress.names, progress.parts[:, 0])
-        parts = f"total {losses.total:.4g}, content {losses.content:.4g}, style {losses.style:.4g}"
+        sums = {"total": losses.total, "content": losses.content, "style": losses.style}
+        parts = ", ".join(f"{kind} {loss:.4g}" for kind, loss in {**sums, **losses.further}.items())
         if self._terminal:
             self._bar.set_postfix_str(parts)
             return

@@ -29,7 +29,7 @@ class Row:
         status: `done`; `failed`, with a reason; `gone`, if the photograph is not there any more
             and had no picture; `redo`, if verification found the picture lost or damaged.
         seconds: its share of the optimisation of its batch.
-        total: final loss, content + style.
+        total: final loss, the sum of all terms.
         content: alpha · content loss.
         style_loss: beta · style loss.
         checksum: SHA-256 of the picture's file.

@@ -41,7 +41,7 @@ class Result:
 
     Attributes:
         picture: as it was optimised.
-        total: final loss, content + style.
+        total: final loss, the sum of all terms.
         content: alpha · content loss.
         style: beta · style loss.
         reason: a sentence.

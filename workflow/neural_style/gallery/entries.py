@@ -218,12 +218,12 @@ def _picture(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
         return {**entry, "missing": missing}
     run = read_run(job.folder / RUN)
     curve = read_curve(job.folder / LOSSES, curve_epochs(job.settings))
-    pairs = [curve.get(epoch) for epoch in curve_epochs(job.settings)]
+    parts = [curve.get(epoch) for epoch in curve_epochs(job.settings)]
     entry |= {
         "thumbnail": _url(thumbnail, folder),
         "shown": _shown(job, folder),
         "losses": run.losses and [_rounded(value) for value in run.losses],
-        "curve": [[_rounded(value) for value in pair] if pair else None for pair in pairs],
+        "curve": [[_rounded(value) for value in each] if each else None for each in parts],
         "size": run.size,
         "seconds": run.seconds,
         "finished": run.finished,

@@ -11,6 +11,7 @@ from pathlib import Path
 _LARGEST_RUN = 1 << 20  # bytes; a real one has about 2000
 _LARGEST_TABLE = 1 << 28
 _LONGEST_TEXT = 200
+_SUMMED = ("content/", "style/")  # terms that a column of its own has the sum of
 
 
 @dataclass(frozen=True)
@@ -56,26 +57,27 @@ def read_run(path: Path) -> RunFacts:
     )
 
 
-def read_curve(path: Path, epochs: Collection[int]) -> dict[int, tuple[float, float]]:
-    """The weighted content and style loss of some epochs, from a `losses.csv`.
+def read_curve(path: Path, epochs: Collection[int]) -> dict[int, tuple[float, ...]]:
+    """The weighted losses of some epochs, from a `losses.csv`: content, style, and any further.
 
     Epochs that it does not hold are left out; so is everything if it is missing or no such table.
     """
     wanted = {str(epoch): epoch for epoch in epochs}
-    curve: dict[int, tuple[float, float]] = {}
+    curve: dict[int, tuple[float, ...]] = {}
     try:
         if path.stat().st_size > _LARGEST_TABLE:
             return {}
         with path.open(encoding="utf-8", newline="") as lines:
             header = next(lines, "").rstrip("\r\n").split(",")
-            columns = header.index("content"), header.index("style")
+            further = [name for name in header if "/" in name and not name.startswith(_SUMMED)]
+            columns = [header.index(name) for name in ("content", "style", *further)]
             for line in lines:
                 epoch = line[: line.find(",")]
                 if epoch in wanted:
                     cells = line.rstrip("\r\n").split(",")
-                    content, style = (_number(float(cells[column])) for column in columns)
-                    if content is not None and style is not None:
-                        curve[wanted[epoch]] = content, style
+                    losses = [float(cells[column]) for column in columns]
+                    if all(map(math.isfinite, losses)):
+                        curve[wanted[epoch]] = tuple(losses)
     except (OSError, ValueError, IndexError):
         return {}
     return curve

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from matplotlib.axes import Axes
 
-from neural_style.curves import KINDS
+from neural_style.curves import KINDS, SMOOTHNESS
 from neural_style.plots.outputs import QUANTITIES
 from neural_style.plots.page import LEFT, RIGHT, WIDTH, Page
 from neural_style.plots.pairs import Pair
@@ -24,6 +24,7 @@ TITLES = MappingProxyType(
         "total": "total = α · content + β · style",
         "content": "content loss (without α)",
         "style": "style loss (without β)",
+        SMOOTHNESS: "total variation (without its weight)",
     }
 )
 """What the quantities are called."""
@@ -55,7 +56,7 @@ def plot_pair(pair: Pair) -> Page:
             axes.remove()
             continue
         draw_panel(
-            axes, lines_of(pair.members, panels[number], shown), _title(panels[number], pair)
+            axes, lines_of(pair.members, panels[number], shown), _title(panels[number], [pair])
         )
         if number % columns == 0:
             page.name_down(axes, LOSS)
@@ -88,7 +89,7 @@ def plot_sweep(pairs: Sequence[Pair], name: str, styles: int, note: str = "") ->
     page = Page()
     contents = {pair.content for pair in pairs}
     whose = pairs[0].content if len(contents) == 1 else f"{len(pairs)} pairs"
-    page.heading(f"{whose}: {TITLES[name]}, over the epochs", pairs[0].common)
+    page.heading(f"{whose}: {_title(name, pairs)}, over the epochs", pairs[0].common)
     made = page.panels(rows, columns, 1.05, (0.28, 0.34))
     drawn = [lines_of(pair.members, name, shown) for pair in pairs]
     for axes, pair, lines in zip(made, pairs, drawn, strict=False):
@@ -147,19 +148,25 @@ def _name(page: Page, pair: Pair, shown: Sequence[Look]) -> None:
 
 
 def _terms(pair: Pair) -> list[str]:
-    """The layers to show: of each kind those of any setting, if that are several."""
+    """The terms to show: of each kind the layers of any setting, if that are several."""
     terms: list[str] = []
     for kind in KINDS:
         every = {term for member in pair.members for term in member.run.layers(kind)}
         terms += sorted(every) if len(every) > 1 else []
-    return terms
+    return [*terms, SMOOTHNESS] if _is_smoothed(pair) else terms
 
 
-def _title(name: str, pair: Pair) -> str:
-    if "/" in name:
+def _is_smoothed(pair: Pair) -> bool:
+    """Whether the total of any setting has a third part."""
+    return any(SMOOTHNESS in member.run.weights for member in pair.members)
+
+
+def _title(name: str, pairs: Sequence[Pair]) -> str:
+    if "/" in name and name not in TITLES:
         kind, layer = name.split("/")
         return f"{kind}, {layer} alone"
-    return TITLES[name]
+    smoothed = name == "total" and any(map(_is_smoothed, pairs))
+    return TITLES[name] + (" + smoothness" if smoothed else "")
 
 
 def _zero_notes(pair: Pair) -> list[str]:

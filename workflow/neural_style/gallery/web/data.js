@@ -50,10 +50,10 @@ function originalOf(picture) {
   return contentOf(picture).copies[settingOf(picture).fit] ?? null;
 }
 
-/** Content and style loss after an epoch, with their sum first; null if nobody wrote them down. */
+/** Total, content and style loss after an epoch; null if nobody wrote them down. */
 function lossesAt(picture, epoch) {
-  const pair = picture.curve?.[settingOf(picture).epochs.indexOf(epoch)];
-  return pair ? [pair[0] + pair[1], ...pair] : null;
+  const parts = picture.curve?.[settingOf(picture).epochs.indexOf(epoch)];
+  return parts ? [parts.reduce((sum, part) => sum + part), parts[0], parts[1]] : null;
 }
 
 function lossOf(picture, name) {

@@ -1,0 +1,190 @@
+"""Total variation: its definition, its gradient, where it acts, and that it takes grain away."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageFilter
+from torch import Tensor
+
+from neural_style.brief import Brief, Region, StyleReference, plain_brief
+from neural_style.curves import read_run
+from neural_style.images import fit_image, load_image
+from neural_style.job import run_job
+from neural_style.objective import Objective
+from neural_style.paintings import PAINTINGS
+from neural_style.photographs import photograph
+from neural_style.settings import Settings
+from neural_style.smoothness import EDGE, UNIT, SmoothnessTerm
+from neural_style.stylize import stylize
+from neural_style.tensors import to_images, to_tensor
+from neural_style.terms import gatys_objective
+from neural_style.tiled import TiledObjective
+from neural_style.vgg import Convolution, Vgg19
+from neural_style.views import PIXELS
+from neural_style.weights import Weights
+
+CPU = torch.device("cpu")
+NAME = "smoothness/total_variation"
+PLAIN = SmoothnessTerm(1.0)
+
+
+def random(*shape: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.rand(shape, generator=generator, dtype=torch.float64)
+
+
+def loss(pictures: Tensor, term: SmoothnessTerm = PLAIN) -> Tensor:
+    return term({PIXELS: pictures})
+
+
+def by_hand(picture: np.ndarray) -> float:
+    """The total variation of a picture [3, H, W], pixel by pixel."""
+    _, height, width = picture.shape
+    total = 0.0
+    for row in range(height):
+        for column in range(width):
+            here = picture[:, row, column]
+            down = picture[:, min(row + 1, height - 1), column] - here
+            across = picture[:, row, min(column + 1, width - 1)] - here
+            total += np.sqrt(EDGE**2 + np.mean(down**2 + across**2)) - EDGE
+    return total / (height * width)
+
+
+def test_it_is_the_sum_over_neighbours():
+    pictures = random(2, 3, 5, 7, seed=0)
+    expected = [2 * by_hand(pictures[0].numpy()), 3 * by_hand(pictures[1].numpy())]
+    ours = loss(pictures, SmoothnessTerm(torch.tensor([2.0, 3.0])))
+    assert ours.tolist() == pytest.approx(expected)
+    assert SmoothnessTerm(1.0).name == NAME
+
+
+def test_the_gradient_is_that_of_finite_differences():
+    where = random(2, 1, 4, 5, seed=1)
+    term = SmoothnessTerm(torch.tensor([2.0, 0.5], dtype=torch.float64), where)
+    pictures = random(2, 3, 4, 5, seed=2).mul(0.05)  # differences on both sides of EDGE
+    assert torch.autograd.gradcheck(lambda x: loss(x, term), pictures.requires_grad_())
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
+def test_an_even_picture_costs_nothing_and_is_left_alone(level: float):
+    picture = torch.full((1, 3, 8, 8), level).requires_grad_()
+    cost = loss(picture)
+    (gradient,) = torch.autograd.grad(cost.sum(), picture)
+    assert cost.tolist() == [0]
+    assert (gradient == 0).all()
+
+
+def test_one_edge_costs_what_a_ramp_of_the_same_height_does_and_grain_costs_more():
+    def rows(levels: Tensor) -> float:
+        return float(loss(levels.expand(1, 3, 64, 64)))
+
+    step = rows((torch.arange(64) >= 32).double())
+    ramp = rows((torch.arange(64) / 2 - 15).double().clamp(0, 1))
+    grain = rows((torch.arange(64) % 2 / 4).double())
+    assert step == pytest.approx(1 / 64, rel=0.02)
+    assert ramp == pytest.approx(step, rel=0.05)
+    assert grain > 10 * step
+
+
+def test_an_edge_of_all_colours_at_once_costs_less_than_three_apart():
+    together, apart = torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16)
+    together[..., 8:] = 1
+    for channel, place in enumerate((4, 8, 12)):
+        apart[:, channel, :, place:] = 1
+    assert float(loss(together)) < 0.7 * float(loss(apart))
+
+
+@pytest.fixture
+def network(random_convolutions: Mapping[str, Convolution], shallow: Settings) -> Vgg19:
+    return Vgg19(random_convolutions, shallow.layers).prepare(CPU, torch.float64)
+
+
+def test_without_a_weight_there_is_no_term(network: Vgg19, shallow: Settings):
+    brief = plain_brief(random(1, 3, 32, 32, seed=3), random(1, 3, 32, 32, seed=4), shallow)
+    assert NAME not in gatys_objective(network, [brief]).names
+
+
+def test_weights_are_those_of_each_picture(network: Vgg19, shallow: Settings):
+    pictures = random(3, 3, 32, 32, seed=5)
+    style = random(1, 3, 32, 32, seed=4)
+    briefs = [
+        plain_brief(picture, style, replace(shallow, total_variation=weight))
+        for picture, weight in zip(pictures.split(1), (0.0, 1.0, 2.5), strict=True)
+    ]
+    objective = gatys_objective(network, briefs)
+    assert objective.names[-1] == NAME
+    expected = UNIT * torch.tensor([0, 1, 2.5], dtype=torch.float64) * loss(pictures)
+    torch.testing.assert_close(objective.parts(pictures)[-1], expected)
+
+
+def masked(shallow: Settings, *masks: Tensor | None) -> Brief:
+    style = StyleReference(random(1, 3, 32, 32, seed=4))
+    settings = replace(shallow, total_variation=1.0)
+    regions = tuple(Region((style,), mask) for mask in masks)
+    return Brief(settings, random(1, 3, 32, 32, seed=3), regions)
+
+
+def test_it_acts_where_a_style_acts(network: Vgg19, shallow: Settings):
+    picture, mask = random(1, 3, 32, 32, seed=6), torch.zeros(1, 1, 32, 32, dtype=torch.float64)
+    mask[..., :16] = 1
+
+    def smoothness(*masks: Tensor | None) -> float:
+        return float(gatys_objective(network, [masked(shallow, *masks)]).parts(picture)[-1])
+
+    everywhere = smoothness(None)
+    left = UNIT * float(loss(picture, SmoothnessTerm(1.0, mask)))
+    assert 0 < left < everywhere
+    assert smoothness(mask) == pytest.approx(left)
+    assert smoothness(mask, 1 - mask) == pytest.approx(everywhere)
+    assert smoothness(0 * mask) == 0
+
+
+def test_tiles_add_up_to_the_whole(network: Vgg19):
+    pictures = random(2, 3, 61, 50, seed=7)
+    terms = [SmoothnessTerm(torch.tensor([1.0, 2.0]), random(2, 1, 61, 50, seed=8))]
+    whole, tiled = Objective(network, terms)(pictures), TiledObjective(network, terms, 32)(pictures)
+    torch.testing.assert_close(tiled.parts, whole.parts)
+    torch.testing.assert_close(tiled.gradient, whole.gradient)
+
+
+def grain(picture: Image.Image) -> float:
+    """Mean difference to the median of each pixel's 3×3 neighbours, in levels of luminance."""
+    grey = picture.convert("L")
+    smooth = grey.filter(ImageFilter.MedianFilter(3))
+    return float(np.abs(np.asarray(grey, float) - np.asarray(smooth, float)).mean())
+
+
+def test_grain_is_less_at_a_high_style_weight(caffe: Weights, defaults: Settings):
+    settings = replace(defaults, beta=1e7, epochs=25, precision="fp32")
+    content = to_tensor(fit_image(load_image(photograph("chelsea")), 64, "stretch"))
+    style = to_tensor(PAINTINGS["woodcut_wave"](0, size=(64, 64)))
+    network = Vgg19(caffe.convolutions, settings.layers).prepare(CPU, torch.float32)
+    grains = []
+    for weight in (0.0, 100.0):
+        brief = plain_brief(content, style, replace(settings, total_variation=weight))
+        *_, last = stylize(network, [brief])
+        grains.append(grain(to_images(last.pictures)[0]))
+    assert grains[1] < 0.75 * grains[0], grains
+
+
+def test_it_is_a_part_of_the_total_in_all_records(tmp_path: Path, shallow: Settings):
+    settings = replace(shallow, total_variation=3.0)
+    paths = (photograph("chelsea"), photograph("coffee"))
+    for progress in run_job(*paths, tmp_path, settings, CPU):
+        assert progress.names[-1] == NAME
+    with (tmp_path / "losses.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        parts = [float(value) for name, value in row.items() if "/" in name]
+        assert float(row["total"]) == pytest.approx(sum(parts), rel=1e-4)
+        assert float(row["total"]) > float(row["content"]) + float(row["style"])
+    run = read_run(tmp_path)
+    assert run.weights[NAME] == 3
+    assert run.saved[NAME] > 0
