@@ -61,14 +61,6 @@ def test_a_style_image_too_small_or_too_large(schema: Schema, scale: float, edge
     assert expand_settings(complete(allowed, schema))
 
 
-def test_black_that_stays_noise(defaults: Settings):
-    nothing = replace(defaults, mask="beside", alpha=0.0, init="noise")
-    (sentence,) = find_conflicts(nothing)
-    assert "paint.mask" in sentence
-    for change in ({"alpha": 1.0}, {"init": "content"}, {"mask": None}, {"blend": {"a.jpg": 1.0}}):
-        assert find_conflicts(replace(nothing, **change)) == []
-
-
 @pytest.mark.parametrize(
     ("key", "value"), [("blend", {"wave": 1}), ("mask", "beside"), ("style_mask", "m.png")]
 )

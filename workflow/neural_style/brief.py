@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from neural_style.settings import Settings
@@ -66,3 +67,13 @@ def plain_brief(content: Tensor, style: Tensor, settings: Settings) -> Brief:
         settings: how.
     """
     return Brief(settings, content, (Region((StyleReference(style),)),))
+
+
+def style_share(brief: Brief) -> Tensor | None:
+    """How strongly all styles together act on each pixel, [1, 1, H, W]; None for 1 everywhere."""
+    masks = [region.where for region in brief.regions if region.where is not None]
+    if len(masks) < len(brief.regions):
+        return None
+    share = torch.stack(masks).sum(dim=0)
+    # A mask and its inverse are 1 together, but for rounding.
+    return torch.where(share > 1 - 1e-6, 1.0, share)

@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from neural_style.brief import Brief
+from neural_style.brief import Brief, style_share
 from neural_style.colour import luminance
 
 
@@ -101,12 +101,60 @@ class LuminanceCanvas:
         return (x + self._chroma).clamp(0, 1)
 
 
+class HeldCanvas:
+    """Another canvas, on which the photograph stands fast where no style acts.
+
+    A style term reaches beyond its region by as much as the features in it see, which on deep
+    layers is a good part of the picture. Here each value may leave that of the photograph only by
+    the given share of its way to either bound, so that a style ends where its mask does.
+
+    Args:
+        canvas: what is painted on.
+        photographs: [B, 3, H, W] in [0, 1], as the network is to see them.
+        freedom: the shares, [B, 1, H, W] in [0, 1].
+    """
+
+    def __init__(self, canvas: Canvas, photographs: Tensor, freedom: Tensor) -> None:
+        self._canvas = canvas
+        still = canvas.take(photographs).clamp(canvas.low, canvas.high)
+        # A `lerp` gives its ends back exactly.
+        self.low = torch.lerp(still, canvas.low.expand_as(still), freedom)
+        self.high = torch.lerp(still, canvas.high.expand_as(still), freedom)
+
+    def take(self, pictures: Tensor) -> Tensor:
+        """As the other canvas does."""
+        return self._canvas.take(pictures)
+
+    def picture(self, x: Tensor) -> Tensor:
+        """As the other canvas does."""
+        return self._canvas.picture(x)
+
+    def slope(self, gradient: Tensor) -> Tensor:
+        """As the other canvas does."""
+        return self._canvas.slope(gradient)
+
+    def finished(self, x: Tensor) -> Tensor:
+        """As the other canvas does."""
+        return self._canvas.finished(x)
+
+
 def canvas_of(briefs: Sequence[Brief]) -> Canvas:
-    """The canvas of a batch: of each picture the luminance, or of each all of it.
+    """The canvas of a batch, where styles act: of each picture the luminance, or of each all of it.
 
     Raises:
-        ValueError: some have a chroma that stands fast, and others none.
+        ValueError: some have a chroma that stands fast, or masks, and others none.
     """
+    canvas = _whole_canvas_of(briefs)
+    freedom = [share for share in map(style_share, briefs) if share is not None]
+    if not freedom:
+        return canvas
+    if len(freedom) < len(briefs):
+        raise ValueError("pictures with and without masks cannot share a batch")
+    return HeldCanvas(canvas, torch.cat([brief.content for brief in briefs]), torch.cat(freedom))
+
+
+def _whole_canvas_of(briefs: Sequence[Brief]) -> Canvas:
+    """The canvas without regard to where styles act."""
     chroma = [brief.chroma for brief in briefs if brief.chroma is not None]
     if not chroma:
         return FullCanvas(briefs[0].content)

@@ -50,15 +50,6 @@ def style_scales_in_bounds(settings: Settings) -> Iterator[str]:
             )
 
 
-def black_has_a_meaning(settings: Settings) -> Iterator[str]:
-    """Where neither style nor content acts, noise stays noise."""
-    if settings.mask and not settings.blend and not settings.alpha and settings.init == "noise":
-        yield (
-            "paint.mask: with alpha 0, optimization.init noise and no paint.blend, what is black "
-            "stays noise; give alpha a weight, or start from the content."
-        )
-
-
 def no_further_files(settings: Settings) -> Iterator[str]:
     """A data set knows photographs and styles alone."""
     for key in ("blend", "mask", "style_mask"):
@@ -73,7 +64,6 @@ RULES: tuple[Rule, ...] = (
     opacity_without_room,
     dimensions_after_a_crop,
     style_scales_in_bounds,
-    black_has_a_meaning,
 )
 """For every setting of a sweep, and for the options of `scripts/stylize.py`."""
 

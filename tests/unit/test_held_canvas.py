@@ -1,0 +1,114 @@
+"""Where no style acts, the photograph stands fast: bounds of the picture by the masks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from neural_style.brief import Brief, Region, StyleReference, plain_brief, style_share
+from neural_style.canvas import FullCanvas, HeldCanvas, canvas_of
+from neural_style.colour import luminance, recoloured
+from neural_style.settings import Settings
+from neural_style.stylize import stylize
+from neural_style.vgg import Convolution, Vgg19
+
+
+def random(*shape: int, seed: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+CONTENT, SEA, SUN = (random(1, 3, 32, 32, seed=seed) for seed in range(3))
+MASK = random(1, 1, 32, 32, seed=3)
+LEFT = (torch.arange(32) < 16).float().expand(1, 1, 32, 32)
+ONES = torch.ones_like(MASK)
+
+
+@pytest.fixture(scope="module")
+def network(random_convolutions: Mapping[str, Convolution], shallow: Settings) -> Vgg19:
+    return Vgg19(random_convolutions, shallow.layers).prepare(torch.device("cpu"), torch.float32)
+
+
+def masked(settings: Settings, mask: Tensor) -> Brief:
+    return Brief(settings, CONTENT, (Region((StyleReference(SEA),), mask),))
+
+
+def shared(settings: Settings, mask: Tensor) -> Brief:
+    """Two styles that share the picture out."""
+    other = Region((StyleReference(SUN),), 1 - mask)
+    return Brief(settings, CONTENT, (*masked(settings, mask).regions, other))
+
+
+def painted(network: Vgg19, brief: Brief) -> Tensor:
+    *_, last = stylize(network, [brief])
+    return last.pictures
+
+
+@pytest.mark.parametrize("init", ["content", "noise"])
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+def test_the_photograph_stays_bit_for_bit_where_the_mask_is_black(
+    network: Vgg19, shallow: Settings, init: str, optimizer: str, alpha: float
+):
+    settings = replace(shallow, init=init, optimizer=optimizer, alpha=alpha)
+    made = painted(network, masked(settings, LEFT))
+    assert torch.equal(made[..., 16:], CONTENT[..., 16:])
+    assert (made[..., :16] - CONTENT[..., :16]).abs().mean() > 0.01
+
+
+def test_with_luminance_the_colours_stay_as_well(network: Vgg19, shallow: Settings):
+    brief = recoloured(masked(replace(shallow, colour="luminance"), LEFT))
+    made = painted(network, brief)
+    torch.testing.assert_close(made[..., 16:], CONTENT[..., 16:], rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        made - luminance(made), CONTENT - luminance(CONTENT), rtol=0, atol=1e-5
+    )
+    assert (made[..., :16] - CONTENT[..., :16]).abs().mean() > 0.01
+
+
+def test_a_pixel_goes_its_share_of_the_way_and_no_further(network: Vgg19, shallow: Settings):
+    canvas = canvas_of([masked(shallow, MASK)])
+    low, high = CONTENT * (1 - MASK), CONTENT * (1 - MASK) + MASK
+    torch.testing.assert_close(canvas.low, low)
+    torch.testing.assert_close(canvas.high, high)
+    made = painted(network, masked(replace(shallow, beta=1e9, epochs=10), MASK))
+    assert ((made >= canvas.low) & (made <= canvas.high)).all()
+    assert ((made == canvas.low) | (made == canvas.high)).any()
+
+
+def test_a_mask_of_ones_holds_nothing(network: Vgg19, shallow: Settings):
+    canvas, free = canvas_of([masked(shallow, ONES)]), FullCanvas(CONTENT)
+    assert torch.equal(canvas.low, free.low.expand_as(CONTENT))
+    assert torch.equal(canvas.high, free.high.expand_as(CONTENT))
+    plain = painted(network, plain_brief(CONTENT, SEA, shallow))
+    assert torch.equal(painted(network, masked(shallow, ONES)), plain)
+
+
+def test_styles_that_share_a_picture_out_hold_nothing_either(shallow: Settings):
+    share = style_share(shared(shallow, MASK))
+    assert share is not None
+    assert torch.equal(share, ONES)
+
+
+def test_a_region_everywhere_holds_nothing(shallow: Settings):
+    everywhere = Region((StyleReference(SUN),))
+    assert style_share(plain_brief(CONTENT, SEA, shallow)) is None
+    assert (
+        style_share(Brief(shallow, CONTENT, (Region((StyleReference(SEA),), MASK), everywhere)))
+        is None
+    )
+
+
+def test_each_picture_of_a_batch_has_its_own_bounds(shallow: Settings):
+    briefs = [masked(shallow, MASK), masked(shallow, LEFT)]
+    together = canvas_of(briefs)
+    assert isinstance(together, HeldCanvas)
+    for place, brief in enumerate(briefs):
+        alone = canvas_of([brief])
+        assert torch.equal(together.low[place : place + 1], alone.low)
+        assert torch.equal(together.high[place : place + 1], alone.high)
+    with pytest.raises(ValueError, match="share a batch"):
+        canvas_of([briefs[0], plain_brief(CONTENT, SEA, shallow)])
