@@ -159,6 +159,20 @@ def test_files_that_changed_or_vanished_are_all_named(tmp_path: Path, defaults: 
     assert "style" in third and "sea.png" in third and "cannot be read" in third
 
 
+def test_a_mask_that_is_gone_is_named_though_no_setting_names_it(
+    tmp_path: Path, defaults: Settings
+):
+    cat, mask = tmp_path / "cat.png", tmp_path / "cat.mask.png"
+    for path in (cat, mask):
+        smooth(8, 8).save(path)
+    known = {"content": Source(cat, sha256(cat)), "mask": Source(mask, sha256(mask))}
+    picture = saved(tmp_path, note_of(known, defaults, "abc"))
+    mask.unlink()
+    with pytest.raises(ProvenanceError, match=r"mask: .*cat\.mask\.png' is gone"):
+        require_unchanged(picture, read_provenance(picture), {"content": cat})
+    require_unchanged(picture, read_provenance(picture), {"content": tmp_path / "dog.png"})
+
+
 def test_a_file_that_was_chosen_is_right_as_it_is(tmp_path: Path, defaults: Settings):
     other = tmp_path / "other.png"
     smooth(8, 8).save(other)

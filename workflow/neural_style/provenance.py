@@ -25,6 +25,9 @@ from neural_style.settings import Settings
 VERSION = 1
 """Of the note's form."""
 
+PAIR = frozenset({"content", "style"})
+"""What masks beside an image belong to."""
+
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
 
@@ -121,6 +124,12 @@ def _changes(provenance: Provenance, files: Mapping[str, Path]) -> Iterator[str]
                 )
         except NeuralStyleError:
             yield f"  {role}: {str(path)!r} cannot be read; put it back, or name it by its option."
+    own = PAIR & files.keys() & provenance.sources.keys()
+    if any(files[role] != provenance.sources[role].path for role in own):
+        return  # another pair may have no masks
+    for role, recorded in provenance.sources.items():
+        if role not in files and not recorded.path.exists():
+            yield f"  {role}: {str(recorded.path)!r} is gone; put it back."
 
 
 def _provenance(facts: object) -> Provenance | None:
