@@ -74,6 +74,7 @@ class Contest:
             padding="zeros",
             tile=None,
             optimizer="lbfgs",
+            history=None,
             epochs=epochs,
             save_every=epochs,
             init="content",

@@ -70,6 +70,6 @@ def test_other_errors_are_not_taken_for_a_shortage():
 @pytest.mark.parametrize(
     ("gigabytes", "expected"), [(0.1, 1), (0.5, 2), (0.7, 3), (1000, MOST["cpu"])]
 )
-def test_the_batch_is_what_fits(monkeypatch, gigabytes, expected):
+def test_the_batch_is_what_fits(monkeypatch, defaults, gigabytes, expected):
     monkeypatch.setattr(batching, "usable_bytes", lambda device: gigabytes * 1e9)
-    assert automatic_batch(256, 256, CPU, torch.bfloat16) == expected
+    assert automatic_batch(defaults, 256, 256, CPU, torch.bfloat16) == expected

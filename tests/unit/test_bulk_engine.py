@@ -172,7 +172,7 @@ def test_only_what_can_share_a_network_and_a_shape_shares_a_batch(
     others: list[dict[str, Any]] = [
         *({"epochs": 9}, {"style_layers": {"conv1_1": 1.0}}, {"precision": "bf16"}),
         *({"colour": "luminance"}, {"colour": "match"}),
-        *({"pooling": "average"}, {"padding": "reflect"}, {"tile": 16}),
+        *({"pooling": "average"}, {"padding": "reflect"}, {"tile": 16}, {"history": 5}),
     ]
     for other in others:
         assert batch_key(replace(task, settings=replace(shallow, **other))) != batch_key(task)

@@ -32,10 +32,22 @@ def test_what_was_measured_fits_well(defaults: Settings, size: int, measured: in
 @pytest.mark.parametrize("cluster", [CLUSTER, WITHOUT])
 def test_memory_grows_with_the_pixels(defaults: Settings, cluster: Cluster):
     one, two, four = (
-        memory_mb(replace(defaults, size=size), cluster, 1) for size in (512, 1024, 2048)
+        memory_mb(replace(defaults, size=size), cluster, 1) for size in (256, 512, 1024)
     )
     assert four - two == pytest.approx(4 * (two - one), rel=0.01)
-    assert memory_mb(defaults, cluster, 1, at_once=4) == pytest.approx(two, abs=2)
+    assert memory_mb(defaults, cluster, 1, at_once=4) == pytest.approx(four, abs=2)
+
+
+def test_tiles_and_few_pairs_save_memory_and_tiles_take_time(defaults: Settings):
+    large = replace(defaults, size=2048)
+    whole, tiled = replace(large, tile=4096), replace(large, tile=256)
+    few = replace(tiled, history=5)
+    asked = [memory_mb(each, WITHOUT, 1) for each in (whole, large, tiled, few)]
+    assert asked == sorted(asked, reverse=True)
+    assert asked[0] > 3 * asked[-1]
+    times = [runtime_minutes(each, WITHOUT, 1) for each in (whole, large, tiled)]
+    assert times == sorted(times)
+    assert times[-1] < 4 * times[0]
 
 
 def test_time_grows_with_pixels_epochs_and_pictures(defaults: Settings):

@@ -64,6 +64,7 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
         },
         "optimization": {
             "optimizer": "lbfgs",
+            "history": None,
             "epochs": 1000,
             "save_every": 100,
             "init": "content",

@@ -22,6 +22,7 @@ LEAVES_PIXELS_ALONE = {
     "errors": "an exception makes no picture",
     "files": "writes and reads bytes as they are",
     "fingerprint": "names the code",
+    "footprint": "explains an error",
     "formats": "its names are those of the settings",
     "companions": "finds the files, which are compared by themselves",
     "conflicts": "refuses settings",

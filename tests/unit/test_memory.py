@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -17,6 +18,7 @@ from neural_style.memory import (
     needed_bytes,
     usable_bytes,
 )
+from neural_style.settings import Settings
 
 CPU = torch.device("cpu")
 SHORTAGES = [
@@ -26,10 +28,18 @@ SHORTAGES = [
 ]
 
 
-def test_memory_grows_with_the_area_and_is_less_in_half_precision():
-    single = needed_bytes(256, 256, torch.float32)
-    assert needed_bytes(512, 512, torch.float32) == 4 * single
-    assert needed_bytes(256, 256, torch.bfloat16) < single
+def test_memory_grows_with_the_area_and_is_less_in_half_precision(defaults: Settings):
+    single = needed_bytes(defaults, 256, 256, torch.float32)
+    assert needed_bytes(defaults, 512, 512, torch.float32) == 4 * single
+    assert needed_bytes(defaults, 256, 256, torch.bfloat16) < single
+
+
+def test_tiles_and_fewer_pairs_need_less(defaults: Settings):
+    whole = needed_bytes(defaults, 1024, 1024, torch.bfloat16)
+    tiled = needed_bytes(replace(defaults, tile=256), 1024, 1024, torch.bfloat16)
+    few = needed_bytes(replace(defaults, tile=256, history=5), 1024, 1024, torch.bfloat16)
+    assert tiled - few == 15 * 24 * 1024**2
+    assert whole > 2 * tiled
 
 
 def test_usable_is_most_of_what_is_free():
@@ -37,32 +47,38 @@ def test_usable_is_most_of_what_is_free():
     assert 0.5 * free < usable_bytes(CPU) < free
 
 
-def message_of(height: int, width: int, error: Exception) -> str:
+def message_of(settings: Settings, height: int, width: int, error: Exception) -> str:
     with (
         pytest.raises(MemoryShortageError) as caught,
-        explaining_shortage(height, width, CPU, torch.bfloat16),
+        explaining_shortage(settings, height, width, CPU, torch.bfloat16),
     ):
         raise error
     return str(caught.value)
 
 
 @pytest.mark.parametrize("error", SHORTAGES, ids=lambda error: type(error).__name__)
-def test_a_picture_that_does_not_fit_is_told_what_would(monkeypatch, error):
+def test_a_picture_that_does_not_fit_is_told_what_would(monkeypatch, error, defaults: Settings):
     monkeypatch.setattr(memory, "usable_bytes", lambda device: 3_300_000_000)
-    assert message_of(2048, 1024, error) == (
-        "1024 × 2048 pixels need about 6.5 GB of memory, and 3.3 GB could be had on this CPU; "
-        "a size of 1456 should fit."
+    assert message_of(defaults, 1400, 1400, error) == (
+        "1400 × 1400 pixels need about 6.1 GB of memory, and 3.3 GB could be had on this CPU; "
+        "a size of 1024 or this size with network.tile 512 should fit."
     )
-    assert needed_bytes(1456, 728, torch.bfloat16) <= 3_300_000_000
+    assert needed_bytes(defaults, 1024, 1024, torch.bfloat16) <= 3_300_000_000
+    assert needed_bytes(defaults, 1040, 1040, torch.bfloat16) > 3_300_000_000
 
 
-def test_the_size_that_has_just_failed_is_never_advised(monkeypatch):
+def test_what_has_just_failed_is_never_advised(monkeypatch, defaults: Settings):
     monkeypatch.setattr(memory, "usable_bytes", lambda device: 10**12)
-    assert "a size of 448 should fit" in message_of(512, 512, SHORTAGES[0])
+    assert "a size of 448 or this size with" in message_of(defaults, 512, 512, SHORTAGES[0])
+    tiled = replace(defaults, tile=256, history=5)
+    assert message_of(tiled, 512, 512, SHORTAGES[0]).endswith("; a size of 432 should fit.")
 
 
-def test_other_errors_pass_as_they_are():
-    with pytest.raises(ValueError, match="shape"), explaining_shortage(8, 8, CPU, torch.bfloat16):
+def test_other_errors_pass_as_they_are(defaults: Settings):
+    with (
+        pytest.raises(ValueError, match="shape"),
+        explaining_shortage(defaults, 8, 8, CPU, torch.bfloat16),
+    ):
         raise ValueError("shape")
 
 

@@ -8,6 +8,7 @@ from typing import TypeVar
 import torch
 
 from neural_style.memory import is_shortage, needed_bytes, usable_bytes
+from neural_style.settings import Settings
 
 MOST = {"cpu": 4, "cuda": 64}
 """Larger batches gain nothing: on two CPU cores a picture of 256 px took 0.12 s an evaluation
@@ -16,9 +17,11 @@ in batches of 2, 4 and 8. The GPU's figure has not been measured."""
 T = TypeVar("T")
 
 
-def automatic_batch(height: int, width: int, device: torch.device, precision: torch.dtype) -> int:
+def automatic_batch(
+    settings: Settings, height: int, width: int, device: torch.device, precision: torch.dtype
+) -> int:
     """How many pictures of a size to optimise at once: what fits, at least one, at most `MOST`."""
-    fitting = usable_bytes(device) // needed_bytes(height, width, precision)
+    fitting = usable_bytes(device) // needed_bytes(settings, height, width, precision)
     return max(1, min(fitting, MOST[device.type]))
 
 

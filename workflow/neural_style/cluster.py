@@ -10,16 +10,14 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from neural_style.footprint import picture_bytes, pixels_of_work
 from neural_style.settings import Settings
 
 BASE_MB = 1000
 """Held whatever the size: torch and both networks (750 MB measured at 64 pixels), and the two
-processes of Snakemake that stand over a job (250 MB)."""
-
-PICTURE_MB = 910
-"""Held for a picture of 512 × 512 on the CPU in float32: features, gradients and twenty curvature
-pairs. Measured in all: 754 MB at 64, 982 at 256 and 1555 at 512, where 100 more would have come for
-pairs that the run was too short to fill; in bfloat16 1349 at 512."""
+processes of Snakemake that stand over a job (250 MB). Pictures come on top, as in `footprint`; in
+all, 982 MB were measured in float32 at 256 pixels and 1555 at 512, where 100 more would have come
+for pairs that the run was too short to fill."""
 
 CUDA_MB = 2000
 """An allowance for what CUDA's libraries take of the machine's memory; not measured."""
@@ -68,13 +66,13 @@ def memory_mb(settings: Settings, cluster: Cluster, attempt: int, at_once: int =
     """The memory to ask for, in MB: it grows with the pixels, and with every attempt.
 
     Args:
-        settings: of the job; `size` counts.
+        settings: of the job; size, tiles, pairs and layers count.
         cluster: the user's factor, and whether there are cards.
         attempt: 1 for the first try.
         at_once: pictures that are optimised together.
     """
     base = BASE_MB + (CUDA_MB if cluster.has_gpus else 0)
-    held = base + PICTURE_MB * at_once * _pixels(settings)
+    held = base + at_once * picture_bytes(settings, settings.size, settings.size, "fp32") / 1e6
     return math.ceil(held * MEMORY_MARGIN * cluster.memory_factor * attempt)
 
 
@@ -82,13 +80,13 @@ def runtime_minutes(settings: Settings, cluster: Cluster, attempt: int, pictures
     """The time to ask for, in minutes: it grows with pixels × epochs, and with every attempt.
 
     Args:
-        settings: of the job; `size` and `epochs` count.
+        settings: of the job; size, tiles and epochs count.
         cluster: the user's factor, whether there are cards, and the cores of a job without one.
         attempt: 1 for the first try.
         pictures: pictures that the job makes.
     """
     evaluation = GPU_SECONDS if cluster.has_gpus else CPU_SECONDS / cluster.threads
-    seconds = START_SECONDS + evaluation * _pixels(settings) * settings.epochs * pictures
+    seconds = START_SECONDS + evaluation * _work(settings) * settings.epochs * pictures
     return math.ceil(seconds / 60 * RUNTIME_MARGIN * cluster.runtime_factor * attempt)
 
 
@@ -104,6 +102,6 @@ def can_be_submitted(path: Path) -> bool:
     return printed == f"'{text}'" or (printed == f'"{text}"' and not set("$`") & set(text))
 
 
-def _pixels(settings: Settings) -> float:
-    """The pixels of a picture in units of the one that was measured."""
-    return (settings.size / MEASURED_SIZE) ** 2
+def _work(settings: Settings) -> float:
+    """The work of an evaluation in units of the one that was measured."""
+    return pixels_of_work(settings, settings.size, settings.size) / MEASURED_SIZE**2

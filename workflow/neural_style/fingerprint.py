@@ -17,6 +17,7 @@ ENGINE = (
     "finishing",
     "frequencies",
     "guides",
+    "history",
     "images",
     "job",
     "layers",

@@ -113,7 +113,7 @@ def run_job(
     store = CheckpointStore(folder, key_of(*checksums, settings, engine, precision, device.type))
     with (
         claimed(folder, partial(_wait, folder, continuity)),
-        explaining_shortage(height, width, device, precision),
+        explaining_shortage(settings, height, width, device, precision),
     ):
         snapshots = Snapshots(folder, settings, finish, files, engine)
         picture, seconds = yield from _optimise(working, brief, snapshots, store, continuity)

@@ -96,7 +96,7 @@ class Lbfgs:
         """Propose x - rate · H·g, with H the inverse Hessian that the stored pairs suggest.
 
         The pair s = x - x', y = g - g' comes from what the caller evaluated, so `x` may be a
-        projection of the last proposal.
+        projection of the last proposal. Both are kept, and not copied: nobody may change them.
 
         Args:
             x: the current iterates, [B, ...].
@@ -108,7 +108,7 @@ class Lbfgs:
         point, slope = x.flatten(start_dim=1), gradient.flatten(start_dim=1)
         mapped = self._map(slope)
         self._remember(point - self._point, slope - self._slope, mapped - self._mapped)
-        self._point, self._slope, self._mapped = point.clone(), slope.clone(), mapped.clone()
+        self._point, self._slope, self._mapped = point, slope, mapped
         self._follows = torch.ones_like(self._follows)
         newton, descent = self._newton(slope, mapped), self._descent(slope, mapped)
         direction = torch.where(self._curved, newton, descent)
@@ -131,8 +131,8 @@ class Lbfgs:
     def state(self) -> LbfgsState:
         """What it remembers, to be restored before the next step changes it."""
         return LbfgsState(
-            s=self._s[:, : self._filled].clone(),  # a view would take the rest to the file, too
-            y=self._y[:, : self._filled].clone(),
+            s=self._filled_slots(self._s),
+            y=self._filled_slots(self._y),
             live=self._live,
             products=self._products,
             curvature=self._curvature,
@@ -154,6 +154,10 @@ class Lbfgs:
         self._mapped = self._map(state.slope)
         self._follows, self._curved = state.follows, state.curved
         self._caution = state.caution
+
+    def _filled_slots(self, vectors: Tensor) -> Tensor:
+        """Stored vectors, [B, k, N]; a view of some would take the others to the file, too."""
+        return vectors if self._filled == self.history else vectors[:, : self._filled].clone()
 
     def _map(self, vector: Tensor) -> Tensor:
         """P times a vector [B, N]."""

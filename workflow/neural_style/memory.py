@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import psutil
 import torch
 
 from neural_style.errors import NeuralStyleError
+from neural_style.footprint import picture_bytes
+from neural_style.settings import Settings
+from neural_style.tiling import GRID
 
-BYTES_A_PIXEL = {torch.bfloat16: 3100, torch.float32: 4300}
-"""For one pixel of one picture: features and their gradients down to conv5_1, 20 pairs of L-BFGS.
+NAMES = {torch.bfloat16: "bf16", torch.float32: "fp32"}
 
-Measured on a CPU as the growth of the process's peak, at 256 and 512 px, one to eight pictures.
-"""
+SAVINGS = ((512, None), (256, None), (256, 5))
+"""Tiles and pairs that save memory at the price of time, tried in this order; None: as it is."""
 
 CUDNN = 0.5e9
 """Bytes left free on a GPU for the working memory of its convolutions."""
@@ -28,9 +30,9 @@ class MemoryShortageError(NeuralStyleError):
     """A single picture does not fit into the memory of the device."""
 
 
-def needed_bytes(height: int, width: int, precision: torch.dtype) -> int:
+def needed_bytes(settings: Settings, height: int, width: int, precision: torch.dtype) -> int:
     """An estimate of what one more picture takes while it is optimised."""
-    return height * width * BYTES_A_PIXEL[precision]
+    return picture_bytes(settings, height, width, NAMES[precision])
 
 
 def usable_bytes(device: torch.device) -> int:
@@ -51,24 +53,42 @@ def is_shortage(error: BaseException) -> bool:
 
 @contextmanager
 def explaining_shortage(
-    height: int, width: int, device: torch.device, precision: torch.dtype
+    settings: Settings, height: int, width: int, device: torch.device, precision: torch.dtype
 ) -> Iterator[None]:
-    """Within it, a shortage of memory says what a single picture needs, and which size would fit.
+    """Within it, a shortage of memory says what a single picture needs, and what would fit.
 
     Raises:
         MemoryShortageError: in place of the shortage.
     """
-    needed, usable = needed_bytes(height, width, precision), usable_bytes(device)
+    needed, usable = needed_bytes(settings, height, width, precision), usable_bytes(device)
     try:
         yield
     except Exception as error:
         if not is_shortage(error):
             raise
-        # What is free was only an estimate, too: never advise the size that has just failed.
-        scale = min(math.sqrt(usable / needed), 0.9)
-        fits = max(16, int(max(height, width) * scale) // 16 * 16)
+        # What is free was only an estimate, too: never advise what has just failed.
+        limit = min(usable, int(0.8 * needed))
+        advice = [f"a size of {_size_that_fits(settings, height, width, precision, limit)}"]
+        for tile, history in SAVINGS:
+            saving = replace(settings, tile=tile, history=history or settings.history)
+            if needed_bytes(saving, height, width, precision) <= limit:
+                pairs = f" and optimization.history {history}" if history else ""
+                advice.append(f"this size with network.tile {tile}{pairs}")
+                break
         raise MemoryShortageError(
             f"{width} × {height} pixels need about {needed / 1e9:.1f} GB of memory, and "
-            f"{usable / 1e9:.1f} GB could be had on this {device.type.upper()}; a size of {fits} "
-            "should fit."
+            f"{usable / 1e9:.1f} GB could be had on this {device.type.upper()}; "
+            f"{' or '.join(advice)} should fit."
         ) from error
+
+
+def _size_that_fits(
+    settings: Settings, height: int, width: int, precision: torch.dtype, limit: int
+) -> int:
+    """The largest long edge, on the grid, of such a picture that needs no more than `limit`."""
+    longest = max(height, width)
+    for size in range(longest // GRID * GRID, GRID, -GRID):
+        scaled = height * size // longest, width * size // longest
+        if needed_bytes(settings, *scaled, precision) <= limit:
+            return size
+    return GRID

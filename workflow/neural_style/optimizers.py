@@ -10,6 +10,7 @@ from torch import Tensor
 
 from neural_style.adam import Adam, AdamState
 from neural_style.frequencies import as_pictures, favour_low_frequencies
+from neural_style.history import pairs_kept
 from neural_style.lbfgs import Lbfgs, LbfgsState
 from neural_style.settings import Settings
 
@@ -56,21 +57,23 @@ def optimizer_of(start: Tensor, settings: Sequence[Settings]) -> Optimizer:
 
     Args:
         start: the first iterates, [B, C, H, W] in units of [0, 1].
-        settings: one for each; the optimiser is that of the first, learning rates are their own.
+        settings: one for each; the optimiser and its pairs are those of the first, learning rates
+            are their own.
     """
     rates = start.new_tensor([each.learning_rate for each in settings])
-    return _MAKERS[settings[0].optimizer](start, rates)
+    return _MAKERS[settings[0].optimizer](start, rates, settings[0])
 
 
-def _lbfgs(start: Tensor, rates: Tensor) -> Optimizer:
+def _lbfgs(start: Tensor, rates: Tensor, settings: Settings) -> Optimizer:
+    history = pairs_kept(settings.history, start.shape[2], start.shape[3])
     precondition = favour_low_frequencies(start)
-    return Lbfgs(start, rates, first_step=FIRST_STEP, precondition=precondition)
+    return Lbfgs(start, rates, history, FIRST_STEP, precondition)
 
 
-def _adam(start: Tensor, rates: Tensor) -> Optimizer:
+def _adam(start: Tensor, rates: Tensor, settings: Settings) -> Optimizer:
     return Adam(start, rates, unit=ADAM_STEP, change=as_pictures(start))
 
 
-_MAKERS: Mapping[str, Callable[[Tensor, Tensor], Optimizer]] = MappingProxyType(
+_MAKERS: Mapping[str, Callable[[Tensor, Tensor, Settings], Optimizer]] = MappingProxyType(
     {"lbfgs": _lbfgs, "adam": _adam}
 )

@@ -78,7 +78,8 @@ def run_study(
         padding=study.settings.padding,
     )
     precision = choose_precision(study.settings.precision, device)
-    with explaining_shortage(content.shape[2], content.shape[3], device, precision):
+    height, width = content.shape[2:]
+    with explaining_shortage(study.settings, height, width, device, precision):
         for number, picture in enumerate(study.pictures):
             settings = study.settings_of(picture)
             network = network_of(settings.layers).prepare(device, precision)

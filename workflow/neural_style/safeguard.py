@@ -12,6 +12,10 @@ from neural_style.objective import Evaluation
 EXPLOSION = 10.0
 """A loss this many times the best one is no overshoot any more."""
 
+LARGE = 3 * 1536 * 1536
+"""Numbers of an iterate from which on it is worth a moment's wait for the device to keep no second
+copy of what is the best as a rule: the present one."""
+
 LIMIT = 3
 """So many times without a number, with no better picture in between, and a problem is given up."""
 
@@ -38,7 +42,9 @@ class Safeguard:
 
     A step is bad if it made the loss or the gradient infinite or NaN, or the loss larger than
     `EXPLOSION` times the best. Only the former is ever hopeless: a step that is merely too long,
-    as the first one is near an optimum, is cured by shorter ones. Nothing here waits for the host.
+    as the first one is near an optimum, is cured by shorter ones. The host waits for nothing here,
+    except with iterates so large that it does not matter, which are kept and not copied: nobody may
+    change them.
 
     Args:
         x: the first iterates, [B, ...].
@@ -93,6 +99,8 @@ def _finite(evaluation: Evaluation) -> Tensor:
 
 def _choose(chosen: Tensor, these: Tensor, those: Tensor) -> Tensor:
     """For each problem, `these` where `chosen` [B] and `those` elsewhere."""
+    if these[0].numel() > LARGE and bool(chosen.all()):
+        return these
     return torch.where(chosen.view(-1, *[1] * (these.dim() - 1)), these, those)
 
 

@@ -43,6 +43,7 @@ class Settings:
         tile: edge of the tiles that the network sees a picture in, in pixels; None leaves it to
             `tiling.tile_edge`.
         optimizer: `lbfgs` or `adam`.
+        history: pairs that L-BFGS keeps; None leaves it to `history.pairs_kept`.
         epochs: iterations of the optimiser.
         save_every: epochs between two pictures.
         init: what the picture starts from, one of `STARTS` or an image file.
@@ -73,6 +74,7 @@ class Settings:
     padding: str
     tile: int | None
     optimizer: str
+    history: int | None
     epochs: int
     save_every: int
     init: str

@@ -69,8 +69,8 @@ def stylize(
     Args:
         network: features of at least the layers that the settings name; it decides device and
             precision of the features. Everything else is float32.
-        briefs: a picture each, of one size. Layers, optimiser and epochs are those of the first;
-            weights, learning rate, start and seed are each picture's own.
+        briefs: a picture each, of one size. Layers, tiles, optimiser and epochs are those of the
+            first; weights, learning rate, start and seed are each picture's own.
         grams: keeps the Gram matrices of style images from one call to the next.
 
     Yields:

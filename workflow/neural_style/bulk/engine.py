@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -14,7 +14,7 @@ import torch
 from neural_style.batching import automatic_batch, in_batches
 from neural_style.brief import Brief, Region
 from neural_style.bulk.tasks import Task
-from neural_style.bulk.worker import Result, Take
+from neural_style.bulk.worker import Result, Take, batch_key
 from neural_style.colour import recoloured
 from neural_style.device import choose_precision
 from neural_style.errors import NeuralStyleError
@@ -68,20 +68,21 @@ class TorchEngine:
         self._batch = batch
         self._say = say
         self._transfer = transfer
-        self._limits: dict[tuple[int, int], int] = {}
+        self._limits: dict[Hashable, int] = {}
         self._weights = lru_cache(maxsize=None)(load_weights)
         self._network = lru_cache(maxsize=None)(self._load_network)
         self._style = lru_cache(maxsize=STYLES_KEPT)(self._load_style)
 
     def batch_size(self, task: Task) -> int:
         """How many pictures like that of a task to make at once."""
-        width, height = task.image.size
-        if (width, height) not in self._limits:
+        key = batch_key(task)
+        if key not in self._limits:
+            width, height = task.image.size
             precision = choose_precision(task.settings.precision, self._device)
-            self._limits[width, height] = self._batch or automatic_batch(
-                height, width, self._device, precision
+            self._limits[key] = self._batch or automatic_batch(
+                task.settings, height, width, self._device, precision
             )
-        return self._limits[width, height]
+        return self._limits[key]
 
     def __call__(self, tasks: Sequence[Task], take: Take) -> None:
         """Make the pictures of tasks of one shape, layers, network and number of epochs.
@@ -94,7 +95,6 @@ class TorchEngine:
             NeuralStyleError: the weights cannot be read, or one picture alone does not fit into
                 the memory.
         """
-        shape = tasks[0].image.size
         limit, largest = self.batch_size(tasks[0]), 0
         shortages: list[str] = []
 
@@ -105,12 +105,12 @@ class TorchEngine:
             for task, result in zip(batch, results, strict=True):
                 take(task, result)
 
-        width, height = shape
-        precision = choose_precision(tasks[0].settings.precision, self._device)
-        with explaining_shortage(height, width, self._device, precision):
+        settings, (width, height) = tasks[0].settings, tasks[0].image.size
+        precision = choose_precision(settings.precision, self._device)
+        with explaining_shortage(settings, height, width, self._device, precision):
             in_batches(tasks, limit, work, shortages.append)
-        if shortages:  # said once, since later batches of this shape begin with what fitted
-            self._limits[shape] = largest
+        if shortages:  # said once, since later batches like this begin with what fitted
+            self._limits[batch_key(tasks[0])] = largest
             self._say(shortages[0])
 
     def _make(self, tasks: Sequence[Task]) -> list[Result]:
