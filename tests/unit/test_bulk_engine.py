@@ -65,7 +65,9 @@ def made_by(engine: TorchEngine, tasks: Sequence[Task]) -> list[Result]:
 
 def test_a_batch_makes_the_pictures_that_each_would_be_alone(tmp_path: Path, shallow: Settings):
     settings = [replace(shallow, alpha=alpha, beta=beta) for alpha, beta in [(1, 1e5), (2, 1e6)]]
+    settings.append(replace(shallow, style_scales=(1.0, 1.5)))
     tasks = make_tasks(tmp_path, settings)
+    assert len({batch_key(task) for task in tasks}) == 1
     together = made_by(TorchEngine(CPU, 4, print), tasks)
     for task, result in zip(tasks, together, strict=True):
         (alone,) = made_by(TorchEngine(CPU, 1, print), [task])
@@ -75,6 +77,16 @@ def test_a_batch_makes_the_pictures_that_each_would_be_alone(tmp_path: Path, sha
         assert result.total == pytest.approx(result.content + result.style)
         assert result.seconds > 0
     assert together[0].total != together[1].total
+
+
+def test_styles_are_looked_at_in_the_sizes_of_their_setting(tmp_path: Path, shallow: Settings):
+    engine = TorchEngine(CPU, 4, print)
+    plain, scaled = (
+        made_by(engine, make_tasks(tmp_path, [replace(shallow, style_scales=scales)]))[0].picture
+        for scales in ((1.0,), (2.0,))
+    )
+    assert plain is not None and scaled is not None
+    assert abs(plain - scaled).max() > 0.05
 
 
 @pytest.mark.parametrize("change", [{"pooling": "average"}, {"padding": "replicate"}])
