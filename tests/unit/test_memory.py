@@ -37,6 +37,8 @@ def test_memory_grows_with_the_area_and_is_less_in_half_precision(defaults: Sett
 def test_tiles_and_fewer_pairs_need_less(defaults: Settings):
     whole = needed_bytes(defaults, 1024, 1024, torch.bfloat16)
     tiled = needed_bytes(replace(defaults, tile=256), 1024, 1024, torch.bfloat16)
+    padded = needed_bytes(replace(defaults, padding="reflect"), 1024, 1024, torch.bfloat16)
+    assert whole < padded < 1.2 * whole
     few = needed_bytes(replace(defaults, tile=256, history=5), 1024, 1024, torch.bfloat16)
     assert tiled - few == 15 * 24 * 1024**2
     assert whole > 2 * tiled

@@ -24,9 +24,10 @@ evaluations until the curvature is known.
 ADAM_STEP = 0.025
 """Change of a pixel, in [0, 1], by a step of Adam with a learning rate of 1 whose slopes agree.
 
-Two pairs at 128 px, loss as saved after 100 and 300 epochs: 13.8, 8.6 and 16.0, 10.8 with this;
-15.3, 8.9 and 20.7, 11.0 with half of it; 15.5, 8.8 and 17.2, 19.7 with twice as much. Without the
-change of variables the best were 22.1, 9.6 and 19.0, 10.8. L-BFGS had 9.6, 6.8 and 10.3, 8.3.
+Two pairs at 192 px, loss as saved after 100 and 300 epochs: 9.8, 7.3 and 8.2, 5.9 with this; 10.6,
+7.2 and 9.2, 5.8 with half of it; 9.7, 11.3 and 7.7, 6.3 with twice as much. L-BFGS had 7.6, 5.6 and
+5.7, 4.6. At 128 px this had 13.8, 8.6 and 16.0, 10.8, and without the change of variables the best
+of four steps had 22.1, 9.6 and 19.0, 10.8.
 """
 
 OptimizerState = LbfgsState | AdamState
