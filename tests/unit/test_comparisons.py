@@ -120,6 +120,19 @@ def test_a_strip_has_epochs_across_and_their_losses(schema):
     ]
 
 
+def test_a_strip_begins_with_the_file_that_a_picture_starts_from(schema):
+    named = {
+        "file": {"optimization": {"init": str(SEA.picture)}},
+        "mixed": {"optimization": {"init_noise": 0.25, "seed": 7}},
+    }
+    sheets = make_sheets(schema, settings={"named": named}, optimization={"epochs": 2})
+    (grid,) = grids_of(sheets, "epochs", "cat")
+    file, mixed = (row.tiles[0] for row in grid.rows[1:])
+    assert file is not None
+    assert file.picture == SEA.picture
+    assert mixed == Tile(None, note="seed 7", mark="25% noise")
+
+
 def test_a_strip_tells_noise_and_what_is_not_saved(schema):
     named = {"n": {"optimization": {"init": "noise", "seed": 7, "epochs": 3}}}
     sheets = make_sheets(schema, settings={"named": named}, optimization={"epochs": 2})
