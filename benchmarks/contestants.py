@@ -14,8 +14,9 @@ from torch import Tensor
 from neural_style.brief import Brief, plain_brief
 from neural_style.images import load_fitted
 from neural_style.objective import Objective
+from neural_style.optimisation import Progress
 from neural_style.settings import Settings
-from neural_style.stylize import Progress, stylize
+from neural_style.stylize import stylize
 from neural_style.tensors import to_tensor
 from neural_style.terms import gatys_objective
 from neural_style.vgg import Vgg19
@@ -75,6 +76,7 @@ class Contest:
             tile=None,
             optimizer="lbfgs",
             history=None,
+            stages=(),
             epochs=epochs,
             save_every=epochs,
             init="content",

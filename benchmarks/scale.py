@@ -26,8 +26,8 @@ import yaml
 
 if TYPE_CHECKING:
     from neural_style.brief import Brief
+    from neural_style.optimisation import Progress
     from neural_style.style_grams import StyleGrams
-    from neural_style.stylize import Progress
     from neural_style.vgg import Vgg19
 
 ROOT = Path(__file__).parents[1]
@@ -218,7 +218,7 @@ def stand_in(
     # Late, as in `overhead`: the other measurements are of programs that do without torch.
     import torch
 
-    from neural_style.stylize import Progress
+    from neural_style.optimisation import Progress
 
     contents = torch.cat([brief.content for brief in briefs])
     gave_up = torch.zeros(len(contents), dtype=torch.bool)

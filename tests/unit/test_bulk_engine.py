@@ -25,9 +25,10 @@ from neural_style.colour import luminance
 from neural_style.config import complete
 from neural_style.finishing import Finish
 from neural_style.memory import MemoryShortageError
-from neural_style.settings import Settings
+from neural_style.optimisation import Progress
+from neural_style.settings import Settings, Stage
 from neural_style.style_grams import StyleGrams
-from neural_style.stylize import Progress, stylize
+from neural_style.stylize import stylize
 from neural_style.tensors import to_tensor
 from neural_style.vgg import Vgg19
 
@@ -185,6 +186,7 @@ def test_only_what_can_share_a_network_and_a_shape_shares_a_batch(
         *({"epochs": 9}, {"style_layers": {"conv1_1": 1.0}}, {"precision": "bf16"}),
         *({"colour": "luminance"}, {"colour": "match"}),
         *({"pooling": "average"}, {"padding": "reflect"}, {"tile": 16}, {"history": 5}),
+        *({"size": 48, "stages": (Stage(32, 2),)}, {"size": 64, "stages": (Stage(32, 2),)}),
     ]
     for other in others:
         assert batch_key(replace(task, settings=replace(shallow, **other))) != batch_key(task)

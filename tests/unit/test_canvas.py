@@ -13,8 +13,9 @@ from neural_style.brief import Brief, plain_brief
 from neural_style.canvas import Canvas, FullCanvas, LuminanceCanvas, canvas_of
 from neural_style.colour import luminance, match_moments, recoloured
 from neural_style.job import judge
+from neural_style.optimisation import Progress
 from neural_style.settings import Settings
-from neural_style.stylize import Progress, optimisation_of, stylize
+from neural_style.stylize import optimisation_of, stylize
 from neural_style.terms import gatys_objective
 from neural_style.vgg import Convolution, Vgg19
 

@@ -31,8 +31,10 @@ from neural_style.checkpoint import (
 )
 from neural_style.errors import NeuralStyleError
 from neural_style.files import sha256
-from neural_style.settings import Settings
-from neural_style.stylize import Optimisation, Progress, optimisation_of
+from neural_style.optimisation import Progress
+from neural_style.schedule import Schedule
+from neural_style.settings import Settings, Stage
+from neural_style.stylize import optimisation_of
 from neural_style.vgg import Convolution, Vgg19
 
 CPU = torch.device("cpu")
@@ -46,12 +48,12 @@ Convolutions = Mapping[str, Convolution]
 
 def optimisation(
     convolutions: Convolutions, settings: list[Settings], dtype: torch.dtype = torch.float32
-) -> Optimisation:
+) -> Schedule:
     network = Vgg19(convolutions, settings[0].layers).prepare(CPU, dtype)
     return optimisation_of(network, list(map(plain_brief, CONTENTS.split(1), STYLES, settings)))
 
 
-def through_a_file(run: Optimisation, folder: Path) -> Checkpoint:
+def through_a_file(run: Schedule, folder: Path) -> Checkpoint:
     store = CheckpointStore(folder, "key")
     store.save(Checkpoint(run.state(), [["epoch"]], 1.5, {}))
     loaded = store.load(CPU)
@@ -76,8 +78,9 @@ def assert_same(one: Progress, other: Progress) -> None:
         (torch.float32, 2, {"learning_rate": 30.0}),
         (torch.bfloat16, 2, {"optimizer": "adam"}),
         (torch.float32, 1, {"optimizer": "adam", "learning_rate": 30.0, "beta": 1.0}),
+        (torch.float32, 2, {"size": 64, "stages": (Stage(32, 9), Stage(45, 10))}),
     ],
-    ids=["fp32", "bf16", "fp32-batch", "bf16-batch", "falls", "adam", "adam-falls"],
+    ids=["fp32", "bf16", "fp32-batch", "bf16-batch", "falls", "adam", "adam-falls", "stages"],
 )
 def test_going_on_from_every_epoch_is_the_same_run(
     random_convolutions: Convolutions,

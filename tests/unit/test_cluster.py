@@ -12,7 +12,7 @@ import pytest
 
 from neural_style.cluster import Cluster, can_be_submitted, memory_mb, runtime_minutes
 from neural_style.config import complete
-from neural_style.settings import Settings
+from neural_style.settings import Settings, Stage
 
 CLUSTER = Cluster(gpu_as="gpus", threads=4, memory_factor=1, runtime_factor=1)
 WITHOUT = replace(CLUSTER, gpu_as="none")
@@ -62,6 +62,14 @@ def test_time_grows_with_pixels_epochs_and_pictures(defaults: Settings):
     assert beyond_the_start(1024, 10_000) == pytest.approx(4 * base, abs=4)
     assert beyond_the_start(512, 30_000) == pytest.approx(3 * base, abs=4)
     assert beyond_the_start(512, 10_000, pictures=256) == pytest.approx(256 * base, rel=0.02)
+
+
+def test_epochs_of_smaller_stages_take_less_time(defaults: Settings):
+    long = replace(defaults, size=1024, epochs=30_000)
+    staged = replace(long, stages=(Stage(256, 10_000), Stage(512, 10_000)))
+    start = runtime_minutes(replace(defaults, epochs=0), CLUSTER, 1)
+    one, other = (runtime_minutes(each, CLUSTER, 1) - start for each in (long, staged))
+    assert other == pytest.approx(one * (1 + 1 / 4 + 1 / 16) / 3, rel=0.02)
 
 
 def test_without_a_card_time_depends_on_the_cores(defaults: Settings):

@@ -23,7 +23,7 @@ from neural_style.commandline import (
 from neural_style.config import ConfigError
 from neural_style.conflicts import find_conflicts
 from neural_style.layers import LAYERS
-from neural_style.settings import Settings
+from neural_style.settings import Settings, Stage
 from neural_style.sweep import SECTIONS, WEIGHTS
 
 
@@ -58,10 +58,18 @@ def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
         chosen = dice.sample(LAYERS, dice.randint(1, 5))
         return {layer: dice.choice([2, 1, 0.1, 1 / 3, 1e9, 1e-7]) for layer in chosen}
 
+    def stages(chosen: Mapping[str, Any]) -> tuple[Stage, ...]:
+        smaller = range(32, chosen["size"])
+        sizes = dice.sample(smaller, min(len(smaller), dice.randint(0, 3)))
+        return tuple(Stage(size, dice.randint(1, 300)) for size in sorted(sizes))
+
     chosen = {name: value(schema["$defs"][name]) for name in WEIGHTS}
     for section in SECTIONS:
         for name, node in schema["$defs"][section]["properties"].items():
             special = {"weights": "my weights/vgg,19:x.pth", "init": "start, 2:x.png"}
+            if name == "stages":
+                chosen[name] = stages(chosen)
+                continue
             is_layers = node.get("$ref", "").endswith("layers")
             chosen[name] = layers() if is_layers else special.get(name) or value(node)
     settings = Settings(**chosen)

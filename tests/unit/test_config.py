@@ -65,6 +65,7 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
         "optimization": {
             "optimizer": "lbfgs",
             "history": None,
+            "stages": [],
             "epochs": 1000,
             "save_every": 100,
             "init": "content",
@@ -205,6 +206,13 @@ MISTAKES: list[tuple[Json, list[tuple[str, ...]]]] = [
     ({"image": {"fit": 3}}, [("image.fit", "3", "allowed: stretch, crop, pad, keep")]),
     ({"image": {"format": "JPG"}}, [("image.format", "'JPG'", "jpg, png, webp")]),
     ({"image": {"quality": 0}}, [("image.quality", "0", "from 1 up to 100")]),
+    (
+        {"optimization": {"stages": [{"size": 9, "epochs": 1}, {"size": 64}]}},
+        [
+            ("optimization.stages[0].size", "9", "from 32 up to 4096"),
+            ("optimization.stages[1].epochs", "missing"),
+        ],
+    ),
     ({"network": {"tile": 100}}, [("network.tile", "100", "a multiple of 16")]),
     ({"settings": {"alpha": 1}}, [("settings.alpha", "1", "a list, such as")]),
     ({"settings": {"alpha": True}}, [("settings.alpha", "True", "a list")]),

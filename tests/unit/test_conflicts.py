@@ -11,7 +11,7 @@ import pytest
 from neural_style.bulk.plan import BulkError, bulk_plan
 from neural_style.config import complete
 from neural_style.conflicts import find_conflicts
-from neural_style.settings import Settings
+from neural_style.settings import Settings, Stage
 from neural_style.sweep import SweepError, expand_settings
 
 Schema = Mapping[str, Any]
@@ -31,6 +31,22 @@ def test_the_defaults_have_no_conflict(defaults: Settings):
         (
             {"dimensions": "original", "fit": "crop"},
             ["image.dimensions: original", "image.fit: crop", "use image.fit: stretch"],
+        ),
+        (
+            {"stages": (Stage(256, 10), Stage(128, 10))},
+            ["optimization.stages", "256, 128", "image.size 512", "sort them"],
+        ),
+        (
+            {"stages": (Stage(512, 10),)},
+            ["optimization.stages", "the sizes 512", "stay below image.size 512"],
+        ),
+        (
+            {"stages": (Stage(128, 900), Stage(256, 100))},
+            ["optimization.stages", "1000 epochs", "optimization.epochs 1000", "give more epochs"],
+        ),
+        (
+            {"stages": (Stage(64, 10),), "style_scales": (0.25, 1.0)},
+            ["paint.style_scales: 0.25", "optimization.stages", "16 px", "begin with a larger"],
         ),
     ],
 )

@@ -11,8 +11,8 @@ import pytest
 import torch
 from display import Display, duration
 
-from neural_style.settings import Settings
-from neural_style.stylize import Progress
+from neural_style.optimisation import Progress
+from neural_style.settings import Settings, Stage
 
 
 class Terminal(io.StringIO):
@@ -71,6 +71,19 @@ def test_a_log_gets_plain_lines_now_and_then_and_at_the_end(clock: Clock, defaul
         "cat × wave: epoch 80/100, total 16.24, content 1, style 15.24, 5 s left",
         "cat × wave: epoch 100/100, total 13.22, content 1, style 12.22, 0 s left",
     ]
+
+
+def test_epochs_of_small_stages_count_by_their_pixels(clock: Clock, defaults: Settings):
+    """After 40 of 100 epochs, 40 of 40 + 60 · 4 are done, in 10 s of 70."""
+    staged = replace(defaults, epochs=100, stages=(Stage(256, 40),))
+    assert lines(clock, staged, seconds=0.25)[0].endswith(" 60 s left")
+
+
+def test_with_stages_no_other_size_is_advised(clock: Clock, defaults: Settings):
+    staged = replace(defaults, stages=(Stage(256, 40),))
+    advice = lines(clock, staged, seconds=1.5, on_cpu=True)[0]
+    assert advice.endswith("Quicker: a CUDA GPU.")
+    assert "about 97 min" in advice  # 1.5 s · (40 + 960 · 4)
 
 
 def test_a_further_part_of_the_total_is_said_too(clock: Clock, defaults: Settings):

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from neural_style.gallery.runs import RunFacts, read_curve, read_run
+from neural_style.optimisation import Progress
 from neural_style.record import Losses, LossTable, Run, Source, write_losses, write_run
 from neural_style.settings import Settings
-from neural_style.stylize import Progress
 from neural_style.weights import Weights
 
 TERMS = ("content/conv4_2", "style/conv1_1", "style/conv2_1")

@@ -26,11 +26,11 @@ from neural_style.formats import OUTPUT_FORMATS
 from neural_style.images import ImageError, fit_image, load_image
 from neural_style.job import LOOK_EVERY, DivergedError, run_job
 from neural_style.losses import gram_matrix
+from neural_style.optimisation import Progress
 from neural_style.photographs import photograph
 from neural_style.provenance import read_provenance
 from neural_style.record import Source
-from neural_style.settings import Settings, settings_from_facts
-from neural_style.stylize import Progress
+from neural_style.settings import Settings, Stage, settings_from_facts
 from neural_style.tensors import normalise, to_tensor
 from neural_style.vgg import Convolution, Vgg19
 from neural_style.weights import Weights, WeightsError
@@ -177,6 +177,23 @@ def test_every_picture_says_how_to_make_it(tmp_path: Path, settings: Settings):
         assert settings_from_facts(provenance.settings) == replace(settings, epochs=epoch)
         assert provenance.sources["content"] == Source(CONTENT, sha256(CONTENT))
         assert provenance.engine == engine_fingerprint()
+
+
+def test_pictures_of_a_stage_have_its_size_and_say_how_to_make_them(
+    tmp_path: Path, settings: Settings
+):
+    staged = replace(settings, stages=(Stage(20, 3),), size=32, epochs=5, save_every=2)
+    states = make(tmp_path, staged)
+    for epoch, size in ((2, 20), (4, 32), (5, 32)):
+        picture = tmp_path / f"generated_{epoch}.png"
+        saved = to_tensor(load_image(picture))
+        assert saved.shape[2:] == (size, size)
+        assert (saved - states[epoch].pictures).abs().max() <= 0.5 / 255 + 1e-6
+        assert settings_from_facts(read_provenance(picture).settings) == staged.up_to(epoch)
+    facts = facts_of(tmp_path)
+    assert settings_from_facts(facts["settings"]) == staged
+    assert (facts["picture"]["width"], facts["picture"]["height"]) == (32, 32)
+    assert facts["saved_losses"]["total"] == pytest.approx(float(states[-1].parts.sum()), rel=0.1)
 
 
 def evaluate(

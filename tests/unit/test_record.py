@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from neural_style.files import sha256
+from neural_style.optimisation import Progress
 from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_losses, write_run
 from neural_style.settings import Settings
-from neural_style.stylize import Progress
 from neural_style.weights import Weights
 
 NAMES = ("content/conv4_2", "content/relu5_1", "style/conv1_1", "style/conv2_1")
@@ -119,7 +119,7 @@ def test_the_record_holds_every_fact(run: Run, tmp_path: Path):
     assert facts == {
         "content": {"path": str(tmp_path / "cat.jpg"), "sha256": "c0ffee"},
         "style": {"path": str(tmp_path / "wave.jpg"), "sha256": "5ea"},
-        "settings": {**asdict(run.settings), "style_scales": [1.0]},
+        "settings": {**asdict(run.settings), "style_scales": [1.0], "stages": []},
         "weights": {"source": "caffe", "sha256": "abc123"},
         "picture": {
             "file": "generated_4.png",

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from neural_style.brief import plain_brief
 from neural_style.images import fit_image, load_image
+from neural_style.optimisation import Progress, inward
 from neural_style.paintings import PAINTINGS
 from neural_style.photographs import photograph
 from neural_style.settings import Settings
-from neural_style.stylize import Progress, inward, stylize
+from neural_style.stylize import stylize
 from neural_style.tensors import to_tensor
 from neural_style.terms import gatys_objective
 from neural_style.vgg import Convolution, Vgg19

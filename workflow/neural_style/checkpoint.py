@@ -24,8 +24,8 @@ from neural_style.errors import NeuralStyleError
 from neural_style.files import atomic, remove_leftovers, settle, sha256
 from neural_style.lbfgs import LbfgsState
 from neural_style.objective import Evaluation
+from neural_style.optimisation import State
 from neural_style.safeguard import SafeguardState
-from neural_style.stylize import State
 
 FOLDER = ".checkpoint"
 STATE = "state.pt"

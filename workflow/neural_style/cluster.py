@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from neural_style.footprint import picture_bytes, pixels_of_work
+from neural_style.footprint import picture_bytes, work_up_to
 from neural_style.settings import Settings
 
 BASE_MB = 1000
@@ -80,13 +80,13 @@ def runtime_minutes(settings: Settings, cluster: Cluster, attempt: int, pictures
     """The time to ask for, in minutes: it grows with pixels × epochs, and with every attempt.
 
     Args:
-        settings: of the job; size, tiles and epochs count.
+        settings: of the job; size, tiles, stages and epochs count.
         cluster: the user's factor, whether there are cards, and the cores of a job without one.
         attempt: 1 for the first try.
         pictures: pictures that the job makes.
     """
     evaluation = GPU_SECONDS if cluster.has_gpus else CPU_SECONDS / cluster.threads
-    seconds = START_SECONDS + evaluation * _work(settings) * settings.epochs * pictures
+    seconds = START_SECONDS + evaluation * _work(settings) * pictures
     return math.ceil(seconds / 60 * RUNTIME_MARGIN * cluster.runtime_factor * attempt)
 
 
@@ -103,5 +103,5 @@ def can_be_submitted(path: Path) -> bool:
 
 
 def _work(settings: Settings) -> float:
-    """The work of an evaluation in units of the one that was measured."""
-    return pixels_of_work(settings, settings.size, settings.size) / MEASURED_SIZE**2
+    """The work of a picture in evaluations of the size that was measured."""
+    return work_up_to(settings, settings.epochs) / MEASURED_SIZE**2

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from neural_style.errors import NeuralStyleError
-from neural_style.settings import Settings
+from neural_style.settings import Settings, Stage
 
 SHARES = frozenset({"blend"})
 """Keys that hold weights of files: an option for each, since a name may hold any character."""
@@ -35,8 +35,11 @@ def flag(name: str) -> str:
 def write_value(value: object) -> str:
     """A value as the text of an option.
 
-    Layers become `conv4_2:1,conv5_1:0.5`, lists `0.5,1`, and truth values `true` and `false`.
+    Layers become `conv4_2:1,conv5_1:0.5`, stages `256:300,362:100`, lists `0.5,1`, and truth values
+    `true` and `false`.
     """
+    if isinstance(value, Stage):
+        return f"{value.size}:{value.epochs}"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
@@ -90,6 +93,21 @@ def read_numbers(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError as error:
         raise OptionError(f"{text!r} is no list of numbers; write it as 0.5,1.") from error
+
+
+def read_stages(text: str) -> list[dict[str, int]]:
+    """Read `256:300,362:100`: sizes, each with its epochs. An empty text is no stage.
+
+    Raises:
+        OptionError: a part is no pair of whole numbers.
+    """
+    try:
+        pairs = [part.split(":") for part in text.split(",")] if text else []
+        return [{"size": int(size), "epochs": int(epochs)} for size, epochs in pairs]
+    except ValueError as error:
+        raise OptionError(
+            f"{text!r} are no sizes with their epochs; write stages as 256:300,362:100."
+        ) from error
 
 
 def read_layers(text: str) -> dict[str, float]:

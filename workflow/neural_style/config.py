@@ -136,6 +136,9 @@ def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
             yield f"{_dotted(path)}: {shown} is not allowed; give {_kinds(rule)}."
         case "minimum" | "exclusiveMinimum" | "maximum":
             yield f"{_dotted(path)}: {shown} is not allowed; give a number {_bounds(schema)}."
+        case "required":
+            for key in sorted(set(rule) - set(instance)):
+                yield f"{_dotted((*path, key))}: it is missing; give it a value."
         case "multipleOf":
             yield f"{_dotted(path)}: {shown} is not allowed; give a multiple of {rule}."
         case "minItems" | "minProperties" | "minLength":

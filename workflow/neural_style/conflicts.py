@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 
 from neural_style.formats import OPAQUE
@@ -60,10 +61,47 @@ def no_further_files(settings: Settings) -> Iterator[str]:
             )
 
 
+def stages_from_coarse_to_fine(settings: Settings) -> Iterator[str]:
+    """Each stage is larger than the one before, and the picture's own size comes last."""
+    sizes = [stage.size for stage in settings.course]
+    if any(after <= before for before, after in itertools.pairwise(sizes)):
+        shown = ", ".join(map(str, sizes[:-1]))
+        yield (
+            f"optimization.stages: the sizes {shown} must grow and stay below image.size "
+            f"{settings.size}; sort them, or take some out."
+        )
+
+
+def epochs_for_every_stage(settings: Settings) -> Iterator[str]:
+    """The picture's own size gets what the stages leave over."""
+    coarse = sum(stage.epochs for stage in settings.stages)
+    if coarse >= settings.epochs:
+        yield (
+            f"optimization.stages: their {coarse} epochs leave none of optimization.epochs "
+            f"{settings.epochs} for image.size {settings.size}; shorten them, or give more epochs."
+        )
+
+
+def style_scales_in_stages(settings: Settings) -> Iterator[str]:
+    """Style images shrink with the picture."""
+    size = settings.course[0].size
+    for scale in settings.style_scales:
+        edge = int(size * scale + 0.5)
+        if settings.stages and edge < SMALLEST:
+            yield (
+                f"paint.style_scales: {scale:g} of optimization.stages {size} is {edge} px, "
+                f"but a style image needs {SMALLEST} px; choose another scale, or begin with a "
+                "larger size."
+            )
+
+
 RULES: tuple[Rule, ...] = (
+    stages_from_coarse_to_fine,
+    epochs_for_every_stage,
     opacity_without_room,
     dimensions_after_a_crop,
     style_scales_in_bounds,
+    style_scales_in_stages,
 )
 """For every setting of a sweep, and for the options of `scripts/stylize.py`."""
 

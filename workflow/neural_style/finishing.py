@@ -28,7 +28,7 @@ class Finish:
         format: a key of `formats.OUTPUT_FORMATS`.
         fit: how the photograph was brought to its size.
         original: width and height that the file is to have; None for those of the picture.
-        opacity: mode L, of the file's size; None where the file is to be opaque.
+        opacity: mode L, of the finished file's size; None where the file is to be opaque.
     """
 
     format: str
@@ -52,7 +52,11 @@ class Finish:
         if self.opacity is None:
             return levels
         widest = np.iinfo(levels.dtype).max // 255
-        return np.dstack([levels, np.asarray(self.opacity).astype(levels.dtype) * widest])
+        height, width = levels.shape[:2]  # a stage of the optimisation has a size of its own
+        opacity = self.opacity
+        if opacity.size != (width, height):
+            opacity = opacity.resize((width, height), Image.Resampling.LANCZOS)
+        return np.dstack([levels, np.asarray(opacity).astype(levels.dtype) * widest])
 
     def _restored(self, image: Image.Image) -> Image.Image:
         """The image in the photograph's dimensions, without the mirrored margins of `pad`."""

@@ -43,6 +43,14 @@ def picture_bytes(settings: Settings, height: int, width: int, precision: str) -
     return held + int(seen * VIEW_BYTES[precision] * padded)
 
 
+def work_up_to(settings: Settings, epoch: int) -> float:
+    """The work of a picture until it has had so many epochs, in the unit of `pixels_of_work`."""
+    return sum(
+        stage.epochs * pixels_of_work(settings, stage.size, stage.size)
+        for stage in settings.up_to(epoch).course
+    )
+
+
 def pixels_of_work(settings: Settings, height: int, width: int) -> float:
     """The work of an evaluation, in pixels of a picture that the network sees in one go."""
     edge = tile_edge(settings.tile, height, width)

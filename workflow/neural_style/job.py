@@ -30,11 +30,13 @@ from neural_style.fingerprint import engine_fingerprint
 from neural_style.finishing import as_saved, finish_of
 from neural_style.images import load_image
 from neural_style.memory import explaining_shortage
+from neural_style.optimisation import Progress
 from neural_style.preparation import prepare
 from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_losses, write_run
+from neural_style.schedule import Schedule
 from neural_style.settings import BUILT_IN, ORIGINAL, Settings
 from neural_style.snapshots import Snapshots
-from neural_style.stylize import Optimisation, Progress, optimisation_of
+from neural_style.stylize import optimisation_of
 from neural_style.sweep import LOSSES, RUN, picture_name, snapshot_names
 from neural_style.terms import gatys_objective
 from neural_style.vgg import Vgg19
@@ -175,7 +177,7 @@ class _Work:
     def __init__(
         self,
         snapshots: Snapshots,
-        optimisation: Optimisation,
+        optimisation: Schedule,
         store: CheckpointStore,
         continuity: Continuity,
         backlog: Backlog,

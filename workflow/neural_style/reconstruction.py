@@ -18,11 +18,12 @@ from neural_style.layer_losses import LayerLoss, write_layer_losses
 from neural_style.layer_study import LAYER_LOSSES, LayerStudy, LayerStudyError, StudyPicture
 from neural_style.losses import gram_matrix, mean_squared_error
 from neural_style.memory import explaining_shortage
+from neural_style.optimisation import Progress
 from neural_style.preparation import load_tensor
 from neural_style.receptive_fields import channels, receptive_field
 from neural_style.settings import Settings
 from neural_style.start import noise_like
-from neural_style.stylize import Progress, stylize
+from neural_style.stylize import stylize
 from neural_style.tensors import to_images, to_tensor
 from neural_style.vgg import Vgg19
 from neural_style.views import features_of

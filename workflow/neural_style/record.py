@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from neural_style.files import sha256, write_text
+from neural_style.optimisation import Progress
 from neural_style.settings import Settings
-from neural_style.stylize import Progress
 from neural_style.weights import Weights
 
 KINDS = ("content/", "style/")

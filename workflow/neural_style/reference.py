@@ -132,7 +132,10 @@ def _values(node: Schema, schema: Schema) -> str:
     kinds = [node["type"]] if isinstance(node.get("type"), str) else list(node.get("type", ()))
     words = [" or ".join(_TYPES[kind] for kind in kinds), _bounds(node)]
     if "items" in node:
-        words[0] += f" of {_values({**resolve(node['items'], schema), 'minLength': 0}, schema)}"
+        items = resolve(node["items"], schema)
+        keys = ", ".join(items.get("properties", ()))
+        named = _code(f"{{{keys}}}") if keys else _values({**items, "minLength": 0}, schema)
+        words[0] += f" of {named}"
     if node.get("uniqueItems"):
         words.append("each once")
     if any(node.get(name) for name in ("minItems", "minLength", "minProperties")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 BUILT_IN = ("caffe", "torchvision")
@@ -19,6 +19,19 @@ BESIDE = "beside"
 
 STARTS = ("content", "noise")
 """What a picture can start from that is no file of the user's."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Some epochs at a size.
+
+    Attributes:
+        size: edge of the picture in pixels, as `image.size`.
+        epochs: iterations.
+    """
+
+    size: int
+    epochs: int
 
 
 @dataclass(frozen=True)
@@ -44,7 +57,8 @@ class Settings:
             `tiling.tile_edge`.
         optimizer: `lbfgs` or `adam`.
         history: pairs that L-BFGS keeps; None leaves it to `history.pairs_kept`.
-        epochs: iterations of the optimiser.
+        stages: what goes before the picture's own size, from coarse to fine.
+        epochs: iterations of the optimiser, those of the stages included.
         save_every: epochs between two pictures.
         init: what the picture starts from, one of `STARTS` or an image file.
         init_noise: share of noise that is mixed into that, 0 … 1.
@@ -75,6 +89,7 @@ class Settings:
     tile: int | None
     optimizer: str
     history: int | None
+    stages: tuple[Stage, ...]
     epochs: int
     save_every: int
     init: str
@@ -92,6 +107,22 @@ class Settings:
     def style_sizes(self) -> tuple[int, ...]:
         """The edges in pixels at which style images are looked at."""
         return tuple(int(self.size * scale + 0.5) for scale in self.style_scales)
+
+    @property
+    def course(self) -> tuple[Stage, ...]:
+        """All stages; the last has the picture's own size, and the epochs that are left."""
+        before = sum(stage.epochs for stage in self.stages)
+        return (*self.stages, Stage(self.size, self.epochs - before))
+
+    def up_to(self, epoch: int) -> Settings:
+        """Settings of which the picture after that epoch is the last one."""
+        done = 0
+        for number, stage in enumerate(self.stages):
+            done += stage.epochs
+            if epoch <= done:
+                before = self.stages[:number]
+                return replace(self, size=stage.size, stages=before, epochs=epoch)
+        return replace(self, epochs=epoch)
 
     @property
     def layers(self) -> frozenset[str]:
@@ -119,4 +150,5 @@ def settings_from_facts(facts: Mapping[str, Any]) -> Settings:
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
     }
+    values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
     return Settings(**values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
@@ -45,6 +45,6 @@ class Snapshots:
         """
         path = self.folder / picture_name(epoch, self.settings.format)
         levels = self.finish.levels(picture[0].cpu().numpy())
-        note = note_of(self.sources, replace(self.settings, epochs=epoch), self.engine)
+        note = note_of(self.sources, self.settings.up_to(epoch), self.engine)
         save_levels(levels, path, self.settings.format, self.settings.quality, note)
         return path

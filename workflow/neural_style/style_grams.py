@@ -12,6 +12,7 @@ from torch import Tensor
 from neural_style.brief import Region, StyleReference
 from neural_style.guides import guide_at, guided_gram_matrix
 from neural_style.losses import gram_matrix
+from neural_style.resampling import ResampleStyle, resampled_style
 from neural_style.tiled import sums
 from neural_style.tiling import tile_edge
 from neural_style.vgg import Vgg19
@@ -31,6 +32,8 @@ class StyleGrams:
     def __init__(self, network: Vgg19) -> None:
         self._network = network
         self._of = lru_cache(maxsize=KEPT)(self._compute)
+        self.resampled: ResampleStyle = lru_cache(maxsize=KEPT)(resampled_style)
+        """As `resampled_style`, and an image comes back as the same tensor each time."""
 
     def target(
         self, region: Region, layers: tuple[str, ...], tile: int | None = None

@@ -19,7 +19,7 @@ from neural_style.formats import OUTPUT_FORMATS
 from neural_style.inputs import Images, InputError, find_images, slug
 from neural_style.named_files import find_missing, with_blended_files
 from neural_style.presets import with_preset
-from neural_style.settings import Settings
+from neural_style.settings import Settings, Stage
 
 SECTIONS = ("image", "network", "optimization", "paint")
 WEIGHTS = ("alpha", "beta", "learning_rate")
@@ -181,6 +181,7 @@ def make_settings(
     values |= {key: _weighted(key, values[key]) for key in ("content_layers", "style_layers")}
     values["blend"] = _in_order(values["blend"])
     values["style_scales"] = tuple(sorted(map(float, values["style_scales"])))
+    values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
     settings = Settings(**{field.name: values[field.name] for field in fields(Settings)})
     if conflicts := find_conflicts(settings):
         raise SweepError("\n".join(conflicts))

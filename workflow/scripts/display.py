@@ -9,9 +9,10 @@ from typing import Self, TextIO
 
 from tqdm import tqdm
 
+from neural_style.footprint import work_up_to
+from neural_style.optimisation import Progress
 from neural_style.record import losses_of
 from neural_style.settings import Settings
-from neural_style.stylize import Progress
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_LOSSES = 0.5
@@ -73,43 +74,53 @@ class Display:
         self._bar.update()
         done = progress.epoch - self._first
         if done == EPOCHS_BEFORE_ADVICE and self._on_cpu:
-            self._advise((now - self._began) / EPOCHS_BEFORE_ADVICE)
+            self._advise(now - self._began, progress.epoch)
         last = progress.epoch == self._settings.epochs
         pause = SECONDS_BETWEEN_LOSSES if self._terminal else SECONDS_BETWEEN_LINES
         if last or now - self._shown >= pause:
             self._shown = now
-            self._report(progress, (now - self._began) / done)
+            self._report(progress, now - self._began)
 
     def tell(self, sentence: str) -> None:
         """Show something else that is worth knowing."""
         self._say(f"{self._title}: {sentence}")
 
-    def _report(self, progress: Progress, seconds_per_epoch: float) -> None:
+    def _report(self, progress: Progress, seconds: float) -> None:
         losses = losses_of(progress.names, progress.parts[:, 0])
         sums = {"total": losses.total, "content": losses.content, "style": losses.style}
         parts = ", ".join(f"{kind} {loss:.4g}" for kind, loss in {**sums, **losses.further}.items())
         if self._terminal:
             self._bar.set_postfix_str(parts)
             return
-        left = seconds_per_epoch * (self._settings.epochs - progress.epoch)
+        left = seconds * self._share(progress.epoch, self._settings.epochs)
+        left /= self._share(self._first or 0, progress.epoch)
         self._say(
             f"{self._title}: epoch {progress.epoch}/{self._settings.epochs}, {parts}, "
             f"{duration(left)} left"
         )
 
-    def _advise(self, seconds_per_epoch: float) -> None:
+    def _advise(self, so_far: float, epoch: int) -> None:
         """Say how long a long run will take, and what would be quicker."""
-        seconds = seconds_per_epoch * self._settings.epochs
+        seconds = so_far / self._share(self._first or 0, epoch)
         if seconds < LONG_RUN_SECONDS:
             return
         size, quarter = self._settings.size // 2, max(1, self._settings.epochs // 4)
-        quicker = [f"--epochs {quarter} (about {duration(seconds / 4)})", "a CUDA GPU"]
-        if size >= SMALLEST_ADVISED_SIZE:
-            quicker.insert(0, f"--size {size} (about {duration(seconds / 4)})")
+        quicker = ["a CUDA GPU"]
+        if not self._settings.stages:  # which would have to be shortened, too
+            quicker.insert(0, f"--epochs {quarter} (about {duration(seconds / 4)})")
+            if size >= SMALLEST_ADVISED_SIZE:
+                quicker.insert(0, f"--size {size} (about {duration(seconds / 4)})")
         self._say(
             f"{self._title}: this will take about {duration(seconds)} on this CPU "
-            f"({seconds_per_epoch:.2f} s an epoch). Quicker: {', '.join(quicker)}."
+            f"({seconds / self._settings.epochs:.2f} s an epoch). Quicker: {', '.join(quicker)}."
         )
+
+    def _share(self, first: int, last: int) -> float:
+        """The epochs between two of them as a share of all work: those of small stages are less."""
+        works = [
+            work_up_to(self._settings, epoch) for epoch in (first, last, self._settings.epochs)
+        ]
+        return (works[1] - works[0]) / works[2]
 
     def _say(self, line: str) -> None:
         tqdm.write(line, file=self._stream)

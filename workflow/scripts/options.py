@@ -15,6 +15,7 @@ from neural_style.commandline import (
     read_layers,
     read_numbers,
     read_share,
+    read_stages,
     read_truth,
     write_value,
 )
@@ -183,6 +184,8 @@ def _add(
     kind = _kind(node)
     shown = "|".join(node["enum"]) if "enum" in node else _METAVARS[kind]
     form: Mapping[str, Any] = {"type": _READERS[kind], "metavar": shown}
+    if name == "stages":
+        form = {"type": read_stages, "metavar": "SIZE:N,…"}
     if name in SHARES:
         form = {"type": read_share, "metavar": "FILE:X", "action": _Shares}
     group.add_argument(
@@ -190,7 +193,7 @@ def _add(
         default=argparse.SUPPRESS,
         help=(
             node["description"]
-            + ("" if default in (None, {}) else f" (default: {write_value(default)})")
+            + ("" if default in (None, {}, ()) else f" (default: {write_value(default)})")
         ).replace("%", "%%"),
         **form,
     )

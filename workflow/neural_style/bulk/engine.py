@@ -20,11 +20,12 @@ from neural_style.device import choose_precision
 from neural_style.errors import NeuralStyleError
 from neural_style.finishing import Picture
 from neural_style.memory import explaining_shortage
+from neural_style.optimisation import Progress
 from neural_style.record import Losses, losses_of
 from neural_style.regions import read_style
 from neural_style.settings import Settings
 from neural_style.style_grams import StyleGrams
-from neural_style.stylize import Progress, stylize
+from neural_style.stylize import stylize
 from neural_style.tensors import to_tensor
 from neural_style.vgg import Vgg19
 from neural_style.weights import load_weights

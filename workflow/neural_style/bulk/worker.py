@@ -214,7 +214,8 @@ def batch_key(task: Task) -> Hashable:
         *(task.image.size, settings.weights, settings.pooling, settings.padding),
         settings.tile,
         settings.precision,
-        *(settings.optimizer, settings.history, settings.epochs, settings.colour),
+        *(settings.optimizer, settings.history, settings.colour),
+        *((stage.size / settings.size, stage.epochs) for stage in settings.course),
         *(tuple(settings.content_layers.items()), tuple(settings.style_layers.items())),
     )
 

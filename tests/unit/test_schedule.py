@@ -1,0 +1,138 @@
+"""From coarse to fine: what a stage starts from, what it aims at, and that epochs count on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+
+from neural_style.brief import Brief, Region, StyleReference, plain_brief
+from neural_style.colour import luminance, recoloured
+from neural_style.optimisation import Optimisation, Progress
+from neural_style.resampling import resampled, resampled_brief
+from neural_style.schedule import Schedule
+from neural_style.settings import Settings, Stage
+from neural_style.stylize import stylize
+from neural_style.vgg import Convolution, Vgg19
+
+CPU = torch.device("cpu")
+SIZES = [20, 20, 20, 28, 28, 40, 40, 40]
+"""Of the pictures after each epoch, in the stages below."""
+
+
+def random(*shape: int, seed: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+CONTENT, STYLE = random(1, 3, 40, 40, seed=1), random(1, 3, 44, 60, seed=2)
+MASK = random(1, 1, 40, 40, seed=3)
+
+
+@pytest.fixture(scope="module")
+def settings(shallow: Settings) -> Settings:
+    stages = (Stage(20, 2), Stage(28, 2))
+    return replace(shallow, size=40, stages=stages, epochs=7, beta=1e4)
+
+
+@pytest.fixture(scope="module")
+def network(random_convolutions: Mapping[str, Convolution], settings: Settings) -> Vgg19:
+    return Vgg19(random_convolutions, settings.layers).prepare(CPU, torch.float32)
+
+
+def only(settings: Settings, epochs: int) -> Settings:
+    """One stage of so many epochs."""
+    return replace(settings, stages=(), epochs=epochs)
+
+
+def assert_same(actual: list[Progress], expected: list[Progress]) -> None:
+    for one, other in zip(actual, expected, strict=True):
+        assert torch.equal(one.pictures, other.pictures)
+        assert torch.equal(one.parts, other.parts)
+
+
+@pytest.fixture(scope="module")
+def states(network: Vgg19, settings: Settings) -> list[Progress]:
+    return list(stylize(network, [plain_brief(CONTENT, STYLE, settings)]))
+
+
+def test_every_epoch_is_yielded_once_in_the_size_of_its_stage(states: list[Progress]):
+    assert [state.epoch for state in states] == list(range(8))
+    assert [state.pictures.shape[2] for state in states] == SIZES
+    assert len({state.names for state in states}) == 1
+
+
+def test_the_first_stage_is_the_job_of_the_smaller_brief(
+    network: Vgg19, settings: Settings, states: list[Progress]
+):
+    small = resampled_brief(plain_brief(CONTENT, STYLE, only(settings, 2)), 0.5)
+    assert small.content.shape[2:] == (20, 20)
+    assert small.regions[0].styles[0].image.shape[2:] == (22, 30)
+    assert_same(states[:3], list(stylize(network, [small])))
+
+
+def test_the_last_stage_aims_at_the_whole_brief_from_what_was_made_before(
+    network: Vgg19, settings: Settings, states: list[Progress]
+):
+    start = resampled(states[4].pictures, 40, 40)
+    brief = replace(plain_brief(CONTENT, STYLE, only(settings, 3)), start=start)
+    assert_same(states[5:], list(stylize(network, [brief]))[1:])
+
+
+def test_noise_is_drawn_at_the_size_of_the_first_stage(network: Vgg19, settings: Settings):
+    noisy = replace(settings, init="noise")
+    first = next(iter(stylize(network, [plain_brief(CONTENT, STYLE, noisy)]))).pictures
+    assert first.shape[2:] == (20, 20)
+    assert first.std() > 0.25, "noise that was made smaller is grey"
+
+
+def test_a_batch_goes_through_the_stages_as_each_picture_would_alone(
+    network: Vgg19, settings: Settings, states: list[Progress]
+):
+    other = replace(settings, beta=1e2, seed=3, init="noise")
+    briefs = [plain_brief(CONTENT, STYLE, settings), plain_brief(CONTENT.flip(-1), STYLE, other)]
+    for together, alone in zip(stylize(network, briefs), states, strict=True):
+        torch.testing.assert_close(together.pictures[:1], alone.pictures, rtol=0, atol=1e-3)
+
+
+def test_masks_styles_and_colours_go_through_the_stages(network: Vgg19, settings: Settings):
+    styles = StyleReference(STYLE, 0.5, random(1, 1, 44, 60, seed=4)), StyleReference(CONTENT, 0.5)
+    regions = Region(styles, MASK), Region((StyleReference(STYLE),), 1 - MASK)
+    painted = replace(settings, colour="luminance", total_variation=1.0)
+    brief = recoloured(Brief(painted, CONTENT, regions))
+    *_, last = stylize(network, [brief])
+    chroma = last.pictures - luminance(last.pictures)
+    torch.testing.assert_close(chroma, CONTENT - luminance(CONTENT), rtol=0, atol=1e-5)
+    assert (last.pictures - CONTENT).abs().mean() > 0.01
+
+
+class Stub:
+    """An optimisation of one number that counts epochs."""
+
+    def __init__(self, epochs: range, start: float, gave_up: bool) -> None:
+        self._epochs, self._start, self._gave_up = epochs, start, gave_up
+
+    def __iter__(self) -> Iterator[Progress]:
+        for done, epoch in enumerate(self._epochs):
+            number = torch.full((1, 1), self._start + done)
+            yield Progress(epoch, number, ("a",), number, torch.tensor([self._gave_up]))
+
+
+def stub(epochs: range, gave_up: bool = False) -> Callable[[Tensor | None], Optimisation]:
+    def begin(pictures: Tensor | None) -> Optimisation:
+        start = 0.0 if pictures is None else 10 * float(pictures)
+        return Stub(epochs, start, gave_up)  # type: ignore[return-value]  # it stands in for one
+
+    return begin
+
+
+def test_a_picture_that_was_given_up_stays_so():
+    stages = {2: stub(range(3), gave_up=True), 3: stub(range(2, 4)), 4: stub(range(3, 5))}
+    assert all(bool(state.gave_up) for state in Schedule(stages))
+
+
+def test_each_stage_begins_with_the_pictures_of_the_one_before():
+    stages = {2: stub(range(3)), 3: stub(range(2, 4)), 4: stub(range(3, 5))}
+    assert [float(state.pictures) for state in Schedule(stages)] == [0, 1, 2, 21, 211]
