@@ -23,6 +23,7 @@ if not NO_SWEEP:  # a data set, see bulk.smk, needs none of the sweep's images
 
 include: "workflow/rules/layer_study.smk"
 include: "workflow/rules/bulk.smk"
+include: "workflow/rules/docs.smk"
 include: "workflow/rules/refused.smk"
 include: "workflow/rules/interruptions.smk"
 

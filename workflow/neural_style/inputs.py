@@ -21,6 +21,7 @@ RESERVED = frozenset(
         "plots",
         "gallery",
         "layer_study",
+        "docs_pictures",
         "index.tsv",
         "index.log",
         "refused_files",

@@ -38,7 +38,7 @@ def _weighted(*weights: float) -> dict[str, float]:
 PRESETS: Mapping[str, Preset] = {
     "subtle": Preset(
         "the photograph as it is, in the painting's tint and with a little of its brushwork",
-        {"alpha": 1.0, "beta": 5e4},
+        {"alpha": 1.0, "beta": 2e4},
     ),
     "balanced": Preset(
         "the photograph plainly recognisable, the paint plainly the painting's",

@@ -16,6 +16,7 @@ from neural_style.cluster import Cluster, can_be_submitted, memory_mb, runtime_m
 from neural_style.commandline import flag, words
 from neural_style.companions import companions_of
 from neural_style.config import complete, read_schema
+from neural_style.controls import read_sheets
 from neural_style.errors import NeuralStyleError
 from neural_style.fingerprint import engine_fingerprint
 from neural_style.layer_study import (
@@ -101,6 +102,7 @@ SHEETS = sheets_of(SWEEP, CONFIG)
 PAGES = [str(path) for path in SHEETS.all_paths]
 GRIDS = [*PAGES, str(PDF)]
 GALLERY = "results/gallery/index.html"
+CONTROLS = "docs/controls.yaml"
 PLOTS = plots_of(SWEEP.contents, SWEEP.styles)
 LABELS = labels_of(SWEEP.settings)
 CAPTIONS = WORKFLOW / "report"
@@ -209,6 +211,15 @@ def _study_file(kind, files, name):
     try:
         return choose(files, name, kind)
     except LayerStudyError as error:
+        raise WorkflowError(str(error)) from None
+
+
+@functools.cache
+def control_sheets():
+    """What docs/controls.yaml describes; read when it is asked for, as every job comes past here."""
+    try:
+        return read_sheets(Path(CONTROLS), SCHEMA)
+    except NeuralStyleError as error:
         raise WorkflowError(str(error)) from None
 
 

@@ -1,0 +1,69 @@
+"""Make a sheet of docs/controls.md: the tiles that are missing, then the sheet from all of them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from itertools import chain, groupby
+from pathlib import Path
+
+import torch
+from display import Display
+from options import SCHEMA
+
+from neural_style.config import read_schema
+from neural_style.control_tiles import make_tiles, sheet_grid
+from neural_style.controls import read_sheets
+from neural_style.device import DEVICES, claim_device
+from neural_style.encoding import save_image
+from neural_style.errors import NeuralStyleError
+from neural_style.grid import render_grid
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; the exit code is 1 after a mistake that the user can mend."""
+    options = make_parser().parse_args(arguments)
+    try:
+        sheet = read_sheets(options.sheets, read_schema(SCHEMA))[options.name]
+        torch.set_num_threads(max(1, options.threads))
+        with claim_device(options.device, say_waiting) as device:
+            steps = make_tiles(sheet, options.folder, device)
+            for tile, group in groupby(steps, key=lambda step: step.tile):
+                first = next(group)
+                title = f"{options.name}, {tile.label}"
+                with Display(title, tile.settings, on_cpu=False) as display:
+                    for step in chain([first], group):
+                        display.show(step.progress)
+        page = render_grid(sheet_grid(sheet, options.folder), sheet.tile_size)
+        save_image(page, options.output, options.quality)
+    except NeuralStyleError as error:
+        print(f"control_sheet: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("control_sheet: interrupted.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def say_waiting() -> None:
+    """Say why nothing happens."""
+    print("control_sheet: every GPU is in use; waiting for one.", file=sys.stderr, flush=True)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The options."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--sheets", type=Path, required=True, metavar="FILE", help="such as docs/controls.yaml"
+    )
+    parser.add_argument("--name", required=True, help="of a sheet in it")
+    parser.add_argument("--folder", type=Path, required=True, help="gets the tiles")
+    parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="the sheet")
+    parser.add_argument("--quality", type=int, default=60, choices=range(1, 101), metavar="1-100")
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), metavar="N")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
