@@ -15,7 +15,7 @@ from neural_style.files import sha256
 from neural_style.fingerprint import engine_fingerprint
 from neural_style.job import run_job
 from neural_style.layout import bounding
-from neural_style.stylize import Progress
+from neural_style.optimisation import Progress
 from neural_style.sweep import RUN, picture_name
 from neural_style.thumbnails import upright_size
 from neural_style.tiles import Grid, Row, Tile
