@@ -166,6 +166,12 @@ def test_only_what_a_study_depends_on_can_make_it_again(schema: Schema):
     assert plan_study(complete(study_config(full), schema)) == plan_study(full)
 
 
+def test_stages_of_the_sweep_are_not_those_of_the_study(schema: Mapping[str, Any]):
+    stages = [{"size": 256, "epochs": 50}]
+    sweep = {"optimization": {"epochs": 100, "stages": stages}, "layer_study": {"size": 64}}
+    assert plan_study(complete(sweep, schema)).settings.stages == ()
+
+
 def test_images_are_chosen_by_id_or_the_first_is_taken():
     files = {"cat": Path("a/cat.jpg"), "dog": Path("a/dog.jpg")}
     assert choose(files, None, "content") == Path("a/cat.jpg")

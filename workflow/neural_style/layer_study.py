@@ -126,6 +126,7 @@ def plan_study(config: Mapping[str, Any]) -> LayerStudy:
     sections = {key: dict(config[key]) for key in SECTIONS}
     sections["image"]["size"] = study["size"]
     sections["optimization"] |= {"epochs": study["epochs"], "save_every": study["epochs"]}
+    sections["optimization"]["stages"] = []  # those of the sweep may be larger than the study
     weights = {
         "alpha": study["alpha"],
         "beta": study["beta"],
