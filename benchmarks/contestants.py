@@ -77,6 +77,7 @@ class Contest:
             optimizer="lbfgs",
             history=None,
             stages=(),
+            size_correction=False,
             epochs=epochs,
             save_every=epochs,
             init="content",

@@ -48,10 +48,11 @@ def defaults(schema: Mapping[str, Any]) -> Settings:
 
 @pytest.fixture(scope="session")
 def shallow(defaults: Settings) -> Settings:
-    """Settings with layers of the first three blocks only, for speed, and fp32."""
+    """Settings with layers of the first three blocks only, for speed, fp32, and beta as it is."""
     return replace(
         defaults,
         size=32,
+        size_correction=False,
         content_layers={"conv2_2": 1.0},
         style_layers={"conv1_1": 1.0, "conv2_1": 1.0, "conv3_1": 1.0},
         precision="fp32",

@@ -21,7 +21,8 @@ from neural_style import snapshots as snapshots_module
 from neural_style.backlog import MOST_WAITING, Backlog, fetch
 from neural_style.encoding import save_levels
 from neural_style.errors import NeuralStyleError
-from neural_style.job import Continuity, StoppedError, run_job
+from neural_style.job import run_job
+from neural_style.journal import Continuity, StoppedError
 from neural_style.photographs import photograph
 from neural_style.settings import Settings
 from neural_style.vgg import Convolution

@@ -26,7 +26,8 @@ from neural_style.config import complete
 from neural_style.finishing import Finish
 from neural_style.memory import MemoryShortageError
 from neural_style.optimisation import Progress
-from neural_style.settings import Settings, Stage
+from neural_style.settings import Settings
+from neural_style.stages import Stage
 from neural_style.style_grams import StyleGrams
 from neural_style.stylize import stylize
 from neural_style.tensors import to_tensor

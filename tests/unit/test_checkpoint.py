@@ -33,7 +33,8 @@ from neural_style.errors import NeuralStyleError
 from neural_style.files import sha256
 from neural_style.optimisation import Progress
 from neural_style.schedule import Schedule
-from neural_style.settings import Settings, Stage
+from neural_style.settings import Settings
+from neural_style.stages import Stage
 from neural_style.stylize import optimisation_of
 from neural_style.vgg import Convolution, Vgg19
 

@@ -23,7 +23,8 @@ from neural_style.commandline import (
 from neural_style.config import ConfigError
 from neural_style.conflicts import find_conflicts
 from neural_style.layers import LAYERS
-from neural_style.settings import Settings, Stage
+from neural_style.settings import Settings
+from neural_style.stages import Stage
 from neural_style.sweep import SECTIONS, WEIGHTS
 
 
@@ -44,6 +45,8 @@ def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
                 step = node.get("multipleOf", 1)
                 number = dice.randrange(node["minimum"], node["maximum"] + 1, step)
                 return dice.choice([None, number]) if "null" in kind else number
+            case "boolean":
+                return dice.choice([True, False])
             case "array":
                 return tuple(sorted(dice.sample([0.25, 0.5, 1.0, 1 / 3, 2.0], dice.randint(1, 4))))
             case "object":

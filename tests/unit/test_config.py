@@ -66,6 +66,7 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "optimizer": "lbfgs",
             "history": None,
             "stages": [],
+            "size_correction": True,
             "epochs": 1000,
             "save_every": 100,
             "init": "content",

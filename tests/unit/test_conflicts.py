@@ -11,7 +11,8 @@ import pytest
 from neural_style.bulk.plan import BulkError, bulk_plan
 from neural_style.config import complete
 from neural_style.conflicts import find_conflicts
-from neural_style.settings import Settings, Stage
+from neural_style.settings import Settings
+from neural_style.stages import Stage
 from neural_style.sweep import SweepError, expand_settings
 
 Schema = Mapping[str, Any]

@@ -161,3 +161,33 @@ def test_the_snakefile_reads_the_names_of_plots_without_matplotlib():
         "assert 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_style_losses_of_all_stages_can_be_compared(folder):
+    """They come as if all had been minimised with the beta of the last stage."""
+    course = [{"epochs": 2, "beta": 2e4}, {"epochs": 1, "beta": 1e5}]
+    plain = read_curves(folder)
+    edit(folder, lambda facts: facts.update(course=course))
+    curves = read_curves(folder)
+    assert curves.run.factor("style") == 1e5
+    factors = np.array([5, 5, 5, 1])
+    expected = known(plain.loss("style")) * factors
+    np.testing.assert_allclose(known(curves.loss("style")), expected)
+    np.testing.assert_allclose(
+        known(curves.layer("style/conv5_1")), known(plain.layer("style/conv5_1")) * factors
+    )
+    np.testing.assert_allclose(known(curves.loss("content")), known(plain.loss("content")))
+    np.testing.assert_allclose(curves.total, plain.total)
+
+
+def test_the_finished_picture_was_made_with_the_last_beta(folder):
+    edit(folder, lambda facts: facts.update(course=[{"epochs": 3, "beta": 4e5}]))
+    assert read_run(folder).saved_loss("style") == pytest.approx(10 * 1e-4 / 4 / 4)
+    assert read_run(folder).beta == 1e5
+
+
+@pytest.mark.parametrize("course", [[], [{"epochs": 3}], [{"epochs": 3, "beta": -1}], 5])
+def test_a_course_that_is_none_is_told(folder, course):
+    edit(folder, lambda facts: facts.update(course=course))
+    with pytest.raises(CurvesError, match=r"run\.json"):
+        read_run(folder)

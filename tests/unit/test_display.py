@@ -12,7 +12,8 @@ import torch
 from display import Display, duration
 
 from neural_style.optimisation import Progress
-from neural_style.settings import Settings, Stage
+from neural_style.settings import Settings
+from neural_style.stages import Stage
 
 
 class Terminal(io.StringIO):

@@ -26,6 +26,7 @@ LEAVES_PIXELS_ALONE = {
     "formats": "its names are those of the settings",
     "companions": "finds the files, which are compared by themselves",
     "conflicts": "refuses settings",
+    "journal": "decides when what is written",
     "inputs": "finds the files, which are compared by themselves",
     "memory": "explains an error",
     "notes": "a text beside the pixels",

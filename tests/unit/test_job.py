@@ -24,13 +24,15 @@ from neural_style.files import sha256
 from neural_style.fingerprint import engine_fingerprint
 from neural_style.formats import OUTPUT_FORMATS
 from neural_style.images import ImageError, fit_image, load_image
-from neural_style.job import LOOK_EVERY, DivergedError, run_job
+from neural_style.job import run_job
+from neural_style.journal import LOOK_EVERY, DivergedError
 from neural_style.losses import gram_matrix
 from neural_style.optimisation import Progress
 from neural_style.photographs import photograph
 from neural_style.provenance import read_provenance
 from neural_style.record import Source
-from neural_style.settings import Settings, Stage, settings_from_facts
+from neural_style.settings import Settings, settings_from_facts
+from neural_style.stages import Stage
 from neural_style.tensors import normalise, to_tensor
 from neural_style.vgg import Convolution, Vgg19
 from neural_style.weights import Weights, WeightsError

@@ -28,6 +28,7 @@ STYLE_LAYERS = {"conv1_1": 1.0, "relu2_1": 2.0}
 def settings(defaults: Settings) -> list[Settings]:
     """Three settings that differ in the balance."""
     common = replace(defaults, content_layers=CONTENT_LAYERS, style_layers=STYLE_LAYERS)
+    common = replace(common, size_correction=False)
     return [replace(common, alpha=a, beta=b) for a, b in ((1.0, 1e2), (0.0, 1e3), (5.0, 0.0))]
 
 

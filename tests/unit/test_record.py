@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import pytest
 import torch
 
+from neural_style.balance import beta_at
 from neural_style.files import sha256
 from neural_style.optimisation import Progress
 from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_losses, write_run
@@ -128,6 +129,7 @@ def test_the_record_holds_every_fact(run: Run, tmp_path: Path):
             "height": 64,
         },
         "optimised": {"width": 48, "height": 32},
+        "course": [{"width": 48, "height": 32, "epochs": 4, "beta": beta_at(run.settings, 32, 48)}],
         "saved_losses": {
             "total": 15.0,
             "content": 3.0,

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from neural_style.brief import Brief, Region, StyleReference
 from neural_style.colour import luminance
-from neural_style.resampling import SHORTEST, resampled, resampled_brief
+from neural_style.resampling import resampled, resampled_brief
 from neural_style.settings import Settings
+from neural_style.stages import SHORTEST
 
 
 def random(*shape: int, seed: int) -> Tensor:

@@ -13,8 +13,10 @@ import pytest
 import torch
 
 from neural_style import job as job_module
+from neural_style import journal as journal_module
 from neural_style.checkpoint import FOLDER, STATE
-from neural_style.job import Continuity, DivergedError, StoppedError, run_job
+from neural_style.job import run_job
+from neural_style.journal import Continuity, DivergedError, StoppedError
 from neural_style.photographs import photograph
 from neural_style.settings import Settings
 from neural_style.vgg import Convolution
@@ -197,7 +199,7 @@ def test_a_job_that_diverges_keeps_no_checkpoint_to_diverge_from_again(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     stopped(tmp_path, settings)
-    monkeypatch.setattr(job_module, "_how_it_diverged", lambda epoch, settings: "it diverged")
+    monkeypatch.setattr(journal_module, "_how_it_diverged", lambda epoch, settings: "it diverged")
     monkeypatch.setattr("neural_style.safeguard.LIMIT", 0)
     with pytest.raises(DivergedError):
         make(tmp_path, settings)

@@ -14,7 +14,8 @@ from neural_style.colour import luminance, recoloured
 from neural_style.optimisation import Optimisation, Progress
 from neural_style.resampling import resampled, resampled_brief
 from neural_style.schedule import Schedule
-from neural_style.settings import Settings, Stage
+from neural_style.settings import Settings
+from neural_style.stages import Stage
 from neural_style.stylize import stylize
 from neural_style.vgg import Convolution, Vgg19
 

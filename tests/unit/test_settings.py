@@ -7,7 +7,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from neural_style.settings import Settings, Stage, settings_from_facts
+from neural_style.settings import Settings, settings_from_facts
+from neural_style.stages import Stage
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 
 from neural_style.errors import NeuralStyleError
-from neural_style.settings import Settings, Stage
+from neural_style.settings import Settings
+from neural_style.stages import Stage
 
 SHARES = frozenset({"blend"})
 """Keys that hold weights of files: an option for each, since a name may hold any character."""

@@ -41,6 +41,8 @@ class Run:
         settings: all settings, as they were written.
         weights: factor of each term in the total, such as `style/conv1_1`: alpha or beta times
             the weight of the layer, or the weight of the total variation.
+        betas: the last epoch of each stage → its beta, which is corrected for its size. The
+            weights are those of the last stage.
         saved: weighted losses of the finished file, by term.
         picture: the finished file.
         size: its width and height in pixels.
@@ -48,6 +50,7 @@ class Run:
 
     settings: Mapping[str, Any]
     weights: Mapping[str, float]
+    betas: Mapping[int, float]
     saved: Mapping[str, float]
     picture: Path
     size: tuple[int, int]
@@ -63,8 +66,8 @@ class Run:
         return float(self.settings["beta"])
 
     def factor(self, kind: str) -> float:
-        """Alpha for `content`, beta for `style`."""
-        return self.alpha if kind == "content" else self.beta
+        """Alpha for `content`; beta, as it was at the end, for `style`."""
+        return self.alpha if kind == "content" else list(self.betas.values())[-1]
 
     def layers(self, kind: str) -> list[str]:
         """The terms of a kind."""
@@ -88,7 +91,8 @@ class Curves:
         run: the facts of the run.
         epochs: [E], from 0, the start.
         total: [E], what was minimised: alpha · content + beta · style + total variation.
-        terms: each term's weighted share of the total, [E].
+        terms: each term's weighted share of the total, [E]; those of the style with the beta of
+            the last stage, whatever they were minimised with.
     """
 
     run: Run
@@ -136,12 +140,24 @@ def read_curves(folder: Path) -> Curves:
         if not rows or not np.isfinite(table[0]).all() or (np.diff(table[0]) <= 0).any():
             raise ValueError("its epochs do not ascend")
         values = dict(zip(columns, table, strict=True))
-        terms = {term: values[term] for term in run.weights}
+        style = _with_one_beta(table[0], run.betas)
+        terms = {
+            term: values[term] * (style if term.startswith("style/") else 1.0)
+            for term in run.weights
+        }
     except KeyError as error:
         raise CurvesError(f"cannot use {path}: it lacks {error}; make it again.") from error
     except (ValueError, OverflowError) as error:
         raise CurvesError(f"cannot use {path}: {error}; make it again.") from error
     return Curves(run, table[0].astype(np.int64), values["total"], terms)
+
+
+def _with_one_beta(epochs: Values, betas: Mapping[int, float]) -> Values:
+    """The factors that give the style losses of all epochs the beta of the last stage, [E]."""
+    ends, values = np.array(list(betas)), np.array(list(betas.values()))
+    each = values[np.searchsorted(ends, epochs).clip(max=len(ends) - 1)]
+    factors: Values = np.divide(values[-1], each, out=np.ones_like(epochs), where=each > 0)
+    return factors
 
 
 def read_run(folder: Path) -> Run:
@@ -154,9 +170,11 @@ def read_run(folder: Path) -> Run:
     try:
         facts = json.loads(_read(path))
         settings, picture = facts["settings"], facts["picture"]
+        betas = _betas(facts)
+        factors = (_number(settings["alpha"]), list(betas.values())[-1])
         weights = {
-            f"{kind}/{layer}": _number(settings[factor]) * _number(weight)
-            for kind, factor in zip(KINDS, ("alpha", "beta"), strict=True)
+            f"{kind}/{layer}": factor * _number(weight)
+            for kind, factor in zip(KINDS, factors, strict=True)
             for layer, weight in settings[f"{kind}_layers"].items()
         }
         if smoothness := _number(settings.get("total_variation", 0)):  # none in older records
@@ -164,11 +182,23 @@ def read_run(folder: Path) -> Run:
         saved = {term: _number(facts["saved_losses"]["parts"][term]) for term in weights}
         size = (int(picture["width"]), int(picture["height"]))
         # The name alone: a record that was tampered with leads to no other folder.
-        return Run(settings, weights, saved, folder / Path(str(picture["file"])).name, size)
+        return Run(settings, weights, betas, saved, folder / Path(str(picture["file"])).name, size)
     except KeyError as error:
         raise CurvesError(f"cannot use {path}: it lacks {error}; make it again.") from error
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CurvesError(f"cannot use {path}: it is damaged; make it again.") from error
+
+
+def _betas(facts: Mapping[str, Any]) -> dict[int, float]:
+    """Last epoch → beta of each stage of a record."""
+    betas: dict[int, float] = {}
+    whole = {"epochs": facts["settings"]["epochs"], "beta": facts["settings"]["beta"]}
+    for stage in facts.get("course", [whole]):  # older records have none
+        last = max(betas, default=0) + int(_number(stage["epochs"]))
+        betas[last] = _number(stage["beta"])
+    if not betas:
+        raise ValueError("there is no stage")
+    return betas
 
 
 def _number(value: object) -> float:

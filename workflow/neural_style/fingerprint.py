@@ -8,6 +8,7 @@ from pathlib import Path
 
 ENGINE = (
     "adam",
+    "balance",
     "brief",
     "canvas",
     "capture",
@@ -37,6 +38,7 @@ ENGINE = (
     "schedule",
     "smoothness",
     "snapshots",
+    "stages",
     "start",
     "style_grams",
     "stylize",

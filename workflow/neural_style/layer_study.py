@@ -126,7 +126,8 @@ def plan_study(config: Mapping[str, Any]) -> LayerStudy:
     sections = {key: dict(config[key]) for key in SECTIONS}
     sections["image"]["size"] = study["size"]
     sections["optimization"] |= {"epochs": study["epochs"], "save_every": study["epochs"]}
-    sections["optimization"]["stages"] = []  # those of the sweep may be larger than the study
+    # The stages of the sweep may be larger than the study, and its weights are its own.
+    sections["optimization"] |= {"stages": [], "size_correction": False}
     weights = {
         "alpha": study["alpha"],
         "beta": study["beta"],

@@ -68,7 +68,13 @@ PRESETS: Mapping[str, Preset] = {
                 "content_layers": {"conv4_2": 1.0},
                 "style_layers": _weighted(1, 1, 1, 1, 1),
             },
-            "optimization": {"optimizer": "lbfgs", "epochs": 1000, "init": "content"},
+            "optimization": {
+                "optimizer": "lbfgs",
+                "stages": [],
+                "size_correction": True,
+                "epochs": 1000,
+                "init": "content",
+            },
         },
     ),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -15,9 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from neural_style.balance import beta_at
 from neural_style.files import sha256, write_text
 from neural_style.optimisation import Progress
 from neural_style.settings import Settings
+from neural_style.stages import scaled_size
 from neural_style.weights import Weights
 
 KINDS = ("content/", "style/")
@@ -140,6 +142,18 @@ class Run:
     saved: Losses
 
 
+def _course(settings: Settings, width: int, height: int) -> Iterator[dict[str, Any]]:
+    """Each stage: the size that it was optimised at, its epochs, and what beta was there."""
+    for stage in settings.course:
+        scaled = scaled_size(height, width, stage.size / settings.size)
+        yield {
+            "width": scaled[1],
+            "height": scaled[0],
+            "epochs": stage.epochs,
+            "beta": beta_at(settings, *scaled),
+        }
+
+
 def write_run(run: Run, path: Path) -> None:
     """Write `run.json`: with it and the images, the picture can be made again."""
     facts: dict[str, Any] = {
@@ -156,6 +170,7 @@ def write_run(run: Run, path: Path) -> None:
             "height": run.picture_size[1],
         },
         "optimised": {"width": run.size[0], "height": run.size[1]},
+        "course": list(_course(run.settings, *run.size)),
         "saved_losses": asdict(run.saved),
         "device": run.device,
         "precision": str(run.precision).removeprefix("torch."),

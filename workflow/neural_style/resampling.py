@@ -10,12 +10,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from neural_style.brief import Brief, Region, StyleReference
+from neural_style.stages import scaled_size
 
 ResampleStyle: TypeAlias = Callable[[Tensor, Tensor | None, float], tuple[Tensor, Tensor | None]]
 """Gives a style image and its guide back in another size, see `resampled_style`."""
-
-SHORTEST = 16
-"""Pixels of a side: the deepest layer has one feature then, and with fewer none."""
 
 
 def resampled(images: Tensor, height: int, width: int) -> Tensor:
@@ -27,7 +25,7 @@ def resampled_style(
     image: Tensor, guide: Tensor | None, scale: float
 ) -> tuple[Tensor, Tensor | None]:
     """A style image and its guide with each side `scale` times as long."""
-    height, width = _scaled(image, scale)
+    height, width = scaled_size(image.shape[2], image.shape[3], scale)
     smaller = guide if guide is None else _mask(guide, height, width)
     return resampled(image, height, width), smaller
 
@@ -37,7 +35,7 @@ def resampled_brief(
     scale: float,
     style_at: ResampleStyle = resampled_style,
 ) -> Brief:
-    """All that a brief holds, with each side `scale` times as long, and at least `SHORTEST`.
+    """All that a brief holds, with each side `scale` times as long, see `stages.scaled_size`.
 
     Args:
         brief: what is to be made; it is given back as it is for a scale of 1.
@@ -46,7 +44,7 @@ def resampled_brief(
     """
     if scale == 1:
         return brief
-    height, width = _scaled(brief.content, scale)
+    height, width = scaled_size(brief.content.shape[2], brief.content.shape[3], scale)
     chroma, start = brief.chroma, brief.start
 
     def smaller(style: StyleReference) -> StyleReference:
@@ -73,12 +71,6 @@ def resampled_brief(
 def _mask(mask: Tensor, height: int, width: int) -> Tensor:
     """A mask at another size; what adds up to 1 still does."""
     return _interpolated(mask, height, width, "bilinear")
-
-
-def _scaled(image: Tensor, scale: float) -> tuple[int, int]:
-    """The new height and width of an image."""
-    height, width = (max(SHORTEST, round(side * scale)) for side in image.shape[2:])
-    return height, width
 
 
 def _interpolated(images: Tensor, height: int, width: int, mode: str) -> Tensor:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from neural_style.stages import Stage
+
 BUILT_IN = ("caffe", "torchvision")
 """The sources of weights that are no file of the user's."""
 
@@ -19,19 +21,6 @@ BESIDE = "beside"
 
 STARTS = ("content", "noise")
 """What a picture can start from that is no file of the user's."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """Some epochs at a size.
-
-    Attributes:
-        size: edge of the picture in pixels, as `image.size`.
-        epochs: iterations.
-    """
-
-    size: int
-    epochs: int
 
 
 @dataclass(frozen=True)
@@ -58,6 +47,7 @@ class Settings:
         optimizer: `lbfgs` or `adam`.
         history: pairs that L-BFGS keeps; None leaves it to `history.pairs_kept`.
         stages: what goes before the picture's own size, from coarse to fine.
+        size_correction: whether beta is that of 512 pixels, see `balance.beta_at`.
         epochs: iterations of the optimiser, those of the stages included.
         save_every: epochs between two pictures.
         init: what the picture starts from, one of `STARTS` or an image file.
@@ -90,6 +80,7 @@ class Settings:
     optimizer: str
     history: int | None
     stages: tuple[Stage, ...]
+    size_correction: bool
     epochs: int
     save_every: int
     init: str

@@ -16,7 +16,7 @@ from neural_style.optimisation import Optimisation, Progress
 from neural_style.optimizers import optimizer_of
 from neural_style.resampling import resampled, resampled_brief
 from neural_style.schedule import Begin, Schedule
-from neural_style.settings import Stage
+from neural_style.stages import Stage
 from neural_style.start import start_picture
 from neural_style.style_grams import StyleGrams
 from neural_style.terms import gatys_objective

@@ -19,7 +19,8 @@ from neural_style.formats import OUTPUT_FORMATS
 from neural_style.inputs import Images, InputError, find_images, slug
 from neural_style.named_files import find_missing, with_blended_files
 from neural_style.presets import with_preset
-from neural_style.settings import Settings, Stage
+from neural_style.settings import Settings
+from neural_style.stages import Stage
 
 SECTIONS = ("image", "network", "optimization", "paint")
 WEIGHTS = ("alpha", "beta", "learning_rate")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from neural_style.balance import beta_at
 from neural_style.brief import Brief, Region
 from neural_style.device import full_precision
 from neural_style.guides import RegionTerm, SumOfTerms, guide_at
@@ -30,7 +31,7 @@ def gatys_objective(
     Args:
         network: gives the features.
         briefs: one for each picture; contents are of one size. Layers and tiles are those of the
-            first; alpha and beta are each picture's own.
+            first; alpha and beta, which is that at this size, are each picture's own.
         grams: keeps the Gram matrices of style images from one call to the next.
     """
     edge = tile_edge(briefs[0].settings.tile, *briefs[0].content.shape[2:])
@@ -54,7 +55,9 @@ def _content_terms(network: Vgg19, briefs: Sequence[Brief], edge: int | None) ->
 def _style_terms(network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None) -> list[Term]:
     """Beta · weight · MSE of the Gram matrices, for each style layer, summed over the regions."""
     grams = grams or StyleGrams(network)
-    beta = briefs[0].content.new_tensor([brief.settings.beta for brief in briefs])
+    height, width = briefs[0].content.shape[2:]
+    betas = [beta_at(brief.settings, height, width) for brief in briefs]
+    beta = briefs[0].content.new_tensor(betas)
     common = briefs[0].settings
     layers = common.style_layers
     regions = [

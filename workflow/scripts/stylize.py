@@ -20,7 +20,8 @@ from neural_style.device import DEVICES, claim_device
 from neural_style.errors import NeuralStyleError
 from neural_style.failures import VOICE
 from neural_style.fingerprint import engine_fingerprint
-from neural_style.job import Continuity, StoppedError, run_job
+from neural_style.job import run_job
+from neural_style.journal import Continuity, StoppedError
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -20,6 +20,7 @@ OPTIONS = {
     "--size": str(SIZE),
     "--epochs": str(EPOCHS),
     "--format": "png",
+    "--size-correction": "false",
     "--precision": "fp32",
     "--device": "cpu",
     "--threads": "1",

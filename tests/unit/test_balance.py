@@ -1,0 +1,47 @@
+"""The weight of the style at a size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+import torch
+
+from neural_style.balance import beta_at
+from neural_style.brief import plain_brief
+from neural_style.settings import Settings
+from neural_style.terms import gatys_objective
+from neural_style.vgg import Convolution, Vgg19
+
+
+@pytest.mark.parametrize("size", [(512, 512), (512, 300), (17, 512)])
+def test_at_512_pixels_beta_is_what_it_is(defaults: Settings, size: tuple[int, int]):
+    assert beta_at(replace(defaults, beta=1 / 3), *size) == 1 / 3
+
+
+@pytest.mark.parametrize(
+    ("size", "beta"), [((256, 100), 5e4), ((1024, 1024), 2e5), ((300, 2048), 4e5), ((9, 64), 12500)]
+)
+def test_it_grows_with_the_long_edge(defaults: Settings, size: tuple[int, int], beta: float):
+    assert beta_at(replace(defaults, beta=1e5), *size) == beta
+
+
+def test_it_can_be_left_as_it_is(defaults: Settings):
+    assert beta_at(replace(defaults, beta=1e5, size_correction=False), 4096, 4096) == 1e5
+
+
+def test_the_style_losses_of_each_picture_are_those_of_its_corrected_beta(
+    random_convolutions: Mapping[str, Convolution], shallow: Settings
+):
+    network = Vgg19(random_convolutions, shallow.layers).prepare(torch.device("cpu"), torch.float64)
+    generator = torch.Generator().manual_seed(0)
+    content, style, picture = (
+        torch.rand(1, 3, 24, 36, generator=generator, dtype=torch.float64) for _ in range(3)
+    )
+    settings = [replace(shallow, beta=1e3), replace(shallow, beta=1e3, size_correction=True)]
+    objective = gatys_objective(network, [plain_brief(content, style, each) for each in settings])
+    plain, corrected = objective.parts(picture.expand(2, -1, -1, -1)).T
+    is_style = torch.tensor([name.startswith("style/") for name in objective.names])
+    torch.testing.assert_close(corrected[~is_style], plain[~is_style])
+    torch.testing.assert_close(corrected[is_style], plain[is_style] * 36 / 512)
