@@ -11,16 +11,16 @@ import torch
 from plain import CONTENT_LAYER, STYLE_LAYERS, plain
 from torch import Tensor
 
-from neural_style.brief import Brief, plain_brief
-from neural_style.images import load_fitted
-from neural_style.objective import Objective
-from neural_style.optimisation import Progress
-from neural_style.settings import Settings
-from neural_style.stylize import stylize
-from neural_style.tensors import to_tensor
-from neural_style.terms import gatys_objective
-from neural_style.vgg import Vgg19
-from neural_style.weights import Weights, load_weights
+from neural_style.briefs.brief import Brief, plain_brief
+from neural_style.loss.objective import Objective
+from neural_style.loss.terms import gatys_objective
+from neural_style.network.vgg import Vgg19
+from neural_style.network.weights import Weights, load_weights
+from neural_style.optimiser.optimisation import Progress
+from neural_style.optimiser.stylize import stylize
+from neural_style.pictures.images import load_fitted
+from neural_style.pictures.tensors import to_tensor
+from neural_style.plan.settings import Settings
 
 ALPHA, BETA = 1.0, 1.0e6
 

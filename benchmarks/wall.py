@@ -21,9 +21,9 @@ sys.path.append(str(REPOSITORY))
 
 from tests.fake_results import finish, make_jobs, paint_originals  # noqa: E402 - path comes first
 
-from neural_style.config import read_schema  # noqa: E402
 from neural_style.gallery.page import write_gallery  # noqa: E402
-from neural_style.sweep import default_settings  # noqa: E402
+from neural_style.plan.config import read_schema  # noqa: E402
+from neural_style.plan.sweep import default_settings  # noqa: E402
 
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
 BETAS = [10.0**power for power in range(1, 11)]

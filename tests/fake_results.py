@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from neural_style.inputs import slug
-from neural_style.settings import Settings
-from neural_style.sweep import LOSSES, RUN, Job, format_number, picture_name
+from neural_style.plan.inputs import slug
+from neural_style.plan.settings import Settings
+from neural_style.plan.sweep import LOSSES, RUN, Job, format_number, picture_name
 
 LAYERS = ("content/conv4_2", "style/conv1_1", "style/conv5_1")
 

@@ -19,7 +19,7 @@ from tests.browser.sweep import BETAS, CONTENTS, REASON, STYLES, Gallery
 from tests.fake_results import fail, finish, make_jobs, paint_originals
 
 from neural_style.gallery.page import write_gallery
-from neural_style.settings import Settings
+from neural_style.plan.settings import Settings
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

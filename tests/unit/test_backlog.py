@@ -15,18 +15,18 @@ from typing import Any
 import pytest
 import torch
 
-from neural_style import backlog as backlog_module
-from neural_style import job as job_module
-from neural_style import snapshots as snapshots_module
-from neural_style.backlog import MOST_WAITING, Backlog, fetch
-from neural_style.encoding import save_levels
 from neural_style.errors import NeuralStyleError
-from neural_style.job import run_job
-from neural_style.journal import Continuity, StoppedError
-from neural_style.photographs import photograph
-from neural_style.settings import Settings
-from neural_style.vgg import Convolution
-from neural_style.weights import Weights
+from neural_style.jobs import backlog as backlog_module
+from neural_style.jobs import job as job_module
+from neural_style.jobs import snapshots as snapshots_module
+from neural_style.jobs.backlog import MOST_WAITING, Backlog, fetch
+from neural_style.jobs.job import run_job
+from neural_style.jobs.journal import Continuity, StoppedError
+from neural_style.network.vgg import Convolution
+from neural_style.network.weights import Weights
+from neural_style.pictures.encoding import save_levels
+from neural_style.plan.settings import Settings
+from neural_style.samples.photographs import photograph
 
 CPU = torch.device("cpu")
 CONTENT, STYLE = photograph("chelsea"), photograph("coffee")

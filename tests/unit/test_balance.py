@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from neural_style.balance import beta_at
-from neural_style.brief import plain_brief
-from neural_style.settings import Settings
-from neural_style.terms import gatys_objective
-from neural_style.vgg import Convolution, Vgg19
+from neural_style.briefs.brief import plain_brief
+from neural_style.loss.balance import beta_at
+from neural_style.loss.terms import gatys_objective
+from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.plan.settings import Settings
 
 
 @pytest.mark.parametrize("size", [(512, 512), (512, 300), (17, 512)])

@@ -16,7 +16,7 @@ from neural_style.bulk.assignment import (
     styles_of,
 )
 from neural_style.bulk.plan import BulkError, BulkPlan
-from neural_style.settings import Settings
+from neural_style.plan.settings import Settings
 
 FILES = {name: Path(f"{name}.png") for name in ("sea", "sun", "fog", "ice")}
 NAMES = [f"class/{number}.jpg" for number in range(400)]

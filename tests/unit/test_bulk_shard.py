@@ -23,9 +23,9 @@ from neural_style.bulk.tasks import Task
 from neural_style.bulk.verify import verify
 from neural_style.bulk.worker import Result, Take, run_shard
 from neural_style.errors import NeuralStyleError
-from neural_style.finishing import Picture
-from neural_style.formats import OUTPUT_FORMATS
-from neural_style.settings import Settings
+from neural_style.pictures.finishing import Picture
+from neural_style.plan.formats import OUTPUT_FORMATS
+from neural_style.plan.settings import Settings
 
 
 class Copying:

@@ -9,15 +9,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.brief import Brief, plain_brief
-from neural_style.canvas import Canvas, FullCanvas, LuminanceCanvas, canvas_of
-from neural_style.colour import luminance, match_moments, recoloured
-from neural_style.job import judge
-from neural_style.optimisation import Progress
-from neural_style.settings import Settings
-from neural_style.stylize import optimisation_of, stylize
-from neural_style.terms import gatys_objective
-from neural_style.vgg import Convolution, Vgg19
+from neural_style.briefs.brief import Brief, plain_brief
+from neural_style.briefs.colour import luminance, match_moments, recoloured
+from neural_style.jobs.job import judge
+from neural_style.loss.terms import gatys_objective
+from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.optimiser.canvas import Canvas, FullCanvas, LuminanceCanvas, canvas_of
+from neural_style.optimiser.optimisation import Progress
+from neural_style.optimiser.stylize import optimisation_of, stylize
+from neural_style.plan.settings import Settings
 
 CPU = torch.device("cpu")
 CORNERS = torch.tensor(

@@ -16,9 +16,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style import checkpoint as checkpoint_module
-from neural_style.brief import plain_brief
-from neural_style.checkpoint import (
+from neural_style.briefs.brief import plain_brief
+from neural_style.errors import NeuralStyleError
+from neural_style.files import sha256
+from neural_style.jobs import checkpoint as checkpoint_module
+from neural_style.jobs.checkpoint import (
     FOLDER,
     LARGEST_SHARE,
     SECONDS_BETWEEN,
@@ -29,14 +31,12 @@ from neural_style.checkpoint import (
     Pace,
     key_of,
 )
-from neural_style.errors import NeuralStyleError
-from neural_style.files import sha256
-from neural_style.optimisation import Progress
-from neural_style.schedule import Schedule
-from neural_style.settings import Settings
-from neural_style.stages import Stage
-from neural_style.stylize import optimisation_of
-from neural_style.vgg import Convolution, Vgg19
+from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.optimiser.optimisation import Progress
+from neural_style.optimiser.schedule import Schedule
+from neural_style.optimiser.stylize import optimisation_of
+from neural_style.plan.settings import Settings
+from neural_style.plan.stages import Stage
 
 CPU = torch.device("cpu")
 EPOCHS = 24  # more than the optimiser's memory of 20 pairs holds

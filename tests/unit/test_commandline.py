@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from options import add_settings_options, settings_from
 
-from neural_style.commandline import (
+from neural_style.network.layers import LAYERS
+from neural_style.plan.commandline import (
     OptionError,
     flag,
     read_layers,
@@ -20,12 +21,11 @@ from neural_style.commandline import (
     write_shares,
     write_value,
 )
-from neural_style.config import ConfigError
-from neural_style.conflicts import find_conflicts
-from neural_style.layers import LAYERS
-from neural_style.settings import Settings
-from neural_style.stages import Stage
-from neural_style.sweep import SECTIONS, WEIGHTS
+from neural_style.plan.config import ConfigError
+from neural_style.plan.conflicts import find_conflicts
+from neural_style.plan.settings import Settings
+from neural_style.plan.stages import Stage
+from neural_style.plan.sweep import SECTIONS, WEIGHTS
 
 
 def parse(arguments: list[str]) -> Settings:

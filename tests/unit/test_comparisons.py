@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 from tests.unit.tiles import centre, colour, make_sheets, solid
 
-from neural_style.comparisons import compose, read_names
-from neural_style.grid import render_grid
-from neural_style.images import load_image
-from neural_style.layout import measure
-from neural_style.sheets import PDF
-from neural_style.tiles import Tile
+from neural_style.grids.comparisons import compose, read_names
+from neural_style.grids.grid import render_grid
+from neural_style.grids.layout import measure
+from neural_style.grids.sheets import PDF
+from neural_style.grids.tiles import Tile
+from neural_style.pictures.images import load_image
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 CAT, DOG = (Tile(Path(f"content/{name}.png"), shape=(60, 40)) for name in ("cat", "dog"))

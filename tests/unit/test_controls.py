@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 import yaml
 
-from neural_style.commandline import flag
-from neural_style.config import complete
-from neural_style.control_tiles import sheet_grid
-from neural_style.controls import ControlsError, Made, Shown, read_sheets
-from neural_style.presets import PRESETS
-from neural_style.sweep import SECTIONS, WEIGHTS, expand_settings
+from neural_style.guide.control_tiles import sheet_grid
+from neural_style.guide.controls import ControlsError, Made, Shown, read_sheets
+from neural_style.plan.commandline import flag
+from neural_style.plan.config import complete
+from neural_style.plan.presets import PRESETS
+from neural_style.plan.sweep import SECTIONS, WEIGHTS, expand_settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "controls.md"

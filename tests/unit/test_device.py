@@ -15,9 +15,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from neural_style import device_lock
-from neural_style.brief import plain_brief
-from neural_style.device import (
+from neural_style.briefs.brief import plain_brief
+from neural_style.loss.terms import gatys_objective
+from neural_style.machine import device_lock
+from neural_style.machine.device import (
     DEVICES,
     VISIBLE,
     DeviceError,
@@ -28,10 +29,9 @@ from neural_style.device import (
     full_precision,
     visible_cards,
 )
-from neural_style.device_lock import ALLOCATIONS
-from neural_style.settings import Settings
-from neural_style.terms import gatys_objective
-from neural_style.vgg import Convolution, Vgg19
+from neural_style.machine.device_lock import ALLOCATIONS
+from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.plan.settings import Settings
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")

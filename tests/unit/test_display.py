@@ -11,9 +11,9 @@ import pytest
 import torch
 from display import Display, duration
 
-from neural_style.optimisation import Progress
-from neural_style.settings import Settings
-from neural_style.stages import Stage
+from neural_style.optimiser.optimisation import Progress
+from neural_style.plan.settings import Settings
+from neural_style.plan.stages import Stage
 
 
 class Terminal(io.StringIO):

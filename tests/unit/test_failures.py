@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.failures import reason
-from neural_style.settings import Settings
-from neural_style.sweep import Job
+from neural_style.grids.failures import reason
+from neural_style.plan.settings import Settings
+from neural_style.plan.sweep import Job
 
 
 @pytest.fixture

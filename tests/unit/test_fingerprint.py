@@ -4,38 +4,39 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 import neural_style
-from neural_style import fingerprint
-from neural_style.fingerprint import ENGINE, code_of, engine_fingerprint
+from neural_style.plan import fingerprint
+from neural_style.plan.fingerprint import ENGINE, code_of, engine_fingerprint
 
 PACKAGE = Path(neural_style.__file__).parent
 LEAVES_PIXELS_ALONE = {
-    "backlog": "decides when files are written",
-    "checkpoint": "gives back what it was given, bit for bit",
-    "claims": "says who may write",
-    "config": "what it completes is part of the settings, which are compared by value",
-    "device_lock": "decides who waits for a card",
     "errors": "an exception makes no picture",
     "files": "writes and reads bytes as they are",
-    "fingerprint": "names the code",
-    "footprint": "explains an error",
-    "formats": "its names are those of the settings",
-    "companions": "finds the files, which are compared by themselves",
-    "conflicts": "refuses settings",
-    "journal": "decides when what is written",
-    "inputs": "finds the files, which are compared by themselves",
-    "memory": "explains an error",
-    "notes": "a text beside the pixels",
-    "presets": "what it says becomes part of the settings",
-    "provenance": "a text beside the pixels",
-    "named_files": "finds the files, which are compared by themselves",
-    "record": "writes down what was done",
-    "settings": "its values are compared by themselves",
-    "sweep": "names files",
+    "jobs/backlog": "decides when files are written",
+    "jobs/checkpoint": "gives back what it was given, bit for bit",
+    "jobs/claims": "says who may write",
+    "jobs/journal": "decides when what is written",
+    "jobs/provenance": "a text beside the pixels",
+    "jobs/record": "writes down what was done",
+    "machine/device_lock": "decides who waits for a card",
+    "machine/footprint": "explains an error",
+    "machine/memory": "explains an error",
+    "pictures/notes": "a text beside the pixels",
+    "plan/companions": "finds the files, which are compared by themselves",
+    "plan/config": "what it completes is part of the settings, which are compared by value",
+    "plan/conflicts": "refuses settings",
+    "plan/fingerprint": "names the code",
+    "plan/formats": "its names are those of the settings",
+    "plan/inputs": "finds the files, which are compared by themselves",
+    "plan/named_files": "finds the files, which are compared by themselves",
+    "plan/presets": "what it says becomes part of the settings",
+    "plan/settings": "its values are compared by themselves",
+    "plan/sweep": "names files",
 }
 """Modules that a job imports and that are no part of the engine, each with the reason."""
 
@@ -62,20 +63,21 @@ class Thing:
 def imports_of(module: str) -> set[str]:
     """The modules of the package that a module imports, wherever in its source."""
     tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
-    found: set[str] = set()
+    named: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            package, _, name = node.module.partition(".")
-            if package == "neural_style":
-                found |= {name.split(".")[0]} if name else {alias.name for alias in node.names}
+            named |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
-            names = [alias.name.split(".") for alias in node.names]
-            found |= {parts[1] for parts in names if parts[0] == "neural_style" and len(parts) > 1}
-    return found
+            named |= {alias.name for alias in node.names}
+    inside = (name.split(".")[1:] for name in named if name.startswith("neural_style."))
+    return {path for path in map("/".join, inside) if (PACKAGE / f"{path}.py").is_file()}
+
+
+JOB = "jobs/job"
 
 
 def imported_by_a_job() -> set[str]:
-    reached, ahead = {"job"}, {"job"}
+    reached, ahead = {JOB}, {JOB}
     while ahead:
         ahead = {name for module in ahead for name in imports_of(module)} - reached
         reached |= ahead
@@ -90,8 +92,14 @@ def test_every_module_of_a_job_is_in_the_engine_or_has_a_reason_not_to_be():
 
 
 def test_the_modules_are_found_at_all():
-    assert {"torch", "job"} & imported_by_a_job() == {"job"}
-    assert {"lbfgs", "vgg", "pixels", "losses"} <= imported_by_a_job()
+    assert {
+        "optimiser/lbfgs",
+        "network/vgg",
+        "pictures/pixels",
+        "loss/losses",
+        "errors",
+    } <= imported_by_a_job()
+    assert not {"pictures/thumbnails", "grids/grid", "plan/commandline"} & imported_by_a_job()
 
 
 @pytest.mark.parametrize(
@@ -130,10 +138,10 @@ def test_code_counts(old: str, new: str):
 @pytest.fixture
 def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The package's sources, to be changed."""
-    for path in PACKAGE.glob("*.py"):
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    monkeypatch.setattr(fingerprint, "__file__", str(tmp_path / "fingerprint.py"))
-    return tmp_path
+    package = tmp_path / "neural_style"
+    shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(fingerprint, "__file__", str(package / "plan" / "fingerprint.py"))
+    return package
 
 
 @pytest.mark.parametrize("module", ENGINE)
@@ -149,7 +157,7 @@ def test_a_change_in_any_module_of_the_engine_changes_it(copy: Path, module: str
 
 def test_a_change_elsewhere_does_not(copy: Path):
     before = engine_fingerprint()
-    for module in (*LEAVES_PIXELS_ALONE, "grid", "labels"):
+    for module in (*LEAVES_PIXELS_ALONE, "grids/grid", "grids/labels"):
         path = copy / f"{module}.py"
         path.write_text(path.read_text(encoding="utf-8") + "\nMORE = 1\n", encoding="utf-8")
     assert engine_fingerprint() == before

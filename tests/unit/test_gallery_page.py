@@ -26,8 +26,8 @@ from neural_style.gallery.entries import (
     spread,
 )
 from neural_style.gallery.page import embed, render, write_gallery
-from neural_style.images import load_image
-from neural_style.settings import Settings
+from neural_style.pictures.images import load_image
+from neural_style.plan.settings import Settings
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>.png",

@@ -17,8 +17,8 @@ from neural_style.gallery.pictures import (
     make_thumbnail,
     shrink,
 )
-from neural_style.images import ImageError, load_image
-from neural_style.settings import Settings
+from neural_style.pictures.images import ImageError, load_image
+from neural_style.plan.settings import Settings
 
 
 @pytest.mark.parametrize(

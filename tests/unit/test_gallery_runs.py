@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from neural_style.gallery.runs import RunFacts, read_curve, read_run
-from neural_style.optimisation import Progress
-from neural_style.record import Losses, LossTable, Run, Source, write_losses, write_run
-from neural_style.settings import Settings
-from neural_style.weights import Weights
+from neural_style.jobs.record import Losses, LossTable, Run, Source, write_losses, write_run
+from neural_style.network.weights import Weights
+from neural_style.optimiser.optimisation import Progress
+from neural_style.plan.settings import Settings
 
 TERMS = ("content/conv4_2", "style/conv1_1", "style/conv2_1")
 

@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.guides import RegionTerm, SumOfTerms, guide_at, guided_gram_matrix
-from neural_style.layers import LAYERS
-from neural_style.losses import StyleTerm, Term, gram_matrix
-from neural_style.vgg import Convolution, Vgg19
+from neural_style.loss.guides import RegionTerm, SumOfTerms, guide_at, guided_gram_matrix
+from neural_style.loss.losses import StyleTerm, Term, gram_matrix
+from neural_style.network.layers import LAYERS
+from neural_style.network.vgg import Convolution, Vgg19
 
 LAYER = "conv4_2"
 GENERATOR = torch.Generator().manual_seed(7)

@@ -9,12 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.brief import Brief, Region, StyleReference, plain_brief, style_share
-from neural_style.canvas import FullCanvas, HeldCanvas, canvas_of
-from neural_style.colour import luminance, recoloured
-from neural_style.settings import Settings
-from neural_style.stylize import stylize
-from neural_style.vgg import Convolution, Vgg19
+from neural_style.briefs.brief import Brief, Region, StyleReference, plain_brief, style_share
+from neural_style.briefs.colour import luminance, recoloured
+from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.optimiser.canvas import FullCanvas, HeldCanvas, canvas_of
+from neural_style.optimiser.stylize import stylize
+from neural_style.plan.settings import Settings
 
 
 def random(*shape: int, seed: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from neural_style.history import BYTES_OF_PAIR, MOST_BYTES, PAIRS, pairs_kept
+from neural_style.machine.history import BYTES_OF_PAIR, MOST_BYTES, PAIRS, pairs_kept
 
 
 def test_the_method_keeps_twenty_pairs_up_to_a_size_and_then_as_many_as_a_limit_holds():

@@ -10,11 +10,11 @@ import tifffile
 from PIL import Image, JpegImagePlugin
 from tests.unit.pictures import Pixels, assert_close, levels, loaded, noise, smooth
 
-from neural_style.encoding import quantised, save_image, save_levels
 from neural_style.errors import NeuralStyleError
-from neural_style.formats import OPAQUE, OUTPUT_FORMATS
-from neural_style.images import ImageError
-from neural_style.pixels import srgb_profile
+from neural_style.pictures.encoding import quantised, save_image, save_levels
+from neural_style.pictures.images import ImageError
+from neural_style.pictures.pixels import srgb_profile
+from neural_style.plan.formats import OPAQUE, OUTPUT_FORMATS
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".jpeg", ".PNG"])

@@ -22,9 +22,9 @@ from tests.unit.pictures import (
     write,
 )
 
-from neural_style.formats import IMAGE_SUFFIXES
-from neural_style.images import load_image
-from neural_style.pixels import srgb_profile
+from neural_style.pictures.images import load_image
+from neural_style.pictures.pixels import srgb_profile
+from neural_style.plan.formats import IMAGE_SUFFIXES
 
 
 @pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))

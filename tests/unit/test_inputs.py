@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.formats import IMAGE_SUFFIXES
-from neural_style.inputs import LONGEST_ID, RESERVED, InputError, find_images, slug
+from neural_style.plan.formats import IMAGE_SUFFIXES
+from neural_style.plan.inputs import LONGEST_ID, RESERVED, InputError, find_images, slug
 
 SAFE = set("abcdefghijklmnopqrstuvwxyz0123456789._-")
 

@@ -17,25 +17,25 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from neural_style import job as job_module
-from neural_style.colour import luminance
+from neural_style.briefs.colour import luminance
 from neural_style.errors import NeuralStyleError
 from neural_style.files import sha256
-from neural_style.fingerprint import engine_fingerprint
-from neural_style.formats import OUTPUT_FORMATS
-from neural_style.images import ImageError, fit_image, load_image
-from neural_style.job import run_job
-from neural_style.journal import LOOK_EVERY, DivergedError
-from neural_style.losses import gram_matrix
-from neural_style.optimisation import Progress
-from neural_style.photographs import photograph
-from neural_style.provenance import read_provenance
-from neural_style.record import Source
-from neural_style.settings import Settings, settings_from_facts
-from neural_style.stages import Stage
-from neural_style.tensors import normalise, to_tensor
-from neural_style.vgg import Convolution, Vgg19
-from neural_style.weights import Weights, WeightsError
+from neural_style.jobs import job as job_module
+from neural_style.jobs.job import run_job
+from neural_style.jobs.journal import LOOK_EVERY, DivergedError
+from neural_style.jobs.provenance import read_provenance
+from neural_style.jobs.record import Source
+from neural_style.loss.losses import gram_matrix
+from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.network.weights import Weights, WeightsError
+from neural_style.optimiser.optimisation import Progress
+from neural_style.pictures.images import ImageError, fit_image, load_image
+from neural_style.pictures.tensors import normalise, to_tensor
+from neural_style.plan.fingerprint import engine_fingerprint
+from neural_style.plan.formats import OUTPUT_FORMATS
+from neural_style.plan.settings import Settings, settings_from_facts
+from neural_style.plan.stages import Stage
+from neural_style.samples.photographs import photograph
 
 CPU = torch.device("cpu")
 CONTENT, STYLE = photograph("chelsea"), photograph("coffee")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neural_style.layers import (
+from neural_style.network.layers import (
     CONVOLUTIONS,
     LAYERS,
     block_of,

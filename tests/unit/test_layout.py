@@ -7,8 +7,8 @@ from itertools import combinations
 import pytest
 from tests.unit.tiles import HOSTILE, uniform_grid
 
-from neural_style.layout import MAX_PIXELS, MAX_SIDE, Box, Layout, bounding, measure
-from neural_style.tiles import Grid, GridError, Row, Tile
+from neural_style.grids.layout import MAX_PIXELS, MAX_SIDE, Box, Layout, bounding, measure
+from neural_style.grids.tiles import Grid, GridError, Row, Tile
 
 ORIGINAL = Tile(None, shape=(3, 2))
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.losses import (
+from neural_style.loss.losses import (
     ContentTerm,
     StyleTerm,
     Term,

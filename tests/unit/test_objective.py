@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.brief import Brief, plain_brief
-from neural_style.layers import CONVOLUTIONS
-from neural_style.objective import Objective
-from neural_style.settings import Settings
-from neural_style.tensors import MEAN, STD
-from neural_style.terms import gatys_objective
-from neural_style.vgg import Convolution, Vgg19
+from neural_style.briefs.brief import Brief, plain_brief
+from neural_style.loss.objective import Objective
+from neural_style.loss.terms import gatys_objective
+from neural_style.network.layers import CONVOLUTIONS
+from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.pictures.tensors import MEAN, STD
+from neural_style.plan.settings import Settings
 
 Array = np.ndarray
 Convolutions = Mapping[str, Convolution]

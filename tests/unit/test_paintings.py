@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
-from neural_style import photographs, samples
 from neural_style.errors import NeuralStyleError
-from neural_style.formats import IMAGE_SUFFIXES
-from neural_style.paintings import PAINTINGS
-from neural_style.photographs import PHOTOGRAPHS, photograph
+from neural_style.plan.formats import IMAGE_SUFFIXES
+from neural_style.samples import photographs, sample_images
+from neural_style.samples.paintings import PAINTINGS
+from neural_style.samples.photographs import PHOTOGRAPHS, photograph
 
 ROOT = Path(__file__).parents[2]
 SMALL = (160, 120)
@@ -42,7 +42,7 @@ def small() -> Mapping[str, np.ndarray]:
 def make_samples(monkeypatch: pytest.MonkeyPatch) -> Callable[[list[str]], int]:
     """The script, with the paintings so small that they take no time."""
     quick = {name: partial(paint, size=(64, 64)) for name, paint in PAINTINGS.items()}
-    monkeypatch.setattr(samples, "PAINTINGS", quick)
+    monkeypatch.setattr(sample_images, "PAINTINGS", quick)
     return load_script()
 
 
@@ -225,10 +225,10 @@ def test_a_run_stopped_while_it_paints_leaves_the_folder_empty(
         raise KeyboardInterrupt
 
     first = partial(PAINTINGS["woodcut_wave"], size=(64, 64))
-    monkeypatch.setattr(samples, "PAINTINGS", {"first": first, "last": stopped})
+    monkeypatch.setattr(sample_images, "PAINTINGS", {"first": first, "last": stopped})
     with pytest.raises(KeyboardInterrupt):
         make_samples(folders)
-    assert not samples.holds_image(tmp_path / "style")
+    assert not sample_images.holds_image(tmp_path / "style")
 
 
 def test_a_file_in_the_place_of_a_folder_is_one_sentence(

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image, PdfParser
 from tests.unit.tiles import colour, solid
 
-from neural_style import pdf
 from neural_style.errors import NeuralStyleError
-from neural_style.pdf import LONG_EDGE, MAX_PIXELS, SMALLEST, page_side, write_pdf
+from neural_style.grids import pdf
+from neural_style.grids.pdf import LONG_EDGE, MAX_PIXELS, SMALLEST, page_side, write_pdf
 
 
 def read_pages(path):

@@ -15,6 +15,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 from tests.unit.records import fail, finish, sweep_of, terms_of
 
+from neural_style.plan.sweep import Sweep
 from neural_style.plots.drawing import PlotError, draw_pairs, draw_sweep
 from neural_style.plots.losses import MOST_LAYERS, plot_pair, plot_sweep
 from neural_style.plots.outputs import MOST_PAIRS, files_of, plots_of, shown_pairs
@@ -23,7 +24,6 @@ from neural_style.plots.pairs import MOST_SETTINGS, Pair, Pairs
 from neural_style.plots.panels import MOST_POINTS, format_value, lines_of
 from neural_style.plots.style import house_style, looks
 from neural_style.plots.tradeoff import curves_of, plot_tradeoff, points_of
-from neural_style.sweep import Sweep
 
 BETAS = [1e4, 1e5, 1e6]
 HOSTILE = [

@@ -13,10 +13,10 @@ from PIL import Image
 from tests.unit.pictures import noise
 
 from neural_style.files import sha256
-from neural_style.images import ImageError, fit_image
-from neural_style.preparation import Prepared, prepare
-from neural_style.settings import BESIDE, Settings
-from neural_style.tensors import to_tensor
+from neural_style.jobs.preparation import Prepared, prepare
+from neural_style.pictures.images import ImageError, fit_image
+from neural_style.pictures.tensors import to_tensor
+from neural_style.plan.settings import BESIDE, Settings
 
 CPU = torch.device("cpu")
 SIZES = {"cat": (60, 40), "wave": (50, 50), "sun": (30, 45)}

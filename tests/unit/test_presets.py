@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from options import add_settings_options, settings_from
 
-from neural_style.commandline import words
-from neural_style.config import ConfigError, complete
-from neural_style.headings import setting_labels
-from neural_style.presets import PRESETS, with_preset
-from neural_style.settings import Settings
-from neural_style.sweep import SECTIONS, WEIGHTS, SweepError, expand_settings
+from neural_style.grids.headings import setting_labels
+from neural_style.plan.commandline import words
+from neural_style.plan.config import ConfigError, complete
+from neural_style.plan.presets import PRESETS, with_preset
+from neural_style.plan.settings import Settings
+from neural_style.plan.sweep import SECTIONS, WEIGHTS, SweepError, expand_settings
 
 Schema = Mapping[str, Any]
 NAMES = list(PRESETS)
@@ -157,5 +157,8 @@ def test_options_that_are_given_win_even_where_they_say_the_default(defaults: Se
 
 
 def test_reading_presets_costs_no_torch():
-    code = "import sys, neural_style.presets; sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
+    code = (
+        "import sys, neural_style.plan.presets;"
+        "sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

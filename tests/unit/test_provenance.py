@@ -12,19 +12,19 @@ import pytest
 from PIL import Image
 from tests.unit.pictures import smooth
 
-from neural_style.encoding import save_levels
 from neural_style.files import sha256
-from neural_style.formats import DEEP, OUTPUT_FORMATS
-from neural_style.images import ImageError
-from neural_style.notes import LONGEST, exif_block, load_note
-from neural_style.provenance import (
+from neural_style.jobs.provenance import (
     ProvenanceError,
     note_of,
     read_provenance,
     require_unchanged,
 )
-from neural_style.record import Source
-from neural_style.settings import Settings, settings_from_facts
+from neural_style.jobs.record import Source
+from neural_style.pictures.encoding import save_levels
+from neural_style.pictures.images import ImageError
+from neural_style.pictures.notes import LONGEST, exif_block, load_note
+from neural_style.plan.formats import DEEP, OUTPUT_FORMATS
+from neural_style.plan.settings import Settings, settings_from_facts
 
 HOSTILE = 'q"uote\\ \n{brace} 🎨 \udcff\u202e.png'
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 import pytest
 import torch
 
-from neural_style.layers import CONVOLUTIONS, LAYERS
-from neural_style.receptive_fields import channels, receptive_field
-from neural_style.vgg import Convolution, Vgg19
+from neural_style.network.layers import CONVOLUTIONS, LAYERS
+from neural_style.network.receptive_fields import channels, receptive_field
+from neural_style.network.vgg import Convolution, Vgg19
 
 LITERATURE = {
     "conv1_1": 3,

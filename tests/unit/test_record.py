@@ -14,12 +14,20 @@ from typing import Any, NoReturn
 import pytest
 import torch
 
-from neural_style.balance import beta_at
 from neural_style.files import sha256
-from neural_style.optimisation import Progress
-from neural_style.record import Losses, LossTable, Run, Source, losses_of, write_losses, write_run
-from neural_style.settings import Settings
-from neural_style.weights import Weights
+from neural_style.jobs.record import (
+    Losses,
+    LossTable,
+    Run,
+    Source,
+    losses_of,
+    write_losses,
+    write_run,
+)
+from neural_style.loss.balance import beta_at
+from neural_style.network.weights import Weights
+from neural_style.optimiser.optimisation import Progress
+from neural_style.plan.settings import Settings
 
 NAMES = ("content/conv4_2", "content/relu5_1", "style/conv1_1", "style/conv2_1")
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from neural_style.brief import Brief, Region, StyleReference
-from neural_style.colour import luminance
-from neural_style.resampling import resampled, resampled_brief
-from neural_style.settings import Settings
-from neural_style.stages import SHORTEST
+from neural_style.briefs.brief import Brief, Region, StyleReference
+from neural_style.briefs.colour import luminance
+from neural_style.briefs.resampling import resampled, resampled_brief
+from neural_style.plan.settings import Settings
+from neural_style.plan.stages import SHORTEST
 
 
 def random(*shape: int, seed: int) -> Tensor:

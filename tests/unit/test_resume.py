@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 import torch
 
-from neural_style import job as job_module
-from neural_style import journal as journal_module
-from neural_style.checkpoint import FOLDER, STATE
-from neural_style.job import run_job
-from neural_style.journal import Continuity, DivergedError, StoppedError
-from neural_style.photographs import photograph
-from neural_style.settings import Settings
-from neural_style.vgg import Convolution
-from neural_style.weights import Weights
+from neural_style.jobs import job as job_module
+from neural_style.jobs import journal as journal_module
+from neural_style.jobs.checkpoint import FOLDER, STATE
+from neural_style.jobs.job import run_job
+from neural_style.jobs.journal import Continuity, DivergedError, StoppedError
+from neural_style.network.vgg import Convolution
+from neural_style.network.weights import Weights
+from neural_style.plan.settings import Settings
+from neural_style.samples.photographs import photograph
 
 CPU = torch.device("cpu")
 CONTENT, STYLE = photograph("chelsea"), photograph("coffee")
@@ -200,7 +200,7 @@ def test_a_job_that_diverges_keeps_no_checkpoint_to_diverge_from_again(
 ):
     stopped(tmp_path, settings)
     monkeypatch.setattr(journal_module, "_how_it_diverged", lambda epoch, settings: "it diverged")
-    monkeypatch.setattr("neural_style.safeguard.LIMIT", 0)
+    monkeypatch.setattr("neural_style.optimiser.safeguard.LIMIT", 0)
     with pytest.raises(DivergedError):
         make(tmp_path, settings)
     assert not (tmp_path / FOLDER).exists()

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from neural_style.brief import plain_brief
-from neural_style.settings import Settings
-from neural_style.vgg import Vgg19
+from neural_style.briefs.brief import plain_brief
+from neural_style.network.vgg import Vgg19
+from neural_style.plan.settings import Settings
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from neural_style import tiling
-from neural_style.brief import plain_brief
-from neural_style.settings import Settings
-from neural_style.stylize import stylize
-from neural_style.vgg import Convolution, Vgg19
+from neural_style.briefs.brief import plain_brief
+from neural_style.network import tiling
+from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.optimiser.stylize import stylize
+from neural_style.plan.settings import Settings
 
 HEIGHT, WIDTH, EDGE = 90, 120, 32
 MARGIN = 8

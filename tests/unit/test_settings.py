@@ -7,8 +7,8 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from neural_style.settings import Settings, settings_from_facts
-from neural_style.stages import Stage
+from neural_style.plan.settings import Settings, settings_from_facts
+from neural_style.plan.stages import Stage
 
 
 @pytest.fixture

@@ -13,22 +13,22 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-from neural_style.brief import Brief, Region, StyleReference, plain_brief
-from neural_style.curves import read_run
-from neural_style.images import fit_image, load_image
-from neural_style.job import run_job
-from neural_style.objective import Objective
-from neural_style.paintings import PAINTINGS
-from neural_style.photographs import photograph
-from neural_style.settings import Settings
-from neural_style.smoothness import EDGE, UNIT, SmoothnessTerm
-from neural_style.stylize import stylize
-from neural_style.tensors import to_images, to_tensor
-from neural_style.terms import gatys_objective
-from neural_style.tiled import TiledObjective
-from neural_style.vgg import Convolution, Vgg19
-from neural_style.views import PIXELS
-from neural_style.weights import Weights
+from neural_style.briefs.brief import Brief, Region, StyleReference, plain_brief
+from neural_style.jobs.job import run_job
+from neural_style.loss.objective import Objective
+from neural_style.loss.smoothness import EDGE, UNIT, SmoothnessTerm
+from neural_style.loss.terms import gatys_objective
+from neural_style.loss.tiled import TiledObjective
+from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.network.views import PIXELS
+from neural_style.network.weights import Weights
+from neural_style.optimiser.stylize import stylize
+from neural_style.pictures.images import fit_image, load_image
+from neural_style.pictures.tensors import to_images, to_tensor
+from neural_style.plan.settings import Settings
+from neural_style.plots.curves import read_run
+from neural_style.samples.paintings import PAINTINGS
+from neural_style.samples.photographs import photograph
 
 CPU = torch.device("cpu")
 NAME = "smoothness/total_variation"

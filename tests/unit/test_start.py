@@ -12,16 +12,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from neural_style.brief import plain_brief
+from neural_style.briefs.brief import plain_brief
+from neural_style.briefs.start import start_picture
 from neural_style.bulk.plan import BulkError, bulk_plan
-from neural_style.companions import companions_of
-from neural_style.config import complete
 from neural_style.files import sha256
-from neural_style.images import ImageError
-from neural_style.preparation import prepare
-from neural_style.settings import Settings
-from neural_style.start import start_picture
-from neural_style.tensors import to_images
+from neural_style.jobs.preparation import prepare
+from neural_style.pictures.images import ImageError
+from neural_style.pictures.tensors import to_images
+from neural_style.plan.companions import companions_of
+from neural_style.plan.config import complete
+from neural_style.plan.settings import Settings
 
 CPU = torch.device("cpu")
 CONTENT = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(7))

@@ -11,17 +11,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.brief import plain_brief
-from neural_style.images import fit_image, load_image
-from neural_style.optimisation import Progress, inward
-from neural_style.paintings import PAINTINGS
-from neural_style.photographs import photograph
-from neural_style.settings import Settings
-from neural_style.stylize import stylize
-from neural_style.tensors import to_tensor
-from neural_style.terms import gatys_objective
-from neural_style.vgg import Convolution, Vgg19
-from neural_style.weights import Weights
+from neural_style.briefs.brief import plain_brief
+from neural_style.loss.terms import gatys_objective
+from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.network.weights import Weights
+from neural_style.optimiser.optimisation import Progress, inward
+from neural_style.optimiser.stylize import stylize
+from neural_style.pictures.images import fit_image, load_image
+from neural_style.pictures.tensors import to_tensor
+from neural_style.plan.settings import Settings
+from neural_style.samples.paintings import PAINTINGS
+from neural_style.samples.photographs import photograph
 
 Convolutions = Mapping[str, Convolution]
 SIDE = 32

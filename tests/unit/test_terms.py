@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.brief import Brief, Region, StyleReference, plain_brief
-from neural_style.objective import Evaluation
-from neural_style.settings import Settings
-from neural_style.terms import gatys_objective
-from neural_style.vgg import Convolution, Vgg19
+from neural_style.briefs.brief import Brief, Region, StyleReference, plain_brief
+from neural_style.loss.objective import Evaluation
+from neural_style.loss.terms import gatys_objective
+from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.plan.settings import Settings
 
 
 def random(*shape: int, seed: int) -> Tensor:

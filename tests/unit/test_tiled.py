@@ -12,15 +12,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.brief import Brief, Region, StyleReference, plain_brief
-from neural_style.losses import Term
-from neural_style.objective import Evaluation, Objective
-from neural_style.settings import Settings
-from neural_style.terms import gatys_objective
-from neural_style.tiled import TiledObjective
-from neural_style.tiling import LARGEST_WHOLE
-from neural_style.vgg import Convolution, Vgg19
-from neural_style.views import PIXELS, View
+from neural_style.briefs.brief import Brief, Region, StyleReference, plain_brief
+from neural_style.loss.losses import Term
+from neural_style.loss.objective import Evaluation, Objective
+from neural_style.loss.terms import gatys_objective
+from neural_style.loss.tiled import TiledObjective
+from neural_style.network.tiling import LARGEST_WHOLE
+from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.network.views import PIXELS, View
+from neural_style.plan.settings import Settings
 
 Convolutions = Mapping[str, Convolution]
 CPU = torch.device("cpu")

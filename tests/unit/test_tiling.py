@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neural_style.layers import LAYERS
-from neural_style.receptive_fields import receptive_field, stride
-from neural_style.tiling import (
+from neural_style.network.layers import LAYERS
+from neural_style.network.receptive_fields import receptive_field, stride
+from neural_style.network.tiling import (
     EDGE,
     GRID,
     LARGEST_WHOLE,

@@ -10,12 +10,18 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neural_style.images import fit_image
-from neural_style.layers import CHANNELS_PER_BLOCK, CONVOLUTIONS, LAYERS, block_of, up_to_deepest
-from neural_style.samples import sample_photographs
-from neural_style.tensors import normalise, to_tensor
-from neural_style.vgg import AVERAGE_SCALES, Convolution, Vgg19
-from neural_style.weights import Weights, load_weights
+from neural_style.network.layers import (
+    CHANNELS_PER_BLOCK,
+    CONVOLUTIONS,
+    LAYERS,
+    block_of,
+    up_to_deepest,
+)
+from neural_style.network.vgg import AVERAGE_SCALES, Convolution, Vgg19
+from neural_style.network.weights import Weights, load_weights
+from neural_style.pictures.images import fit_image
+from neural_style.pictures.tensors import normalise, to_tensor
+from neural_style.samples.sample_images import sample_photographs
 
 Convolutions = Mapping[str, Convolution]
 

@@ -8,11 +8,11 @@ from typing import Any
 
 from PIL import Image
 
-from neural_style.config import complete
-from neural_style.layout import Box
-from neural_style.sheets import Sheets, sheets_of
-from neural_style.sweep import plan
-from neural_style.tiles import Grid, Row, Tile
+from neural_style.grids.layout import Box
+from neural_style.grids.sheets import Sheets, sheets_of
+from neural_style.grids.tiles import Grid, Row, Tile
+from neural_style.plan.config import complete
+from neural_style.plan.sweep import plan
 
 PAPER = (251, 250, 248)
 HOSTILE = {

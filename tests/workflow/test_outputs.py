@@ -8,9 +8,9 @@ import tifffile
 from PIL import Image
 from tests.workflow.conftest import Project, paint
 
-from neural_style.colour import luminance
-from neural_style.images import load_image
-from neural_style.tensors import to_tensor
+from neural_style.briefs.colour import luminance
+from neural_style.pictures.images import load_image
+from neural_style.pictures.tensors import to_tensor
 
 SMALL = {
     "image": {"size": 32, "format": "png"},

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neural_style.encoding import save_levels
 from neural_style.files import sha256
-from neural_style.notes import load_note
-from neural_style.presets import PRESETS
+from neural_style.pictures.encoding import save_levels
+from neural_style.pictures.notes import load_note
+from neural_style.plan.presets import PRESETS
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 

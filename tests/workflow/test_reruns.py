@@ -148,7 +148,7 @@ def engine(folder: Path, addition: str) -> dict[str, str]:
     package = Path(neural_style.__file__).parent
     ignore = shutil.ignore_patterns("__pycache__")
     changed = Path(shutil.copytree(package, folder / "neural_style", ignore=ignore))
-    with (changed / "lbfgs.py").open("a", encoding="utf-8") as file:
+    with (changed / "optimiser" / "lbfgs.py").open("a", encoding="utf-8") as file:
         file.write(addition)
     return {"PYTHONPATH": str(folder)}
 

@@ -19,7 +19,7 @@ import torch
 import yaml
 from PIL import Image
 
-from neural_style.layers import CONVOLUTIONS
+from neural_style.network.layers import CONVOLUTIONS
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 SCHEMA = SCRIPTS.parent / "schemas" / "config.schema.yaml"

@@ -12,14 +12,14 @@ from snakemake.exceptions import WorkflowError
 from neural_style.bulk.layout import Books
 from neural_style.bulk.plan import bulk_plan
 from neural_style.bulk.target import look
-from neural_style.cluster import Cluster, can_be_submitted, memory_mb, runtime_minutes
-from neural_style.commandline import flag, words
-from neural_style.companions import companions_of
-from neural_style.config import complete, read_schema
-from neural_style.controls import read_sheets
+from neural_style.machine.cluster import Cluster, can_be_submitted, memory_mb, runtime_minutes
+from neural_style.plan.commandline import flag, words
+from neural_style.plan.companions import companions_of
+from neural_style.plan.config import complete, read_schema
+from neural_style.guide.controls import read_sheets
 from neural_style.errors import NeuralStyleError
-from neural_style.fingerprint import engine_fingerprint
-from neural_style.layer_study import (
+from neural_style.plan.fingerprint import engine_fingerprint
+from neural_style.study.layer_study import (
     CHART,
     FIGURE,
     LAYER_LOSSES,
@@ -28,9 +28,9 @@ from neural_style.layer_study import (
     plan_study,
     study_config,
 )
-from neural_style.layer_study import FOLDER as STUDY_FOLDER
-from neural_style.layer_study import LOG_FOLDER as STUDY_LOGS
-from neural_style.named_files import files_of
+from neural_style.study.layer_study import FOLDER as STUDY_FOLDER
+from neural_style.study.layer_study import LOG_FOLDER as STUDY_LOGS
+from neural_style.plan.named_files import files_of
 from neural_style.plots.naming import labels_of
 from neural_style.plots.outputs import (
     QUANTITIES,
@@ -41,9 +41,9 @@ from neural_style.plots.outputs import (
     sweep_figure,
     tradeoff_figure,
 )
-from neural_style.settings import BUILT_IN
-from neural_style.sheets import PDF, sheets_of
-from neural_style.sweep import (
+from neural_style.plan.settings import BUILT_IN
+from neural_style.grids.sheets import PDF, sheets_of
+from neural_style.plan.sweep import (
     LOSSES,
     RUN,
     SECTIONS,

@@ -11,13 +11,13 @@ import torch
 from display import Display
 from options import SCHEMA
 
-from neural_style.config import read_schema
-from neural_style.control_tiles import make_tiles, sheet_grid
-from neural_style.controls import read_sheets
-from neural_style.device import DEVICES, claim_device
-from neural_style.encoding import save_image
 from neural_style.errors import NeuralStyleError
-from neural_style.grid import render_grid
+from neural_style.grids.grid import render_grid
+from neural_style.guide.control_tiles import make_tiles, sheet_grid
+from neural_style.guide.controls import read_sheets
+from neural_style.machine.device import DEVICES, claim_device
+from neural_style.pictures.encoding import save_image
+from neural_style.plan.config import read_schema
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -9,10 +9,10 @@ from typing import Self, TextIO
 
 from tqdm import tqdm
 
-from neural_style.footprint import work_up_to
-from neural_style.optimisation import Progress
-from neural_style.record import losses_of
-from neural_style.settings import Settings
+from neural_style.jobs.record import losses_of
+from neural_style.machine.footprint import work_up_to
+from neural_style.optimiser.optimisation import Progress
+from neural_style.plan.settings import Settings
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_LOSSES = 0.5

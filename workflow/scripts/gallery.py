@@ -9,10 +9,10 @@ from pathlib import Path
 
 from options import SCHEMA, add_config_option, sweep_from
 
-from neural_style.config import read_schema
 from neural_style.errors import NeuralStyleError
 from neural_style.gallery.page import write_gallery
-from neural_style.sweep import default_settings
+from neural_style.plan.config import read_schema
+from neural_style.plan.sweep import default_settings
 
 STYLIZE = Path(__file__).with_name("stylize.py")
 

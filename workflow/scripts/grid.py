@@ -7,13 +7,13 @@ import sys
 
 from options import add_config_option, config_from
 
-from neural_style.comparisons import compose, read_names
-from neural_style.encoding import save_image
 from neural_style.errors import NeuralStyleError
-from neural_style.grid import render_grid
-from neural_style.sheets import sheets_of
-from neural_style.sweep import plan
-from neural_style.tiles import GridError
+from neural_style.grids.comparisons import compose, read_names
+from neural_style.grids.grid import render_grid
+from neural_style.grids.sheets import sheets_of
+from neural_style.grids.tiles import GridError
+from neural_style.pictures.encoding import save_image
+from neural_style.plan.sweep import plan
 
 
 def main(arguments: list[str] | None = None) -> int:

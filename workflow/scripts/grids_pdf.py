@@ -8,10 +8,10 @@ import sys
 from options import add_config_option, config_from
 
 from neural_style.errors import NeuralStyleError
-from neural_style.pdf import write_pdf
-from neural_style.sheets import GRIDS, PDF, sheets_of
-from neural_style.sweep import plan
-from neural_style.tiles import GridError
+from neural_style.grids.pdf import write_pdf
+from neural_style.grids.sheets import GRIDS, PDF, sheets_of
+from neural_style.grids.tiles import GridError
+from neural_style.plan.sweep import plan
 
 
 def main(arguments: list[str] | None = None) -> int:

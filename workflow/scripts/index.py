@@ -9,7 +9,7 @@ from pathlib import Path
 from options import add_config_option, sweep_from
 
 from neural_style.errors import NeuralStyleError
-from neural_style.index import write_index
+from neural_style.plan.index import write_index
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -10,9 +10,9 @@ import torch
 from display import Display
 from options import add_study_options, study_from
 
-from neural_style.device import DEVICES, claim_device
 from neural_style.errors import NeuralStyleError
-from neural_style.reconstruction import run_study
+from neural_style.machine.device import DEVICES, claim_device
+from neural_style.study.reconstruction import run_study
 
 
 def main(arguments: list[str] | None = None) -> int:

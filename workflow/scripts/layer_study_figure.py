@@ -7,12 +7,12 @@ import sys
 
 from options import add_study_options, study_from
 
-from neural_style.encoding import save_image
 from neural_style.errors import NeuralStyleError
-from neural_style.grid import render_grid
-from neural_style.layer_losses import read_layer_losses
-from neural_style.layer_study import CHART, FIGURE, LAYER_LOSSES
-from neural_style.study_figure import study_grid, write_study_chart
+from neural_style.grids.grid import render_grid
+from neural_style.pictures.encoding import save_image
+from neural_style.study.layer_losses import read_layer_losses
+from neural_style.study.layer_study import CHART, FIGURE, LAYER_LOSSES
+from neural_style.study.study_figure import study_grid, write_study_chart
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,7 +11,12 @@ from pathlib import Path
 from PIL import Image
 
 from neural_style.errors import NeuralStyleError
-from neural_style.samples import holds_image, sample_paintings, sample_photographs, save_samples
+from neural_style.samples.sample_images import (
+    holds_image,
+    sample_paintings,
+    sample_photographs,
+    save_samples,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

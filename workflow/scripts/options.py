@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from neural_style.commandline import (
+from neural_style.plan.commandline import (
     SHARES,
     OptionError,
     flag,
@@ -19,11 +19,11 @@ from neural_style.commandline import (
     read_truth,
     write_value,
 )
-from neural_style.config import complete, read_schema, resolve
-from neural_style.layer_study import LayerStudy, plan_study
-from neural_style.presets import PRESETS, laid_over, with_preset
-from neural_style.settings import Settings
-from neural_style.sweep import SECTIONS, WEIGHTS, Sweep, default_settings, make_settings, plan
+from neural_style.plan.config import complete, read_schema, resolve
+from neural_style.plan.presets import PRESETS, laid_over, with_preset
+from neural_style.plan.settings import Settings
+from neural_style.plan.sweep import SECTIONS, WEIGHTS, Sweep, default_settings, make_settings, plan
+from neural_style.study.layer_study import LayerStudy, plan_study
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 

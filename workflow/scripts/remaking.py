@@ -7,10 +7,15 @@ from pathlib import Path
 
 from options import settings_from
 
-from neural_style.companions import companions_of
 from neural_style.errors import NeuralStyleError
-from neural_style.provenance import Provenance, ProvenanceError, read_provenance, require_unchanged
-from neural_style.settings import BUILT_IN
+from neural_style.jobs.provenance import (
+    Provenance,
+    ProvenanceError,
+    read_provenance,
+    require_unchanged,
+)
+from neural_style.plan.companions import companions_of
+from neural_style.plan.settings import BUILT_IN
 
 
 def recall(picture: Path, options: argparse.Namespace) -> Provenance:

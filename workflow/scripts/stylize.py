@@ -16,12 +16,12 @@ from options import add_jobs_options, add_settings_options, jobs_from, settings_
 from remaking import check_files, recall
 from stopping import StopRequest
 
-from neural_style.device import DEVICES, claim_device
 from neural_style.errors import NeuralStyleError
-from neural_style.failures import VOICE
-from neural_style.fingerprint import engine_fingerprint
-from neural_style.job import run_job
-from neural_style.journal import Continuity, StoppedError
+from neural_style.grids.failures import VOICE
+from neural_style.jobs.job import run_job
+from neural_style.jobs.journal import Continuity, StoppedError
+from neural_style.machine.device import DEVICES, claim_device
+from neural_style.plan.fingerprint import engine_fingerprint
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -42,7 +42,7 @@ def make_inputs() -> None:
     from PIL import Image
     from skimage.data import chelsea
 
-    from neural_style.paintings.night import swirling_night
+    from neural_style.samples.paintings.night import swirling_night
 
     cat, night = HERE / "content.png", HERE / "style.png"
     if not cat.exists():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from neural_style.fingerprint import code_of, engine_fingerprint
+from neural_style.plan.fingerprint import code_of, engine_fingerprint
 
 DECIDE_PIXELS = ("engine", "fitting")
 """The modules of this package whose code does; those of the engine come on top."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from PIL import Image
 
-from neural_style.images import fit_image
-from neural_style.settings import ORIGINAL, Settings
+from neural_style.pictures.images import fit_image
+from neural_style.plan.settings import ORIGINAL, Settings
 
 SMALLEST = 16
 """px a side that the network needs."""

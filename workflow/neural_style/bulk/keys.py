@@ -10,7 +10,7 @@ from pathlib import Path
 from neural_style.bulk.fingerprint import bulk_fingerprint
 from neural_style.bulk.plan import BulkPlan
 from neural_style.files import sha256
-from neural_style.settings import BUILT_IN, Settings
+from neural_style.plan.settings import BUILT_IN, Settings
 
 
 def recipes(plan: BulkPlan) -> dict[str, str]:

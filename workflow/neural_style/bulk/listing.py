@@ -16,7 +16,7 @@ from pathlib import Path
 from neural_style.bulk.plan import BulkError
 from neural_style.bulk.text import escape, unescape
 from neural_style.files import write_text
-from neural_style.formats import IMAGE_SUFFIXES, MASK_SUFFIXES
+from neural_style.plan.formats import IMAGE_SUFFIXES, MASK_SUFFIXES
 
 HEADER = "shard_size"
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from neural_style.bulk.layout import Books
-from neural_style.conflicts import BULK_RULES, find_conflicts
 from neural_style.errors import NeuralStyleError
-from neural_style.settings import ORIGINAL, Settings, settings_from_facts
-from neural_style.sweep import expand_settings
+from neural_style.plan.conflicts import BULK_RULES, find_conflicts
+from neural_style.plan.settings import ORIGINAL, Settings, settings_from_facts
+from neural_style.plan.sweep import expand_settings
 
 RANDOM = "random"
 

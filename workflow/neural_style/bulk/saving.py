@@ -15,11 +15,11 @@ from typing import Self
 from neural_style.bulk.plan import BulkError, BulkPlan
 from neural_style.bulk.rows import DONE, FAILED, Row
 from neural_style.bulk.tasks import Task
-from neural_style.encoding import save_levels
 from neural_style.files import sha256
-from neural_style.finishing import Picture, finish_of
-from neural_style.images import ImageError
-from neural_style.settings import ORIGINAL
+from neural_style.pictures.encoding import save_levels
+from neural_style.pictures.finishing import Picture, finish_of
+from neural_style.pictures.images import ImageError
+from neural_style.plan.settings import ORIGINAL
 
 OF_ONE_PICTURE = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR}

@@ -22,7 +22,7 @@ from neural_style.bulk.listing import (
 )
 from neural_style.bulk.plan import RANDOM, BulkError, BulkPlan, plan_text
 from neural_style.files import write_text
-from neural_style.inputs import InputError, find_images
+from neural_style.plan.inputs import InputError, find_images
 
 
 @dataclass(frozen=True)

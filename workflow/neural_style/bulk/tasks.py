@@ -19,10 +19,10 @@ from neural_style.bulk.plan import BulkError, BulkPlan
 from neural_style.bulk.rows import DONE, FAILED, GONE, Row
 from neural_style.errors import NeuralStyleError
 from neural_style.files import sha256
-from neural_style.formats import OUTPUT_FORMATS
-from neural_style.images import load_image
-from neural_style.inputs import find_images
-from neural_style.settings import Settings
+from neural_style.pictures.images import load_image
+from neural_style.plan.formats import OUTPUT_FORMATS
+from neural_style.plan.inputs import find_images
+from neural_style.plan.settings import Settings
 
 
 @dataclass(frozen=True)

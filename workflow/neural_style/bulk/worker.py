@@ -18,7 +18,7 @@ from neural_style.bulk.plan import BulkError, BulkPlan
 from neural_style.bulk.rows import DONE, FAILED, GONE, Row, write_rows
 from neural_style.bulk.saving import Gallery
 from neural_style.bulk.tasks import Shard, Task
-from neural_style.finishing import Picture
+from neural_style.pictures.finishing import Picture
 
 DECODERS = 2
 ENCODERS = 2

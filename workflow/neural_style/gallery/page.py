@@ -12,8 +12,8 @@ from typing import Any
 
 from neural_style.files import write_text
 from neural_style.gallery.entries import collect
-from neural_style.settings import Settings
-from neural_style.sweep import Job
+from neural_style.plan.settings import Settings
+from neural_style.plan.sweep import Job
 
 _WEB = Path(__file__).with_name("web")
 _SCRIPTS = (

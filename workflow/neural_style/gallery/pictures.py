@@ -7,9 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from neural_style.encoding import save_image
-from neural_style.images import ImageError, fit_image, load_image
-from neural_style.settings import Settings
+from neural_style.pictures.encoding import save_image
+from neural_style.pictures.images import ImageError, fit_image, load_image
+from neural_style.plan.settings import Settings
 
 THUMBNAIL_EDGE = 360
 """The longer side of a thumbnail in pixels, at most."""

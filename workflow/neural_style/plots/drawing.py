@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from neural_style.errors import NeuralStyleError
+from neural_style.plan.sweep import Sweep
 from neural_style.plots.losses import plot_pair, plot_sweep
 from neural_style.plots.outputs import (
     PLOTS,
@@ -15,7 +16,6 @@ from neural_style.plots.outputs import (
 from neural_style.plots.pairs import Pairs
 from neural_style.plots.style import house_style
 from neural_style.plots.tradeoff import plot_tradeoff
-from neural_style.sweep import Sweep
 
 
 class PlotError(NeuralStyleError):

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 from matplotlib.axes import Axes
 
-from neural_style.curves import KINDS, SMOOTHNESS
+from neural_style.plots.curves import KINDS, SMOOTHNESS
 from neural_style.plots.outputs import QUANTITIES
 from neural_style.plots.page import LEFT, RIGHT, WIDTH, Page
 from neural_style.plots.pairs import Pair

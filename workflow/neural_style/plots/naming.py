@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from neural_style.settings import Settings
-from neural_style.sweep import WEIGHTS, format_number
+from neural_style.plan.settings import Settings
+from neural_style.plan.sweep import WEIGHTS, format_number
 
 _SIGNS = MappingProxyType({"alpha": "α", "beta": "β", "learning_rate": "lr"})
 

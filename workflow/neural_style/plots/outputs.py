@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
-from neural_style.sweep import LOSSES, RESULTS, RUN, Job, Sweep
+from neural_style.plan.sweep import LOSSES, RESULTS, RUN, Job, Sweep
 
 PLOTS = RESULTS / "plots"
 SUFFIXES = (".png", ".pdf")

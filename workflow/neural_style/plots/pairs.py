@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from neural_style.curves import Curves, CurvesError, Run, read_curves
-from neural_style.failures import reason
+from neural_style.grids.failures import reason
+from neural_style.plan.sweep import Job, Sweep
+from neural_style.plots.curves import Curves, CurvesError, Run, read_curves
 from neural_style.plots.naming import common_weights, labels_of
 from neural_style.plots.text import names_of
-from neural_style.sweep import Job, Sweep
 
 MOST_SETTINGS = 36
 """Settings in a figure; as many looks can be told apart in print."""

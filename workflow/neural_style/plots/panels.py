@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from neural_style.curves import Curves, Values
+from neural_style.plots.curves import Curves, Values
 from neural_style.plots.pairs import Member
 from neural_style.plots.style import GREY, SMALL, Look
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from matplotlib.font_manager import FontProperties, findfont, get_font
 from matplotlib.ft2font import FT2Font
 
-from neural_style.labels import ELLIPSIS, plain
+from neural_style.grids.labels import ELLIPSIS, plain
 
 FAMILY = "DejaVu Sans"
 """The font inside matplotlib, which every machine has."""

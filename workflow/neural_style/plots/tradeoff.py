@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from PIL import Image
 
-from neural_style.curves import KINDS, Run, Values
-from neural_style.images import ImageError, load_image
+from neural_style.pictures.images import ImageError, load_image
+from neural_style.plots.curves import KINDS, Run, Values
 from neural_style.plots.losses import facts_of
 from neural_style.plots.page import HEIGHT, MARGIN, RIGHT, WIDTH, Page
 from neural_style.plots.pairs import Member, Pair

@@ -1,0 +1,1 @@
+"""What a picture is to be, as tensors: photograph, paintings, masks, colours, start."""

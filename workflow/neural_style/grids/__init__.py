@@ -1,0 +1,1 @@
+"""Sheets of pictures side by side, made from files alone."""

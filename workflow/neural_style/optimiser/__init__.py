@@ -1,0 +1,1 @@
+"""From a loss to a picture: steps, the way back from a bad one, the loop, stages."""

@@ -1,0 +1,1 @@
+"""Sample images for somebody who has none yet."""

@@ -1,0 +1,1 @@
+"""The layer study: what each layer keeps of a photograph and of a painting."""
