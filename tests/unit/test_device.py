@@ -273,7 +273,7 @@ def test_a_job_on_the_cpu_works_in_as_many_threads_as_it_was_given(
 ):
     """More threads may exist, for a bar of progress, but they do nothing to speak of."""
     content, style = picture_files
-    scripts = Path(device_lock.__file__).parents[1] / "scripts"
+    scripts = Path(__file__).parents[2] / "workflow" / "scripts"
     words = ["--content", content, "--style", style, "--output", tmp_path / "out", "--size", 128]
     words += ["--epochs", 6, "--precision", precision, "--device", "cpu", "--threads", threads]
     variables = {name: text for name, text in os.environ.items() if not name.endswith("_THREADS")}

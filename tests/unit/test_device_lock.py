@@ -16,7 +16,7 @@ import pytest
 from neural_style.machine import device_lock
 from neural_style.machine.device_lock import ALLOCATIONS, DeviceLockError, lock_name, lock_one
 
-PACKAGE = Path(device_lock.__file__).parents[1]
+PACKAGE = Path(device_lock.__file__).parents[2]
 
 # Takes a card, notes in a journal when it has it and when it gives it back, and does so again.
 WORKER = """
