@@ -9,7 +9,7 @@ from dataclasses import replace
 import display
 import pytest
 import torch
-from display import Display, duration
+from display import Display, duration, show_in_turn
 
 from neural_style.optimiser.optimisation import Progress
 from neural_style.plan.settings import Settings
@@ -165,3 +165,25 @@ def test_a_run_that_goes_on_counts_its_own_epochs_for_the_time_left(
     assert told == "cat × wave: going on from epoch 90 of 100."
     assert "epoch 91/100" in first
     assert first.endswith("2 min left"), "9 epochs of 12 s"
+
+
+def test_pictures_in_turn_have_a_bar_each(monkeypatch: pytest.MonkeyPatch, shallow: Settings):
+    epochs: dict[str, list[int]] = {}
+
+    class Recorded:
+        def __init__(self, title: str, settings: Settings, on_cpu: bool) -> None:
+            assert (settings, on_cpu) == (shallow, False)
+            self.shown = epochs.setdefault(title, [])
+
+        def __enter__(self) -> Recorded:
+            return self
+
+        def __exit__(self, *error: object) -> None:
+            self.shown.append(-1)
+
+        def show(self, progress: Progress) -> None:
+            self.shown.append(progress.epoch)
+
+    monkeypatch.setattr(display, "Display", Recorded)
+    show_in_turn((title, shallow, progress) for title in "ab" for progress in progresses(2))
+    assert epochs == {"a": [0, 1, 2, -1], "b": [0, 1, 2, -1]}

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from itertools import chain, groupby
 from pathlib import Path
 
 import torch
-from display import Display
+from display import show_in_turn
 from options import SCHEMA
 
 from neural_style.errors import NeuralStyleError
@@ -28,12 +27,10 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_num_threads(max(1, options.threads))
         with claim_device(options.device, say_waiting) as device:
             steps = make_tiles(sheet, options.folder, device)
-            for tile, group in groupby(steps, key=lambda step: step.tile):
-                first = next(group)
-                title = f"{options.name}, {tile.label}"
-                with Display(title, tile.settings, on_cpu=False) as display:
-                    for step in chain([first], group):
-                        display.show(step.progress)
+            show_in_turn(
+                (f"{options.name}, {step.tile.label}", step.tile.settings, step.progress)
+                for step in steps
+            )
         page = render_grid(sheet_grid(sheet, options.folder), sheet.tile_size)
         save_image(page, options.output, options.quality)
     except NeuralStyleError as error:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterable
+from itertools import chain, groupby
+from operator import itemgetter
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -133,3 +136,17 @@ def duration(seconds: float) -> str:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"
+
+
+def show_in_turn(steps: Iterable[tuple[str, Settings, Progress]]) -> None:
+    """A display for each picture, one after another.
+
+    Args:
+        steps: title and settings of a picture with each of its epochs; the next picture has
+            another title.
+    """
+    for title, group in groupby(steps, key=itemgetter(0)):
+        first = next(group)
+        with Display(title, first[1], on_cpu=False) as display:
+            for _, _, progress in chain([first], group):
+                display.show(progress)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from itertools import chain, groupby
 
 import torch
-from display import Display
+from display import show_in_turn
 from options import add_study_options, study_from
 
 from neural_style.errors import NeuralStyleError
@@ -23,12 +22,15 @@ def main(arguments: list[str] | None = None) -> int:
         torch.set_num_threads(max(1, options.threads))
         with claim_device(options.device, say_waiting) as device:
             steps = run_study(study, options.content, options.style, options.output, device)
-            for number, group in groupby(steps, key=lambda step: step.number):
-                first = next(group)
-                title = f"layer study {number + 1}/{len(study.pictures)}, {first.picture.label}"
-                with Display(title, first.settings, on_cpu=False) as display:
-                    for step in chain([first], group):
-                        display.show(step.progress)
+            total = len(study.pictures)
+            show_in_turn(
+                (
+                    f"layer study {step.number + 1}/{total}, {step.picture.label}",
+                    step.settings,
+                    step.progress,
+                )
+                for step in steps
+            )
     except NeuralStyleError as error:
         print(f"layer study: {error}", file=sys.stderr)
         return 1
