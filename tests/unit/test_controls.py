@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from neural_style.guide.control_tiles import sheet_grid
-from neural_style.guide.controls import ControlsError, Made, Shown, read_sheets
+from neural_style.manual.control_tiles import sheet_grid
+from neural_style.manual.controls import ControlsError, Made, Shown, read_sheets
 from neural_style.plan.commandline import flag
 from neural_style.plan.config import complete
 from neural_style.plan.presets import PRESETS

@@ -149,7 +149,7 @@ def test_values_that_are_not_finite_are_kept_for_who_draws_them(folder):
 
 def test_reading_and_drawing_need_no_torch():
     code = (
-        "import sys, neural_style.plots.drawing, neural_style.guide.reference;"
+        "import sys, neural_style.plots.drawing, neural_style.manual.reference;"
         "assert 'torch' not in sys.modules and 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

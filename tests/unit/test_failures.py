@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.grids.failures import reason
+from neural_style.jobs.failures import reason
 from neural_style.plan.settings import Settings
 from neural_style.plan.sweep import Job
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from config_reference import PAGE, main
 
-from neural_style.guide.reference import COMMAND, configuration_reference
+from neural_style.manual.reference import COMMAND, configuration_reference
 from neural_style.plan.config import resolve
 
 

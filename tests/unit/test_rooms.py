@@ -15,7 +15,7 @@ PACKAGE = Path(neural_style.__file__).parent
 README = Path(__file__).parents[2] / "README.md"
 ROOMS = (
     *("plan", "pictures", "network", "machine", "briefs", "loss", "optimiser", "jobs"),
-    *("grids", "plots", "study", "gallery", "guide", "bulk", "samples"),
+    *("grids", "plots", "study", "gallery", "manual", "bulk", "samples"),
 )
 """From the foundations up: each imports from those before it alone."""
 
@@ -49,6 +49,6 @@ def test_a_room_imports_only_from_those_before_it(room: str):
 def test_the_readme_names_every_room_in_this_order_and_the_modules_of_most():
     table = README.read_text(encoding="utf-8").partition("| room | its modules")[2]
     assert tuple(re.findall(r"^\| `([a-z]+)/` \|", table, re.MULTILINE)) == ROOMS
-    for room in (*ROOMS[:9], "study", "guide"):
+    for room in (*ROOMS[:9], "study", "manual"):
         for path in (PACKAGE / room).glob("[a-z]*.py"):
             assert f"`{path.stem}`" in table, f"{room}/{path.name} is in no row"

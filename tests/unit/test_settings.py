@@ -44,3 +44,9 @@ def test_settings_up_to_an_epoch_end_there(staged: Settings, epoch: int, size: i
 
 def test_stages_come_back_from_json(staged: Settings):
     assert settings_from_facts(json.loads(json.dumps(asdict(staged)))) == staged
+
+
+def test_records_from_before_the_correction_had_none(defaults: Settings):
+    facts = json.loads(json.dumps(asdict(defaults)))
+    del facts["size_correction"]
+    assert settings_from_facts(facts) == replace(defaults, size_correction=False)

@@ -16,7 +16,7 @@ from neural_style.machine.cluster import Cluster, can_be_submitted, memory_mb, r
 from neural_style.plan.commandline import flag, words
 from neural_style.plan.companions import companions_of
 from neural_style.plan.config import complete, read_schema
-from neural_style.guide.controls import read_sheets
+from neural_style.manual.controls import read_sheets
 from neural_style.errors import NeuralStyleError
 from neural_style.plan.fingerprint import engine_fingerprint
 from neural_style.study.layer_study import (

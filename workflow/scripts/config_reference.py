@@ -10,7 +10,7 @@ from options import SCHEMA
 
 from neural_style.errors import NeuralStyleError
 from neural_style.files import write_text
-from neural_style.guide.reference import configuration_reference
+from neural_style.manual.reference import configuration_reference
 from neural_style.plan.config import read_schema
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"

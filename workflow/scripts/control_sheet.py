@@ -12,9 +12,9 @@ from options import SCHEMA
 
 from neural_style.errors import NeuralStyleError
 from neural_style.grids.grid import render_grid
-from neural_style.guide.control_tiles import make_tiles, sheet_grid
-from neural_style.guide.controls import read_sheets
 from neural_style.machine.device import DEVICES, claim_device
+from neural_style.manual.control_tiles import make_tiles, sheet_grid
+from neural_style.manual.controls import Made, read_sheets
 from neural_style.pictures.encoding import save_image
 from neural_style.plan.config import read_schema
 
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
         with claim_device(options.device, say_waiting) as device:
             steps = make_tiles(sheet, options.folder, device)
             show_in_turn(
-                (f"{options.name}, {step.tile.label}", step.tile.settings, step.progress)
+                (title_of(options.name, step.tile), step.tile.settings, step.progress)
                 for step in steps
             )
         page = render_grid(sheet_grid(sheet, options.folder), sheet.tile_size)
@@ -40,6 +40,11 @@ def main(arguments: list[str] | None = None) -> int:
         print("control_sheet: interrupted.", file=sys.stderr)
         return 130
     return 0
+
+
+def title_of(sheet: str, tile: Made) -> str:
+    """Which picture is being made; no two of a sheet have the same."""
+    return f"{sheet}, {tile.content.stem} × {tile.style.stem}, {tile.label}"
 
 
 def say_waiting() -> None:

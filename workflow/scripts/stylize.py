@@ -17,7 +17,7 @@ from remaking import check_files, recall
 from stopping import StopRequest
 
 from neural_style.errors import NeuralStyleError
-from neural_style.grids.failures import VOICE
+from neural_style.jobs.failures import VOICE
 from neural_style.jobs.job import run_job
 from neural_style.jobs.journal import Continuity, StoppedError
 from neural_style.machine.device import DEVICES, claim_device

@@ -31,9 +31,9 @@ class Row:
         seconds: its share of the optimisation of its batch.
         total: final loss, the sum of all terms.
         content: alpha · content loss.
-        style_loss: beta · style loss.
+        style_loss: beta · style loss, with beta as corrected for the size.
         checksum: SHA-256 of the picture's file.
-        key: see `plan.picture_key`.
+        key: see `keys.picture_key`.
         reason: why it failed.
         source: SHA-256 of the photograph's file.
         source_size: bytes of that file.

@@ -43,7 +43,7 @@ class Result:
         picture: as it was optimised.
         total: final loss, the sum of all terms.
         content: alpha · content loss.
-        style: beta · style loss.
+        style: beta · style loss, with beta as corrected for the size.
         reason: a sentence.
         seconds: its share of the time of its batch.
     """

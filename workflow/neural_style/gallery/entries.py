@@ -14,7 +14,7 @@ from urllib.parse import quote
 from neural_style.gallery.command import shell_word
 from neural_style.gallery.pictures import make_copy, make_original, make_thumbnail
 from neural_style.gallery.runs import read_curve, read_run
-from neural_style.grids.failures import reason
+from neural_style.jobs.failures import reason
 from neural_style.pictures.images import ImageError
 from neural_style.plan.commandline import SHARES, words, write_value
 from neural_style.plan.formats import SHOWN_BY_BROWSERS

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from neural_style.grids.failures import reason
 from neural_style.grids.headings import (
     epochs_label,
     losses_labels,
@@ -20,6 +19,7 @@ from neural_style.grids.headings import (
 from neural_style.grids.layout import bounding
 from neural_style.grids.sheets import Cell, Sheet
 from neural_style.grids.tiles import Grid, Row, Shape, Tile
+from neural_style.jobs.failures import reason
 from neural_style.pictures.thumbnails import upright_size
 from neural_style.plan.sweep import LOSSES, Job, Sweep, picture_name
 

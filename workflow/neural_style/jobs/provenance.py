@@ -20,7 +20,7 @@ from neural_style.errors import NeuralStyleError
 from neural_style.files import sha256
 from neural_style.jobs.record import Source
 from neural_style.pictures.notes import LONGEST, load_note
-from neural_style.plan.settings import Settings
+from neural_style.plan.settings import UNTIL_NAMED, Settings
 
 VERSION = 1
 """Of the note's form."""
@@ -143,7 +143,8 @@ def _provenance(facts: object) -> Provenance | None:
         } if version == VERSION:
             files = {str(role): _source(each) for role, each in sources.items()}
             known = {role: source for role, source in files.items() if source is not None}
-            return Provenance(engine, known, settings) if len(known) == len(files) else None
+            if len(known) == len(files):
+                return Provenance(engine, known, {**UNTIL_NAMED, **settings})
     return None
 
 

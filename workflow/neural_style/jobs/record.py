@@ -35,7 +35,7 @@ class Losses:
     Attributes:
         total: the sum of all parts.
         content: alpha · content loss.
-        style: beta · style loss.
+        style: beta · style loss, with beta as corrected for the size.
         parts: each term's share of the total, by its name.
     """
 

@@ -1,11 +1,12 @@
 """The weight of the style at a size, so that it does there what it does at 512 pixels.
 
 The network sees a fixed number of pixels. The larger a picture, the smoother is what it sees, and
-the less of the style loss is left for the same content loss: with the same beta, a small picture
-is painted over and a large one hardly touched. Beta grows with the long edge to make up for it.
+the less of the style loss is left for the same content loss: with the same beta, less of the
+photograph is left in a small picture than in a large one. Beta grows with the long edge to make
+up for it.
 
 That beta has to grow in proportion was measured (benchmarks/RESULTS.md, "The balance at a
-size"); the power came out between 0.8 and 1.9, depending on the pair, on beta and on the
+size"); the power came out between 0.8 and 2.2, depending on the pair, on beta and on the
 sizes. The size of the strokes does not grow with the picture, whatever beta is; stages are for
 that.
 

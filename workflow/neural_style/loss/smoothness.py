@@ -17,8 +17,9 @@ UNIT = 100.0
 
 At 256 px and 100 epochs on two pairs, the grain (mean difference of a pixel's luminance to the
 median of its 3×3 neighbours, in levels) fell with a weight of 1 from 8.9 to 5.8 and from 10.0 to
-4.0 at beta 1e6, and from 9.0 to 5.7 and from 10.2 to 4.0 with a weight of 10 at beta 1e7. The style
-loss rose by 14 to 61 %, the content loss by 2 % at the most.
+4.0 at beta 1e6 (as it is, not corrected for the size), and from 9.0 to 5.7 and from 10.2 to 4.0
+with a weight of 10 at beta 1e7. The style loss rose by 14 to 61 %, the content loss by 2 % at the
+most.
 """
 
 EDGE = 0.012

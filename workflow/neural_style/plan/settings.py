@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from neural_style.plan.stages import Stage
@@ -18,6 +19,9 @@ KEEP = "keep"
 """The transparency of pictures that get that of their photograph."""
 BESIDE = "beside"
 """The value for a mask that lies beside its image, if there is one: `cat.mask.png`."""
+
+UNTIL_NAMED: Mapping[str, Any] = MappingProxyType({"size_correction": False})
+"""What held before there was a key, where its default is something else: for older records."""
 
 STARTS = ("content", "noise")
 """What a picture can start from that is no file of the user's."""
@@ -139,7 +143,8 @@ class Settings:
 def settings_from_facts(facts: Mapping[str, Any]) -> Settings:
     """Settings from what `dataclasses.asdict` made of them and JSON gave back."""
     values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in {**UNTIL_NAMED, **facts}.items()
     }
     values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
     return Settings(**values)

@@ -1,7 +1,7 @@
 """What a finished job wrote about itself, read back: `run.json` and `losses.csv`. Free of torch.
 
-Both files hold weighted losses, alpha · content and beta · style. Different settings can be
-compared only without those factors, so that they are divided out here.
+Both files hold weighted losses, alpha · content and beta · style, with beta as corrected for the
+size. Different settings can be compared only without those factors, so that they are divided out.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Run:
 
     @property
     def beta(self) -> float:
-        """Weight of the style loss."""
+        """Weight of the style loss as it was set, at 512 pixels; `betas` are those that it had."""
         return float(self.settings["beta"])
 
     def factor(self, kind: str) -> float:

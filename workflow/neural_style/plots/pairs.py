@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from neural_style.grids.failures import reason
+from neural_style.jobs.failures import reason
 from neural_style.plan.sweep import Job, Sweep
 from neural_style.plots.curves import Curves, CurvesError, Run, read_curves
 from neural_style.plots.naming import common_weights, labels_of

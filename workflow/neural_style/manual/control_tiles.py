@@ -12,9 +12,9 @@ import torch
 from neural_style.files import sha256
 from neural_style.grids.layout import bounding
 from neural_style.grids.tiles import Grid, Row, Tile
-from neural_style.guide.controls import ControlRow, ControlSheet, Made, Shown
 from neural_style.jobs.checkpoint import key_of
 from neural_style.jobs.job import run_job
+from neural_style.manual.controls import ControlRow, ControlSheet, Made, Shown
 from neural_style.optimiser.optimisation import Progress
 from neural_style.pictures.thumbnails import upright_size
 from neural_style.plan.fingerprint import engine_fingerprint
