@@ -62,7 +62,7 @@ def test_a_sheet_is_made_once_and_after_a_change_only_the_tiles_that_it_concerns
         sheet.load()
         assert sheet.width > 3 * 96 and sheet.height > 96
     log = (guide.root / "logs/docs_pictures/beta.log").read_text(encoding="utf-8")
-    assert "beta, 1e7: epoch 2/2, " in log
+    assert "beta, cat × sea, 1e7: epoch 2/2, " in log
 
     assert guide.snakemake("docs_pictures", "-n").jobs == []
     changed = copy.deepcopy(SHEETS)
