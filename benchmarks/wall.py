@@ -16,14 +16,14 @@ from statistics import median, quantiles
 
 from playwright.sync_api import Page, sync_playwright
 
+from neural_style.gallery.page import write_gallery
+from neural_style.plan.config import read_schema
+from neural_style.plan.sweep import default_settings
+
 REPOSITORY = Path(__file__).parents[1]
 sys.path.append(str(REPOSITORY))
 
 from tests.fake_results import finish, make_jobs, paint_originals  # noqa: E402 - path comes first
-
-from neural_style.gallery.page import write_gallery  # noqa: E402
-from neural_style.plan.config import read_schema  # noqa: E402
-from neural_style.plan.sweep import default_settings  # noqa: E402
 
 SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
 BETAS = [10.0**power for power in range(1, 11)]

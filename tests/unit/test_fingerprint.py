@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import shutil
 from pathlib import Path
 
 import pytest
+from tests.imports import imported
 
 import neural_style
 from neural_style.plan import fingerprint
@@ -62,15 +62,10 @@ class Thing:
 
 def imports_of(module: str) -> set[str]:
     """The modules of the package that a module imports, wherever in its source."""
-    tree = ast.parse((PACKAGE / f"{module}.py").read_text(encoding="utf-8"))
-    named: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            named |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-        elif isinstance(node, ast.Import):
-            named |= {alias.name for alias in node.names}
-    inside = (name.split(".")[1:] for name in named if name.startswith("neural_style."))
-    return {path for path in map("/".join, inside) if (PACKAGE / f"{path}.py").is_file()}
+    source = (PACKAGE / f"{module}.py").read_text(encoding="utf-8")
+    parts = [name.split(".") for name in imported(source)]
+    paths = {"/".join(each[:depth]) for each in parts for depth in (1, 2)}
+    return {path for path in paths if (PACKAGE / f"{path}.py").is_file()}
 
 
 JOB = "jobs/job"

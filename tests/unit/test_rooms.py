@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.imports import imported
 
 import neural_style
 
@@ -18,19 +17,6 @@ ROOMS = (
     *("grids", "plots", "study", "gallery", "manual", "bulk", "samples"),
 )
 """From the foundations up: each imports from those before it alone."""
-
-
-def imported(source: str) -> Iterator[str]:
-    """What a source imports of the library, as dotted names behind the package's own."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute here"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        yield from (name.partition(".")[2] for name in names if name.startswith("neural_style."))
 
 
 def test_the_rooms_are_all_that_there_is():
