@@ -5,12 +5,19 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from neural_style.errors import NeuralStyleError
-from neural_style.files import atomic, sha256, write_text
+from neural_style.files import (
+    atomic,
+    remove_leftovers,
+    remove_leftovers_below,
+    sha256,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -118,6 +125,47 @@ def test_a_file_with_a_name_as_long_as_allowed_is_written(tmp_path: Path):
     path = tmp_path / ("n" * 251 + ".txt")
     write_text(path, "new")
     assert path.read_text() == "new"
+
+
+NAMES = ["a.txt", "cat.2.png", f"{'long' * 50}.pdf", "none", ".hidden.json", "a\nb.txt"]
+OTHERS = [
+    ".a.0badcafe.csv",
+    ".b.0badcafe.txt",
+    ".a.0badcaf.txt",
+    "a.0badcafe.txt",
+    ".a.txt",
+    "a.txt",
+]
+
+
+def leave(path: Path) -> Path:
+    """What a killed writer leaves of a file."""
+    with suppress(NeuralStyleError), atomic(path) as temporary:
+        pass
+    temporary.write_bytes(b"half")
+    return temporary
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_killed_writers_left_of_a_file_is_removed_and_nothing_else(tmp_path: Path, name: str):
+    for other in OTHERS:
+        (tmp_path / other).touch()
+    left = leave(tmp_path / name), leave(tmp_path / name)
+    assert all(each.exists() for each in left)
+    remove_leftovers([tmp_path / name, tmp_path / "nowhere" / name])
+    assert names(tmp_path) == sorted(OTHERS)
+
+
+def test_what_killed_writers_left_below_a_folder_is_removed_and_nothing_else(tmp_path: Path):
+    kept = [tmp_path / "deep" / "er" / name for name in (".a.0badcaf.txt", "b.0badcafe.txt")]
+    for path in kept:
+        write_text(path, "")
+    for name in NAMES:
+        leave(tmp_path / name)
+        leave(tmp_path / "deep" / "er" / name)
+    remove_leftovers_below(tmp_path)
+    remove_leftovers_below(tmp_path / "nowhere")
+    assert sorted(path for path in tmp_path.rglob("*") if path.is_file()) == sorted(kept)
 
 
 def test_the_checksum_is_that_of_the_bytes(tmp_path: Path):

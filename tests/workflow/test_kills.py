@@ -15,6 +15,13 @@ from contextlib import suppress
 import psutil
 import pytest
 
+COLLECTING = (
+    *("index", "grid_content", "grid_style", "grid_epochs", "grids_pdf"),
+    *("plots", "sweep_plots", "gallery"),
+)
+"""The rules of what shows several pictures, and below `results` where that is."""
+SHARED = ("index.tsv", "grids", "plots", "gallery")
+
 KILLS = 22
 SHARE_AT_WORK = 0.6
 """Of the kills, during epochs or while files are written; the others, at any moment."""
@@ -164,6 +171,15 @@ def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_picture_rig
     assert two.would_run() == []
     assert "Traceback" not in text
     assert len(re.findall(r"going on from epoch \d+", text)) >= 5, "hardly a job went on"
+
+
+def test_what_was_left_of_sheets_plots_and_gallery_is_removed_when_they_are_made(again):
+    for path in list(again.results.rglob("*")):
+        if path.is_file() and path.relative_to(again.results).parts[0] in SHARED:
+            path.with_name(f".{path.stem}.0badcafe{path.suffix}").write_bytes(b"half")
+    assert len(list(again.results.rglob(".*"))) > len(COLLECTING)
+    again.snakemake("--forcerun", *COLLECTING).assert_good()
+    assert list(again.results.rglob(".*")) == []
 
 
 def assert_nothing_is_half_written(project, expected) -> None:

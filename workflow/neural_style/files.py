@@ -6,11 +6,14 @@ import hashlib
 import os
 import re
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from neural_style.errors import NeuralStyleError
+
+_STEM = 40  # characters that a temporary name keeps: all of a long name would not fit
+_TEMPORARY = re.compile(r"\.(?P<stem>.*)\.[0-9a-f]{8}(?P<suffix>\.[^.]+)?", re.DOTALL)
 
 
 @contextmanager
@@ -24,7 +27,7 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises:
         NeuralStyleError: the folder cannot be written to, or the disk is full.
     """
-    temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:_STEM]}.{secrets.token_hex(4)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -41,19 +44,28 @@ def atomic(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path, names: Collection[str]) -> None:
-    """Remove the temporary files of `atomic` that killed writers of these files left in a folder.
+def remove_leftovers(paths: Iterable[Path]) -> None:
+    """Remove the temporary files of `atomic` that killed writers of these files have left.
 
-    Only for a folder that no one else writes to at the time.
+    To be called once, before the first of them is written, by who is alone in writing them: a
+    living writer's temporary file is removed, too.
     """
-    ours = [
-        re.compile(rf"\.{re.escape(path.stem[:40])}\.[0-9a-f]{{8}}{re.escape(path.suffix)}")
-        for path in map(Path, names)
-    ]
-    with suppress(OSError):  # no such folder, nothing to remove
-        for path in list(folder.iterdir()):
-            if any(pattern.fullmatch(path.name) for pattern in ours):
-                path.unlink(missing_ok=True)
+    folders: dict[Path, set[tuple[str, str]]] = {}
+    for path in paths:
+        folders.setdefault(path.parent, set()).add((path.stem[:_STEM], path.suffix))
+    for folder, ours in folders.items():
+        with suppress(OSError):  # no such folder, nothing to remove
+            for path in list(folder.iterdir()):
+                found = _TEMPORARY.fullmatch(path.name)
+                if found and (found["stem"], found["suffix"] or "") in ours:
+                    path.unlink(missing_ok=True)
+
+
+def remove_leftovers_below(folder: Path) -> None:
+    """The same of all files in and below a folder, for who is alone in writing there."""
+    for path in list(folder.rglob(".*")):
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def settle(folder: Path) -> None:

@@ -8,6 +8,7 @@ import sys
 from options import add_config_option, config_from
 
 from neural_style.errors import NeuralStyleError
+from neural_style.files import remove_leftovers
 from neural_style.grids.comparisons import compose, read_names
 from neural_style.grids.grid import render_grid
 from neural_style.grids.sheets import sheets_of
@@ -29,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
                     f"the sweep has no image {subject!r} for a sheet of the kind {options.kind}; "
                     "results/index.tsv lists the ids that there are."
                 )
+            remove_leftovers(sheets.paths(options.kind, subject))
             for sheet in sheets.sheets(options.kind, subject):
                 for path in sheet.pages:
                     page = render_grid(compose(sheet, path, names), grids["tile_size"])

@@ -8,6 +8,7 @@ import sys
 from options import add_config_option, config_from
 
 from neural_style.errors import NeuralStyleError
+from neural_style.files import remove_leftovers
 from neural_style.grids.pdf import write_pdf
 from neural_style.grids.sheets import GRIDS, PDF, sheets_of
 from neural_style.grids.tiles import GridError
@@ -26,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
         if not there:
             raise GridError(f"{GRIDS} holds no page; make the sheets first.")
         pages = {path.relative_to(GRIDS).with_suffix("").as_posix(): path for path in there}
+        remove_leftovers([PDF])
         write_pdf(pages, PDF, config["grids"]["pdf_size"], config["grids"]["quality"])
     except NeuralStyleError as error:
         print(f"grids_pdf: {error}", file=sys.stderr)

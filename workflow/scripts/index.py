@@ -9,6 +9,7 @@ from pathlib import Path
 from options import add_config_option, sweep_from
 
 from neural_style.errors import NeuralStyleError
+from neural_style.files import remove_leftovers
 from neural_style.plan.index import write_index
 
 
@@ -19,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     options = parser.parse_args(arguments)
     try:
+        remove_leftovers([options.output])
         write_index(sweep_from(options).jobs, options.output)
     except NeuralStyleError as error:
         print(f"index: {error}", file=sys.stderr)

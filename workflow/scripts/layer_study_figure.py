@@ -8,6 +8,7 @@ import sys
 from options import add_study_options, study_from
 
 from neural_style.errors import NeuralStyleError
+from neural_style.files import remove_leftovers
 from neural_style.grids.grid import render_grid
 from neural_style.pictures.encoding import save_image
 from neural_style.study.layer_losses import read_layer_losses
@@ -21,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     folder = options.output
     try:
         grid = study_grid(study_from(options), options.content, options.style, folder)
+        remove_leftovers([folder / FIGURE, folder / CHART])
         save_image(render_grid(grid, options.tile_size), folder / FIGURE, options.quality)
         write_study_chart(read_layer_losses(folder / LAYER_LOSSES), folder / CHART)
     except NeuralStyleError as error:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from neural_style.files import remove_leftovers_below
 from neural_style.gallery.command import shell_word
 from neural_style.gallery.pictures import make_copy, make_original, make_thumbnail
 from neural_style.gallery.runs import read_curve, read_run
@@ -32,6 +33,9 @@ from neural_style.plan.sweep import (
 MOST_SNAPSHOTS = 100
 """Pictures that the epoch slider offers of one job; of more, an even choice."""
 
+ORIGINALS, THUMBNAILS, PICTURES = "originals", "thumbnails", "pictures"
+"""The folders of the small copies, beside the page."""
+
 WHOLE = "whole"
 """The copy of an original in its own proportions."""
 
@@ -50,7 +54,7 @@ def collect(
         jobs: of the sweep, in the order to show them in; made or not.
         defaults: what the stylize script does without options.
         stylize: that script.
-        folder: of the page; the small copies go below it.
+        folder: of the page; the small copies go below it, and are written by nobody else.
 
     Returns:
         An object for JSON. `pictures` refer to `contents`, `styles`, `settings` and `devices` by
@@ -59,6 +63,8 @@ def collect(
     Raises:
         NeuralStyleError: a small copy cannot be written.
     """
+    for copies in (ORIGINALS, THUMBNAILS, PICTURES):
+        remove_leftovers_below(folder / copies)
     contents = {job.content: job.content_path for job in jobs}
     styles = {job.style: job.style_path for job in jobs}
     settings = {job.setting: job.settings for job in jobs}
@@ -147,7 +153,7 @@ def _originals(
             "name": names[key],
             "file": _visible(str(path)),
             "option": shell_word(f"--{kind}={path}"),
-            **_copies(path, folder / "originals" / kind / key, ways or {WHOLE: None}, folder),
+            **_copies(path, folder / ORIGINALS / kind / key, ways or {WHOLE: None}, folder),
         }
         for key, path in files.items()
     ]
@@ -208,7 +214,7 @@ def _picture(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
     output = shell_word(f"--output={REMADE / job.content / job.style / job.setting}")
     entry: dict[str, Any] = {"folder": _url(job.folder, folder), "output": output}
     missing = reason(job)
-    thumbnail = folder / "thumbnails" / job.content / job.style / f"{job.setting}.jpg"
+    thumbnail = folder / THUMBNAILS / job.content / job.style / f"{job.setting}.jpg"
     if missing is None:
         try:
             make_thumbnail(job.result, thumbnail)
@@ -236,7 +242,7 @@ def _shown(job: Job, folder: Path) -> str | None:
     """Where JPEGs of a job's pictures lie, made here for what no browser shows; else None."""
     if job.settings.format in SHOWN_BY_BROWSERS:
         return None
-    home = folder / "pictures" / job.content / job.style / job.setting
+    home = folder / PICTURES / job.content / job.style / job.setting
     for epoch in _shown_snapshots(job.settings):
         source = job.folder / picture_name(epoch, job.settings.format)
         with suppress(ImageError):

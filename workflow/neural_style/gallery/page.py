@@ -10,7 +10,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from neural_style.files import write_text
+from neural_style.files import remove_leftovers, write_text
 from neural_style.gallery.entries import collect
 from neural_style.plan.settings import Settings
 from neural_style.plan.sweep import Job
@@ -41,11 +41,12 @@ def write_gallery(jobs: Sequence[Job], defaults: Settings, stylize: Path, path: 
         jobs: of the sweep, made or not.
         defaults: what the stylize script does without options.
         stylize: that script, as it is called from the working directory.
-        path: of the page.
+        path: of the page; nobody else may write it or its copies meanwhile.
 
     Raises:
         NeuralStyleError: a file cannot be written.
     """
+    remove_leftovers([path])
     write_text(path, render(collect(jobs, defaults, stylize, path.parent)))
 
 

@@ -136,7 +136,7 @@ class CheckpointStore:
             CheckpointError: it is damaged, or belongs to other images, settings or code.
             NeuralStyleError: a picture cannot be written.
         """
-        remove_leftovers(self._folder, [STATE])
+        remove_leftovers([self._file])
         if not self._file.exists():
             return None
         saved = _read(self._file, device)

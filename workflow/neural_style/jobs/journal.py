@@ -87,7 +87,8 @@ class Journal:
 
     def resume(self, device: torch.device) -> None:
         """Go on from the checkpoint, if there is one of this very job."""
-        remove_leftovers(self._folder, [*snapshot_names(self._settings), LOSSES, RUN])
+        names = [*snapshot_names(self._settings), LOSSES, RUN]
+        remove_leftovers(self._folder / name for name in names)
         try:
             checkpoint = self._store.load(device)
         except CheckpointError as error:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
 from neural_style.errors import NeuralStyleError
+from neural_style.files import remove_leftovers
 from neural_style.plan.sweep import Sweep
 from neural_style.plots.losses import plot_pair, plot_sweep
 from neural_style.plots.outputs import (
     PLOTS,
     QUANTITIES,
+    files_of,
     losses_figure,
     shown_pairs,
     sweep_figure,
@@ -23,7 +28,7 @@ class PlotError(NeuralStyleError):
 
 
 def draw_pairs(sweep: Sweep, content: str) -> None:
-    """Draw losses and trade-off of every pair of a content image.
+    """Draw losses and trade-off of every pair of a content image; be alone in doing so.
 
     Raises:
         PlotError: the sweep has no such content image.
@@ -33,6 +38,8 @@ def draw_pairs(sweep: Sweep, content: str) -> None:
         raise PlotError(
             f"the sweep has no content image {content!r}; results/index.tsv lists the ids."
         )
+    for make in (losses_figure, tradeoff_figure):
+        _tidy(make(content, style) for style in sweep.styles)
     pairs = Pairs(sweep)
     with house_style():
         for style in sweep.styles:
@@ -42,11 +49,12 @@ def draw_pairs(sweep: Sweep, content: str) -> None:
 
 
 def draw_sweep(sweep: Sweep) -> None:
-    """Draw the small multiples of a sweep, a figure a quantity.
+    """Draw the small multiples of a sweep, a figure a quantity; be alone in doing so.
 
     Raises:
         NeuralStyleError: a file cannot be written.
     """
+    _tidy(map(sweep_figure, QUANTITIES))
     shown = shown_pairs(sweep)
     every = len(sweep.contents) * len(sweep.styles)
     note = ""
@@ -58,3 +66,8 @@ def draw_sweep(sweep: Sweep) -> None:
         for quantity in QUANTITIES:
             page = plot_sweep(pairs, quantity, len(sweep.styles), note)
             page.save(sweep_figure(quantity))
+
+
+def _tidy(figures: Iterable[Path]) -> None:
+    """Remove what killed processes have left of figures that are to be drawn."""
+    remove_leftovers(Path(name) for figure in figures for name in files_of(figure))

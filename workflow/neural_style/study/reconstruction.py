@@ -12,6 +12,7 @@ from torch import Tensor
 
 from neural_style.briefs.brief import plain_brief
 from neural_style.briefs.start import noise_like
+from neural_style.files import remove_leftovers_below
 from neural_style.jobs.preparation import load_tensor
 from neural_style.loss.losses import gram_matrix, mean_squared_error
 from neural_style.machine.device import choose_precision, full_precision
@@ -59,7 +60,8 @@ def run_study(
         study: which pictures to make, and how.
         content_path: the photograph.
         style_path: the painting.
-        folder: gets the pictures and `losses.csv`, each whole or not at all.
+        folder: gets the pictures and `losses.csv`, each whole or not at all; nobody else may
+            write there meanwhile.
         device: where to do it.
 
     Yields:
@@ -69,6 +71,7 @@ def run_study(
         NeuralStyleError: an image or the weights cannot be read, a file cannot be written, or a
             loss became infinite or NaN.
     """
+    remove_leftovers_below(folder)
     content, style = (
         load_tensor(path, study.settings, device) for path in (content_path, style_path)
     )
