@@ -10,13 +10,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
+from command import command
+
 from neural_style.bulk.plan import read_plan
 from neural_style.bulk.worker import Engine, run_shard
-from neural_style.errors import NeuralStyleError
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 1 after a mistake or a fault of the machine."""
+@command("bulk", kept="the pictures made so far are kept")
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     options = make_parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _leave)
     name = f"shard {options.shard}"
@@ -24,20 +26,12 @@ def main(arguments: list[str] | None = None) -> int:
     def say(line: str) -> None:
         print(f"{name}: {line}", file=sys.stderr, flush=True)
 
-    try:
-        with ExitStack() as held:
-            plan = read_plan(options.output)
-            counts = run_shard(
-                plan, options.shard, lambda: make_engine(options, plan.batch, say, held), say
-            )
-    except NeuralStyleError as error:
-        print(f"bulk: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("bulk: interrupted; the pictures made so far are kept.", file=sys.stderr)
-        return 130
+    with ExitStack() as held:
+        plan = read_plan(options.output)
+        counts = run_shard(
+            plan, options.shard, lambda: make_engine(options, plan.batch, say, held), say
+        )
     say(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
-    return 0
 
 
 def make_engine(

@@ -6,22 +6,19 @@ import argparse
 import sys
 from pathlib import Path
 
+from command import command
+
 from neural_style.bulk.plan import read_plan
 from neural_style.bulk.status import render, status_of
-from neural_style.errors import NeuralStyleError
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 1 if there is no data set."""
+@command("bulk_status")
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path, metavar="FOLDER", help="bulk.output of the config")
     options = parser.parse_args(arguments)
-    try:
-        print(render(status_of(read_plan(options.output))), end="")
-    except NeuralStyleError as error:
-        print(f"bulk_status: {error}", file=sys.stderr)
-        return 1
-    return 0
+    print(render(status_of(read_plan(options.output))), end="")
 
 
 if __name__ == "__main__":

@@ -11,29 +11,26 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from command import command
+
 from neural_style.bulk.plan import read_plan
 from neural_style.bulk.text import escape
 from neural_style.bulk.verify import GOOD, WRONG, require_none, verify
-from neural_style.errors import NeuralStyleError
 
 
-def main(arguments: list[str] | None = None) -> int:
+@command("bulk_verify")
+def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path, metavar="FOLDER", help="bulk.output of the config")
     options = parser.parse_args(arguments)
     counts: Counter[str] = Counter()
-    try:
-        for finding in verify(read_plan(options.output)):
-            counts[finding.kind] += 1
-            if finding.kind != GOOD:
-                print("\t".join((finding.kind, escape(finding.name), escape(finding.reason))))
-        print(", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())))
-        require_none(sum(counts[kind] for kind in WRONG))
-    except NeuralStyleError as error:
-        print(f"bulk_verify: {error}", file=sys.stderr)
-        return 1
-    return 0
+    for finding in verify(read_plan(options.output)):
+        counts[finding.kind] += 1
+        if finding.kind != GOOD:
+            print("\t".join((finding.kind, escape(finding.name), escape(finding.reason))))
+    print(", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())))
+    require_none(sum(counts[kind] for kind in WRONG))
 
 
 if __name__ == "__main__":

@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from command import command
 from options import SCHEMA
 
-from neural_style.errors import NeuralStyleError
 from neural_style.files import write_text
 from neural_style.manual.reference import configuration_reference
 from neural_style.plan.config import read_schema
@@ -16,17 +16,13 @@ from neural_style.plan.config import read_schema
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 1 after a mistake that the user can mend."""
+@command("config_reference")
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=PAGE, metavar="FILE")
     options = parser.parse_args(arguments)
-    try:
-        write_text(options.output, configuration_reference(read_schema(SCHEMA)))
-    except NeuralStyleError as error:
-        print(f"config_reference: {error}", file=sys.stderr)
-        return 1
-    return 0
+    write_text(options.output, configuration_reference(read_schema(SCHEMA)))
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 import torch
-from display import show_in_turn
+from command import command
+from display import say_waiting, show_in_turn
 from options import SCHEMA
 
-from neural_style.errors import NeuralStyleError
 from neural_style.grids.grid import render_grid
 from neural_style.machine.device import DEVICES, claim_device
 from neural_style.manual.control_tiles import make_tiles, sheet_grid
@@ -19,37 +20,24 @@ from neural_style.pictures.encoding import save_image
 from neural_style.plan.config import read_schema
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 1 after a mistake that the user can mend."""
+@command("control_sheet")
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     options = make_parser().parse_args(arguments)
-    try:
-        sheet = read_sheets(options.sheets, read_schema(SCHEMA))[options.name]
-        torch.set_num_threads(max(1, options.threads))
-        with claim_device(options.device, say_waiting) as device:
-            steps = make_tiles(sheet, options.folder, device)
-            show_in_turn(
-                (title_of(options.name, step.tile), step.tile.settings, step.progress)
-                for step in steps
-            )
-        page = render_grid(sheet_grid(sheet, options.folder), sheet.tile_size)
-        save_image(page, options.output, options.quality)
-    except NeuralStyleError as error:
-        print(f"control_sheet: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("control_sheet: interrupted.", file=sys.stderr)
-        return 130
-    return 0
+    sheet = read_sheets(options.sheets, read_schema(SCHEMA))[options.name]
+    torch.set_num_threads(max(1, options.threads))
+    with claim_device(options.device, partial(say_waiting, "control_sheet")) as device:
+        steps = make_tiles(sheet, options.folder, device)
+        show_in_turn(
+            (title_of(options.name, step.tile), step.tile.settings, step.progress) for step in steps
+        )
+    page = render_grid(sheet_grid(sheet, options.folder), sheet.tile_size)
+    save_image(page, options.output, options.quality)
 
 
 def title_of(sheet: str, tile: Made) -> str:
     """Which picture is being made; no two of a sheet have the same."""
     return f"{sheet}, {tile.content.stem} × {tile.style.stem}, {tile.label}"
-
-
-def say_waiting() -> None:
-    """Say why nothing happens."""
-    print("control_sheet: every GPU is in use; waiting for one.", file=sys.stderr, flush=True)
 
 
 def make_parser() -> argparse.ArgumentParser:

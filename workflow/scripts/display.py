@@ -150,3 +150,8 @@ def show_in_turn(steps: Iterable[tuple[str, Settings, Progress]]) -> None:
         with Display(title, first[1], on_cpu=False) as display:
             for _, _, progress in chain([first], group):
                 display.show(progress)
+
+
+def say_waiting(title: str) -> None:
+    """Say why nothing happens."""
+    print(f"{title}: every GPU is in use; waiting for one.", file=sys.stderr, flush=True)

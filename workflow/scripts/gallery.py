@@ -7,9 +7,9 @@ import os
 import sys
 from pathlib import Path
 
+from command import command
 from options import SCHEMA, add_config_option, sweep_from
 
-from neural_style.errors import NeuralStyleError
 from neural_style.gallery.page import write_gallery
 from neural_style.plan.config import read_schema
 from neural_style.plan.sweep import default_settings
@@ -17,20 +17,16 @@ from neural_style.plan.sweep import default_settings
 STYLIZE = Path(__file__).with_name("stylize.py")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 1 after a mistake that the user can mend."""
+@command("gallery")
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_config_option(parser)
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     options = parser.parse_args(arguments)
-    try:
-        jobs = list(sweep_from(options).jobs)
-        stylize = Path(os.path.relpath(STYLIZE))
-        write_gallery(jobs, default_settings(read_schema(SCHEMA)), stylize, options.output)
-    except NeuralStyleError as error:
-        print(f"gallery: {error}", file=sys.stderr)
-        return 1
-    return 0
+    jobs = list(sweep_from(options).jobs)
+    stylize = Path(os.path.relpath(STYLIZE))
+    write_gallery(jobs, default_settings(read_schema(SCHEMA)), stylize, options.output)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from command import command
 from options import add_config_option, config_from
 
-from neural_style.errors import NeuralStyleError
 from neural_style.files import remove_leftovers
 from neural_style.grids.comparisons import compose, read_names
 from neural_style.grids.grid import render_grid
@@ -17,28 +17,24 @@ from neural_style.pictures.encoding import save_image
 from neural_style.plan.sweep import plan
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 1 after a mistake that the user can mend."""
+@command("grid")
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     options = make_parser().parse_args(arguments)
-    try:
-        config = config_from(options)
-        sweep = plan(config)
-        sheets, names, grids = sheets_of(sweep, config), read_names(sweep), config["grids"]
-        for subject in options.of:
-            if subject not in sheets.subjects(options.kind):
-                raise GridError(
-                    f"the sweep has no image {subject!r} for a sheet of the kind {options.kind}; "
-                    "results/index.tsv lists the ids that there are."
-                )
-            remove_leftovers(sheets.paths(options.kind, subject))
-            for sheet in sheets.sheets(options.kind, subject):
-                for path in sheet.pages:
-                    page = render_grid(compose(sheet, path, names), grids["tile_size"])
-                    save_image(page, path, grids["quality"])
-    except NeuralStyleError as error:
-        print(f"grid: {error}", file=sys.stderr)
-        return 1
-    return 0
+    config = config_from(options)
+    sweep = plan(config)
+    sheets, names, grids = sheets_of(sweep, config), read_names(sweep), config["grids"]
+    for subject in options.of:
+        if subject not in sheets.subjects(options.kind):
+            raise GridError(
+                f"the sweep has no image {subject!r} for a sheet of the kind {options.kind}; "
+                "results/index.tsv lists the ids that there are."
+            )
+        remove_leftovers(sheets.paths(options.kind, subject))
+        for sheet in sheets.sheets(options.kind, subject):
+            for path in sheet.pages:
+                page = render_grid(compose(sheet, path, names), grids["tile_size"])
+                save_image(page, path, grids["quality"])
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -4,45 +4,34 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 
 import torch
-from display import show_in_turn
+from command import command
+from display import say_waiting, show_in_turn
 from options import add_study_options, study_from
 
-from neural_style.errors import NeuralStyleError
 from neural_style.machine.device import DEVICES, claim_device
 from neural_style.study.reconstruction import run_study
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 1 after a mistake that the user can mend."""
+@command("layer study")
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     options = make_parser().parse_args(arguments)
-    try:
-        study = study_from(options)
-        torch.set_num_threads(max(1, options.threads))
-        with claim_device(options.device, say_waiting) as device:
-            steps = run_study(study, options.content, options.style, options.output, device)
-            total = len(study.pictures)
-            show_in_turn(
-                (
-                    f"layer study {step.number + 1}/{total}, {step.picture.label}",
-                    step.settings,
-                    step.progress,
-                )
-                for step in steps
+    study = study_from(options)
+    torch.set_num_threads(max(1, options.threads))
+    with claim_device(options.device, partial(say_waiting, "layer study")) as device:
+        steps = run_study(study, options.content, options.style, options.output, device)
+        total = len(study.pictures)
+        show_in_turn(
+            (
+                f"layer study {step.number + 1}/{total}, {step.picture.label}",
+                step.settings,
+                step.progress,
             )
-    except NeuralStyleError as error:
-        print(f"layer study: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("layer study: interrupted.", file=sys.stderr)
-        return 130
-    return 0
-
-
-def say_waiting() -> None:
-    """Say why nothing happens."""
-    print("layer study: every GPU is in use; waiting for one.", file=sys.stderr, flush=True)
+            for step in steps
+        )
 
 
 def make_parser() -> argparse.ArgumentParser:

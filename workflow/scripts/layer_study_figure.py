@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from command import command
 from options import add_study_options, study_from
 
-from neural_style.errors import NeuralStyleError
 from neural_style.files import remove_leftovers
 from neural_style.grids.grid import render_grid
 from neural_style.pictures.encoding import save_image
@@ -16,19 +16,15 @@ from neural_style.study.layer_study import CHART, FIGURE, LAYER_LOSSES
 from neural_style.study.study_figure import study_grid, write_study_chart
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 1 after a mistake that the user can mend."""
+@command("layer study")
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     options = make_parser().parse_args(arguments)
     folder = options.output
-    try:
-        grid = study_grid(study_from(options), options.content, options.style, folder)
-        remove_leftovers([folder / FIGURE, folder / CHART])
-        save_image(render_grid(grid, options.tile_size), folder / FIGURE, options.quality)
-        write_study_chart(read_layer_losses(folder / LAYER_LOSSES), folder / CHART)
-    except NeuralStyleError as error:
-        print(f"layer study: {error}", file=sys.stderr)
-        return 1
-    return 0
+    grid = study_grid(study_from(options), options.content, options.style, folder)
+    remove_leftovers([folder / FIGURE, folder / CHART])
+    save_image(render_grid(grid, options.tile_size), folder / FIGURE, options.quality)
+    write_study_chart(read_layer_losses(folder / LAYER_LOSSES), folder / CHART)
 
 
 def make_parser() -> argparse.ArgumentParser:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from command import command
 from PIL import Image
 
-from neural_style.errors import NeuralStyleError
 from neural_style.samples.sample_images import (
     holds_image,
     sample_paintings,
@@ -19,16 +19,12 @@ from neural_style.samples.sample_images import (
 )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Fill both folders; the exit code is 1 after a user's mistake."""
+@command("make_samples")
+def main(arguments: list[str] | None = None) -> None:
+    """Fill both folders."""
     options = _parser().parse_args(arguments)
-    try:
-        _fill(options.content, sample_photographs)
-        _fill(options.style, partial(sample_paintings, options.seed))
-    except NeuralStyleError as error:
-        print(f"make_samples: {error}", file=sys.stderr)
-        return 1
-    return 0
+    _fill(options.content, sample_photographs)
+    _fill(options.style, partial(sample_paintings, options.seed))
 
 
 def _fill(folder: Path, make: Callable[[], Mapping[str, Image.Image]]) -> None:

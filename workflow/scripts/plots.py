@@ -5,25 +5,21 @@ from __future__ import annotations
 import argparse
 import sys
 
+from command import command
 from options import add_config_option, sweep_from
 
-from neural_style.errors import NeuralStyleError
 from neural_style.plots.drawing import draw_pairs, draw_sweep
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 1 after a mistake that the user can mend."""
+@command("plots")
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
     options = make_parser().parse_args(arguments)
-    try:
-        sweep = sweep_from(options)
-        for content in options.content:
-            draw_pairs(sweep, content)
-        if options.sweep:
-            draw_sweep(sweep)
-    except NeuralStyleError as error:
-        print(f"plots: {error}", file=sys.stderr)
-        return 1
-    return 0
+    sweep = sweep_from(options)
+    for content in options.content:
+        draw_pairs(sweep, content)
+    if options.sweep:
+        draw_sweep(sweep)
 
 
 def make_parser() -> argparse.ArgumentParser:

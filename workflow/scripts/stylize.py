@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from display import Display
+from command import INTERRUPTED
+from display import Display, say_waiting
 from options import add_jobs_options, add_settings_options, jobs_from, settings_from
 from remaking import check_files, recall
 from stopping import StopRequest
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         except KeyboardInterrupt:
             _say("interrupted at once; the pictures saved so far are kept.")
-            return 130
+            return INTERRUPTED
     return 0
 
 
@@ -70,7 +71,7 @@ def _run(options: argparse.Namespace, stop: StopRequest) -> None:
     title = options.title or f"{options.content.stem} × {options.style.stem}"
     with (
         claim_device(
-            options.device, partial(_say_waiting, title), partial(_end_if_asked, stop)
+            options.device, partial(say_waiting, title), partial(_end_if_asked, stop)
         ) as device,
         Display(title, settings, on_cpu=device.type == "cpu") as display,
     ):
@@ -84,11 +85,6 @@ def _run(options: argparse.Namespace, stop: StopRequest) -> None:
 def _say(sentence: str) -> None:
     """Say why there is no picture, in the form that sheets quote (see `failures`)."""
     print(f"{VOICE}{sentence}", file=sys.stderr, flush=True)
-
-
-def _say_waiting(title: str) -> None:
-    """Say why nothing happens."""
-    print(f"{title}: every GPU is in use; waiting for one.", file=sys.stderr, flush=True)
 
 
 def _end_if_asked(stop: StopRequest) -> None:
