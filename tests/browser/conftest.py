@@ -15,7 +15,8 @@ from playwright.sync_api import Browser, BrowserContext, Dialog, Page, sync_play
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from tests.browser.sweep import BETAS, CONTENTS, REASON, STYLES, Gallery
+from tests.browser.stage import NUMBER
+from tests.browser.sweep import BETAS, CONTENTS, REASON, STYLES, Gallery, until
 from tests.fake_results import fail, finish, make_jobs, paint_originals
 
 from neural_style.gallery.page import write_gallery
@@ -95,3 +96,10 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 def page(open_page: Callable[..., Page], gallery: Gallery) -> Page:
     """The gallery in a laptop's window."""
     return open_page(gallery.page)
+
+
+@pytest.fixture
+def viewer(page: Page) -> Page:
+    page.locator(".open").nth(NUMBER).click()
+    until(page, "document.querySelector('#viewer-result').naturalWidth === 48")
+    return page

@@ -1,125 +1,18 @@
-"""Shards with an engine that returns its input: what is made, kept, refused, verified, counted."""
+"""Shards with an engine that returns its input: what is made, and what is kept or made again."""
 
 from __future__ import annotations
 
-import errno
 import os
-import time
-from collections import Counter
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.unit.data_sets import Copying, DataSet, save
 
-from neural_style.bulk.plan import BulkError, BulkPlan, plan_text, read_plan
 from neural_style.bulk.rows import latest_rows
-from neural_style.bulk.saving import Gallery
-from neural_style.bulk.status import render, status_of, total
-from neural_style.bulk.target import look
-from neural_style.bulk.tasks import Task
-from neural_style.bulk.verify import verify
-from neural_style.bulk.worker import Result, Take, run_shard
-from neural_style.errors import NeuralStyleError
-from neural_style.pictures.finishing import Picture
+from neural_style.bulk.worker import run_shard
 from neural_style.plan.formats import OUTPUT_FORMATS
-from neural_style.plan.settings import Settings
-
-
-class Copying:
-    """Returns its input, and remembers what it was asked for.
-
-    Args:
-        fail: names of photographs that diverge.
-        stop_after: so many pictures later, the machine fails.
-    """
-
-    def __init__(self, fail: Sequence[str] = (), stop_after: int = 1000) -> None:
-        self.made: list[str] = []
-        self.batches: list[int] = []
-        self._fail = fail
-        self._stop_after = stop_after
-
-    def batch_size(self, task: Task) -> int:
-        return 3
-
-    def __call__(self, tasks: Sequence[Task], take: Take) -> None:
-        self.batches.append(len(tasks))
-        assert len({task.image.size for task in tasks}) == 1
-        for task in tasks:
-            if len(self.made) >= self._stop_after:
-                raise RuntimeError("the GPU fell off the bus")
-            self.made.append(task.picture.path)
-            if task.picture.photograph.path in self._fail:
-                take(task, Result(reason="the loss became infinite"))
-            else:
-                take(task, Result(as_picture(task.image), 3.0, 1.0, 2.0, seconds=0.1))
-
-
-def as_picture(image: Image.Image) -> Picture:
-    levels = np.asarray(image, np.float32) / np.float32(255)
-    return np.ascontiguousarray(levels.transpose(2, 0, 1))
-
-
-class DataSet:
-    """A small data set: photographs in nested folders, two styles, shards of 4."""
-
-    def __init__(self, root: Path, settings: Settings) -> None:
-        self.root = root
-        self.plan = BulkPlan(
-            content=root / "photos",
-            style=(root / "styles",),
-            output=root / "out",
-            assign="cross",
-            styles_per_content=1,
-            seed=0,
-            shard_size=4,
-            size="original",
-            batch=None,
-            failed_fraction=0.5,
-            settings={"one": replace(settings, fit="keep", format="png")},
-        )
-        for number in range(6):
-            self.add(f"class{number % 2}/deep/{number}.png", number)
-        for number in range(2):
-            save(root / "styles" / f"s{number}.png", 200 + number, (32, 32))
-
-    def add(self, name: str, level: int, size: tuple[int, int] = (40, 20)) -> Path:
-        return save(self.root / "photos" / name, level, size)
-
-    def run(self, engine: Copying | None = None) -> list[str]:
-        """A run of all shards; what was made."""
-        engine = engine or Copying()
-        target = look(self.plan, walk=True)
-        target.freeze()
-        for shard in target.listing.shards:
-            run_shard(self.plan, shard, lambda: engine, print)
-        return sorted(engine.made)
-
-    def dates(self) -> dict[str, int]:
-        """Date of each picture."""
-        found = (path for path in self.plan.output.rglob("*.*") if "_bulk" not in path.parts)
-        return {str(path.relative_to(self.plan.output)): path.stat().st_mtime_ns for path in found}
-
-    def statuses(self) -> Counter[str]:
-        manifests = self.plan.books.root.glob("manifests/*.tsv")
-        return Counter(row.status for path in manifests for row in latest_rows(path).values())
-
-    def findings(self) -> Counter[str]:
-        return Counter(finding.kind for finding in verify(self.plan))
-
-
-def save(path: Path, level: int, size: tuple[int, int]) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, (level, 100, 100)).save(path)
-    return path
-
-
-@pytest.fixture
-def data(tmp_path: Path, shallow: Settings) -> DataSet:
-    return DataSet(tmp_path, shallow)
 
 
 def test_the_tree_is_mirrored_for_every_style_and_setting(data: DataSet):
@@ -218,96 +111,6 @@ def test_a_file_that_was_only_touched_is_not(data: DataSet):
     assert len(data.dates()) == len(before)
 
 
-def test_a_bad_photograph_is_a_row_with_its_reason(data: DataSet):
-    bad = data.root / "photos" / "class0" / "bad.png"
-    bad.write_bytes(b"no image")
-    os.mkfifo(data.root / "photos" / "class0" / "pipe.png")
-    (data.root / "photos" / "class0" / "nowhere.png").symlink_to("nothing")
-    assert len(data.run()) == 12
-    assert data.statuses() == {"done": 12, "failed": 4, "gone": 2}
-    rows = [
-        row for shard in (0, 1) for row in latest_rows(data.plan.books.manifest(shard)).values()
-    ]
-    reasons = {row.photograph: row.reason for row in rows if row.status == "failed"}
-    assert "is not an image" in reasons["class0/bad.png"]
-    assert "not a regular file" in reasons["class0/pipe.png"]
-    data.add("class0/bad.png", 5)  # it is mended
-    assert data.run() == ["s0/one/class0/bad.png", "s1/one/class0/bad.png"]
-
-
-def test_one_that_diverges_fails_alone(data: DataSet):
-    data.run(Copying(fail=["class1/deep/1.png"]))
-    assert data.statuses() == {"done": 10, "failed": 2}
-
-
-def test_too_many_failures_fail_the_shard_and_keep_what_is_done(data: DataSet):
-    data.plan = replace(data.plan, failed_fraction=0.2)
-    with pytest.raises(BulkError, match=r"2 of the 8 pictures of shard 0 failed.*infinite"):
-        data.run(Copying(fail=["class0/deep/0.png"]))
-    assert not data.plan.books.manifest(0).exists()
-    assert len(data.dates()) == 6
-    assert data.run() == sorted(
-        ["s0/one/class0/deep/0.png", "s1/one/class0/deep/0.png"]
-        + [f"s{style}/one/class1/deep/{number}.png" for style in (0, 1) for number in (3, 5)]
-    )
-
-
-@pytest.mark.parametrize("count", [0, 1, 4, 7])
-def test_a_fault_of_the_machine_ends_the_shard_and_loses_nothing(data: DataSet, count: int):
-    broken = Copying(stop_after=count)
-    with pytest.raises(RuntimeError, match="fell off"):
-        data.run(broken)
-    before = data.dates()
-    assert sorted(before) == sorted(broken.made)
-    again = data.run()
-    assert sorted([*again, *broken.made]) == sorted(data.dates())
-    assert len(again) == 12 - count
-    assert {name: data.dates()[name] for name in before} == before
-
-
-def test_a_full_disk_is_one_sentence_and_is_resumed(data: DataSet, monkeypatch):
-    def full(self: Gallery, folder: Path) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Gallery, "_make_folder", full)
-        with pytest.raises(NeuralStyleError, match=r"cannot write .*No space left"):
-            data.run()
-    assert data.dates() == {} and not list(data.plan.books.root.glob("partial/*"))
-    assert len(data.run()) == 12
-
-
-def test_no_picture_goes_through_a_link_out_of_the_output(data: DataSet):
-    outside = data.root / "outside"
-    outside.mkdir()
-    (data.plan.output / "s0" / "one").mkdir(parents=True)
-    (data.plan.output / "s0" / "one" / "class0").symlink_to(outside)
-    data.run()
-    assert list(outside.iterdir()) == []
-    assert data.statuses() == {"done": 9, "failed": 3}
-
-
-def test_a_folder_in_a_pictures_place_fails_that_picture(data: DataSet):
-    place = data.plan.output / "s0/one/class0/deep/0.png"
-    (place / "mine").mkdir(parents=True)
-    data.run()
-    assert data.statuses() == {"done": 11, "failed": 1}
-    assert (place / "mine").is_dir()
-
-
-def test_hostile_names(data: DataSet):
-    names = ["a\tb.png", "line\nbreak.png", "back\\slash.png", "\udcff.png", "-rf $(x) ;'\".png"]
-    names += ["größe 🎨.png", "{content}.png", "x.jpg.png", "n" * 251 + ".png"]
-    for name in names:
-        data.add(f"hostile/{name}", 9)
-    data.add("hostile/x.jpg", 9)
-    data.run()
-    assert data.statuses() == {"done": 2 * (6 + len(names) + 1)}
-    for name in names:
-        assert (data.plan.output / "s0" / "one" / "hostile" / name).is_file()
-    assert data.findings() == {"good": 2 * (6 + len(names) + 1)}
-
-
 def test_random_assignment_stays_when_files_are_added(data: DataSet):
     data.plan = replace(data.plan, assign="random", styles_per_content=1)
     first = data.run()
@@ -317,6 +120,19 @@ def test_random_assignment_stays_when_files_are_added(data: DataSet):
     assert data.run() == ["random_1/one/aaa/first.png"]
     data.plan = replace(data.plan, styles_per_content=2)
     assert all(name.startswith("random_2/") for name in data.run())
+
+
+def test_a_photograph_that_is_gone_keeps_its_picture(data: DataSet):
+    data.run()
+    before = data.dates()
+    (data.root / "photos" / "class0/deep/0.png").unlink()
+    (data.root / "photos" / "class0/deep/2.png").unlink()
+    lost = "s0/one/class0/deep/2.png"
+    (data.plan.output / lost).unlink()
+    assert data.run() == []
+    del before[lost]
+    assert data.dates() == before
+    assert data.statuses() == {"done": 11, "gone": 1}
 
 
 def test_pictures_have_the_size_of_their_photographs(data: DataSet):
@@ -340,137 +156,6 @@ def test_equal_shapes_share_batches(data: DataSet):
     engine = Copying()
     data.run(engine)
     assert sorted(engine.batches) == [3] * 6
-
-
-def test_a_photograph_that_is_gone_keeps_its_picture(data: DataSet):
-    data.run()
-    before = data.dates()
-    (data.root / "photos" / "class0/deep/0.png").unlink()
-    (data.root / "photos" / "class0/deep/2.png").unlink()
-    lost = "s0/one/class0/deep/2.png"
-    (data.plan.output / lost).unlink()
-    assert data.run() == []
-    del before[lost]
-    assert data.dates() == before
-    assert data.statuses() == {"done": 11, "gone": 1}
-
-
-def test_verification_finds_what_is_wrong_and_the_next_run_mends_just_that(data: DataSet):
-    data.run()
-    assert data.findings() == {"good": 12}
-    assert data.plan.books.manifest(1).exists()
-    out = data.plan.output / "s0" / "one"
-    (out / "class0/deep/0.png").unlink()
-    damaged = out / "class1/deep/1.png"
-    before, status = damaged.read_bytes(), damaged.stat()
-    damaged.write_bytes(before[:-1] + b"!")
-    os.utime(damaged, ns=(status.st_atime_ns, status.st_mtime_ns))  # as bad disks do
-    data.add("class1/deep/5.png", 77)
-    data.add("zzz.png", 77)
-    counts = data.findings()
-    assert counts == {"good": 8, "missing": 1, "corrupt": 1, "stale": 2, "new": 1}
-    assert not any(data.plan.books.manifest(shard).exists() for shard in (0, 1))
-    assert data.run() == sorted(
-        [
-            *("s0/one/class0/deep/0.png", "s0/one/class1/deep/1.png"),
-            *(f"s{style}/one/{name}.png" for style in (0, 1) for name in ("class1/deep/5", "zzz")),
-        ]
-    )
-    assert damaged.read_bytes() == before
-    assert data.findings() == {"good": 14}
-
-
-def test_verification_sees_a_shard_that_was_never_made(data: DataSet):
-    target = look(data.plan, walk=True)
-    target.freeze()
-    run_shard(data.plan, 0, Copying, print)
-    assert data.findings() == {"good": 8, "unfinished": 4}
-
-
-def test_the_status_counts_what_the_journals_say(data: DataSet):
-    target = look(data.plan, walk=True)
-    target.freeze()
-    with pytest.raises(RuntimeError):
-        run_shard(data.plan, 0, lambda: Copying(stop_after=5), print)
-    begun = data.plan.books.plan.stat().st_mtime
-    table = status_of(data.plan, now=begun + 100)
-    sums = total(table)
-    assert [(row.style, row.setting) for row in table] == [("s0", "one"), ("s1", "one")]
-    assert (sums.done, sums.failed, sums.left) == (5, 0, 7)
-    assert sums.rate == pytest.approx(0.05)
-    assert render(table).splitlines()[-1].split() == ["all", "5", "0", "0", "7", "0.05", "2", "min"]
-    idle = total(status_of(data.plan, now=time.time() + 10_000))
-    assert idle.rate == 0 and render([idle]).splitlines()[-1].endswith(" -")
-
-
-def test_a_plan_is_read_as_it_was_written(data: DataSet):
-    look(data.plan, walk=True).freeze()
-    assert read_plan(data.plan.output) == data.plan
-    data.plan.books.plan.write_text(plan_text(data.plan)[:-20])
-    with pytest.raises(BulkError, match="cannot read"):
-        read_plan(data.plan.output)
-    with pytest.raises(BulkError, match="no data set in"):
-        read_plan(data.root / "elsewhere")
-
-
-def tokens(data: DataSet) -> list[tuple[str, str, str]]:
-    target = look(data.plan, walk=True)
-    return [
-        (target.photographs(shard), target.inputs(shard), target.pictures)
-        for shard in target.listing.shards
-    ]
-
-
-def test_what_snakemake_compares_is_steady(data: DataSet):
-    before = tokens(data)
-    data.run()
-    assert tokens(data) == before
-    target = look(data.plan, walk=False)
-    assert [target.inputs(shard) for shard in target.listing.shards] == [row[1] for row in before]
-
-
-def add_photograph(data: DataSet) -> None:
-    data.add("aaa.png", 5)
-
-
-def add_style(data: DataSet) -> None:
-    save(data.root / "styles" / "new.png", 5, (32, 32))
-
-
-def edit_photograph(data: DataSet) -> None:
-    os.utime(data.root / "photos" / "class0/deep/0.png", ns=(1, 1))
-
-
-@pytest.mark.parametrize(
-    ("change", "assign", "stale"),
-    [
-        (add_photograph, "cross", [False, True]),
-        (edit_photograph, "cross", [True, False]),
-        (add_style, "cross", [True, True]),
-        (add_style, "random", [False, False]),
-    ],
-)
-def test_only_the_shards_that_a_change_concerns_are_looked_at(
-    data: DataSet, change: Callable[[DataSet], None], assign: str, stale: list[bool]
-):
-    data.plan = replace(data.plan, assign=assign)
-    data.run()
-    before = tokens(data)
-    change(data)
-    assert [old != new for old, new in zip(before, tokens(data), strict=True)] == stale
-
-
-def test_folders_that_are_missing_or_contradict_are_named(data: DataSet):
-    for plan, sentence in [
-        (replace(data.plan, content=data.root / "none"), "bulk.content: cannot read"),
-        (replace(data.plan, style=(data.root / "none",)), "bulk.style: there is no folder"),
-    ]:
-        with pytest.raises(BulkError, match=sentence):
-            look(plan, walk=True)
-    empty = data.root / "empty"
-    empty.mkdir()
-    with pytest.raises(BulkError, match="holds no image"):
-        look(replace(data.plan, content=empty, output=data.root / "other"), walk=True)
 
 
 @pytest.mark.parametrize("name", ["jpg", "webp", "png16", "tiff"])

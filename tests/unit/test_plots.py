@@ -1,126 +1,24 @@
-"""Plots: the right numbers as lines, every name in its place, and the same bytes each time."""
+"""Plots: the right numbers as lines and points, and the same bytes each time."""
 
 from __future__ import annotations
 
-import itertools
-import re
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 import pytest
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
-from matplotlib.text import Text
-from tests.unit.records import fail, finish, sweep_of, terms_of
+from tests.unit.plotted import BETAS, drawn, first_pair, words
+from tests.unit.records import terms_of
 
-from neural_style.plan.sweep import Sweep
 from neural_style.plots.drawing import PlotError, draw_pairs, draw_sweep
-from neural_style.plots.losses import MOST_LAYERS, plot_pair, plot_sweep
-from neural_style.plots.outputs import MOST_PAIRS, files_of, plots_of, shown_pairs
-from neural_style.plots.page import HEIGHT, WIDTH, Page
-from neural_style.plots.pairs import MOST_SETTINGS, Pair, Pairs
+from neural_style.plots.losses import plot_pair, plot_sweep
+from neural_style.plots.outputs import files_of, plots_of
 from neural_style.plots.panels import MOST_POINTS, format_value, lines_of
 from neural_style.plots.style import house_style, looks
 from neural_style.plots.tradeoff import curves_of, plot_tradeoff, points_of
 
-BETAS = [1e4, 1e5, 1e6]
-HOSTILE = [
-    "cost $x_1$ and $y^2$.png",
-    "\\frac ab \\alpha.png",
-    "_under__score_.png",
-    "神奈川沖浪裏.png",
-    "🌊.png",
-    "شمس.png",
-    "größe 'and' \"quotes\".png",
-    "ends in $.png",
-    "-script-&lt;.png",
-    "n" * 200 + ".png",
-    "% # & ~ ^ x.png",
-    "-.png",
-]
-
-
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def make(schema) -> Callable[..., Sweep]:
-    """A sweep, of which all jobs have finished."""
-
-    def call(contents=("cat.png",), styles=("sea.png",), **config) -> Sweep:
-        config = {"optimization": {"epochs": 20}, "settings": {"beta": BETAS}, **config}
-        sweep = sweep_of(schema, list(contents), list(styles), **config)
-        for job in sweep.jobs:
-            finish(job)
-        return sweep
-
-    return call
-
-
-def first_pair(sweep: Sweep) -> Pair:
-    return Pairs(sweep).read(*next(itertools.product(sweep.contents, sweep.styles)))
-
-
-def words(page: Page) -> list[str]:
-    return [text.get_text() for text in page.figure.findobj(Text) if text.get_text()]
-
-
-def panel(page: Page, title: str):
-    (axes,) = [each for each in page.figure.axes if each.get_title(loc="left") == title]
-    return axes
-
-
-def drawn(page: Page, title: str) -> list[tuple[list[float], list[float]]]:
-    return [
-        (list(line.get_xdata()), list(line.get_ydata())) for line in panel(page, title).get_lines()
-    ]
-
-
-def assert_well_laid_out(page: Page) -> None:
-    """No text on another, none on panels that are not its own, none off the page."""
-    renderer = FigureCanvasAgg(page.figure).get_renderer()
-    page.figure.draw(renderer)
-    dots = page.figure.dpi
-    top, bottom = HEIGHT * dots, (HEIGHT - page.used) * dots
-    texts = list(visible_texts(page))
-    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in texts]
-    for name, box in boxes:
-        assert box.x0 >= 0 and box.x1 <= WIDTH * dots, f"{name!r} is cut at the side"
-        assert box.y0 >= bottom - 0.12 * dots and box.y1 <= top, f"{name!r} is off the page"
-    for (one, first), (other, second) in itertools.combinations(boxes, 2):
-        width = min(first.x1, second.x1) - max(first.x0, second.x0)
-        height = min(first.y1, second.y1) - max(first.y0, second.y0)
-        # Boxes of rotated and of neighbouring lines may touch by the descent of a letter.
-        assert width <= 1 or height <= 2, f"{one!r} lies on {other!r}"
-    panels = [axes.get_window_extent(renderer) for axes in page.figure.axes]
-    outside = [text for text in texts if text.axes is None]
-    for text, box in itertools.product(outside, panels):
-        extent = text.get_window_extent(renderer)
-        apart = extent.x1 <= box.x0 or extent.x0 >= box.x1
-        apart = apart or extent.y1 <= box.y0 + 1 or extent.y0 >= box.y1 - 1
-        assert apart, f"{text.get_text()!r} lies on a panel"
-    for line in page.figure.lines:  # the samples of the legend
-        (y,) = set(np.asarray(line.get_ydata(), dtype=float).tolist())
-        for box in panels:
-            assert not box.y0 < y * top < box.y1, "the legend lies on a panel"
-
-
-def visible_texts(page: Page) -> Iterator[Text]:
-    yield from page.figure.texts
-    for axes in page.figure.axes:
-        children = axes.get_children() if axes.axison else axes.texts
-        yield from (each for each in children if isinstance(each, Text) and each.get_text())
-        for axis in (axes.xaxis, axes.yaxis) if axes.axison else ():
-            if axis.get_label().get_text():
-                yield axis.get_label()
-            low, high = sorted(axis.get_view_interval())
-            for tick in axis.get_major_ticks():
-                if tick.label1.get_visible() and low <= tick.get_loc() <= high:
-                    yield tick.label1
+pytestmark = pytest.mark.usefixtures("_in_a_folder_of_its_own")
 
 
 def test_lines_are_the_losses_without_their_weights(make):
@@ -184,16 +82,6 @@ def test_a_layer_alone_gets_no_panel_of_its_own_and_several_do(make):
     assert titles[3:] == ["content, conv4_2 alone", "content, conv5_2 alone"]
 
 
-def test_more_layers_than_a_page_holds_are_counted(make, schema):
-    names = schema["$defs"]["layer"]["enum"]
-    layers = {"style_layers": dict.fromkeys(names, 1), "content_layers": {"conv4_2": 1}}
-    with house_style():
-        page = plot_pair(first_pair(make(network=layers)))
-    assert len(page.figure.axes) == 3 + MOST_LAYERS
-    assert f"{len(names) - MOST_LAYERS} more layers are not shown." in words(page)
-    assert_well_laid_out(page)
-
-
 def test_the_plane_has_a_point_a_setting_and_a_line_along_beta(make):
     named = {"bold": {"beta": 3e5}, "other": {"beta": 1e5, "learning_rate": 0.5}}
     sweep = make(settings={"alpha": [1, 2], "beta": [1e6, 1e4], "named": named})
@@ -223,90 +111,6 @@ def test_settings_are_called_by_what_differs(make):
     assert page_of.common == "α 1   lr 1"
 
 
-@pytest.mark.parametrize(("name", "kind"), [("alpha", "content"), ("beta", "style")])
-def test_a_weight_of_0_leaves_its_loss_out_and_says_so(make, name, kind):
-    pair = first_pair(make(settings={name: [0, 1]}))
-    sign = {"alpha": "α", "beta": "β"}[name]
-    with house_style():
-        page, trade = plot_pair(pair), plot_tradeoff(pair)
-    assert len(drawn(page, f"{kind} loss (without {sign})")) == 1
-    assert f"No {kind} loss is recorded where {sign} is 0: {sign} 0." in words(page)
-    assert f"Without a point, as the weight of a loss, or a loss, is 0: {sign} 0." in words(trade)
-    assert [point.label for point in points_of(pair)] == [f"{sign} 1"]
-    assert len(trade.figure.axes) == 1 + 2, "the picture is shown all the same"
-
-
-def test_failed_jobs_are_left_out_and_named(make):
-    sweep = make()
-    first, second, _third = sweep.jobs
-    first.result.unlink()
-    fail(first, "'images/style/sea.png' is torn.")
-    (second.folder / "run.json").write_text("{", encoding="utf-8")
-    pair = first_pair(sweep)
-    assert [member.label for member in pair.members] == ["β 1e6"]
-    with house_style():
-        pages = plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "style", 1)
-    for page in pages[:2]:
-        text = " ".join(words(page))
-        assert "Not drawn: β 1e4 ('images/style/sea.png' is torn)." in text
-        assert re.search(r"Not drawn: β 1e5 \(cannot use .*run\.json: it is damaged", text)
-    assert "2 runs are not drawn" in " ".join(words(pages[2]))
-    look = looks(3)[2]
-    (line,) = panel(pages[0], "style loss (without β)").get_lines()
-    assert (line.get_color(), line.get_marker()) == (look.colour, look.marker), "colours moved"
-    for page in pages:
-        assert_well_laid_out(page)
-
-
-def test_nothing_finished_is_a_figure_that_says_so(make):
-    sweep = make()
-    for job in sweep.jobs:
-        job.result.unlink()
-    pair = first_pair(sweep)
-    with house_style():
-        pages = plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "total", 1)
-    assert "Not drawn: β 1e4 (not made yet)." in words(pages[0])
-    for page in pages:
-        assert_well_laid_out(page)
-    draw_sweep(sweep)
-    draw_pairs(sweep, "cat")
-
-
-def test_many_failures_are_counted(make):
-    sweep = make(settings={"beta": [float(n) for n in range(1, 11)]})
-    for job in sweep.jobs:
-        job.result.unlink()
-    notes = first_pair(sweep).notes
-    assert len(notes) == 5
-    assert notes[-1] == "And 6 more are not drawn."
-
-
-def test_gaps_are_where_a_logarithm_has_no_value(make):
-    sweep = make(settings={})
-    (job,) = sweep.jobs
-    path = job.folder / "losses.csv"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    for row, value in ((3, "nan"), (5, "inf"), (7, "-1"), (9, "0")):
-        values = lines[row].split(",")
-        lines[row] = ",".join([*values[:2], value, *values[3:]])
-    path.write_text("\n".join(lines), encoding="utf-8")
-    pair = first_pair(sweep)
-    (line,) = lines_of(pair.members, "total", looks(1))
-    assert np.flatnonzero(np.isnan(line.values)).tolist() == [2, 4, 6, 8]
-    with house_style():
-        assert_well_laid_out(plot_pair(pair))
-
-
-def test_constant_and_single_values_have_a_scale(make):
-    pair = first_pair(make(optimization={"epochs": 1}, settings={}))
-    with house_style():
-        pages = plot_pair(pair), plot_tradeoff(pair)
-    low, high = pages[0].figure.axes[1].get_ylim()
-    assert 0.5 < low < 1 < high < 2
-    for page in pages:
-        assert_well_laid_out(page)
-
-
 def test_epochs_that_differ_end_where_they_end(make):
     named = {"long": {"optimization": {"epochs": 50}}}
     pair = first_pair(make(settings={"beta": [1e5], "named": named}))
@@ -332,100 +136,6 @@ def test_layers_that_differ_are_said_to_differ_in_kind(make):
     assert "The settings compare different layers, so that their losses differ in kind." in words(
         page
     )
-
-
-@pytest.mark.parametrize("count", [1, 2, 13, 30])
-def test_legend_labels_and_thumbnails_cover_nothing(make, count):
-    long = {"x" * 64: {}, "a-name-that-is-rather-long-for-a-label-of-a-point": {"beta": 7}}
-    betas = [10.0**n for n in range(1, 16)]
-    alphas = [0.1, 1.0] if count > 15 else [1.0]
-    settings = {
-        "alpha": alphas,
-        "beta": betas[: min(count, 15)],
-        "named": long if count > 1 else {},
-    }
-    pair = first_pair(make(settings=settings))
-    with house_style():
-        for page in (plot_pair(pair), plot_tradeoff(pair)):
-            assert_well_laid_out(page)
-
-
-def test_more_settings_than_looks_are_cut_with_a_sentence(make):
-    every = MOST_SETTINGS + 4
-    sweep = make(settings={"beta": [float(n) for n in range(every)]})
-    pair = first_pair(sweep)
-    assert len(pair.labels) == len(pair.members) == MOST_SETTINGS
-    assert pair.notes == (f"The first {MOST_SETTINGS} of {every} settings are shown.",)
-
-
-def test_looks_differ_without_their_colours():
-    signs = {(str(look.dash), look.marker) for look in looks(MOST_SETTINGS)}
-    assert len(signs) == MOST_SETTINGS
-
-
-@pytest.mark.parametrize("count", [2, 3, 7])
-def test_colours_go_from_dark_to_light_and_stay_off_the_paper(count):
-    def lightness(colour: str) -> float:
-        red, green, blue = (
-            (c / 12.92 if c < 0.04 else ((c + 0.055) / 1.055) ** 2.4) for c in to_rgb(colour)
-        )
-        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
-
-    values = [lightness(look.colour) for look in looks(count)]
-    assert values == sorted(values)
-    assert min(b - a for a, b in itertools.pairwise(values)) > 0.01
-    assert 1.05 / (values[-1] + 0.05) > 2, "too light for white paper"
-
-
-def test_small_multiples_share_their_scales(make):
-    sweep = make(["cat.png", "dog.png"], ["sea.png", "sun.png", "owl.png"])
-    pairs = [Pairs(sweep).read(*ids) for ids in shown_pairs(sweep)]
-    with house_style():
-        page = plot_sweep(pairs, "content", len(sweep.styles))
-    assert len({axes.get_ylim() for axes in page.figure.axes}) == 1
-    titles = [axes.get_title(loc="left") for axes in page.figure.axes]
-    assert titles[:4] == ["cat × owl", "cat × sea", "cat × sun", "dog × owl"]
-    lefts = [axes.get_position().x0 for axes in page.figure.axes]
-    assert lefts[0] == lefts[3] < lefts[1] == lefts[4], "a content is no row"
-    assert_well_laid_out(page)
-
-
-def test_a_large_sweep_is_cut_with_a_sentence(make):
-    sweep = make([f"c{n}.png" for n in range(9)], [f"s{n}.png" for n in range(7)], settings={})
-    pairs = [Pairs(sweep).read(*ids) for ids in shown_pairs(sweep)]
-    assert len(pairs) == MOST_PAIRS < 9 * 7
-    with house_style():
-        page = plot_sweep(pairs, "total", 7, "The first 48 of 63 pairs.")
-    assert "The first 48 of 63 pairs." in words(page)
-    assert_well_laid_out(page)
-
-
-def test_hostile_names_are_drawn_as_they_are_or_give_way_to_their_ids(make):
-    sweep = make(HOSTILE[:6], HOSTILE[6:], settings={}, optimization={"epochs": 2})
-    reader = Pairs(sweep)
-    titles = []
-    with house_style():
-        for content, style in zip(sweep.contents, sweep.styles, strict=True):
-            pair = reader.read(content, style)
-            for page in (plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "total", 1)):
-                assert_well_laid_out(page)
-                titles += words(page)
-    text = "\n".join(titles)
-    for name in ("cost $x_1$ and $y^2$", "\\frac ab \\alpha", "_under__score_", "% # & ~ ^ x"):
-        assert name in text, f"{name} was not drawn as it is"
-    for sign in ("神", "🌊"):
-        assert sign not in text, "the font has no such letter"
-
-
-def test_a_reason_in_another_script_is_drawn_with_boxes(make):
-    sweep = make()
-    job = next(sweep.jobs)
-    job.result.unlink()
-    fail(job, "'images/神奈川 $\\alpha$ \x1b[31m.png' " + "is damaged " * 40 + "x" * 500)
-    with house_style():
-        page = plot_pair(first_pair(sweep))
-    assert "□□□ $\\alpha$ \\x1b[31m.png" in " ".join(words(page))
-    assert_well_laid_out(page)
 
 
 def test_the_same_records_make_the_same_bytes_whatever_the_users_style(make):

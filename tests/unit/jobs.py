@@ -1,0 +1,32 @@
+"""What the tests of one job share: its images, a run of it, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from neural_style.jobs.job import run_job
+from neural_style.optimiser.optimisation import Progress
+from neural_style.plan.settings import Settings
+from neural_style.samples.photographs import photograph
+
+CPU = torch.device("cpu")
+CONTENT, STYLE = photograph("chelsea"), photograph("coffee")
+
+
+def make(
+    folder: Path, settings: Settings, content: Path = CONTENT, style: Path = STYLE
+) -> list[Progress]:
+    return list(run_job(content, style, folder, settings, CPU))
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def facts_of(folder: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    return facts

@@ -1,0 +1,106 @@
+"""What goes wrong in a shard stays with its picture, nothing is lost, and any name will do."""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.unit.data_sets import Copying, DataSet
+
+from neural_style.bulk.plan import BulkError
+from neural_style.bulk.rows import latest_rows
+from neural_style.bulk.saving import Gallery
+from neural_style.errors import NeuralStyleError
+
+
+def test_a_bad_photograph_is_a_row_with_its_reason(data: DataSet):
+    bad = data.root / "photos" / "class0" / "bad.png"
+    bad.write_bytes(b"no image")
+    os.mkfifo(data.root / "photos" / "class0" / "pipe.png")
+    (data.root / "photos" / "class0" / "nowhere.png").symlink_to("nothing")
+    assert len(data.run()) == 12
+    assert data.statuses() == {"done": 12, "failed": 4, "gone": 2}
+    rows = [
+        row for shard in (0, 1) for row in latest_rows(data.plan.books.manifest(shard)).values()
+    ]
+    reasons = {row.photograph: row.reason for row in rows if row.status == "failed"}
+    assert "is not an image" in reasons["class0/bad.png"]
+    assert "not a regular file" in reasons["class0/pipe.png"]
+    data.add("class0/bad.png", 5)  # it is mended
+    assert data.run() == ["s0/one/class0/bad.png", "s1/one/class0/bad.png"]
+
+
+def test_one_that_diverges_fails_alone(data: DataSet):
+    data.run(Copying(fail=["class1/deep/1.png"]))
+    assert data.statuses() == {"done": 10, "failed": 2}
+
+
+def test_too_many_failures_fail_the_shard_and_keep_what_is_done(data: DataSet):
+    data.plan = replace(data.plan, failed_fraction=0.2)
+    with pytest.raises(BulkError, match=r"2 of the 8 pictures of shard 0 failed.*infinite"):
+        data.run(Copying(fail=["class0/deep/0.png"]))
+    assert not data.plan.books.manifest(0).exists()
+    assert len(data.dates()) == 6
+    assert data.run() == sorted(
+        ["s0/one/class0/deep/0.png", "s1/one/class0/deep/0.png"]
+        + [f"s{style}/one/class1/deep/{number}.png" for style in (0, 1) for number in (3, 5)]
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, 4, 7])
+def test_a_fault_of_the_machine_ends_the_shard_and_loses_nothing(data: DataSet, count: int):
+    broken = Copying(stop_after=count)
+    with pytest.raises(RuntimeError, match="fell off"):
+        data.run(broken)
+    before = data.dates()
+    assert sorted(before) == sorted(broken.made)
+    again = data.run()
+    assert sorted([*again, *broken.made]) == sorted(data.dates())
+    assert len(again) == 12 - count
+    assert {name: data.dates()[name] for name in before} == before
+
+
+def test_a_full_disk_is_one_sentence_and_is_resumed(data: DataSet, monkeypatch):
+    def full(self: Gallery, folder: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Gallery, "_make_folder", full)
+        with pytest.raises(NeuralStyleError, match=r"cannot write .*No space left"):
+            data.run()
+    assert data.dates() == {} and not list(data.plan.books.root.glob("partial/*"))
+    assert len(data.run()) == 12
+
+
+def test_no_picture_goes_through_a_link_out_of_the_output(data: DataSet):
+    outside = data.root / "outside"
+    outside.mkdir()
+    (data.plan.output / "s0" / "one").mkdir(parents=True)
+    (data.plan.output / "s0" / "one" / "class0").symlink_to(outside)
+    data.run()
+    assert list(outside.iterdir()) == []
+    assert data.statuses() == {"done": 9, "failed": 3}
+
+
+def test_a_folder_in_a_pictures_place_fails_that_picture(data: DataSet):
+    place = data.plan.output / "s0/one/class0/deep/0.png"
+    (place / "mine").mkdir(parents=True)
+    data.run()
+    assert data.statuses() == {"done": 11, "failed": 1}
+    assert (place / "mine").is_dir()
+
+
+def test_hostile_names(data: DataSet):
+    names = ["a\tb.png", "line\nbreak.png", "back\\slash.png", "\udcff.png", "-rf $(x) ;'\".png"]
+    names += ["größe 🎨.png", "{content}.png", "x.jpg.png", "n" * 251 + ".png"]
+    for name in names:
+        data.add(f"hostile/{name}", 9)
+    data.add("hostile/x.jpg", 9)
+    data.run()
+    assert data.statuses() == {"done": 2 * (6 + len(names) + 1)}
+    for name in names:
+        assert (data.plan.output / "s0" / "one" / "hostile" / name).is_file()
+    assert data.findings() == {"good": 2 * (6 + len(names) + 1)}

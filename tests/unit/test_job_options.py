@@ -1,0 +1,150 @@
+"""What a job makes of its options: formats, dimensions, opacity, colour, blends and masks."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from tests.unit.jobs import CONTENT, STYLE, facts_of, make
+
+from neural_style.briefs.colour import luminance
+from neural_style.files import sha256
+from neural_style.pictures.images import fit_image, load_image
+from neural_style.pictures.tensors import to_tensor
+from neural_style.plan.formats import OUTPUT_FORMATS
+from neural_style.plan.settings import Settings, settings_from_facts
+
+pytestmark = pytest.mark.usefixtures("random_network")
+
+
+@pytest.mark.parametrize("name", ["jpg", "webp"])
+def test_the_other_formats_hold_the_picture_nearly(tmp_path: Path, settings: Settings, name: str):
+    states = make(tmp_path, replace(settings, format=name))
+    path = tmp_path / f"generated_5.{name}"
+    with Image.open(path) as image:
+        assert image.format == {"jpg": "JPEG", "webp": "WEBP"}[name]
+    difference = (to_tensor(load_image(path)) - states[-1].pictures).abs().mean()
+    assert 0 < difference < 0.04
+
+
+@pytest.mark.parametrize(
+    ("fit", "size"),
+    [("stretch", (32, 32)), ("crop", (32, 32)), ("pad", (32, 32)), ("keep", (32, 21))],
+)
+def test_the_picture_has_the_size_of_the_fit(
+    tmp_path: Path, settings: Settings, fit: str, size: tuple[int, int]
+):
+    make(tmp_path, replace(settings, fit=fit, epochs=1))
+    assert load_image(tmp_path / "generated_1.png").size == size
+    picture = facts_of(tmp_path)["picture"]
+    assert (picture["width"], picture["height"]) == size
+
+
+@pytest.mark.parametrize("name", ["png16", "tiff"])
+def test_16_bits_hold_the_picture_in_256_times_as_many_levels(
+    tmp_path: Path, settings: Settings, name: str
+):
+    states = make(tmp_path, replace(settings, format=name, epochs=1))
+    path = tmp_path / f"generated_1{OUTPUT_FORMATS[name]}"
+    with Image.open(path) as image:
+        upper = torch.from_numpy(np.array(image)).permute(2, 0, 1).unsqueeze(0)
+    exact = states[-1].pictures * 65535
+    lower = exact - upper.double() * 256  # of which Pillow says nothing
+    assert lower.min() > -0.6 and lower.max() < 256.6
+    assert lower.std() > 50, "the lower bytes are in use"
+
+
+def test_pictures_in_the_photograph_s_own_dimensions(tmp_path: Path, settings: Settings):
+    settings = replace(settings, dimensions="original", fit="pad")
+    make(tmp_path, settings)
+    whole = load_image(CONTENT)
+    for epoch in settings.snapshots:
+        assert load_image(tmp_path / f"generated_{epoch}.png").size == whole.size
+    facts = facts_of(tmp_path)
+    assert (facts["picture"]["width"], facts["picture"]["height"]) == whole.size
+    assert facts["optimised"] == {"width": 32, "height": 32}
+    make(tmp_path / "fitted", replace(settings, dimensions="fitted"))
+    assert facts["saved_losses"] == facts_of(tmp_path / "fitted")["saved_losses"]
+
+
+def test_a_transparent_photograph_gives_its_opacity_to_every_picture(
+    tmp_path: Path, settings: Settings
+):
+    cut_out = load_image(CONTENT).resize((48, 32)).convert("RGBA")
+    cut_out.putalpha(Image.radial_gradient("L").resize((48, 32)))
+    cut_out.save(tmp_path / "cat.png")
+    settings = replace(settings, dimensions="original", transparency="keep")
+    make(tmp_path / "out", settings, content=tmp_path / "cat.png")
+    for epoch in settings.snapshots:
+        with Image.open(tmp_path / "out" / f"generated_{epoch}.png") as made:
+            assert made.mode == "RGBA"
+            assert made.getchannel("A").tobytes() == cut_out.getchannel("A").tobytes()
+
+
+def test_the_saved_picture_has_the_photograph_s_chroma(tmp_path: Path, settings: Settings):
+    """Within the rounding of 8 bits, which moves every channel by half a level."""
+    content = tmp_path / "cat.png"
+    load_image(CONTENT).resize((32, 32)).save(content)
+    make(tmp_path / "out", replace(settings, colour="luminance", epochs=8), content=content)
+    before = to_tensor(load_image(content))
+    after = to_tensor(load_image(tmp_path / "out" / "generated_8.png"))
+    moved = (after - luminance(after)) - (before - luminance(before))
+    assert moved.abs().max() <= 1 / 255 + 1e-6
+    assert (after - before).abs().mean() > 5 / 255, "nothing was painted"
+
+
+def pixels_of(folder: Path, settings: Settings, content: Path = CONTENT) -> bytes:
+    """The finished picture."""
+    make(folder, settings, content)
+    return load_image(folder / "generated_5.png").tobytes()
+
+
+@pytest.fixture
+def masked_cat(tmp_path: Path) -> Path:
+    """A copy of the photograph that may have a mask beside it."""
+    path = tmp_path / "cat.png"
+    load_image(CONTENT).save(path)
+    return path
+
+
+def test_one_style_with_all_the_weight_is_that_style_alone(tmp_path: Path, settings: Settings):
+    blend = replace(settings, blend={str(STYLE): 3.0})
+    assert pixels_of(tmp_path / "blend", blend) == pixels_of(tmp_path / "alone", settings)
+
+
+def test_a_mask_of_ones_makes_the_picture_of_no_mask(
+    tmp_path: Path, settings: Settings, masked_cat: Path
+):
+    masks = replace(settings, mask="beside", style_mask=str(tmp_path / "white.png"))
+    for name in ("cat.mask.png", "white.png"):
+        Image.new("L", load_image(masked_cat).size, 255).save(tmp_path / name)
+    masked = pixels_of(tmp_path / "masked", masks, masked_cat)
+    assert masked == pixels_of(tmp_path / "plain", settings, masked_cat)
+
+
+def test_a_mask_of_zeros_leaves_the_photograph(
+    tmp_path: Path, settings: Settings, masked_cat: Path
+):
+    Image.new("L", load_image(masked_cat).size, 0).save(tmp_path / "cat.mask.png")
+    made = pixels_of(tmp_path / "masked", replace(settings, mask="beside"), masked_cat)
+    assert made == fit_image(load_image(masked_cat), 32, "stretch").tobytes()
+
+
+def test_the_record_names_every_image_that_was_read(
+    tmp_path: Path, settings: Settings, masked_cat: Path
+):
+    Image.new("L", load_image(masked_cat).size, 128).save(tmp_path / "cat.mask.png")
+    sun = tmp_path / "it's a sun:1.png"
+    Image.radial_gradient("L").save(sun)
+    changed = replace(settings, mask="beside", blend={str(sun): 0.5}, style_scales=(1.0, 1.5))
+    make(tmp_path / "out", changed, masked_cat)
+    facts = facts_of(tmp_path / "out")
+    files = {"content": masked_cat, "style": STYLE, "blend_1": sun}
+    files["mask"] = tmp_path / "cat.mask.png"
+    for role, path in files.items():
+        assert facts[role] == {"path": str(path), "sha256": sha256(path)}
+    assert settings_from_facts(facts["settings"]) == changed

@@ -1,0 +1,122 @@
+"""What a plot leaves out: what failed, has no logarithm or no room; and that it says so."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from tests.unit.plotted import assert_well_laid_out, drawn, first_pair, panel, words
+from tests.unit.records import fail
+
+from neural_style.plots.drawing import draw_pairs, draw_sweep
+from neural_style.plots.losses import MOST_LAYERS, plot_pair, plot_sweep
+from neural_style.plots.outputs import MOST_PAIRS, shown_pairs
+from neural_style.plots.pairs import MOST_SETTINGS, Pairs
+from neural_style.plots.panels import lines_of
+from neural_style.plots.style import house_style, looks
+from neural_style.plots.tradeoff import plot_tradeoff, points_of
+
+pytestmark = pytest.mark.usefixtures("_in_a_folder_of_its_own")
+
+
+def test_more_layers_than_a_page_holds_are_counted(make, schema):
+    names = schema["$defs"]["layer"]["enum"]
+    layers = {"style_layers": dict.fromkeys(names, 1), "content_layers": {"conv4_2": 1}}
+    with house_style():
+        page = plot_pair(first_pair(make(network=layers)))
+    assert len(page.figure.axes) == 3 + MOST_LAYERS
+    assert f"{len(names) - MOST_LAYERS} more layers are not shown." in words(page)
+    assert_well_laid_out(page)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("alpha", "content"), ("beta", "style")])
+def test_a_weight_of_0_leaves_its_loss_out_and_says_so(make, name, kind):
+    pair = first_pair(make(settings={name: [0, 1]}))
+    sign = {"alpha": "α", "beta": "β"}[name]
+    with house_style():
+        page, trade = plot_pair(pair), plot_tradeoff(pair)
+    assert len(drawn(page, f"{kind} loss (without {sign})")) == 1
+    assert f"No {kind} loss is recorded where {sign} is 0: {sign} 0." in words(page)
+    assert f"Without a point, as the weight of a loss, or a loss, is 0: {sign} 0." in words(trade)
+    assert [point.label for point in points_of(pair)] == [f"{sign} 1"]
+    assert len(trade.figure.axes) == 1 + 2, "the picture is shown all the same"
+
+
+def test_failed_jobs_are_left_out_and_named(make):
+    sweep = make()
+    first, second, _third = sweep.jobs
+    first.result.unlink()
+    fail(first, "'images/style/sea.png' is torn.")
+    (second.folder / "run.json").write_text("{", encoding="utf-8")
+    pair = first_pair(sweep)
+    assert [member.label for member in pair.members] == ["β 1e6"]
+    with house_style():
+        pages = plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "style", 1)
+    for page in pages[:2]:
+        text = " ".join(words(page))
+        assert "Not drawn: β 1e4 ('images/style/sea.png' is torn)." in text
+        assert re.search(r"Not drawn: β 1e5 \(cannot use .*run\.json: it is damaged", text)
+    assert "2 runs are not drawn" in " ".join(words(pages[2]))
+    look = looks(3)[2]
+    (line,) = panel(pages[0], "style loss (without β)").get_lines()
+    assert (line.get_color(), line.get_marker()) == (look.colour, look.marker), "colours moved"
+    for page in pages:
+        assert_well_laid_out(page)
+
+
+def test_nothing_finished_is_a_figure_that_says_so(make):
+    sweep = make()
+    for job in sweep.jobs:
+        job.result.unlink()
+    pair = first_pair(sweep)
+    with house_style():
+        pages = plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "total", 1)
+    assert "Not drawn: β 1e4 (not made yet)." in words(pages[0])
+    for page in pages:
+        assert_well_laid_out(page)
+    draw_sweep(sweep)
+    draw_pairs(sweep, "cat")
+
+
+def test_many_failures_are_counted(make):
+    sweep = make(settings={"beta": [float(n) for n in range(1, 11)]})
+    for job in sweep.jobs:
+        job.result.unlink()
+    notes = first_pair(sweep).notes
+    assert len(notes) == 5
+    assert notes[-1] == "And 6 more are not drawn."
+
+
+def test_gaps_are_where_a_logarithm_has_no_value(make):
+    sweep = make(settings={})
+    (job,) = sweep.jobs
+    path = job.folder / "losses.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for row, value in ((3, "nan"), (5, "inf"), (7, "-1"), (9, "0")):
+        values = lines[row].split(",")
+        lines[row] = ",".join([*values[:2], value, *values[3:]])
+    path.write_text("\n".join(lines), encoding="utf-8")
+    pair = first_pair(sweep)
+    (line,) = lines_of(pair.members, "total", looks(1))
+    assert np.flatnonzero(np.isnan(line.values)).tolist() == [2, 4, 6, 8]
+    with house_style():
+        assert_well_laid_out(plot_pair(pair))
+
+
+def test_more_settings_than_looks_are_cut_with_a_sentence(make):
+    every = MOST_SETTINGS + 4
+    sweep = make(settings={"beta": [float(n) for n in range(every)]})
+    pair = first_pair(sweep)
+    assert len(pair.labels) == len(pair.members) == MOST_SETTINGS
+    assert pair.notes == (f"The first {MOST_SETTINGS} of {every} settings are shown.",)
+
+
+def test_a_large_sweep_is_cut_with_a_sentence(make):
+    sweep = make([f"c{n}.png" for n in range(9)], [f"s{n}.png" for n in range(7)], settings={})
+    pairs = [Pairs(sweep).read(*ids) for ids in shown_pairs(sweep)]
+    assert len(pairs) == MOST_PAIRS < 9 * 7
+    with house_style():
+        page = plot_sweep(pairs, "total", 7, "The first 48 of 63 pairs.")
+    assert "The first 48 of 63 pairs." in words(page)
+    assert_well_laid_out(page)
