@@ -45,12 +45,12 @@ def data(tmp_path: Path, shallow: Settings) -> DataSet:
 
 
 @pytest.fixture
-def _in_a_folder_of_its_own(tmp_path, monkeypatch):
+def in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
-def make(schema) -> Callable[..., Sweep]:
+def finished_sweep(schema) -> Callable[..., Sweep]:
     """A sweep, of which all jobs have finished."""
 
     def call(contents=("cat.png",), styles=("sea.png",), **config) -> Sweep:

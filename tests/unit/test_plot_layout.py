@@ -29,11 +29,11 @@ HOSTILE = [
     "% # & ~ ^ x.png",
     "-.png",
 ]
-pytestmark = pytest.mark.usefixtures("_in_a_folder_of_its_own")
+pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 
-def test_constant_and_single_values_have_a_scale(make):
-    pair = first_pair(make(optimization={"epochs": 1}, settings={}))
+def test_constant_and_single_values_have_a_scale(finished_sweep):
+    pair = first_pair(finished_sweep(optimization={"epochs": 1}, settings={}))
     with house_style():
         pages = plot_pair(pair), plot_tradeoff(pair)
     low, high = pages[0].figure.axes[1].get_ylim()
@@ -43,7 +43,7 @@ def test_constant_and_single_values_have_a_scale(make):
 
 
 @pytest.mark.parametrize("count", [1, 2, 13, 30])
-def test_legend_labels_and_thumbnails_cover_nothing(make, count):
+def test_legend_labels_and_thumbnails_cover_nothing(finished_sweep, count):
     long = {"x" * 64: {}, "a-name-that-is-rather-long-for-a-label-of-a-point": {"beta": 7}}
     betas = [10.0**n for n in range(1, 16)]
     alphas = [0.1, 1.0] if count > 15 else [1.0]
@@ -52,7 +52,7 @@ def test_legend_labels_and_thumbnails_cover_nothing(make, count):
         "beta": betas[: min(count, 15)],
         "named": long if count > 1 else {},
     }
-    pair = first_pair(make(settings=settings))
+    pair = first_pair(finished_sweep(settings=settings))
     with house_style():
         for page in (plot_pair(pair), plot_tradeoff(pair)):
             assert_well_laid_out(page)
@@ -77,8 +77,8 @@ def test_colours_go_from_dark_to_light_and_stay_off_the_paper(count):
     assert 1.05 / (values[-1] + 0.05) > 2, "too light for white paper"
 
 
-def test_small_multiples_share_their_scales(make):
-    sweep = make(["cat.png", "dog.png"], ["sea.png", "sun.png", "owl.png"])
+def test_small_multiples_share_their_scales(finished_sweep):
+    sweep = finished_sweep(["cat.png", "dog.png"], ["sea.png", "sun.png", "owl.png"])
     pairs = [Pairs(sweep).read(*ids) for ids in shown_pairs(sweep)]
     with house_style():
         page = plot_sweep(pairs, "content", len(sweep.styles))
@@ -90,8 +90,8 @@ def test_small_multiples_share_their_scales(make):
     assert_well_laid_out(page)
 
 
-def test_hostile_names_are_drawn_as_they_are_or_give_way_to_their_ids(make):
-    sweep = make(HOSTILE[:6], HOSTILE[6:], settings={}, optimization={"epochs": 2})
+def test_hostile_names_are_drawn_as_they_are_or_give_way_to_their_ids(finished_sweep):
+    sweep = finished_sweep(HOSTILE[:6], HOSTILE[6:], settings={}, optimization={"epochs": 2})
     reader = Pairs(sweep)
     titles = []
     with house_style():
@@ -107,8 +107,8 @@ def test_hostile_names_are_drawn_as_they_are_or_give_way_to_their_ids(make):
         assert sign not in text, "the font has no such letter"
 
 
-def test_a_reason_in_another_script_is_drawn_with_boxes(make):
-    sweep = make()
+def test_a_reason_in_another_script_is_drawn_with_boxes(finished_sweep):
+    sweep = finished_sweep()
     job = next(sweep.jobs)
     job.result.unlink()
     fail(job, "'images/神奈川 $\\alpha$ \x1b[31m.png' " + "is damaged " * 40 + "x" * 500)

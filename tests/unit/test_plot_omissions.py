@@ -17,22 +17,22 @@ from neural_style.plots.panels import lines_of
 from neural_style.plots.style import house_style, looks
 from neural_style.plots.tradeoff import plot_tradeoff, points_of
 
-pytestmark = pytest.mark.usefixtures("_in_a_folder_of_its_own")
+pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 
-def test_more_layers_than_a_page_holds_are_counted(make, schema):
+def test_more_layers_than_a_page_holds_are_counted(finished_sweep, schema):
     names = schema["$defs"]["layer"]["enum"]
     layers = {"style_layers": dict.fromkeys(names, 1), "content_layers": {"conv4_2": 1}}
     with house_style():
-        page = plot_pair(first_pair(make(network=layers)))
+        page = plot_pair(first_pair(finished_sweep(network=layers)))
     assert len(page.figure.axes) == 3 + MOST_LAYERS
     assert f"{len(names) - MOST_LAYERS} more layers are not shown." in words(page)
     assert_well_laid_out(page)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("alpha", "content"), ("beta", "style")])
-def test_a_weight_of_0_leaves_its_loss_out_and_says_so(make, name, kind):
-    pair = first_pair(make(settings={name: [0, 1]}))
+def test_a_weight_of_0_leaves_its_loss_out_and_says_so(finished_sweep, name, kind):
+    pair = first_pair(finished_sweep(settings={name: [0, 1]}))
     sign = {"alpha": "α", "beta": "β"}[name]
     with house_style():
         page, trade = plot_pair(pair), plot_tradeoff(pair)
@@ -43,8 +43,8 @@ def test_a_weight_of_0_leaves_its_loss_out_and_says_so(make, name, kind):
     assert len(trade.figure.axes) == 1 + 2, "the picture is shown all the same"
 
 
-def test_failed_jobs_are_left_out_and_named(make):
-    sweep = make()
+def test_failed_jobs_are_left_out_and_named(finished_sweep):
+    sweep = finished_sweep()
     first, second, _third = sweep.jobs
     first.result.unlink()
     fail(first, "'images/style/sea.png' is torn.")
@@ -65,8 +65,8 @@ def test_failed_jobs_are_left_out_and_named(make):
         assert_well_laid_out(page)
 
 
-def test_nothing_finished_is_a_figure_that_says_so(make):
-    sweep = make()
+def test_nothing_finished_is_a_figure_that_says_so(finished_sweep):
+    sweep = finished_sweep()
     for job in sweep.jobs:
         job.result.unlink()
     pair = first_pair(sweep)
@@ -79,8 +79,8 @@ def test_nothing_finished_is_a_figure_that_says_so(make):
     draw_pairs(sweep, "cat")
 
 
-def test_many_failures_are_counted(make):
-    sweep = make(settings={"beta": [float(n) for n in range(1, 11)]})
+def test_many_failures_are_counted(finished_sweep):
+    sweep = finished_sweep(settings={"beta": [float(n) for n in range(1, 11)]})
     for job in sweep.jobs:
         job.result.unlink()
     notes = first_pair(sweep).notes
@@ -88,8 +88,8 @@ def test_many_failures_are_counted(make):
     assert notes[-1] == "And 6 more are not drawn."
 
 
-def test_gaps_are_where_a_logarithm_has_no_value(make):
-    sweep = make(settings={})
+def test_gaps_are_where_a_logarithm_has_no_value(finished_sweep):
+    sweep = finished_sweep(settings={})
     (job,) = sweep.jobs
     path = job.folder / "losses.csv"
     lines = path.read_text(encoding="utf-8").splitlines()
@@ -104,16 +104,18 @@ def test_gaps_are_where_a_logarithm_has_no_value(make):
         assert_well_laid_out(plot_pair(pair))
 
 
-def test_more_settings_than_looks_are_cut_with_a_sentence(make):
+def test_more_settings_than_looks_are_cut_with_a_sentence(finished_sweep):
     every = MOST_SETTINGS + 4
-    sweep = make(settings={"beta": [float(n) for n in range(every)]})
+    sweep = finished_sweep(settings={"beta": [float(n) for n in range(every)]})
     pair = first_pair(sweep)
     assert len(pair.labels) == len(pair.members) == MOST_SETTINGS
     assert pair.notes == (f"The first {MOST_SETTINGS} of {every} settings are shown.",)
 
 
-def test_a_large_sweep_is_cut_with_a_sentence(make):
-    sweep = make([f"c{n}.png" for n in range(9)], [f"s{n}.png" for n in range(7)], settings={})
+def test_a_large_sweep_is_cut_with_a_sentence(finished_sweep):
+    sweep = finished_sweep(
+        [f"c{n}.png" for n in range(9)], [f"s{n}.png" for n in range(7)], settings={}
+    )
     pairs = [Pairs(sweep).read(*ids) for ids in shown_pairs(sweep)]
     assert len(pairs) == MOST_PAIRS < 9 * 7
     with house_style():

@@ -18,11 +18,11 @@ from neural_style.plots.panels import MOST_POINTS, format_value, lines_of
 from neural_style.plots.style import house_style, looks
 from neural_style.plots.tradeoff import curves_of, plot_tradeoff, points_of
 
-pytestmark = pytest.mark.usefixtures("_in_a_folder_of_its_own")
+pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 
-def test_lines_are_the_losses_without_their_weights(make):
-    sweep = make()
+def test_lines_are_the_losses_without_their_weights(finished_sweep):
+    sweep = finished_sweep()
     with house_style():
         page = plot_pair(first_pair(sweep))
     epochs = np.arange(21)
@@ -44,8 +44,8 @@ def test_lines_are_the_losses_without_their_weights(make):
         np.testing.assert_allclose(y, sum(terms_of(job, 20).values()), rtol=1e-5)
 
 
-def test_a_third_part_of_the_total_gets_a_panel_and_is_named(make):
-    sweep = make(paint={"total_variation": 5})
+def test_a_third_part_of_the_total_gets_a_panel_and_is_named(finished_sweep):
+    sweep = finished_sweep(paint={"total_variation": 5})
     pair = first_pair(sweep)
     with house_style():
         page = plot_pair(pair)
@@ -59,8 +59,8 @@ def test_a_third_part_of_the_total_gets_a_panel_and_is_named(make):
     assert any("+ smoothness" in text for text in words(whole))
 
 
-def test_axes_are_named_and_logarithmic(make):
-    pair = first_pair(make())
+def test_axes_are_named_and_logarithmic(finished_sweep):
+    pair = first_pair(finished_sweep())
     with house_style():
         page, trade = plot_pair(pair), plot_tradeoff(pair)
     for axes in page.figure.axes:
@@ -74,17 +74,17 @@ def test_axes_are_named_and_logarithmic(make):
     assert plane.get_ylabel().startswith("style loss without β (dimensionless)")
 
 
-def test_a_layer_alone_gets_no_panel_of_its_own_and_several_do(make):
+def test_a_layer_alone_gets_no_panel_of_its_own_and_several_do(finished_sweep):
     layers = {"content_layers": {"conv4_2": 1, "conv5_2": 2}, "style_layers": {"conv1_1": 5}}
     with house_style():
-        page = plot_pair(first_pair(make(network=layers)))
+        page = plot_pair(first_pair(finished_sweep(network=layers)))
     titles = [axes.get_title(loc="left") for axes in page.figure.axes]
     assert titles[3:] == ["content, conv4_2 alone", "content, conv5_2 alone"]
 
 
-def test_the_plane_has_a_point_a_setting_and_a_line_along_beta(make):
+def test_the_plane_has_a_point_a_setting_and_a_line_along_beta(finished_sweep):
     named = {"bold": {"beta": 3e5}, "other": {"beta": 1e5, "learning_rate": 0.5}}
-    sweep = make(settings={"alpha": [1, 2], "beta": [1e6, 1e4], "named": named})
+    sweep = finished_sweep(settings={"alpha": [1, 2], "beta": [1e6, 1e4], "named": named})
     points = points_of(first_pair(sweep))
     assert [point.content for point in points] == pytest.approx([20] * 6)
     assert [point.style for point in points] == pytest.approx([15e-4 / 21] * 6)
@@ -92,8 +92,8 @@ def test_the_plane_has_a_point_a_setting_and_a_line_along_beta(make):
     assert curves == [["α 1   β 1e4", "bold", "α 1   β 1e6"], ["α 2   β 1e4", "α 2   β 1e6"]]
 
 
-def test_thumbnails_are_the_finished_pictures(make):
-    sweep = make()
+def test_thumbnails_are_the_finished_pictures(finished_sweep):
+    sweep = finished_sweep()
     with house_style():
         page = plot_tradeoff(first_pair(sweep))
     pictures = [axes.get_images()[0] for axes in page.figure.axes[1:]]
@@ -105,15 +105,17 @@ def test_thumbnails_are_the_finished_pictures(make):
         )
 
 
-def test_settings_are_called_by_what_differs(make):
-    page_of = first_pair(make(settings={"alpha": [1], "beta": BETAS, "named": {"bold": {}}}))
+def test_settings_are_called_by_what_differs(finished_sweep):
+    page_of = first_pair(
+        finished_sweep(settings={"alpha": [1], "beta": BETAS, "named": {"bold": {}}})
+    )
     assert page_of.labels == ("β 1e4", "β 1e5", "β 1e6", "bold")
     assert page_of.common == "α 1   lr 1"
 
 
-def test_epochs_that_differ_end_where_they_end(make):
+def test_epochs_that_differ_end_where_they_end(finished_sweep):
     named = {"long": {"optimization": {"epochs": 50}}}
-    pair = first_pair(make(settings={"beta": [1e5], "named": named}))
+    pair = first_pair(finished_sweep(settings={"beta": [1e5], "named": named}))
     with house_style():
         page = plot_pair(pair)
     lines = drawn(page, "style loss (without β)")
@@ -122,24 +124,24 @@ def test_epochs_that_differ_end_where_they_end(make):
     assert page.figure.axes[0].get_xlim() == (0, 50)
 
 
-def test_long_runs_are_thinned_and_end_with_the_end(make):
-    pair = first_pair(make(optimization={"epochs": 5000}, settings={}))
+def test_long_runs_are_thinned_and_end_with_the_end(finished_sweep):
+    pair = first_pair(finished_sweep(optimization={"epochs": 5000}, settings={}))
     (line,) = lines_of(pair.members, "style", looks(1))
     assert len(line.epochs) <= MOST_POINTS + 1
     assert (line.epochs[0], line.epochs[-1]) == (0, 5000)
 
 
-def test_layers_that_differ_are_said_to_differ_in_kind(make):
+def test_layers_that_differ_are_said_to_differ_in_kind(finished_sweep):
     named = {"deep": {"network": {"content_layers": {"conv5_2": 1}}}}
     with house_style():
-        page = plot_tradeoff(first_pair(make(settings={"named": named})))
+        page = plot_tradeoff(first_pair(finished_sweep(settings={"named": named})))
     assert "The settings compare different layers, so that their losses differ in kind." in words(
         page
     )
 
 
-def test_the_same_records_make_the_same_bytes_whatever_the_users_style(make):
-    sweep = make()
+def test_the_same_records_make_the_same_bytes_whatever_the_users_style(finished_sweep):
+    sweep = finished_sweep()
     draw_pairs(sweep, "cat")
     draw_sweep(sweep)
     files = [Path(name) for name in plots_of(sweep.contents, sweep.styles)]
@@ -155,8 +157,8 @@ def test_the_same_records_make_the_same_bytes_whatever_the_users_style(make):
     assert found == set(plots_of(["cat"], ["sea"]))
 
 
-def test_print_has_real_fonts_and_no_dates(make):
-    sweep = make()
+def test_print_has_real_fonts_and_no_dates(finished_sweep):
+    sweep = finished_sweep()
     draw_pairs(sweep, "cat")
     for path in Path("results/plots").rglob("*.pdf"):
         data = path.read_bytes()
@@ -172,9 +174,9 @@ def test_ids_with_dots_keep_them():
     ]
 
 
-def test_an_unknown_content_is_named(make):
+def test_an_unknown_content_is_named(finished_sweep):
     with pytest.raises(PlotError, match=r"no content image 'cow'; results/index\.tsv lists"):
-        draw_pairs(make(), "cow")
+        draw_pairs(finished_sweep(), "cow")
 
 
 @pytest.mark.parametrize(
