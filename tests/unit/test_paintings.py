@@ -226,8 +226,7 @@ def test_a_run_stopped_while_it_paints_leaves_the_folder_empty(
 
     first = partial(PAINTINGS["woodcut_wave"], size=(64, 64))
     monkeypatch.setattr(sample_images, "PAINTINGS", {"first": first, "last": stopped})
-    with pytest.raises(KeyboardInterrupt):
-        make_samples(folders)
+    assert make_samples(folders) == 130
     assert not sample_images.holds_image(tmp_path / "style")
 
 
