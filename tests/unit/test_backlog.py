@@ -6,7 +6,7 @@ import csv
 import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,29 +17,20 @@ import torch
 
 from neural_style.errors import NeuralStyleError
 from neural_style.jobs import backlog as backlog_module
-from neural_style.jobs import job as job_module
 from neural_style.jobs import snapshots as snapshots_module
 from neural_style.jobs.backlog import MOST_WAITING, Backlog, fetch
 from neural_style.jobs.job import run_job
 from neural_style.jobs.journal import Continuity, StoppedError
-from neural_style.network.vgg import Convolution
-from neural_style.network.weights import Weights
 from neural_style.pictures.encoding import save_levels
 from neural_style.plan.settings import Settings
 from neural_style.samples.photographs import photograph
+
+pytestmark = pytest.mark.usefixtures("random_network")
 
 CPU = torch.device("cpu")
 CONTENT, STYLE = photograph("chelsea"), photograph("coffee")
 PATIENCE = 30
 """Seconds until a test that hangs fails."""
-
-
-@pytest.fixture(autouse=True)
-def _random_network(
-    random_convolutions: Mapping[str, Convolution], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    weights = Weights(random_convolutions, "random", "0" * 64)
-    monkeypatch.setattr(job_module, "load_weights", lambda source: weights)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from neural_style.jobs import journal as journal_module
 from neural_style.jobs.checkpoint import FOLDER, STATE
 from neural_style.jobs.job import run_job
 from neural_style.jobs.journal import Continuity, DivergedError, StoppedError
-from neural_style.network.vgg import Convolution
-from neural_style.network.weights import Weights
 from neural_style.plan.settings import Settings
 from neural_style.samples.photographs import photograph
+
+pytestmark = pytest.mark.usefixtures("random_network")
 
 CPU = torch.device("cpu")
 CONTENT, STYLE = photograph("chelsea"), photograph("coffee")
@@ -30,14 +30,6 @@ EPOCHS = 6
 @pytest.fixture
 def settings(shallow: Settings) -> Settings:
     return replace(shallow, epochs=EPOCHS, save_every=2, format="jpg")
-
-
-@pytest.fixture(autouse=True)
-def _random_network(
-    random_convolutions: Mapping[str, Convolution], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    weights = Weights(random_convolutions, "random", "0" * 64)
-    monkeypatch.setattr(job_module, "load_weights", lambda source: weights)
 
 
 class Listener:

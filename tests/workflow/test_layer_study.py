@@ -25,6 +25,11 @@ PICTURES = {
         for span in ("conv1_1", "conv1_1-conv2_1")
     ),
 }
+LEFT = (
+    *(".figure.0badcafe.jpg", ".chart.0badcafe.png", ".losses.0badcafe.csv"),
+    "pictures/.content_conv1_1.0badcafe.png",
+)
+"""What killed jobs may have left half-written."""
 EVERYTHING = ["layer_study", "layer_study_figure", "layer_study_pictures"]
 
 
@@ -46,6 +51,9 @@ def would_run(project, config):
 
 
 def test_it_is_made_once_and_again_only_for_what_it_depends_on(studied):
+    (studied.root / FOLDER / "pictures").mkdir(parents=True)
+    for name in LEFT:
+        (studied.root / FOLDER / name).write_bytes(b"half")
     outcome = studied.snakemake("layer_study")
     outcome.assert_good()
     assert outcome.jobs == EVERYTHING

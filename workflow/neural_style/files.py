@@ -63,9 +63,10 @@ def remove_leftovers(paths: Iterable[Path]) -> None:
 
 def remove_leftovers_below(folder: Path) -> None:
     """The same of all files in and below a folder, for who is alone in writing there."""
-    for path in list(folder.rglob(".*")):
-        if _TEMPORARY.fullmatch(path.name):
-            path.unlink(missing_ok=True)
+    with suppress(OSError):
+        for path in list(folder.rglob(".*")):
+            if _TEMPORARY.fullmatch(path.name):
+                path.unlink(missing_ok=True)
 
 
 def settle(folder: Path) -> None:
