@@ -1,33 +1,33 @@
-# Everything here needs only Python >= 3.11 and pip. `make` alone says what there is.
+# This needs only Python >= 3.11 and pip. `make` alone lists the targets.
 
 PYTHON ?= python3
 
-# torch and torchvision are released in pairs; `make pins` wants both named.
+# torch and torchvision are released in pairs, so `make pins` pins both.
 TORCH ?= 2.14.1
 TORCHVISION ?= 0.29.1
-# Further options of `uv pip compile`, say --upgrade or --upgrade-package=pillow.
+# More options for `uv pip compile`, such as --upgrade or --upgrade-package=pillow.
 PINS ?=
 
-# There when the environment is complete, and as old as the last complete installation.
+# This file exists when the environment is complete. Its date is that of the last installation.
 STAMP := .venv/.installed
-# The jobs of Snakemake call `python`: let it be the environment's.
+# Snakemake's jobs call `python`: this makes it the environment's.
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint bench docs format pins
 
-help: ## say what there is
-	@echo "make TARGET, where TARGET is one of:"
+help: ## list the targets
+	@echo "Usage: make TARGET"
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
-	@echo "PYTHON names another interpreter: make install PYTHON=python3.12"
+	@echo "To choose the Python interpreter: make install PYTHON=python3.12"
 
-install: $(STAMP) ## make .venv with the pinned packages (about 6 GB with CUDA)
+install: $(STAMP) ## install the pinned packages into .venv (about 6 GB with CUDA)
 
-# Without a stamp, .venv is absent or half made: it is made afresh. The package itself is built
-# with the pinned setuptools, hence no isolated build.
+# Without the stamp, .venv is missing or incomplete, so it is created again. The package is built
+# with the pinned setuptools, so the build is not isolated.
 $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "'$(PYTHON)' is not Python 3.11 or newer; name one that is," \
+	  echo "'$(PYTHON)' is not Python 3.11 or newer; name another interpreter," \
 	    "for example: make install PYTHON=python3.12" >&2; exit 1; }
 	test -e $@ || $(PYTHON) -m venv --clear .venv
 	rm -f $@
@@ -35,37 +35,35 @@ $(STAMP): requirements.txt pyproject.toml
 	.venv/bin/python -m pip install --no-deps --no-build-isolation --editable .
 	touch $@
 
-demo: install ## stylize a few small sample photographs
-	$(RUN) python workflow/scripts/make_samples.py
+demo: install ## stylize a sample image in four styles (a few minutes on a CPU)
 	$(RUN) snakemake --cores all --resources gpu=1 --configfile demo.yaml
-	@echo "Done. Open results/gallery/index.html, or compare the sheets in results/grids/."
+	@echo "Done. Open results/demo/gallery/index.html, or look at the grids in results/demo/grids/."
 
-test: lint ## run the checks, then all tests
+test: lint ## run the linters, then all tests
 	$(RUN) pytest
 
-lint: install ## check style, types and the workflow
+lint: install ## check style, types, and the workflow
 	$(RUN) ruff check
 	$(RUN) ruff format --check
 	$(RUN) mypy
 	$(RUN) snakefmt --check Snakefile workflow/rules
-# A fresh clone has no images of its own to plan a sweep with.
-	$(RUN) snakemake --lint --config content=docs/pictures style=docs/pictures
+# A fresh clone has no images in images/content and images/style.
+	$(RUN) snakemake --lint --configfile demo.yaml
 
-bench: install ## race the textbook's loop against this one (an hour on two cores)
-	$(RUN) python workflow/scripts/make_samples.py
-	$(RUN) python benchmarks/run.py --write results/bench.md --sheets results
+bench: install ## compare the speed with a plain implementation (an hour on two cores)
+	$(RUN) python benchmarks/run.py --write results/bench.md --grids results
 
-docs: install ## write docs/configuration.md anew from the schema
-	$(RUN) python workflow/scripts/config_reference.py
+docs: install ## write docs/configuration.md from the schema
+	$(RUN) python docs/tools/config_reference.py
 
-format: install ## put the code into the house's form
+format: install ## format the code
 	$(RUN) ruff check --fix-only
 	$(RUN) ruff format
 	$(RUN) snakefmt Snakefile workflow/rules
 
-# Pins already in requirements.txt are kept unless PINS says otherwise. The CUDA libraries are
-# left out: torch requires its own, and so the same file serves machines without them.
-pins: ## write requirements.txt anew from pyproject.toml
+# Existing pins in requirements.txt are kept unless PINS says otherwise. The CUDA libraries are left
+# out, because torch requires its own, and so the file also works on machines without CUDA.
+pins: ## write requirements.txt from pyproject.toml
 	printf 'torch==$(TORCH)\ntorchvision==$(TORCHVISION)\n' | .venv/bin/uv pip compile \
 	  pyproject.toml --constraint - --all-extras --universal --python-version 3.11 \
 	  --fork-strategy fewest --annotation-style line --no-header --quiet $(PINS) \
