@@ -11,16 +11,15 @@ import torch
 from plain import CONTENT_LAYER, STYLE_LAYERS, plain
 from torch import Tensor
 
-from neural_style.briefs.brief import Brief, plain_brief
-from neural_style.loss.objective import Objective
-from neural_style.loss.terms import gatys_objective
-from neural_style.network.vgg import Vgg19
-from neural_style.network.weights import Weights, load_weights
-from neural_style.optimiser.optimisation import Progress
-from neural_style.optimiser.stylize import stylize
-from neural_style.pictures.images import load_fitted
-from neural_style.pictures.tensors import to_tensor
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.images.decode import load_fitted
+from neural_style.images.tensors import to_tensor
+from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.objective import Objective
+from neural_style.losses.problem import Brief, plain_brief
+from neural_style.model.vgg import Vgg19
+from neural_style.model.weights import Weights, load_weights
+from neural_style.optim.loop import Progress, stylize
 
 ALPHA, BETA = 1.0, 1.0e6
 

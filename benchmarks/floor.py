@@ -10,8 +10,8 @@ from itertools import pairwise
 import torch
 from race import wait
 
-from neural_style.network.layers import block_of, convolution_of
-from neural_style.network.vgg import Vgg19
+from neural_style.model.layers import block_of, convolution_of
+from neural_style.model.vgg import Vgg19
 
 SIDES = {"cpu": (1024, 2048), "cuda": (4096, 8192)}
 """Sides of the square matrices that are multiplied; the best of them counts."""

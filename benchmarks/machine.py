@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from contestants import Contest, open_contest
 
-from neural_style.machine.device import choose_device, choose_precision, describe
+from neural_style.runtime.device import choose_device, choose_precision, describe
 
 
 def add_machine_options(parser: argparse.ArgumentParser) -> None:

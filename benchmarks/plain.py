@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from neural_style.network.vgg import Vgg19
-from neural_style.pictures.tensors import normalise
+from neural_style.images.tensors import normalise
+from neural_style.model.vgg import Vgg19
 
 CONTENT_LAYER = "conv4_2"
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")

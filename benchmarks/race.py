@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from neural_style.loss.objective import Objective
+from neural_style.losses.objective import Objective
 
 ROUND = 10
 """Evaluations that a contestant makes before the next has its turn, so that all share the noise

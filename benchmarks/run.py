@@ -21,7 +21,7 @@ from machine import add_machine_options, describe_machine, enter_contest
 from race import Judge, Track, race
 from sheet import Finish, finish, write_sheet
 
-from neural_style.files import write_text
+from neural_style.io import write_text
 
 MARKS = (100, 300)
 """The evaluations of a yardstick whose picture sets a target."""

@@ -25,10 +25,10 @@ from typing import TYPE_CHECKING
 import yaml
 
 if TYPE_CHECKING:
-    from neural_style.briefs.brief import Brief
-    from neural_style.loss.style_grams import StyleGrams
-    from neural_style.network.vgg import Vgg19
-    from neural_style.optimiser.optimisation import Progress
+    from neural_style.losses.gatys import StyleGrams
+    from neural_style.losses.problem import Brief
+    from neural_style.model.vgg import Vgg19
+    from neural_style.optim.loop import Progress
 
 ROOT = Path(__file__).parents[1]
 FOLDER_SIZE = 1000
@@ -138,7 +138,7 @@ def freeze(folder: Path) -> None:
     """Freeze the data set of a project, as a run does when it begins."""
     from neural_style.bulk.plan import bulk_plan
     from neural_style.bulk.target import look
-    from neural_style.plan.config import complete, read_schema
+    from neural_style.config.schema import complete, read_schema
 
     schema = read_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
@@ -218,7 +218,7 @@ def stand_in(
     # Late, as in `overhead`: the other measurements are of programs that do without torch.
     import torch
 
-    from neural_style.optimiser.optimisation import Progress
+    from neural_style.optim.loop import Progress
 
     contents = torch.cat([brief.content for brief in briefs])
     gave_up = torch.zeros(len(contents), dtype=torch.bool)

@@ -10,10 +10,10 @@ from pathlib import Path
 from race import Judge, Track
 from torch import Tensor
 
-from neural_style.grids.grid import render_grid
-from neural_style.grids.tiles import Grid, Row, Tile
-from neural_style.pictures.encoding import save_image
-from neural_style.pictures.tensors import to_images
+from neural_style.images.encode import save_image
+from neural_style.images.tensors import to_images
+from neural_style.report.grid_layout import Grid, Row, Tile
+from neural_style.report.grid_render import render_grid
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from contestants import Contest
 from machine import add_machine_options, describe_machine, enter_contest, peak_megabytes
 from race import wait
 
-from neural_style.pictures.tensors import to_images
+from neural_style.images.tensors import to_images
 
 SINGLE = 512
 """The size of the one picture whose evaluations are counted."""

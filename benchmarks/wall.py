@@ -16,9 +16,9 @@ from statistics import median, quantiles
 
 from playwright.sync_api import Page, sync_playwright
 
-from neural_style.gallery.page import write_gallery
-from neural_style.plan.config import read_schema
-from neural_style.plan.sweep import default_settings
+from neural_style.config.schema import read_schema
+from neural_style.config.sweep import default_settings
+from neural_style.report.gallery_page import write_gallery
 
 REPOSITORY = Path(__file__).parents[1]
 sys.path.append(str(REPOSITORY))

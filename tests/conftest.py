@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import torch
 
-from neural_style.network.layers import CHANNELS_PER_BLOCK, CONVOLUTIONS, block_of
-from neural_style.network.vgg import Convolution
-from neural_style.network.weights import Weights, load_weights
-from neural_style.plan.config import read_schema
-from neural_style.plan.settings import Settings
-from neural_style.plan.sweep import default_settings
+from neural_style.config.schema import read_schema
+from neural_style.config.settings import Settings
+from neural_style.config.sweep import default_settings
+from neural_style.model.layers import CHANNELS_PER_BLOCK, CONVOLUTIONS, block_of
+from neural_style.model.vgg import Convolution
+from neural_style.model.weights import Weights, load_weights
 
 WORKFLOW = Path(__file__).parents[1] / "workflow"
 # The scripts are no package: they are started from their folder, and find each other there.

@@ -16,11 +16,11 @@ from tests.unit.data_sets import DataSet
 from tests.unit.plotted import BETAS
 from tests.unit.records import finish, sweep_of
 
-from neural_style.jobs import job as job_module
-from neural_style.network.vgg import Convolution
-from neural_style.network.weights import Weights
-from neural_style.plan.settings import Settings
-from neural_style.plan.sweep import Sweep
+from neural_style.config.settings import Settings
+from neural_style.config.sweep import Sweep
+from neural_style.engine import job as job_module
+from neural_style.model.vgg import Convolution
+from neural_style.model.weights import Weights
 
 
 @pytest.fixture

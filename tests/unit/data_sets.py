@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from neural_style.bulk.journal import latest_rows
 from neural_style.bulk.plan import BulkPlan
-from neural_style.bulk.rows import latest_rows
+from neural_style.bulk.shard import Task
 from neural_style.bulk.target import look
-from neural_style.bulk.tasks import Task
 from neural_style.bulk.verify import verify
 from neural_style.bulk.worker import Result, Take, run_shard
-from neural_style.pictures.finishing import Picture
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.images.encode import Picture
 
 
 class Copying:

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-from neural_style.jobs.job import run_job
-from neural_style.optimiser.optimisation import Progress
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.engine.job import run_job
+from neural_style.optim.loop import Progress
 from neural_style.samples.photographs import photograph
 
 CPU = torch.device("cpu")

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from neural_style.pictures.images import load_image
-from neural_style.pictures.pixels import srgb_profile
+from neural_style.images.decode import load_image
+from neural_style.images.srgb import srgb_profile
 
 Pixels = np.ndarray
 

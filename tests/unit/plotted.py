@@ -9,9 +9,9 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from neural_style.plan.sweep import Sweep
-from neural_style.plots.page import HEIGHT, WIDTH, Page
-from neural_style.plots.pairs import Pair, Pairs
+from neural_style.config.sweep import Sweep
+from neural_style.report.figure import HEIGHT, WIDTH, Page
+from neural_style.report.plot_pairs import Pair, Pairs
 
 BETAS = [1e4, 1e5, 1e6]
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from neural_style.plan.config import complete
-from neural_style.plan.sweep import Job, Sweep, plan
+from neural_style.config.schema import complete
+from neural_style.config.sweep import Job, Sweep, plan
 
 
 def sweep_of(

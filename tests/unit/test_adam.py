@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.optimiser.adam import DECAY, RECOVERY, Adam
+from neural_style.optim.adam import DECAY, RECOVERY, Adam
 
 SIZE = 12
 GENERATOR = torch.Generator().manual_seed(0)

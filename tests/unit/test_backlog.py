@@ -15,14 +15,13 @@ from typing import Any
 import pytest
 import torch
 
+from neural_style.config.settings import Settings
+from neural_style.engine import writer as backlog_module
+from neural_style.engine import writer as snapshots_module
+from neural_style.engine.job import run_job
+from neural_style.engine.writer import MOST_WAITING, Backlog, Continuity, StoppedError, fetch
 from neural_style.errors import NeuralStyleError
-from neural_style.jobs import backlog as backlog_module
-from neural_style.jobs import snapshots as snapshots_module
-from neural_style.jobs.backlog import MOST_WAITING, Backlog, fetch
-from neural_style.jobs.job import run_job
-from neural_style.jobs.journal import Continuity, StoppedError
-from neural_style.pictures.encoding import save_levels
-from neural_style.plan.settings import Settings
+from neural_style.images.encode import save_levels
 from neural_style.samples.photographs import photograph
 
 pytestmark = pytest.mark.usefixtures("random_network")

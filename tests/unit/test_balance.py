@@ -8,11 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from neural_style.briefs.brief import plain_brief
-from neural_style.loss.balance import beta_at
-from neural_style.loss.terms import gatys_objective
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings, beta_at
+from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.problem import plain_brief
+from neural_style.model.vgg import Convolution, Vgg19
 
 
 @pytest.mark.parametrize("size", [(512, 512), (512, 300), (17, 512)])

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 import torch
 
-from neural_style.machine import batching
-from neural_style.machine.batching import MOST, automatic_batch, in_batches
+from neural_style.runtime import memory as batching
+from neural_style.runtime.memory import MOST, automatic_batch, in_batches
 
 CPU = torch.device("cpu")
 SHORTAGES = [

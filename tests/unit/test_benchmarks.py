@@ -20,8 +20,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from neural_style.network.vgg import Convolution
-from neural_style.network.weights import CAFFE_FILE, Weights
+from neural_style.model.vgg import Convolution
+from neural_style.model.weights import CAFFE_FILE, Weights
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 WORKFLOW = Path(__file__).parents[2] / "workflow"

@@ -8,15 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.bulk.assignment import (
-    Assignment,
-    Style,
-    freeze_styles,
-    read_styles,
-    styles_of,
-)
+from neural_style.bulk.assignment import Assignment, Style, freeze_styles, read_styles, styles_of
 from neural_style.bulk.plan import BulkError, BulkPlan
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
 
 FILES = {name: Path(f"{name}.png") for name in ("sea", "sun", "fog", "ice")}
 NAMES = [f"class/{number}.jpg" for number in range(400)]

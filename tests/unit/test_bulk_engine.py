@@ -12,26 +12,22 @@ import pytest
 import torch
 from PIL import Image
 
-from neural_style.briefs.brief import Brief
-from neural_style.briefs.colour import luminance
 from neural_style.bulk.assignment import Style
 from neural_style.bulk.engine import TorchEngine
-from neural_style.bulk.fitting import fit_content
+from neural_style.bulk.journal import Row
 from neural_style.bulk.listing import Photograph
 from neural_style.bulk.plan import BulkError, bulk_plan
-from neural_style.bulk.rows import Row
-from neural_style.bulk.tasks import Picture, Task
+from neural_style.bulk.shard import Picture, Task, fit_content
 from neural_style.bulk.worker import Result, batch_key
-from neural_style.loss.style_grams import StyleGrams
-from neural_style.machine.memory import MemoryShortageError
-from neural_style.network.vgg import Vgg19
-from neural_style.optimiser.optimisation import Progress
-from neural_style.optimiser.stylize import stylize
-from neural_style.pictures.finishing import Finish
-from neural_style.pictures.tensors import to_tensor
-from neural_style.plan.config import complete
-from neural_style.plan.settings import Settings
-from neural_style.plan.stages import Stage
+from neural_style.config.schema import complete
+from neural_style.config.settings import Settings, Stage
+from neural_style.images.encode import Finish
+from neural_style.images.tensors import to_tensor
+from neural_style.losses.gatys import StyleGrams
+from neural_style.losses.problem import Brief, luminance
+from neural_style.model.vgg import Vgg19
+from neural_style.optim.loop import Progress, stylize
+from neural_style.runtime.memory import MemoryShortageError
 
 CPU = torch.device("cpu")
 

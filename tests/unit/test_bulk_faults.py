@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from tests.unit.data_sets import Copying, DataSet
 
+from neural_style.bulk.journal import latest_rows
 from neural_style.bulk.plan import BulkError
-from neural_style.bulk.rows import latest_rows
-from neural_style.bulk.saving import Gallery
+from neural_style.bulk.worker import Gallery
 from neural_style.errors import NeuralStyleError
 
 

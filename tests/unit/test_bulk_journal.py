@@ -11,9 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.bulk.journal import Journal, note
+from neural_style.bulk.journal import (
+    COLUMNS,
+    Journal,
+    Row,
+    latest_rows,
+    note,
+    parse_row,
+    row_line,
+    write_rows,
+)
 from neural_style.bulk.plan import BulkError
-from neural_style.bulk.rows import COLUMNS, Row, latest_rows, parse_row, row_line, write_rows
 
 ROW = Row(
     picture="sea/1_1e6_1/a\tb\udcff.jpg",
@@ -102,7 +110,7 @@ def test_a_killed_writer_loses_no_row_and_leaves_no_lock(tmp_path: Path):
     path = tmp_path / "journal.tsv"
     code = (
         "import sys, time; from pathlib import Path; from dataclasses import replace\n"
-        "from neural_style.bulk.journal import Journal; from neural_style.bulk.rows import Row\n"
+        "from neural_style.bulk.journal import Journal; from neural_style.bulk.journal import Row\n"
         "with Journal(Path(sys.argv[1])) as journal:\n"
         "    for n in range(1000):\n"
         "        journal.append(Row(str(n), 'p', 's', 't', 'done')); print(n, flush=True)\n"
@@ -124,7 +132,7 @@ def test_a_full_disk_is_one_sentence_and_costs_only_the_row_that_did_not_fit(tmp
     code = (
         "import resource, sys; from pathlib import Path\n"
         "from neural_style.bulk.plan import BulkError\n"
-        "from neural_style.bulk.journal import Journal; from neural_style.bulk.rows import Row\n"
+        "from neural_style.bulk.journal import Journal; from neural_style.bulk.journal import Row\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n"
         "    with Journal(Path(sys.argv[1])) as journal:\n"

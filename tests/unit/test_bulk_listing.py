@@ -16,7 +16,7 @@ from neural_style.bulk.listing import (
     with_found,
 )
 from neural_style.bulk.plan import BulkError
-from neural_style.bulk.text import escape, unescape
+from neural_style.io import escape, unescape
 
 HOSTILE = [
     "a\tb.png",

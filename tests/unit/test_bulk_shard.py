@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from tests.unit.data_sets import Copying, DataSet, save
 
-from neural_style.bulk.rows import latest_rows
+from neural_style.bulk.journal import latest_rows
 from neural_style.bulk.worker import run_shard
-from neural_style.plan.formats import OUTPUT_FORMATS
+from neural_style.config.settings import OUTPUT_FORMATS
 
 
 def test_the_tree_is_mirrored_for_every_style_and_setting(data: DataSet):

@@ -9,15 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.briefs.brief import Brief, plain_brief
-from neural_style.briefs.colour import luminance, match_moments, recoloured
-from neural_style.jobs.job import judge
-from neural_style.loss.terms import gatys_objective
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.optimiser.canvas import Canvas, FullCanvas, LuminanceCanvas, canvas_of
-from neural_style.optimiser.optimisation import Progress
-from neural_style.optimiser.stylize import optimisation_of, stylize
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.engine.job import judge
+from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.problem import Brief, luminance, match_moments, plain_brief, recoloured
+from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.optim.loop import Progress, optimisation_of, stylize
+from neural_style.optim.parameterization import Canvas, FullCanvas, LuminanceCanvas, canvas_of
 
 CPU = torch.device("cpu")
 CORNERS = torch.tensor(

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from neural_style.briefs.brief import Brief, plain_brief
-from neural_style.loss.objective import Evaluation, Objective
-from neural_style.loss.terms import gatys_objective
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.optimiser import capture as capture_module
-from neural_style.optimiser import stylize as stylize_module
-from neural_style.optimiser.capture import FEWEST_EPOCHS, WARM_UPS, Work, recorded, worth_recording
-from neural_style.optimiser.stylize import optimisation_of, stylize
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.objective import Evaluation, Objective
+from neural_style.losses.problem import Brief, plain_brief
+from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.optim import cuda_graph as capture_module
+from neural_style.optim import loop as stylize_module
+from neural_style.optim.cuda_graph import FEWEST_EPOCHS, WARM_UPS, Work, recorded, worth_recording
+from neural_style.optim.loop import optimisation_of, stylize
 
 CPU = torch.device("cpu")
 PICTURES = torch.rand(2, 3, 16, 20, generator=torch.Generator().manual_seed(1))

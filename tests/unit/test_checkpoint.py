@@ -16,11 +16,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.briefs.brief import plain_brief
-from neural_style.errors import NeuralStyleError
-from neural_style.files import sha256
-from neural_style.jobs import checkpoint as checkpoint_module
-from neural_style.jobs.checkpoint import (
+from neural_style.config.settings import Settings, Stage
+from neural_style.engine import checkpoint as checkpoint_module
+from neural_style.engine.checkpoint import (
     FOLDER,
     LARGEST_SHARE,
     SECONDS_BETWEEN,
@@ -31,12 +29,11 @@ from neural_style.jobs.checkpoint import (
     Pace,
     key_of,
 )
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.optimiser.optimisation import Progress
-from neural_style.optimiser.schedule import Schedule
-from neural_style.optimiser.stylize import optimisation_of
-from neural_style.plan.settings import Settings
-from neural_style.plan.stages import Stage
+from neural_style.errors import NeuralStyleError
+from neural_style.io import sha256
+from neural_style.losses.problem import plain_brief
+from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.optim.loop import Progress, Schedule, optimisation_of
 
 CPU = torch.device("cpu")
 EPOCHS = 24  # more than the optimiser's memory of 20 pairs holds

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from neural_style.errors import NeuralStyleError
-from neural_style.jobs.claims import claim, claimed
+from neural_style.io import claim, claimed
 
 
 def fail(tries: int) -> None:

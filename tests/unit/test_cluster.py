@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.machine.cluster import Cluster, can_be_submitted, memory_mb, runtime_minutes
-from neural_style.plan.config import complete
-from neural_style.plan.settings import Settings
-from neural_style.plan.stages import Stage
+from neural_style.config.schema import complete
+from neural_style.config.settings import Settings, Stage
+from neural_style.runtime.estimates import Cluster, can_be_submitted, memory_mb, runtime_minutes
 
 CLUSTER = Cluster(gpu_as="gpus", threads=4, memory_factor=1, runtime_factor=1)
 WITHOUT = replace(CLUSTER, gpu_as="none")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.briefs.colour import NOISE, luminance, match_moments
+from neural_style.losses.problem import NOISE, luminance, match_moments
 
 
 def painted(*deviations: float, mean: float = 0.5, seed: int = 0) -> Tensor:

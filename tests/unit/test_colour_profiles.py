@@ -19,7 +19,7 @@ from tests.unit.pictures import (
     rgb_profile,
 )
 
-from neural_style.pictures.pixels import srgb_profile
+from neural_style.images.srgb import srgb_profile
 
 GRID = Image.fromarray(
     np.stack(np.meshgrid(*[np.arange(0, 256, 15, dtype=np.uint8)] * 3), -1).reshape(-1, 18, 3)

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 from options import add_settings_options, settings_from
 
-from neural_style.network.layers import LAYERS
-from neural_style.plan.commandline import (
+from neural_style.config.options import (
     OptionError,
     flag,
     read_layers,
@@ -21,11 +20,10 @@ from neural_style.plan.commandline import (
     write_shares,
     write_value,
 )
-from neural_style.plan.config import ConfigError
-from neural_style.plan.conflicts import find_conflicts
-from neural_style.plan.settings import Settings
-from neural_style.plan.stages import Stage
-from neural_style.plan.sweep import SECTIONS, WEIGHTS
+from neural_style.config.schema import ConfigError
+from neural_style.config.settings import Settings, Stage, find_conflicts
+from neural_style.config.sweep import SECTIONS, WEIGHTS
+from neural_style.model.layers import LAYERS
 
 
 def parse(arguments: list[str]) -> Settings:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.plan.companions import companions_of, mask_beside
-from neural_style.plan.settings import BESIDE, Settings
+from neural_style.config.inputs import companions_of, mask_beside
+from neural_style.config.settings import BESIDE, Settings
 
 
 @pytest.fixture

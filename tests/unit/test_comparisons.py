@@ -10,12 +10,11 @@ import pytest
 from PIL import Image
 from tests.unit.tiles import centre, colour, make_sheets, solid
 
-from neural_style.grids.comparisons import compose, read_names
-from neural_style.grids.grid import render_grid
-from neural_style.grids.layout import measure
-from neural_style.grids.sheets import PDF
-from neural_style.grids.tiles import Tile
-from neural_style.pictures.images import load_image
+from neural_style.images.decode import load_image
+from neural_style.report.grid_compose import compose, read_names
+from neural_style.report.grid_layout import Tile, measure
+from neural_style.report.grid_render import render_grid
+from neural_style.report.outputs import PDF
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 CAT, DOG = (Tile(Path(f"content/{name}.png"), shape=(60, 40)) for name in ("cat", "dog"))

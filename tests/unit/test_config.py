@@ -14,11 +14,10 @@ from typing import Any
 import pytest
 import yaml
 
-from neural_style.network.layers import LAYERS
-from neural_style.plan.config import ConfigError, complete, find_mistakes
-from neural_style.plan.formats import FITS, OUTPUT_FORMATS
-from neural_style.plan.settings import Settings
-from neural_style.plan.sweep import SECTIONS, WEIGHTS, expand_settings
+from neural_style.config.schema import ConfigError, complete, find_mistakes
+from neural_style.config.settings import FITS, OUTPUT_FORMATS, Settings
+from neural_style.config.sweep import SECTIONS, WEIGHTS, expand_settings
+from neural_style.model.layers import LAYERS
 
 Json = Any
 Schema = Mapping[str, Json]
@@ -355,9 +354,8 @@ def test_what_the_snakefile_imports_of_data_sets_reads_no_pictures():
 
 def test_what_the_snakefile_imports_is_free_of_torch():
     modules = (
-        *("plan.config", "plan.sweep", "plan.commandline", "plan.fingerprint", "plan.index"),
-        *("plan.inputs", "plan.settings", "grids.sheets", "grids.comparisons", "grids.grid"),
-        *("grids.pdf", "study.layer_study"),
+        *("config.schema", "config.sweep", "config.options", "config.inputs", "config.settings"),
+        *("config.layer_study", "report.outputs", "report.grid_compose", "report.grid_render"),
         *("bulk.target", "bulk.worker", "bulk.verify", "bulk.status"),
     )
     imports = "; ".join(f"import neural_style.{module}" for module in modules)

@@ -9,11 +9,9 @@ from typing import Any
 import pytest
 
 from neural_style.bulk.plan import BulkError, bulk_plan
-from neural_style.plan.config import complete
-from neural_style.plan.conflicts import find_conflicts
-from neural_style.plan.settings import Settings
-from neural_style.plan.stages import Stage
-from neural_style.plan.sweep import SweepError, expand_settings
+from neural_style.config.schema import complete
+from neural_style.config.settings import Settings, Stage, find_conflicts
+from neural_style.config.sweep import SweepError, expand_settings
 
 Schema = Mapping[str, Any]
 

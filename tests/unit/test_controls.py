@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 import yaml
 
+from neural_style.config.options import flag
+from neural_style.config.presets import PRESETS
+from neural_style.config.schema import complete
+from neural_style.config.sweep import SECTIONS, WEIGHTS, expand_settings
 from neural_style.manual.control_tiles import sheet_grid
 from neural_style.manual.controls import ControlsError, Made, Shown, read_sheets
-from neural_style.plan.commandline import flag
-from neural_style.plan.config import complete
-from neural_style.plan.presets import PRESETS
-from neural_style.plan.sweep import SECTIONS, WEIGHTS, expand_settings
 
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "controls.md"
+PAGE = ROOT / "docs" / "artists.md"
 SHEETS = ROOT / "docs" / "controls.yaml"
 Schema = Mapping[str, Any]
 

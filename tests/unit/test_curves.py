@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from tests.unit.records import finish, sweep_of
 
-from neural_style.plots.curves import CurvesError, read_curves, read_run
+from neural_style.report.runs import CurvesError, read_curves, read_run
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_values_that_are_not_finite_are_kept_for_who_draws_them(folder):
 
 def test_reading_and_drawing_need_no_torch():
     code = (
-        "import sys, neural_style.plots.drawing, neural_style.manual.reference;"
+        "import sys, neural_style.report.plots, neural_style.manual.reference;"
         "assert 'torch' not in sys.modules and 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -157,7 +157,7 @@ def test_reading_and_drawing_need_no_torch():
 
 def test_the_snakefile_reads_the_names_of_plots_without_matplotlib():
     code = (
-        "import sys, neural_style.plots.outputs, neural_style.plots.naming;"
+        "import sys, neural_style.report.outputs, neural_style.report.names;"
         "assert 'matplotlib' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -15,10 +15,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from neural_style.briefs.brief import plain_brief
-from neural_style.loss.terms import gatys_objective
-from neural_style.machine import device_lock
-from neural_style.machine.device import (
+from neural_style.config.settings import Settings
+from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.problem import plain_brief
+from neural_style.model.vgg import Convolution, Vgg19, full_precision
+from neural_style.runtime import device as device_lock
+from neural_style.runtime.device import (
+    ALLOCATIONS,
     DEVICES,
     VISIBLE,
     DeviceError,
@@ -26,12 +29,8 @@ from neural_style.machine.device import (
     choose_precision,
     claim_device,
     describe,
-    full_precision,
     visible_cards,
 )
-from neural_style.machine.device_lock import ALLOCATIONS
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.plan.settings import Settings
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")

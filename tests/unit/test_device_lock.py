@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.machine import device_lock
-from neural_style.machine.device_lock import ALLOCATIONS, DeviceLockError, lock_name, lock_one
+from neural_style.runtime import device as device_lock
+from neural_style.runtime.device import ALLOCATIONS, DeviceLockError, lock_name, lock_one
 
 PACKAGE = Path(device_lock.__file__).parents[2]
 
@@ -22,7 +22,7 @@ PACKAGE = Path(device_lock.__file__).parents[2]
 WORKER = """
 import os, sys, time
 from pathlib import Path
-from neural_style.machine.device_lock import lock_one
+from neural_style.runtime.device import lock_one
 
 folder, journal, rounds, *cards = sys.argv[1:]
 with open(journal, "a") as notes:
@@ -37,7 +37,7 @@ with open(journal, "a") as notes:
 HOLDER = """
 import sys
 from pathlib import Path
-from neural_style.machine.device_lock import lock_one
+from neural_style.runtime.device import lock_one
 
 with lock_one(sys.argv[2:], lambda: print("waiting", flush=True), folder=Path(sys.argv[1])) as card:
     print(card, flush=True)

@@ -11,9 +11,8 @@ import pytest
 import torch
 from display import Display, duration, show_in_turn
 
-from neural_style.optimiser.optimisation import Progress
-from neural_style.plan.settings import Settings
-from neural_style.plan.stages import Stage
+from neural_style.config.settings import Settings, Stage
+from neural_style.optim.loop import Progress
 
 
 class Terminal(io.StringIO):

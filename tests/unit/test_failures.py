@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.jobs.failures import reason
-from neural_style.plan.settings import Settings
-from neural_style.plan.sweep import Job
+from neural_style.config.settings import Settings
+from neural_style.config.sweep import Job
+from neural_style.report.runs import reason
 
 
 @pytest.fixture

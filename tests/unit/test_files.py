@@ -11,13 +11,7 @@ from pathlib import Path
 import pytest
 
 from neural_style.errors import NeuralStyleError
-from neural_style.files import (
-    atomic,
-    remove_leftovers,
-    remove_leftovers_below,
-    sha256,
-    write_text,
-)
+from neural_style.io import atomic, remove_leftovers, remove_leftovers_below, sha256, write_text
 
 
 def names(folder: Path) -> list[str]:

@@ -10,11 +10,9 @@ import pytest
 from PIL import Image
 from tests.unit.pictures import smooth, write
 
-from neural_style.pictures.encoding import quantised, save_levels
-from neural_style.pictures.finishing import Finish, Picture, as_saved, finish_of
-from neural_style.pictures.images import fit_image, load_image, load_opacity
-from neural_style.plan.formats import DEEP, LOSSLESS, OUTPUT_FORMATS
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import DEEP, LOSSLESS, OUTPUT_FORMATS, Settings
+from neural_style.images.decode import fit_image, load_image, load_opacity
+from neural_style.images.encode import Finish, Picture, as_saved, finish_of, quantised, save_levels
 
 
 def picture(width: int, height: int) -> Picture:

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from neural_style.optimiser.frequencies import as_pictures, favour_low_frequencies
+from neural_style.optim.optimizers import as_pictures, favour_low_frequencies
 
 SHAPES = [(8, 8), (7, 12), (9, 5)]
 

@@ -17,17 +17,17 @@ import pytest
 from PIL import Image
 from tests.fake_results import fail, finish, make_jobs, paint_originals
 
-from neural_style.gallery.command import shell_word
-from neural_style.gallery.entries import (
+from neural_style.config.settings import Settings
+from neural_style.images.decode import load_image
+from neural_style.report.gallery_data import (
     collect,
     curve_epochs,
     display_names,
     setting_name,
+    shell_word,
     spread,
 )
-from neural_style.gallery.page import embed, render, write_gallery
-from neural_style.pictures.images import load_image
-from neural_style.plan.settings import Settings
+from neural_style.report.gallery_page import embed, render, write_gallery
 
 HOSTILE = (
     "<img src=x onerror=alert(1)>.png",

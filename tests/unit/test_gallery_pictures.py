@@ -10,15 +10,15 @@ import pytest
 from PIL import Image
 from tests.unit.pictures import levels, smooth
 
-from neural_style.gallery.pictures import (
+from neural_style.config.settings import Settings
+from neural_style.images.decode import ImageError, load_image
+from neural_style.report.gallery_data import (
     ORIGINAL_EDGE,
     THUMBNAIL_EDGE,
     make_original,
     make_thumbnail,
     shrink,
 )
-from neural_style.pictures.images import ImageError, load_image
-from neural_style.plan.settings import Settings
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from neural_style.gallery.runs import RunFacts, read_curve, read_run
-from neural_style.jobs.record import Losses, LossTable, Run, Source, write_losses, write_run
-from neural_style.network.weights import Weights
-from neural_style.optimiser.optimisation import Progress
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.engine.record import Losses, LossTable, Run, Source, write_losses, write_run
+from neural_style.model.weights import Weights
+from neural_style.optim.loop import Progress
+from neural_style.report.gallery_runs import RunFacts, read_curve, read_run
 
 TERMS = ("content/conv4_2", "style/conv1_1", "style/conv2_1")
 
@@ -24,7 +24,7 @@ def test_reads_the_record_that_a_run_writes(tmp_path: Path, defaults: Settings):
         sources={"content": Source(Path("cat.jpg"), "0"), "style": Source(Path("sea.jpg"), "1")},
         settings=defaults,
         weights=Weights({}, "caffe", "2"),
-        engine="3",
+        engine=3,
         device="CPU",
         precision=torch.bfloat16,
         seconds=12.5,

@@ -6,10 +6,9 @@ import pytest
 from PIL import Image, ImageChops
 from tests.unit.tiles import HOSTILE, PAPER, centre, colour, crop, darkest, solid, uniform_grid
 
-from neural_style.grids.grid import render_grid
-from neural_style.grids.layout import measure
-from neural_style.grids.tiles import Grid, Row, Tile
-from neural_style.pictures.encoding import save_image
+from neural_style.images.encode import save_image
+from neural_style.report.grid_layout import Grid, Row, Tile, measure
+from neural_style.report.grid_render import render_grid
 
 
 @pytest.mark.parametrize("size", [(40, 30), (30, 40), (32, 32)])

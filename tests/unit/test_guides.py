@@ -9,10 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.loss.guides import RegionTerm, SumOfTerms, guide_at, guided_gram_matrix
-from neural_style.loss.losses import StyleTerm, Term, gram_matrix
-from neural_style.network.layers import LAYERS
-from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.losses.guided import RegionTerm, SumOfTerms, guide_at, guided_gram_matrix
+from neural_style.losses.terms import StyleTerm, Term, gram_matrix
+from neural_style.model.layers import LAYERS
+from neural_style.model.vgg import Convolution, Vgg19
 
 LAYER = "conv4_2"
 GENERATOR = torch.Generator().manual_seed(7)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.grids.headings import (
+from neural_style.report.grid_compose import (
     epochs_label,
     losses_labels,
     names_of,

@@ -9,12 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.briefs.brief import Brief, Region, StyleReference, plain_brief, style_share
-from neural_style.briefs.colour import luminance, recoloured
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.optimiser.canvas import FullCanvas, HeldCanvas, canvas_of
-from neural_style.optimiser.stylize import stylize
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.losses.problem import (
+    Brief,
+    Region,
+    StyleReference,
+    luminance,
+    plain_brief,
+    recoloured,
+    style_share,
+)
+from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.optim.loop import stylize
+from neural_style.optim.parameterization import FullCanvas, HeldCanvas, canvas_of
 
 
 def random(*shape: int, seed: int) -> Tensor:

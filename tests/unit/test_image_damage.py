@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageFile
 from tests.unit.pictures import P3_TO_XYZ, chunk, encode, noise, png, rgb_profile, smooth, write
 
-from neural_style.pictures.images import ImageError, load_image
+from neural_style.images.decode import ImageError, load_image
 
 
 def refusal(path: Path, **options: int) -> str:

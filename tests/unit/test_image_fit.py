@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from tests.unit.pictures import assert_close, levels, noise, smooth
 
-from neural_style.pictures.images import ImageError, fit_image
-from neural_style.plan.formats import FITS
+from neural_style.config.settings import FITS
+from neural_style.images.decode import ImageError, fit_image
 
 
 @pytest.mark.parametrize(

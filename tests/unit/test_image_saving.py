@@ -10,11 +10,11 @@ import tifffile
 from PIL import Image, JpegImagePlugin
 from tests.unit.pictures import Pixels, assert_close, levels, loaded, noise, smooth
 
+from neural_style.config.settings import OPAQUE, OUTPUT_FORMATS
 from neural_style.errors import NeuralStyleError
-from neural_style.pictures.encoding import quantised, save_image, save_levels
-from neural_style.pictures.images import ImageError
-from neural_style.pictures.pixels import srgb_profile
-from neural_style.plan.formats import OPAQUE, OUTPUT_FORMATS
+from neural_style.images.decode import ImageError
+from neural_style.images.encode import quantised, save_image, save_levels
+from neural_style.images.srgb import srgb_profile
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".jpeg", ".PNG"])

@@ -22,9 +22,9 @@ from tests.unit.pictures import (
     write,
 )
 
-from neural_style.pictures.images import load_image
-from neural_style.pictures.pixels import srgb_profile
-from neural_style.plan.formats import IMAGE_SUFFIXES
+from neural_style.config.settings import IMAGE_SUFFIXES
+from neural_style.images.decode import load_image
+from neural_style.images.srgb import srgb_profile
 
 
 @pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from neural_style.plan.index import COLUMNS, write_index
-from neural_style.plan.settings import Settings
-from neural_style.plan.sweep import Job
+from neural_style.config.settings import Settings
+from neural_style.config.sweep import Job
+from neural_style.report.outputs import COLUMNS, write_index
 
 NAMES = [
     "plain.jpg",

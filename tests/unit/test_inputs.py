@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.plan.formats import IMAGE_SUFFIXES
-from neural_style.plan.inputs import LONGEST_ID, RESERVED, InputError, find_images, slug
+from neural_style.config.inputs import LONGEST_ID, RESERVED, InputError, find_images, slug
+from neural_style.config.settings import IMAGE_SUFFIXES
 
 SAFE = set("abcdefghijklmnopqrstuvwxyz0123456789._-")
 

@@ -12,14 +12,14 @@ from PIL import Image
 from tests.unit.jobs import CONTENT, CPU, STYLE, make, names
 from torch import Tensor
 
+from neural_style.config.settings import Settings
+from neural_style.engine import job as job_module
+from neural_style.engine.job import run_job
+from neural_style.engine.writer import LOOK_EVERY, DivergedError
 from neural_style.errors import NeuralStyleError
-from neural_style.jobs import job as job_module
-from neural_style.jobs.job import run_job
-from neural_style.jobs.journal import LOOK_EVERY, DivergedError
-from neural_style.network.vgg import Vgg19
-from neural_style.network.weights import WeightsError
-from neural_style.pictures.images import ImageError, load_image
-from neural_style.plan.settings import Settings
+from neural_style.images.decode import ImageError, load_image
+from neural_style.model.vgg import Vgg19
+from neural_style.model.weights import WeightsError
 
 pytestmark = pytest.mark.usefixtures("random_network")
 

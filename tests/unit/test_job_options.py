@@ -11,12 +11,11 @@ import torch
 from PIL import Image
 from tests.unit.jobs import CONTENT, STYLE, facts_of, make
 
-from neural_style.briefs.colour import luminance
-from neural_style.files import sha256
-from neural_style.pictures.images import fit_image, load_image
-from neural_style.pictures.tensors import to_tensor
-from neural_style.plan.formats import OUTPUT_FORMATS
-from neural_style.plan.settings import Settings, settings_from_facts
+from neural_style.config.settings import OUTPUT_FORMATS, Settings, settings_from_facts
+from neural_style.images.decode import fit_image, load_image
+from neural_style.images.tensors import to_tensor
+from neural_style.io import sha256
+from neural_style.losses.problem import luminance
 
 pytestmark = pytest.mark.usefixtures("random_network")
 

@@ -5,7 +5,7 @@ import unicodedata
 import pytest
 from PIL import Image, ImageChops
 
-from neural_style.grids.labels import (
+from neural_style.report.text import (
     ELLIPSIS,
     draw_lines,
     draw_rotated,

@@ -12,26 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from neural_style.errors import NeuralStyleError
-from neural_style.grids.grid import render_grid
-from neural_style.loss.losses import gram_matrix
-from neural_style.network.layers import CONVOLUTIONS
-from neural_style.network.receptive_fields import receptive_field
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.network.weights import Weights
-from neural_style.pictures.images import load_image
-from neural_style.pictures.tensors import normalise, to_tensor
-from neural_style.plan.config import complete
-from neural_style.plan.settings import Settings
-from neural_style.samples.photographs import photograph
-from neural_style.study import reconstruction as reconstruction_module
-from neural_style.study.layer_losses import (
-    COLUMNS,
-    LayerLoss,
-    read_layer_losses,
-    write_layer_losses,
-)
-from neural_style.study.layer_study import (
+from neural_style.config.layer_study import (
     LAYER_LOSSES,
     LayerStudy,
     LayerStudyError,
@@ -40,8 +21,27 @@ from neural_style.study.layer_study import (
     plan_study,
     study_config,
 )
-from neural_style.study.reconstruction import StudyProgress, run_study
-from neural_style.study.study_figure import study_grid, write_study_chart
+from neural_style.config.schema import complete
+from neural_style.config.settings import Settings
+from neural_style.engine import layer_study as reconstruction_module
+from neural_style.engine.layer_study import (
+    COLUMNS,
+    LayerLoss,
+    StudyProgress,
+    read_layer_losses,
+    run_study,
+    write_layer_losses,
+)
+from neural_style.errors import NeuralStyleError
+from neural_style.images.decode import load_image
+from neural_style.images.tensors import normalise, to_tensor
+from neural_style.losses.terms import gram_matrix
+from neural_style.model.layers import CONVOLUTIONS, receptive_field
+from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.model.weights import Weights
+from neural_style.report.grid_render import render_grid
+from neural_style.report.study_figure import study_grid, write_study_chart
+from neural_style.samples.photographs import photograph
 
 Schema = Mapping[str, Any]
 CPU = torch.device("cpu")

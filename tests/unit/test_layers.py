@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neural_style.network.layers import (
-    CONVOLUTIONS,
-    LAYERS,
-    block_of,
-    convolution_of,
-    up_to_deepest,
-)
+from neural_style.model.layers import CONVOLUTIONS, LAYERS, block_of, convolution_of, up_to_deepest
 
 
 def test_the_convolutions_are_those_of_vgg19_in_their_order():

@@ -7,8 +7,18 @@ from itertools import combinations
 import pytest
 from tests.unit.tiles import HOSTILE, uniform_grid
 
-from neural_style.grids.layout import MAX_PIXELS, MAX_SIDE, Box, Layout, bounding, measure
-from neural_style.grids.tiles import Grid, GridError, Row, Tile
+from neural_style.report.grid_layout import (
+    MAX_PIXELS,
+    MAX_SIDE,
+    Box,
+    Grid,
+    GridError,
+    Layout,
+    Row,
+    Tile,
+    bounding,
+    measure,
+)
 
 ORIGINAL = Tile(None, shape=(3, 2))
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.optimiser.lbfgs import Lbfgs
+from neural_style.optim.lbfgs import Lbfgs
 
 SIZE = 12
 GENERATOR = torch.Generator().manual_seed(0)

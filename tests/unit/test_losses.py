@@ -9,13 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.loss.losses import (
-    ContentTerm,
-    StyleTerm,
-    Term,
-    gram_matrix,
-    mean_squared_error,
-)
+from neural_style.losses.terms import ContentTerm, StyleTerm, Term, gram_matrix, mean_squared_error
 
 Array = np.ndarray
 RNG = np.random.default_rng(7)

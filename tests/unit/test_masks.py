@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from tests.unit.pictures import levels, noise, smooth
 
-from neural_style.pictures.images import ImageError, fit_image
-from neural_style.pictures.masks import load_mask, mask_tensor
-from neural_style.plan.formats import FITS
+from neural_style.config.settings import FITS
+from neural_style.images.decode import ImageError, fit_image
+from neural_style.images.tensors import load_mask, mask_tensor
 
 
 def saved(folder: Path, image: Image.Image, name: str = "cat.mask.png", **options: Any) -> Path:

@@ -10,15 +10,15 @@ import psutil
 import pytest
 import torch
 
-from neural_style.machine import memory
-from neural_style.machine.memory import (
+from neural_style.config.settings import Settings
+from neural_style.runtime import memory
+from neural_style.runtime.memory import (
     MemoryShortageError,
     explaining_shortage,
     is_shortage,
     needed_bytes,
     usable_bytes,
 )
-from neural_style.plan.settings import Settings
 
 CPU = torch.device("cpu")
 SHORTAGES = [
@@ -88,7 +88,7 @@ def test_a_real_shortage_on_the_cpu_is_known_for_what_it_is():
     """torch is made to ask for more than the process may have."""
     code = (
         "import torch, resource\n"
-        "from neural_style.machine.memory import is_shortage\n"
+        "from neural_style.runtime.memory import is_shortage\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2 * 10**10, resource.RLIM_INFINITY))\n"
         "try:\n"
         "    torch.empty(10**11)\n"

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from neural_style.plan.config import complete
-from neural_style.plan.named_files import files_of, find_missing, with_blended_files
-from neural_style.plan.settings import Settings
-from neural_style.plan.sweep import Sweep, SweepError, plan
+from neural_style.config.inputs import files_of, find_missing, with_blended_files
+from neural_style.config.schema import complete
+from neural_style.config.settings import Settings
+from neural_style.config.sweep import Sweep, SweepError, plan
 
 STYLES = {"wave": Path("styles/Wave.jpg"), "swirling_night": Path("styles/night.jpg")}
 

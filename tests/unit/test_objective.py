@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.briefs.brief import Brief, plain_brief
-from neural_style.loss.objective import Objective
-from neural_style.loss.terms import gatys_objective
-from neural_style.network.layers import CONVOLUTIONS
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.pictures.tensors import MEAN, STD
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.images.tensors import MEAN, STD
+from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.objective import Objective
+from neural_style.losses.problem import Brief, plain_brief
+from neural_style.model.layers import CONVOLUTIONS
+from neural_style.model.vgg import Convolution, Vgg19
 
 Array = np.ndarray
 Convolutions = Mapping[str, Convolution]

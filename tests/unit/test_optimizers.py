@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from neural_style.optimiser.adam import Adam
-from neural_style.optimiser.lbfgs import Lbfgs
-from neural_style.optimiser.optimizers import optimizer_of
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.optim.adam import Adam
+from neural_style.optim.lbfgs import Lbfgs
+from neural_style.optim.optimizers import optimizer_of
 
 START = torch.rand(2, 3, 16, 24, generator=torch.Generator().manual_seed(0))
 SLOPE = torch.randn(2, 3, 16, 24, generator=torch.Generator().manual_seed(1))

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
 
+from neural_style.config.settings import IMAGE_SUFFIXES
 from neural_style.errors import NeuralStyleError
-from neural_style.plan.formats import IMAGE_SUFFIXES
 from neural_style.samples import photographs, sample_images
 from neural_style.samples.paintings import PAINTINGS
 from neural_style.samples.photographs import PHOTOGRAPHS, photograph

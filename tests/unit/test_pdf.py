@@ -10,8 +10,8 @@ from PIL import Image, PdfParser
 from tests.unit.tiles import colour, solid
 
 from neural_style.errors import NeuralStyleError
-from neural_style.grids import pdf
-from neural_style.grids.pdf import LONG_EDGE, MAX_PIXELS, SMALLEST, page_side, write_pdf
+from neural_style.report import grid_render as pdf
+from neural_style.report.grid_render import LONG_EDGE, MAX_PIXELS, SMALLEST, page_side, write_pdf
 
 
 def read_pages(path):

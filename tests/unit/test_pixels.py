@@ -12,7 +12,7 @@ import tifffile
 from PIL import Image
 from tests.unit.pictures import assert_close, chunk, levels, loaded, png, smooth, write
 
-from neural_style.pictures.images import ImageError, load_image
+from neural_style.images.decode import ImageError, load_image
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P"])

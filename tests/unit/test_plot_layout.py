@@ -9,11 +9,11 @@ from matplotlib.colors import to_rgb
 from tests.unit.plotted import assert_well_laid_out, first_pair, words
 from tests.unit.records import fail
 
-from neural_style.plots.losses import plot_pair, plot_sweep
-from neural_style.plots.outputs import shown_pairs
-from neural_style.plots.pairs import MOST_SETTINGS, Pairs
-from neural_style.plots.style import house_style, looks
-from neural_style.plots.tradeoff import plot_tradeoff
+from neural_style.report.figure import house_style, looks
+from neural_style.report.outputs import shown_pairs
+from neural_style.report.plot_losses import plot_pair, plot_sweep
+from neural_style.report.plot_pairs import MOST_SETTINGS, Pairs
+from neural_style.report.plot_tradeoff import plot_tradeoff
 
 HOSTILE = [
     "cost $x_1$ and $y^2$.png",

@@ -9,13 +9,12 @@ import pytest
 from tests.unit.plotted import assert_well_laid_out, drawn, first_pair, panel, words
 from tests.unit.records import fail
 
-from neural_style.plots.drawing import draw_pairs, draw_sweep
-from neural_style.plots.losses import MOST_LAYERS, plot_pair, plot_sweep
-from neural_style.plots.outputs import MOST_PAIRS, shown_pairs
-from neural_style.plots.pairs import MOST_SETTINGS, Pairs
-from neural_style.plots.panels import lines_of
-from neural_style.plots.style import house_style, looks
-from neural_style.plots.tradeoff import plot_tradeoff, points_of
+from neural_style.report.figure import house_style, looks
+from neural_style.report.outputs import MOST_PAIRS, shown_pairs
+from neural_style.report.plot_losses import MOST_LAYERS, lines_of, plot_pair, plot_sweep
+from neural_style.report.plot_pairs import MOST_SETTINGS, Pairs
+from neural_style.report.plot_tradeoff import plot_tradeoff, points_of
+from neural_style.report.plots import draw_pairs, draw_sweep
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 

@@ -11,12 +11,17 @@ from matplotlib.colors import to_rgb
 from tests.unit.plotted import BETAS, drawn, first_pair, words
 from tests.unit.records import terms_of
 
-from neural_style.plots.drawing import PlotError, draw_pairs, draw_sweep
-from neural_style.plots.losses import plot_pair, plot_sweep
-from neural_style.plots.outputs import files_of, plots_of
-from neural_style.plots.panels import MOST_POINTS, format_value, lines_of
-from neural_style.plots.style import house_style, looks
-from neural_style.plots.tradeoff import curves_of, plot_tradeoff, points_of
+from neural_style.report.figure import house_style, looks
+from neural_style.report.outputs import files_of, plots_of
+from neural_style.report.plot_losses import (
+    MOST_POINTS,
+    format_value,
+    lines_of,
+    plot_pair,
+    plot_sweep,
+)
+from neural_style.report.plot_tradeoff import curves_of, plot_tradeoff, points_of
+from neural_style.report.plots import PlotError, draw_pairs, draw_sweep
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neural_style.pictures.pixels import srgb_profile
-from neural_style.pictures.png import encode_png16
+from neural_style.images.png import encode_png16
+from neural_style.images.srgb import srgb_profile
 
 RANDOM = np.random.default_rng(0)
 

@@ -12,11 +12,11 @@ import torch
 from PIL import Image
 from tests.unit.pictures import noise
 
-from neural_style.files import sha256
-from neural_style.jobs.preparation import Prepared, prepare
-from neural_style.pictures.images import ImageError, fit_image
-from neural_style.pictures.tensors import to_tensor
-from neural_style.plan.settings import BESIDE, Settings
+from neural_style.config.settings import BESIDE, Settings
+from neural_style.engine.load import Prepared, prepare
+from neural_style.images.decode import ImageError, fit_image
+from neural_style.images.tensors import to_tensor
+from neural_style.io import sha256
 
 CPU = torch.device("cpu")
 SIZES = {"cat": (60, 40), "wave": (50, 50), "sun": (30, 45)}

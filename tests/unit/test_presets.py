@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from options import add_settings_options, settings_from
 
-from neural_style.grids.headings import setting_labels
-from neural_style.plan.commandline import words
-from neural_style.plan.config import ConfigError, complete
-from neural_style.plan.presets import PRESETS, with_preset
-from neural_style.plan.settings import Settings
-from neural_style.plan.sweep import SECTIONS, WEIGHTS, SweepError, expand_settings
+from neural_style.config.options import words
+from neural_style.config.presets import PRESETS, with_preset
+from neural_style.config.schema import ConfigError, complete
+from neural_style.config.settings import Settings
+from neural_style.config.sweep import SECTIONS, WEIGHTS, SweepError, expand_settings
+from neural_style.report.grid_compose import setting_labels
 
 Schema = Mapping[str, Any]
 NAMES = list(PRESETS)
@@ -158,7 +158,7 @@ def test_options_that_are_given_win_even_where_they_say_the_default(defaults: Se
 
 def test_reading_presets_costs_no_torch():
     code = (
-        "import sys, neural_style.plan.presets;"
+        "import sys, neural_style.config.presets;"
         "sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

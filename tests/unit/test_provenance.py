@@ -12,19 +12,17 @@ import pytest
 from PIL import Image
 from tests.unit.pictures import smooth
 
-from neural_style.files import sha256
-from neural_style.jobs.provenance import (
+from neural_style.config.settings import DEEP, OUTPUT_FORMATS, Settings, settings_from_facts
+from neural_style.engine.record import (
     ProvenanceError,
+    Source,
     note_of,
     read_provenance,
     require_unchanged,
 )
-from neural_style.jobs.record import Source
-from neural_style.pictures.encoding import save_levels
-from neural_style.pictures.images import ImageError
-from neural_style.pictures.notes import LONGEST, exif_block, load_note
-from neural_style.plan.formats import DEEP, OUTPUT_FORMATS
-from neural_style.plan.settings import Settings, settings_from_facts
+from neural_style.images.decode import ImageError
+from neural_style.images.encode import LONGEST, exif_block, load_note, save_levels
+from neural_style.io import sha256
 
 HOSTILE = 'q"uote\\ \n{brace} 🎨 \udcff\u202e.png'
 
@@ -49,9 +47,9 @@ def sources(**names: str) -> dict[str, Source]:
 def test_every_format_gives_the_facts_back(tmp_path: Path, defaults: Settings, format_name: str):
     settings = replace(defaults, beta=0.1 + 0.2, style_layers={"conv3_1": 0.5, "conv1_1": 2.0})
     files = sources(content=HOSTILE, style="b.jpg")
-    picture = saved(tmp_path, note_of(files, settings, "abc"), format_name)
+    picture = saved(tmp_path, note_of(files, settings, 1), format_name)
     provenance = read_provenance(picture)
-    assert provenance.engine == "abc"
+    assert provenance.engine == 1
     assert provenance.sources == files
     assert settings_from_facts(provenance.settings) == settings
     assert list(provenance.settings["style_layers"]) == ["conv3_1", "conv1_1"]
@@ -75,11 +73,11 @@ def test_the_longest_note_fits_into_every_format(tmp_path: Path):
 
 def test_long_paths_are_cut_to_names(defaults: Settings):
     long = {f"style{n}": f"{'folder/' * 500}{n}.png" for n in range(20)}
-    note = note_of(sources(**long), defaults, "abc")
+    note = note_of(sources(**long), defaults, 1)
     assert len(note) <= LONGEST
     assert json.loads(note)["sources"]["style3"]["path"] == "3.png"
     many = {f"style{n}": f"{n}{'x' * 240}.png" for n in range(400)}
-    assert note_of(sources(**many), defaults, "abc") == ""
+    assert note_of(sources(**many), defaults, 1) == ""
 
 
 def facts(**changes: Any) -> dict[str, Any]:
@@ -147,7 +145,7 @@ def test_files_that_changed_or_vanished_are_all_named(tmp_path: Path, defaults: 
         smooth(size, 8).save(path)
     files = {"content": content, "style": style}
     known = {role: Source(path, sha256(path)) for role, path in files.items()}
-    picture = saved(tmp_path, note_of(known, defaults, "abc"))
+    picture = saved(tmp_path, note_of(known, defaults, 1))
     require_unchanged(picture, read_provenance(picture), files)
     smooth(10, 8).save(content)
     style.unlink()
@@ -166,7 +164,7 @@ def test_a_mask_that_is_gone_is_named_though_no_setting_names_it(
     for path in (cat, mask):
         smooth(8, 8).save(path)
     known = {"content": Source(cat, sha256(cat)), "mask": Source(mask, sha256(mask))}
-    picture = saved(tmp_path, note_of(known, defaults, "abc"))
+    picture = saved(tmp_path, note_of(known, defaults, 1))
     mask.unlink()
     with pytest.raises(ProvenanceError, match=r"mask: .*cat\.mask\.png' is gone"):
         require_unchanged(picture, read_provenance(picture), {"content": cat})
@@ -176,5 +174,5 @@ def test_a_mask_that_is_gone_is_named_though_no_setting_names_it(
 def test_a_file_that_was_chosen_is_right_as_it_is(tmp_path: Path, defaults: Settings):
     other = tmp_path / "other.png"
     smooth(8, 8).save(other)
-    picture = saved(tmp_path, note_of(sources(content="gone.png"), defaults, "abc"))
+    picture = saved(tmp_path, note_of(sources(content="gone.png"), defaults, 1))
     require_unchanged(picture, read_provenance(picture), {"content": other})

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import pytest
 import torch
 
-from neural_style.network.layers import CONVOLUTIONS, LAYERS
-from neural_style.network.receptive_fields import channels, receptive_field
-from neural_style.network.vgg import Convolution, Vgg19
+from neural_style.model.layers import CONVOLUTIONS, LAYERS, channels, receptive_field
+from neural_style.model.vgg import Convolution, Vgg19
 
 LITERATURE = {
     "conv1_1": 3,

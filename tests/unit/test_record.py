@@ -14,8 +14,8 @@ from typing import Any, NoReturn
 import pytest
 import torch
 
-from neural_style.files import sha256
-from neural_style.jobs.record import (
+from neural_style.config.settings import Settings, beta_at
+from neural_style.engine.record import (
     Losses,
     LossTable,
     Run,
@@ -24,10 +24,9 @@ from neural_style.jobs.record import (
     write_losses,
     write_run,
 )
-from neural_style.loss.balance import beta_at
-from neural_style.network.weights import Weights
-from neural_style.optimiser.optimisation import Progress
-from neural_style.plan.settings import Settings
+from neural_style.io import sha256
+from neural_style.model.weights import Weights
+from neural_style.optim.loop import Progress
 
 NAMES = ("content/conv4_2", "content/relu5_1", "style/conv1_1", "style/conv2_1")
 
@@ -108,7 +107,7 @@ def run(tmp_path: Path, defaults: Settings) -> Run:
         },
         settings=replace(defaults, epochs=4),
         weights=Weights({}, "caffe", "abc123"),
-        engine="0123456789ab",
+        engine=1,
         device="a processor",
         precision=torch.bfloat16,
         seconds=2.0,
@@ -148,7 +147,7 @@ def test_the_record_holds_every_fact(run: Run, tmp_path: Path):
         "precision": "bfloat16",
         "seconds": 2.0,
         "seconds_per_epoch": 0.5,
-        "engine": "0123456789ab",
+        "engine": 1,
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("torch", "numpy", "pillow")},

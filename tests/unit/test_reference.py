@@ -7,8 +7,8 @@ from pathlib import Path
 
 from config_reference import PAGE, main
 
+from neural_style.config.schema import resolve
 from neural_style.manual.reference import COMMAND, configuration_reference
-from neural_style.plan.config import resolve
 
 
 def test_the_page_is_current(schema):

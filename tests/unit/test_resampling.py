@@ -7,11 +7,15 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from neural_style.briefs.brief import Brief, Region, StyleReference
-from neural_style.briefs.colour import luminance
-from neural_style.briefs.resampling import resampled, resampled_brief
-from neural_style.plan.settings import Settings
-from neural_style.plan.stages import SHORTEST
+from neural_style.config.settings import SHORTEST, Settings
+from neural_style.losses.problem import (
+    Brief,
+    Region,
+    StyleReference,
+    luminance,
+    resampled,
+    resampled_brief,
+)
 
 
 def random(*shape: int, seed: int) -> Tensor:

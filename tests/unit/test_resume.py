@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import torch
 
-from neural_style.jobs import job as job_module
-from neural_style.jobs import journal as journal_module
-from neural_style.jobs.checkpoint import FOLDER, STATE
-from neural_style.jobs.job import run_job
-from neural_style.jobs.journal import Continuity, DivergedError, StoppedError
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.engine import job as job_module
+from neural_style.engine import writer as journal_module
+from neural_style.engine.checkpoint import FOLDER, STATE
+from neural_style.engine.job import run_job
+from neural_style.engine.writer import Continuity, DivergedError, StoppedError
 from neural_style.samples.photographs import photograph
 
 pytestmark = pytest.mark.usefixtures("random_network")
@@ -162,7 +162,7 @@ def test_a_checkpoint_of_another_engine_is_replaced(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     stopped(tmp_path, settings)
-    monkeypatch.setattr(job_module, "engine_fingerprint", lambda: "another")
+    monkeypatch.setattr(job_module, "ENGINE_VERSION", 999)
     (said,) = make(tmp_path, settings)
     assert "another version" in said
 
@@ -192,7 +192,7 @@ def test_a_job_that_diverges_keeps_no_checkpoint_to_diverge_from_again(
 ):
     stopped(tmp_path, settings)
     monkeypatch.setattr(journal_module, "_how_it_diverged", lambda epoch, settings: "it diverged")
-    monkeypatch.setattr("neural_style.optimiser.safeguard.LIMIT", 0)
+    monkeypatch.setattr("neural_style.optim.loop.LIMIT", 0)
     with pytest.raises(DivergedError):
         make(tmp_path, settings)
     assert not (tmp_path / FOLDER).exists()

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.loss.objective import Evaluation
-from neural_style.optimiser.safeguard import EXPLOSION, LIMIT, Safeguard
+from neural_style.losses.objective import Evaluation
+from neural_style.optim.loop import EXPLOSION, LIMIT, Safeguard
 
 NAN, INF = float("nan"), float("inf")
 

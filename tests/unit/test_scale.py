@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from neural_style.briefs.brief import plain_brief
-from neural_style.network.vgg import Vgg19
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.losses.problem import plain_brief
+from neural_style.model.vgg import Vgg19
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -9,15 +9,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.briefs.brief import Brief, Region, StyleReference, plain_brief
-from neural_style.briefs.colour import luminance, recoloured
-from neural_style.briefs.resampling import resampled, resampled_brief
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.optimiser.optimisation import Optimisation, Progress
-from neural_style.optimiser.schedule import Schedule
-from neural_style.optimiser.stylize import stylize
-from neural_style.plan.settings import Settings
-from neural_style.plan.stages import Stage
+from neural_style.config.settings import Settings, Stage
+from neural_style.losses.problem import (
+    Brief,
+    Region,
+    StyleReference,
+    luminance,
+    plain_brief,
+    recoloured,
+    resampled,
+    resampled_brief,
+)
+from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.optim.loop import Optimisation, Progress, Schedule, stylize
 
 CPU = torch.device("cpu")
 SIZES = [20, 20, 20, 28, 28, 40, 40, 40]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from neural_style.briefs.brief import plain_brief
-from neural_style.network import tiling
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.optimiser.stylize import stylize
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.losses.problem import plain_brief
+from neural_style.model import tiles as tiling
+from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.optim.loop import stylize
 
 HEIGHT, WIDTH, EDGE = 90, 120, 32
 MARGIN = 8

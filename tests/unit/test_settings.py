@@ -7,8 +7,7 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from neural_style.plan.settings import Settings, settings_from_facts
-from neural_style.plan.stages import Stage
+from neural_style.config.settings import Settings, Stage, settings_from_facts
 
 
 @pytest.fixture

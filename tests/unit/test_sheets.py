@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.unit.tiles import make_sheets
 
-from neural_style.grids.sheets import GRIDS, PDF, breadth, split
-from neural_style.plan.inputs import RESERVED
+from neural_style.config.inputs import RESERVED
+from neural_style.report.outputs import GRIDS, PDF, breadth, split
 
 SIZES = [(1, 1), (1, 7), (7, 1), (1, 61), (130, 1), (4, 3), (13, 2), (2, 13), (17, 23), (3, 100)]
 

@@ -13,20 +13,18 @@ import torch
 from PIL import Image, ImageFilter
 from torch import Tensor
 
-from neural_style.briefs.brief import Brief, Region, StyleReference, plain_brief
-from neural_style.jobs.job import run_job
-from neural_style.loss.objective import Objective
-from neural_style.loss.smoothness import EDGE, UNIT, SmoothnessTerm
-from neural_style.loss.terms import gatys_objective
-from neural_style.loss.tiled import TiledObjective
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.network.views import PIXELS
-from neural_style.network.weights import Weights
-from neural_style.optimiser.stylize import stylize
-from neural_style.pictures.images import fit_image, load_image
-from neural_style.pictures.tensors import to_images, to_tensor
-from neural_style.plan.settings import Settings
-from neural_style.plots.curves import read_run
+from neural_style.config.settings import Settings
+from neural_style.engine.job import run_job
+from neural_style.images.decode import fit_image, load_image
+from neural_style.images.tensors import to_images, to_tensor
+from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.objective import Objective, TiledObjective
+from neural_style.losses.problem import Brief, Region, StyleReference, plain_brief
+from neural_style.losses.terms import EDGE, UNIT, SmoothnessTerm
+from neural_style.model.vgg import PIXELS, Convolution, Vgg19
+from neural_style.model.weights import Weights
+from neural_style.optim.loop import stylize
+from neural_style.report.runs import read_run
 from neural_style.samples.paintings import PAINTINGS
 from neural_style.samples.photographs import photograph
 

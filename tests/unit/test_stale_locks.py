@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.machine import stale_locks
-from neural_style.machine.stale_locks import MACHINES
+from neural_style.runtime import snakemake_lock as stale_locks
+from neural_style.runtime.snakemake_lock import MACHINES
 
 OURS = "results/cat/sea/1_1e6_1/generated_1000.jpg"
 THEIRS = "thesis/figures/1.pdf"
 ENTER = (
-    "import sys; from pathlib import Path; from neural_style.machine import stale_locks;"
+    "import sys; from pathlib import Path; from neural_style.runtime import snakemake_lock as stale_locks;"
     "stale_locks._machine = lambda: sys.argv[2];"
     "stale_locks.enter_run(Path(sys.argv[1]), lambda path: path.startswith('results/'));"
     "print('in', flush=True); sys.stdin.read()"

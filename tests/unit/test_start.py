@@ -12,16 +12,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from neural_style.briefs.brief import plain_brief
-from neural_style.briefs.start import start_picture
 from neural_style.bulk.plan import BulkError, bulk_plan
-from neural_style.files import sha256
-from neural_style.jobs.preparation import prepare
-from neural_style.pictures.images import ImageError
-from neural_style.pictures.tensors import to_images
-from neural_style.plan.companions import companions_of
-from neural_style.plan.config import complete
-from neural_style.plan.settings import Settings
+from neural_style.config.inputs import companions_of
+from neural_style.config.schema import complete
+from neural_style.config.settings import Settings
+from neural_style.engine.load import prepare
+from neural_style.images.decode import ImageError
+from neural_style.images.tensors import to_images
+from neural_style.io import sha256
+from neural_style.losses.problem import plain_brief, start_picture
 
 CPU = torch.device("cpu")
 CONTENT = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(7))

@@ -11,15 +11,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.briefs.brief import plain_brief
-from neural_style.loss.terms import gatys_objective
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.network.weights import Weights
-from neural_style.optimiser.optimisation import Progress, inward
-from neural_style.optimiser.stylize import stylize
-from neural_style.pictures.images import fit_image, load_image
-from neural_style.pictures.tensors import to_tensor
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.images.decode import fit_image, load_image
+from neural_style.images.tensors import to_tensor
+from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.problem import plain_brief
+from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.model.weights import Weights
+from neural_style.optim.loop import Progress, inward, stylize
 from neural_style.samples.paintings import PAINTINGS
 from neural_style.samples.photographs import photograph
 

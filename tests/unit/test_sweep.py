@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from neural_style.plan.config import complete
-from neural_style.plan.settings import Settings
-from neural_style.plan.sweep import (
+from neural_style.config.schema import complete
+from neural_style.config.settings import Settings
+from neural_style.config.sweep import (
     SweepError,
     default_settings,
     expand_settings,

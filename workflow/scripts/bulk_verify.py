@@ -14,8 +14,8 @@ from pathlib import Path
 from command import command
 
 from neural_style.bulk.plan import read_plan
-from neural_style.bulk.text import escape
 from neural_style.bulk.verify import GOOD, WRONG, require_none, verify
+from neural_style.io import escape
 
 
 @command("bulk_verify")

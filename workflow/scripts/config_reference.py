@@ -9,9 +9,9 @@ from pathlib import Path
 from command import command
 from options import SCHEMA
 
-from neural_style.files import write_text
+from neural_style.config.schema import read_schema
+from neural_style.io import write_text
 from neural_style.manual.reference import configuration_reference
-from neural_style.plan.config import read_schema
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 

@@ -12,12 +12,12 @@ from command import command
 from display import say_waiting, show_in_turn
 from options import SCHEMA
 
-from neural_style.grids.grid import render_grid
-from neural_style.machine.device import DEVICES, claim_device
+from neural_style.config.schema import read_schema
+from neural_style.images.encode import save_image
 from neural_style.manual.control_tiles import make_tiles, sheet_grid
 from neural_style.manual.controls import Made, read_sheets
-from neural_style.pictures.encoding import save_image
-from neural_style.plan.config import read_schema
+from neural_style.report.grid_render import render_grid
+from neural_style.runtime.device import DEVICES, claim_device
 
 
 @command("control_sheet")

@@ -12,10 +12,10 @@ from typing import Self, TextIO
 
 from tqdm import tqdm
 
-from neural_style.jobs.record import losses_of
-from neural_style.machine.footprint import work_up_to
-from neural_style.optimiser.optimisation import Progress
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.engine.record import losses_of
+from neural_style.optim.loop import Progress
+from neural_style.runtime.estimates import work_up_to
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_LOSSES = 0.5

@@ -10,9 +10,9 @@ from pathlib import Path
 from command import command
 from options import SCHEMA, add_config_option, sweep_from
 
-from neural_style.gallery.page import write_gallery
-from neural_style.plan.config import read_schema
-from neural_style.plan.sweep import default_settings
+from neural_style.config.schema import read_schema
+from neural_style.config.sweep import default_settings
+from neural_style.report.gallery_page import write_gallery
 
 STYLIZE = Path(__file__).with_name("stylize.py")
 

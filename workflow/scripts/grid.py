@@ -8,13 +8,13 @@ import sys
 from command import command
 from options import add_config_option, config_from
 
-from neural_style.files import remove_leftovers
-from neural_style.grids.comparisons import compose, read_names
-from neural_style.grids.grid import render_grid
-from neural_style.grids.sheets import sheets_of
-from neural_style.grids.tiles import GridError
-from neural_style.pictures.encoding import save_image
-from neural_style.plan.sweep import plan
+from neural_style.config.sweep import plan
+from neural_style.images.encode import save_image
+from neural_style.io import remove_leftovers
+from neural_style.report.grid_compose import compose, read_names
+from neural_style.report.grid_layout import GridError
+from neural_style.report.grid_render import render_grid
+from neural_style.report.outputs import sheets_of
 
 
 @command("grid")

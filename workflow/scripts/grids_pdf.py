@@ -8,11 +8,11 @@ import sys
 from command import command
 from options import add_config_option, config_from
 
-from neural_style.files import remove_leftovers
-from neural_style.grids.pdf import write_pdf
-from neural_style.grids.sheets import GRIDS, PDF, sheets_of
-from neural_style.grids.tiles import GridError
-from neural_style.plan.sweep import plan
+from neural_style.config.sweep import plan
+from neural_style.io import remove_leftovers
+from neural_style.report.grid_layout import GridError
+from neural_style.report.grid_render import write_pdf
+from neural_style.report.outputs import GRIDS, PDF, sheets_of
 
 
 @command("grids_pdf")

@@ -9,8 +9,8 @@ from pathlib import Path
 from command import command
 from options import add_config_option, sweep_from
 
-from neural_style.files import remove_leftovers
-from neural_style.plan.index import write_index
+from neural_style.io import remove_leftovers
+from neural_style.report.outputs import write_index
 
 
 @command("index")

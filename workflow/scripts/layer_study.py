@@ -11,8 +11,8 @@ from command import command
 from display import say_waiting, show_in_turn
 from options import add_study_options, study_from
 
-from neural_style.machine.device import DEVICES, claim_device
-from neural_style.study.reconstruction import run_study
+from neural_style.engine.layer_study import run_study
+from neural_style.runtime.device import DEVICES, claim_device
 
 
 @command("layer study")

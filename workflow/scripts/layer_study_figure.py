@@ -8,12 +8,12 @@ import sys
 from command import command
 from options import add_study_options, study_from
 
-from neural_style.files import remove_leftovers
-from neural_style.grids.grid import render_grid
-from neural_style.pictures.encoding import save_image
-from neural_style.study.layer_losses import read_layer_losses
-from neural_style.study.layer_study import CHART, FIGURE, LAYER_LOSSES
-from neural_style.study.study_figure import study_grid, write_study_chart
+from neural_style.config.layer_study import CHART, FIGURE, LAYER_LOSSES
+from neural_style.engine.layer_study import read_layer_losses
+from neural_style.images.encode import save_image
+from neural_style.io import remove_leftovers
+from neural_style.report.grid_render import render_grid
+from neural_style.report.study_figure import study_grid, write_study_chart
 
 
 @command("layer study")

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from neural_style.plan.commandline import (
+from neural_style.config.layer_study import LayerStudy, plan_study
+from neural_style.config.options import (
     SHARES,
     OptionError,
     flag,
@@ -19,11 +20,17 @@ from neural_style.plan.commandline import (
     read_truth,
     write_value,
 )
-from neural_style.plan.config import complete, read_schema, resolve
-from neural_style.plan.presets import PRESETS, laid_over, with_preset
-from neural_style.plan.settings import Settings
-from neural_style.plan.sweep import SECTIONS, WEIGHTS, Sweep, default_settings, make_settings, plan
-from neural_style.study.layer_study import LayerStudy, plan_study
+from neural_style.config.presets import PRESETS, laid_over, with_preset
+from neural_style.config.schema import complete, read_schema, resolve
+from neural_style.config.settings import Settings
+from neural_style.config.sweep import (
+    SECTIONS,
+    WEIGHTS,
+    Sweep,
+    default_settings,
+    make_settings,
+    plan,
+)
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 

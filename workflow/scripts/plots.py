@@ -8,7 +8,7 @@ import sys
 from command import command
 from options import add_config_option, sweep_from
 
-from neural_style.plots.drawing import draw_pairs, draw_sweep
+from neural_style.report.plots import draw_pairs, draw_sweep
 
 
 @command("plots")

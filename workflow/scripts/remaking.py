@@ -7,15 +7,15 @@ from pathlib import Path
 
 from options import settings_from
 
-from neural_style.errors import NeuralStyleError
-from neural_style.jobs.provenance import (
+from neural_style.config.inputs import companions_of
+from neural_style.config.settings import BUILT_IN
+from neural_style.engine.record import (
     Provenance,
     ProvenanceError,
     read_provenance,
     require_unchanged,
 )
-from neural_style.plan.companions import companions_of
-from neural_style.plan.settings import BUILT_IN
+from neural_style.errors import NeuralStyleError
 
 
 def recall(picture: Path, options: argparse.Namespace) -> Provenance:

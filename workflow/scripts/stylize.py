@@ -17,12 +17,12 @@ from options import add_jobs_options, add_settings_options, jobs_from, settings_
 from remaking import check_files, recall
 from stopping import StopRequest
 
+from neural_style.config.settings import ENGINE_VERSION
+from neural_style.engine.job import run_job
+from neural_style.engine.writer import Continuity, StoppedError
 from neural_style.errors import NeuralStyleError
-from neural_style.jobs.failures import VOICE
-from neural_style.jobs.job import run_job
-from neural_style.jobs.journal import Continuity, StoppedError
-from neural_style.machine.device import DEVICES, claim_device
-from neural_style.plan.fingerprint import engine_fingerprint
+from neural_style.report.runs import VOICE
+from neural_style.runtime.device import DEVICES, claim_device
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,7 +56,7 @@ def _read(arguments: list[str] | None) -> argparse.Namespace:
         parser.error(f"the following arguments are required: {', '.join(missing)}")
     if provenance is not None:
         check_files(provenance, options)
-        if provenance.engine != engine_fingerprint():
+        if provenance.engine != ENGINE_VERSION:
             _say(f"{str(options.from_image)!r} is of another version; the picture may differ.")
     return options
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neural_style.bulk.plan import RANDOM, BulkError, BulkPlan
-from neural_style.files import write_text
+from neural_style.io import write_text
 
 
 @dataclass(frozen=True)

@@ -11,24 +11,21 @@ from typing import Protocol
 
 import torch
 
-from neural_style.briefs.brief import Brief, Region
-from neural_style.briefs.colour import recoloured
-from neural_style.briefs.regions import read_style
-from neural_style.bulk.tasks import Task
+from neural_style.bulk.shard import Task
 from neural_style.bulk.worker import Result, Take, batch_key
+from neural_style.config.settings import Settings
+from neural_style.engine.load import read_style
+from neural_style.engine.record import Losses, losses_of
 from neural_style.errors import NeuralStyleError
-from neural_style.jobs.record import Losses, losses_of
-from neural_style.loss.style_grams import StyleGrams
-from neural_style.machine.batching import automatic_batch, in_batches
-from neural_style.machine.device import choose_precision
-from neural_style.machine.memory import explaining_shortage
-from neural_style.network.vgg import Vgg19
-from neural_style.network.weights import load_weights
-from neural_style.optimiser.optimisation import Progress
-from neural_style.optimiser.stylize import stylize
-from neural_style.pictures.finishing import Picture
-from neural_style.pictures.tensors import to_tensor
-from neural_style.plan.settings import Settings
+from neural_style.images.encode import Picture
+from neural_style.images.tensors import to_tensor
+from neural_style.losses.gatys import StyleGrams
+from neural_style.losses.problem import Brief, Region, recoloured
+from neural_style.model.vgg import Vgg19
+from neural_style.model.weights import load_weights
+from neural_style.optim.loop import Progress, stylize
+from neural_style.runtime.device import choose_precision
+from neural_style.runtime.memory import automatic_batch, explaining_shortage, in_batches
 
 LOOK_EVERY = 10
 """Epochs between two looks at whether a whole batch has diverged; each waits for the device."""

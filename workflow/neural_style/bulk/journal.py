@@ -1,4 +1,4 @@
-"""The journal of a shard: a row for each picture, appended as soon as it is there."""
+"""What became of a picture: a line of a journal or a manifest."""
 
 from __future__ import annotations
 
@@ -7,13 +7,149 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from neural_style.bulk.plan import BulkError
-from neural_style.bulk.rows import HEADER, Row, latest_rows, row_line, write_rows
+from neural_style.io import escape, unescape, write_text
+
+DONE = "done"
+FAILED = "failed"
+GONE = "gone"
+REDO = "redo"
+STATUSES = (DONE, FAILED, GONE, REDO)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of a picture. Empty or 0 is what a status has no value for.
+
+    Attributes:
+        picture: its path below the output.
+        photograph: its path below the content root.
+        style: id of its style.
+        setting: id of its setting.
+        status: `done`; `failed`, with a reason; `gone`, if the photograph is not there any more
+            and had no picture; `redo`, if verification found the picture lost or damaged.
+        seconds: its share of the optimisation of its batch.
+        total: final loss, the sum of all terms.
+        content: alpha · content loss.
+        style_loss: beta · style loss, with beta as corrected for the size.
+        checksum: SHA-256 of the picture's file.
+        key: see `keys.picture_key`.
+        reason: why it failed.
+        source: SHA-256 of the photograph's file.
+        source_size: bytes of that file.
+        source_time: its date, in nanoseconds.
+        size: bytes of the picture's file.
+        time: its date, in nanoseconds.
+        finished: when, in seconds since 1970.
+    """
+
+    picture: str
+    photograph: str
+    style: str
+    setting: str
+    status: str
+    seconds: float = 0.0
+    total: float = 0.0
+    content: float = 0.0
+    style_loss: float = 0.0
+    checksum: str = ""
+    key: str = ""
+    reason: str = ""
+    source: str = ""
+    source_size: int = 0
+    source_time: int = 0
+    size: int = 0
+    time: int = 0
+    finished: float = 0.0
+
+
+COLUMNS = tuple(field.name for field in fields(Row))
+HEADER = "\t".join(COLUMNS)
+
+
+def row_line(row: Row) -> str:
+    """A row as a line, without its end."""
+    return "\t".join(
+        (
+            *(escape(row.picture), escape(row.photograph), row.style, row.setting, row.status),
+            f"{row.seconds:.4f}",
+            *(f"{loss:.6g}" for loss in (row.total, row.content, row.style_loss)),
+            *(row.checksum, row.key, escape(row.reason), row.source),
+            *(str(number) for number in (row.source_size, row.source_time, row.size, row.time)),
+            f"{row.finished:.3f}",
+        )
+    )
+
+
+def parse_row(line: str) -> Row | None:
+    """The row of a line; None for a line that is none, such as one that was cut off."""
+    values = line.split("\t")
+    if len(values) != len(COLUMNS) or values[4] not in STATUSES:
+        return None
+    try:
+        losses, numbers = list(map(float, values[5:9])), list(map(int, values[13:17]))
+        return Row(
+            picture=unescape(values[0]),
+            photograph=unescape(values[1]),
+            style=values[2],
+            setting=values[3],
+            status=values[4],
+            seconds=losses[0],
+            total=losses[1],
+            content=losses[2],
+            style_loss=losses[3],
+            checksum=values[9],
+            key=values[10],
+            reason=unescape(values[11]),
+            source=values[12],
+            source_size=numbers[0],
+            source_time=numbers[1],
+            size=numbers[2],
+            time=numbers[3],
+            finished=float(values[17]),
+        )
+    except ValueError:
+        return None
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """The rows of a journal or a manifest, as they stand there; none if it is not there.
+
+    A line without its end is not read: the writer was killed, or is still at it.
+
+    Raises:
+        BulkError: the file cannot be read.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise BulkError(f"cannot read {path}: {error.strerror}; mend its permissions.") from error
+    for line in lines[:-1]:
+        row = parse_row(line)
+        if row is not None:
+            yield row
+
+
+def latest_rows(path: Path) -> dict[str, Row]:
+    """The last row of each picture."""
+    return {row.picture: row for row in read_rows(path)}
+
+
+def write_rows(rows: Iterable[Row], path: Path) -> None:
+    """Write rows below a header, atomically."""
+    write_text(path, "".join(f"{line}\n" for line in (HEADER, *map(row_line, rows))))
+
+
+# MERGED: The journal of a shard: a row for each picture, appended as soon as it is there.
+
 
 SECONDS_BETWEEN_SYNCS = 5.0
 """A power failure costs the rows of so many seconds; a killed process costs none."""

@@ -14,9 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neural_style.bulk.plan import BulkError
-from neural_style.bulk.text import escape, unescape
-from neural_style.files import write_text
-from neural_style.plan.formats import IMAGE_SUFFIXES, MASK_SUFFIXES
+from neural_style.config.settings import IMAGE_SUFFIXES, MASK_SUFFIXES
+from neural_style.io import escape, unescape, write_text
 
 HEADER = "shard_size"
 

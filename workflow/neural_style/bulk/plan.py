@@ -1,7 +1,8 @@
-"""What a data set is to be: the section `bulk` of the configuration with its settings."""
+"""Where the bookkeeping of a data set lies: below `_bulk` in its output."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -9,11 +10,72 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from neural_style.bulk.layout import Books
+from neural_style.config.settings import (
+    BUILT_IN,
+    BULK_RULES,
+    ENGINE_VERSION,
+    ORIGINAL,
+    Settings,
+    find_conflicts,
+    settings_from_facts,
+)
+from neural_style.config.sweep import expand_settings
 from neural_style.errors import NeuralStyleError
-from neural_style.plan.conflicts import BULK_RULES, find_conflicts
-from neural_style.plan.settings import ORIGINAL, Settings, settings_from_facts
-from neural_style.plan.sweep import expand_settings
+from neural_style.io import sha256
+
+BOOKS = "_bulk"
+"""No id begins with an underscore, so no style's folder can have this name."""
+
+
+@dataclass(frozen=True)
+class Books:
+    """The paths of a data set's bookkeeping.
+
+    Attributes:
+        output: the root of the pictures.
+    """
+
+    output: Path
+
+    @property
+    def root(self) -> Path:
+        """The folder of all that follows."""
+        return self.output / BOOKS
+
+    @property
+    def plan(self) -> Path:
+        """What was asked for when the last run began."""
+        return self.root / "plan.json"
+
+    @property
+    def listing(self) -> Path:
+        """The photographs, in the order in which they were found."""
+        return self.root / "listing.tsv"
+
+    @property
+    def styles(self) -> Path:
+        """The styles, in the order in which they were found."""
+        return self.root / "styles.tsv"
+
+    def manifest(self, shard: int | str) -> Path:
+        """What became of each picture of a finished shard; its number, or a wildcard for it."""
+        return self.root / "manifests" / f"{_name(shard)}.tsv"
+
+    def journal(self, shard: int) -> Path:
+        """The same while the shard is being worked on, and its memory for later runs."""
+        return self.root / "journals" / f"{_name(shard)}.tsv"
+
+    def partial(self, shard: int) -> Path:
+        """Where pictures are written before they are moved to their place."""
+        return self.root / "partial" / _name(shard)
+
+
+def _name(shard: int | str) -> str:
+    return f"{shard:06}" if isinstance(shard, int) else shard
+
+
+# MERGED: What a data set is to be: the section `bulk` of the configuration with its settings.
+
 
 RANDOM = "random"
 
@@ -139,3 +201,37 @@ def read_plan(output: Path) -> BulkPlan:
         raise BulkError(
             f"cannot read {path}: {error}; remove it and run `snakemake bulk` again."
         ) from error
+
+
+def recipes(plan: BulkPlan) -> dict[str, str]:
+    """Setting → its part of the keys."""
+    engine = ENGINE_VERSION
+    return {name: recipe(settings, plan.size, engine) for name, settings in plan.settings.items()}
+
+
+def recipe(settings: Settings, size: str, engine: int) -> str:
+    """A digest of all that decides a picture except its two images.
+
+    Args:
+        settings: of the picture.
+        size: `original` or `fitted`.
+        engine: `ENGINE_VERSION` of the code.
+    """
+    facts = asdict(settings)
+    del facts["save_every"]  # only the finished picture is kept
+    del facts["dimensions"]  # `size` says it
+    if settings.weights not in BUILT_IN:
+        facts["weights"] = sha256(Path(settings.weights))
+    text = json.dumps([facts, size, engine], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def picture_key(recipe_digest: str, content: str, style: str) -> str:
+    """The key of a picture: 20 hexadecimal digits.
+
+    Args:
+        recipe_digest: see `recipe`.
+        content: SHA-256 of the photograph's file.
+        style: SHA-256 of the style image's file.
+    """
+    return hashlib.sha256(f"{recipe_digest} {content} {style}".encode()).hexdigest()[:20]

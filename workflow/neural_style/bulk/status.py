@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from neural_style.bulk.journal import DONE, FAILED, GONE, latest_rows
 from neural_style.bulk.listing import read_listing
 from neural_style.bulk.plan import BulkPlan
-from neural_style.bulk.rows import DONE, FAILED, GONE, latest_rows
-from neural_style.bulk.tasks import frozen_assignment
+from neural_style.bulk.shard import frozen_assignment
 
 WINDOW = 600.0
 """Seconds over which the rate is taken."""

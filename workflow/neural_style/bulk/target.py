@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 
 from neural_style.bulk.assignment import Assignment, Style, freeze_styles, read_styles, styles_of
-from neural_style.bulk.keys import recipes
 from neural_style.bulk.listing import (
     Listing,
     freeze,
@@ -20,9 +19,9 @@ from neural_style.bulk.listing import (
     walk_photographs,
     with_found,
 )
-from neural_style.bulk.plan import RANDOM, BulkError, BulkPlan, plan_text
-from neural_style.files import write_text
-from neural_style.plan.inputs import InputError, find_images
+from neural_style.bulk.plan import RANDOM, BulkError, BulkPlan, plan_text, recipes
+from neural_style.config.inputs import InputError, find_images
+from neural_style.io import write_text
 
 
 @dataclass(frozen=True)

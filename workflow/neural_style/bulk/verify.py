@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from neural_style.bulk.journal import note
-from neural_style.bulk.keys import picture_key, recipes
+from neural_style.bulk.journal import FAILED, GONE, REDO, Row, latest_rows, note
 from neural_style.bulk.listing import read_listing, walk_photographs, with_found
-from neural_style.bulk.plan import BulkError, BulkPlan
-from neural_style.bulk.rows import FAILED, GONE, REDO, Row, latest_rows
-from neural_style.bulk.tasks import Picture, frozen_assignment, pictures_of
+from neural_style.bulk.plan import BulkError, BulkPlan, picture_key, recipes
+from neural_style.bulk.shard import Picture, frozen_assignment, pictures_of
 from neural_style.errors import NeuralStyleError
-from neural_style.files import sha256
+from neural_style.io import sha256
 
 GOOD = "good"
 MISSING = "missing"

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import torch
 
-from neural_style.files import sha256
-from neural_style.grids.layout import bounding
-from neural_style.grids.tiles import Grid, Row, Tile
-from neural_style.jobs.checkpoint import key_of
-from neural_style.jobs.job import run_job
+from neural_style.config.settings import ENGINE_VERSION
+from neural_style.config.sweep import RUN, picture_name
+from neural_style.engine.checkpoint import key_of
+from neural_style.engine.job import run_job
+from neural_style.images.decode import upright_size
+from neural_style.io import sha256
 from neural_style.manual.controls import ControlRow, ControlSheet, Made, Shown
-from neural_style.optimiser.optimisation import Progress
-from neural_style.pictures.thumbnails import upright_size
-from neural_style.plan.fingerprint import engine_fingerprint
-from neural_style.plan.sweep import RUN, picture_name
+from neural_style.optim.loop import Progress
+from neural_style.report.grid_layout import Grid, Row, Tile, bounding
 
 
 @dataclass(frozen=True)
@@ -93,10 +91,4 @@ def _picture(tile: Made | Shown, folder: Path) -> Path:
 def _place(tile: Made, folder: Path) -> Path:
     """The folder of a tile."""
     checksums = [sha256(path) for path in tile.files]
-    return folder / key_of(checksums, tile.settings, _engine())[:16]
-
-
-@cache
-def _engine() -> str:
-    """The code that was loaded, whatever becomes of its files while the tiles are made."""
-    return engine_fingerprint()
+    return folder / key_of(checksums, tile.settings, ENGINE_VERSION)[:16]

@@ -14,13 +14,12 @@ from typing import Any
 
 import yaml
 
+from neural_style.config.inputs import companions_of, slug
+from neural_style.config.presets import laid_over
+from neural_style.config.schema import complete
+from neural_style.config.settings import Settings
+from neural_style.config.sweep import expand_settings
 from neural_style.errors import NeuralStyleError
-from neural_style.plan.companions import companions_of
-from neural_style.plan.config import complete
-from neural_style.plan.inputs import slug
-from neural_style.plan.presets import laid_over
-from neural_style.plan.settings import Settings
-from neural_style.plan.sweep import expand_settings
 
 _OF_A_SHEET = frozenset({"content", "style", "pairs", "settings", "tile_size", "tiles"})
 

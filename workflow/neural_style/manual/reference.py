@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from neural_style.plan.commandline import flag
-from neural_style.plan.config import resolve
-from neural_style.plan.sweep import SECTIONS, WEIGHTS, format_number
+from neural_style.config.options import flag
+from neural_style.config.schema import resolve
+from neural_style.config.sweep import SECTIONS, WEIGHTS, format_number
 
 Schema = Mapping[str, Any]
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from PIL import Image
 
+from neural_style.config.inputs import walk_images
 from neural_style.errors import NeuralStyleError
-from neural_style.pictures.encoding import save_image
-from neural_style.pictures.images import load_image
-from neural_style.plan.inputs import walk_images
+from neural_style.images.decode import load_image
+from neural_style.images.encode import save_image
 from neural_style.samples.paintings import PAINTINGS
 from neural_style.samples.photographs import PHOTOGRAPHS, photograph
 

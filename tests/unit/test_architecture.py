@@ -1,0 +1,60 @@
+"""The packages of the library import one way, and docs/architecture.md names every module."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.imports import imported
+
+import neural_style
+
+LIBRARY = Path(neural_style.__file__).parent
+PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
+ORDER = (
+    *("errors", "io", "config", "images", "model", "losses", "optim", "runtime", "engine"),
+    *("bulk", "report"),
+)
+"""From the ground up: each imports only from itself and from those before it."""
+
+
+def test_the_packages_are_all_that_there_are():
+    packages = {path.parent.name for path in LIBRARY.glob("*/__init__.py")}
+    modules = {path.stem for path in LIBRARY.glob("*.py")}
+    assert packages | modules == {*ORDER, "__init__"}
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_a_package_imports_only_from_those_before_it(name: str):
+    allowed = {*ORDER[: ORDER.index(name) + 1]}
+    sources = sorted((LIBRARY / name).rglob("*.py")) or [LIBRARY / f"{name}.py"]
+    for source in sources:
+        for used in imported(source.read_text(encoding="utf-8")):
+            package = used.partition(".")[0]
+            assert package in allowed, f"{source.relative_to(LIBRARY)} imports neural_style.{used}"
+
+
+def test_the_library_knows_neither_snakemake_nor_the_terminal():
+    for source in sorted(LIBRARY.rglob("*.py")):
+        text = source.read_text(encoding="utf-8")
+        used = re.findall(r"^\s*(?:import|from) (snakemake|argparse|tqdm)\b", text, re.MULTILINE)
+        assert not used, f"{source.relative_to(LIBRARY)} imports {used}"
+        assert not re.search(r"^\s*print\(", text, re.MULTILINE), f"{source.name} prints"
+
+
+def test_the_page_names_every_module_and_no_other():
+    rows = dict(table_of_modules())
+    assert tuple(rows) == ORDER
+    for name in ORDER[2:]:
+        modules = {path.stem for path in (LIBRARY / name).glob("*.py")} - {"__init__"}
+        assert rows[name] == modules, f"the row of {name}/ in {PAGE.name} is wrong"
+
+
+def table_of_modules():
+    """(package, its modules) of each row; `errors` and `io`, which are modules, name themselves."""
+    table = PAGE.read_text(encoding="utf-8").partition("| package | modules |")[2]
+    for row in table.partition("\n\n")[0].splitlines()[2:]:
+        _, package, modules, *_ = row.split("|")
+        names = set(re.findall(r"`(\w+)`", modules))
+        yield (package.strip(" `/") or " ".join(names)), names

@@ -1,1 +1,0 @@
-"""What a picture is to be, as tensors: photograph, paintings, masks, colours, start."""

@@ -1,0 +1,1 @@
+"""Configuration: every setting, its check, the sweep and its inputs. Free of torch."""

@@ -1,0 +1,1 @@
+"""From image files to outputs, with checkpoints and records."""

@@ -1,1 +1,0 @@
-"""Sheets of pictures side by side, made from files alone."""

@@ -1,0 +1,1 @@
+"""Image files: decoding, fitting, encoding, metadata, and images as tensors."""

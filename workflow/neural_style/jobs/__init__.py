@@ -1,1 +1,0 @@
-"""One job from files to files, going on where it was killed."""

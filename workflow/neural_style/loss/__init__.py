@@ -1,1 +1,0 @@
-"""The terms of the loss and their weighted sum. Knows no optimiser."""

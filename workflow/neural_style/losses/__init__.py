@@ -1,0 +1,1 @@
+"""The loss: the transfer problem, its terms, their targets, and the objective."""

@@ -1,0 +1,1 @@
+"""VGG19 as a frozen extractor of named features, its weights, and tiles."""

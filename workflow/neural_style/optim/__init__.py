@@ -1,0 +1,1 @@
+"""The optimization of pixels: L-BFGS, Adam, the parameterization and the loop."""

@@ -1,1 +1,0 @@
-"""From a loss to a picture: steps, the way back from a bad one, the loop, stages."""

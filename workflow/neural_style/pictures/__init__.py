@@ -1,1 +1,0 @@
-"""Files to pictures and back: decoding, sizes, colours, encoding. Knows no network."""

@@ -1,0 +1,1 @@
+"""Finished runs side by side: grids, plots, the gallery, the layer study figure."""

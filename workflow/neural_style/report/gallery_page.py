@@ -1,0 +1,82 @@
+"""Writes the page: one HTML file that needs nothing but the pictures beside it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from neural_style.config.settings import Settings
+from neural_style.config.sweep import Job
+from neural_style.io import remove_leftovers, write_text
+from neural_style.report.gallery_data import collect
+
+_WEB = Path(__file__).with_name("web")
+_SCRIPTS = (
+    "data.js",
+    "state.js",
+    "stage.js",
+    "wall.js",
+    "filters.js",
+    "curve.js",
+    "wipe.js",
+    "viewer.js",
+    "compare.js",
+    "keyboard.js",
+    "main.js",
+)
+"""In the order in which they are joined; each uses only what came before it, until `main.js`."""
+
+_UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
+
+
+def write_gallery(jobs: Sequence[Job], defaults: Settings, stylize: Path, path: Path) -> None:
+    """Write the gallery of a sweep, and the small copies of pictures that it shows beside it.
+
+    Args:
+        jobs: of the sweep, made or not.
+        defaults: what the stylize script does without options.
+        stylize: that script, as it is called from the working directory.
+        path: of the page; nobody else may write it or its copies meanwhile.
+
+    Raises:
+        NeuralStyleError: a file cannot be written.
+    """
+    remove_leftovers([path])
+    write_text(path, render(collect(jobs, defaults, stylize, path.parent)))
+
+
+def render(data: Mapping[str, Any]) -> str:
+    """The page with its style, scripts and data.
+
+    Nothing in the data can become markup: `embed` escapes it for its element, the scripts put
+    it into the document as text only, and the page's policy runs no script but its own.
+    """
+    style = _read("gallery.css")
+    script = '"use strict";\n(() => {\n' + "\n".join(map(_read, _SCRIPTS)) + "\n})();\n"
+    policy = (
+        f"default-src 'none'; img-src 'self' file: data:; style-src {_source(style)}; "
+        f"script-src {_source(script)}; base-uri 'none'; form-action 'none'"
+    )
+    template = Template(_read("page.html"))
+    return template.substitute(policy=policy, style=style, script=script, data=embed(data))
+
+
+def embed(data: Mapping[str, Any]) -> str:
+    """Data as JSON that is safe inside a script element: pure ASCII, without `<`, `>` and `&`."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    return text.translate(_UNSAFE)
+
+
+def _read(name: str) -> str:
+    return (_WEB / name).read_text(encoding="utf-8")
+
+
+def _source(text: str) -> str:
+    """What names an inline element in a content security policy: the hash of its text."""
+    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

@@ -1,0 +1,293 @@
+"""Content loss against style loss of the finished pictures, with the pictures themselves."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from PIL import Image
+
+from neural_style.images.decode import ImageError, load_image
+from neural_style.report.figure import (
+    DOTS_PER_INCH,
+    GREY,
+    HEIGHT,
+    INK,
+    MARGIN,
+    PALE,
+    RIGHT,
+    SMALL,
+    TEXT,
+    WIDTH,
+    Look,
+    Page,
+    looks,
+    shorten,
+    width_of,
+)
+from neural_style.report.plot_losses import facts_of, scale_log
+from neural_style.report.plot_pairs import Member, Pair
+from neural_style.report.runs import KINDS, Run, Values
+
+MOST_LABELS = 12
+"""Points that bear their names; where there are more, they bear numbers."""
+
+_COLUMNS = 6
+_CAPTION = 0.2  # inches below a thumbnail
+_WIDEST = 1.75  # inches of a thumbnail
+_LEFT = 0.98  # inches beside the axes
+_PLOT = 2.8  # inches, the height of the axes
+
+
+@dataclass(frozen=True)
+class Point:
+    """A finished picture in the plane of the two losses.
+
+    Attributes:
+        member: its setting.
+        content: content loss without alpha.
+        style: style loss without beta.
+        label: what is written beside it.
+    """
+
+    member: Member
+    content: float
+    style: float
+    label: str
+
+
+def points_of(pair: Pair) -> list[Point]:
+    """The settings whose two losses are known and above 0, in the order of the sweep."""
+    points: list[Point] = []
+    for member in pair.members:
+        content, style = (member.run.saved_loss(kind) for kind in KINDS)
+        if content and style:
+            many = len(pair.labels) > MOST_LABELS
+            label = str(member.number + 1) if many else member.label
+            points.append(Point(member, content, style, label))
+    return points
+
+
+def curves_of(points: Sequence[Point]) -> list[list[Point]]:
+    """The points that differ in beta alone, ordered by beta: the curves to draw, of two or more."""
+    groups: dict[str, list[Point]] = {}
+    for point in points:
+        others = {key: value for key, value in point.member.run.settings.items() if key != "beta"}
+        groups.setdefault(repr(sorted(others.items())), []).append(point)
+    return [
+        sorted(group, key=lambda point: point.member.run.beta)
+        for group in groups.values()
+        if len(group) > 1
+    ]
+
+
+def plot_tradeoff(pair: Pair) -> Page:
+    """The trade-off of a pair: a point and a thumbnail a setting, a line along beta."""
+    points = points_of(pair)
+    shown = looks(len(pair.labels))
+    page = Page()
+    page.heading(
+        f"{pair.content} × {pair.style}: content loss against style loss of the finished pictures",
+        facts_of(pair),
+    )
+    if points:
+        axes = page.axes(_LEFT, page.used + 0.05, WIDTH - _LEFT - RIGHT, _PLOT)
+        page.used += _PLOT + 0.64
+        _draw_points(axes, points, shown)
+        page.name_down(axes, "style loss without β (dimensionless)\n←  nearer to the painting")
+    _draw_thumbnails(page, pair.members, shown, numbered=len(pair.labels) > MOST_LABELS)
+    page.notes([*_notes(pair, points), *pair.notes])
+    return page
+
+
+def _draw_points(axes: Axes, points: Sequence[Point], shown: Sequence[Look]) -> None:
+    for which, values in (
+        ("x", [point.content for point in points]),
+        ("y", [point.style for point in points]),
+    ):
+        scale_log(axes, which, min(values), max(values), room=0.14)
+    axes.set_xlabel("content loss without α (dimensionless)\n←  nearer to the photograph")
+    for curve in curves_of(points):
+        axes.plot(
+            [point.content for point in curve],
+            [point.style for point in curve],
+            color=GREY,
+            linewidth=0.8,
+            zorder=1,
+        )
+    for point in points:
+        look = shown[point.member.number]
+        axes.plot(
+            point.content,
+            point.style,
+            linestyle="none",
+            marker=look.marker,
+            markersize=6,
+            color=look.colour,
+            markeredgecolor="white",
+            markeredgewidth=0.6,
+        )
+    _label_points(axes, points)
+
+
+def _label_points(axes: Axes, points: Sequence[Point]) -> None:
+    """Write each label where it covers the least of points and lines, and no label at all.
+
+    A label for which there is no such place is left out: its marker names the point, too.
+    """
+    box = axes.get_position()
+    inches = np.array([box.width * WIDTH, box.height * HEIGHT])
+    spots = [
+        axes.transAxes.inverted().transform(axes.transData.transform((p.content, p.style))) * inches
+        for p in points
+    ]
+    marks = [_around(spot, 0.12, 0.12) for spot in spots] + _along(points, spots)
+    labels: list[Box] = []
+    for point, spot in zip(points, spots, strict=True):
+        text = shorten(point.label, SMALL, 1.6)
+        half = np.array([width_of(text, SMALL) / 2, 0.055])
+        places = [
+            centre
+            for away, way in itertools.product((0.07, 0.2), _WAYS)
+            if ((centre := spot + (half + away) * way) > half).all()
+            and (centre + half < inches).all()
+            and not _covered(_around(centre, *(2 * half + 0.04)), labels)
+        ]
+        if places:
+            best = min(places, key=lambda centre: _covered(_around(centre, *(2 * half)), marks))
+            labels.append(_around(best, *(2 * half + 0.04)))
+            _write(axes, best / inches, text)
+
+
+def _write(axes: Axes, place: Values, text: str) -> None:
+    axes.text(
+        float(place[0]),
+        float(place[1]),
+        text,
+        fontsize=SMALL,
+        ha="center",
+        va="center",
+        color=INK,
+        transform=axes.transAxes,
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
+    )
+
+
+_WAYS = tuple(np.array(way) for way in itertools.product((1, -1, 0), (1, -1, 0)) if any(way))
+
+Box = tuple[float, float, float, float]
+
+
+def _around(centre: Values, width: float, height: float) -> Box:
+    x, y = centre
+    return (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+
+
+def _along(points: Sequence[Point], spots: Sequence[Values]) -> list[Box]:
+    """Small boxes along the curves."""
+    place = {id(point): spot for point, spot in zip(points, spots, strict=True)}
+    boxes: list[Box] = []
+    for curve in curves_of(points):
+        for one, other in itertools.pairwise(curve):
+            for share in np.linspace(0, 1, 40):
+                spot = place[id(one)] * (1 - share) + place[id(other)] * share
+                boxes.append(_around(spot, 0.06, 0.06))
+    return boxes
+
+
+def _covered(box: Box, taken: Sequence[Box]) -> float:
+    """The area that a box has in common with others."""
+    area = 0.0
+    for other in taken:
+        width = min(box[2], other[2]) - max(box[0], other[0])
+        height = min(box[3], other[3]) - max(box[1], other[1])
+        area += max(0.0, width) * max(0.0, height)
+    return area
+
+
+def _draw_thumbnails(
+    page: Page, members: Sequence[Member], shown: Sequence[Look], numbered: bool
+) -> None:
+    if not members:
+        return
+    gap = 0.1
+    columns = min(len(members), _COLUMNS)
+    width = min(_WIDEST, (WIDTH - 2 * MARGIN - (columns - 1) * gap) / columns)
+    tallest = max(run.size[1] / run.size[0] for run in (member.run for member in members))
+    height = width * min(max(tallest, 0.3), 1.4)
+    left = (WIDTH - columns * width - (columns - 1) * gap) / 2
+    for place, member in enumerate(members):
+        row, column = divmod(place, columns)
+        corner = (left + column * (width + gap), page.used + row * (height + _CAPTION + 0.06))
+        number = f"{member.number + 1}   " if numbered else ""
+        _draw_thumbnail(page, member, shown[member.number], corner, (width, height), number)
+    page.used += math.ceil(len(members) / columns) * (height + _CAPTION + 0.06) + 0.04
+
+
+def _draw_thumbnail(
+    page: Page,
+    member: Member,
+    look: Look,
+    corner: tuple[float, float],
+    size: tuple[float, float],
+    number: str,
+) -> None:
+    picture = _thumbnail(member.run, size)
+    axes = page.axes(*corner, *size)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_visible(True)
+        spine.set_color(PALE)
+    if picture is None:
+        axes.text(0.5, 0.5, "cannot be read", ha="center", va="center", color=GREY, fontsize=SMALL)
+    else:
+        axes.imshow(
+            np.asarray(picture), aspect="equal", extent=(0, picture.width, 0, picture.height)
+        )
+    top = corner[1] + size[1] + _CAPTION / 2 + 0.02
+    page.figure.add_artist(
+        Line2D(
+            [(corner[0] + 0.06) / WIDTH],
+            [1 - top / HEIGHT],
+            marker=look.marker,
+            markersize=6,
+            color=look.colour,
+            linestyle="none",
+        )
+    )
+    label = shorten(f"{number}{member.label}", TEXT, size[0] - 0.18)
+    page.text(corner[0] + 0.16, top - 0.055, label)
+
+
+def _thumbnail(run: Run, size: tuple[float, float]) -> Image.Image | None:
+    """The finished picture, small; None if it cannot be read."""
+    try:
+        picture = load_image(run.picture)
+    except ImageError:
+        return None
+    pixels = (round(size[0] * DOTS_PER_INCH), round(size[1] * DOTS_PER_INCH))
+    picture.thumbnail(pixels, Image.Resampling.LANCZOS)
+    return picture
+
+
+def _notes(pair: Pair, points: Sequence[Point]) -> list[str]:
+    """Why a picture has no point, and what stands in the way of a comparison."""
+    placed = {point.member.number for point in points}
+    absent = [member.label for member in pair.members if member.number not in placed]
+    notes = []
+    if absent:
+        names = ", ".join(absent[:6]) + (" and others" if len(absent) > 6 else "")
+        notes.append(f"Without a point, as the weight of a loss, or a loss, is 0: {names}.")
+    layers = {
+        repr([sorted(p.member.run.settings[f"{kind}_layers"].items()) for kind in KINDS])
+        for p in points
+    }
+    if len(layers) > 1:
+        notes.append("The settings compare different layers, so that their losses differ in kind.")
+    return notes

@@ -1,0 +1,1 @@
+"""Devices, precision, memory, and what a job asks of a cluster."""

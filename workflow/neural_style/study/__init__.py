@@ -1,1 +1,0 @@
-"""The layer study: what each layer keeps of a photograph and of a painting."""
