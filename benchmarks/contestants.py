@@ -16,7 +16,7 @@ from neural_style.images.decode import load_fitted
 from neural_style.images.tensors import to_tensor
 from neural_style.losses.gatys import gatys_objective
 from neural_style.losses.objective import Objective
-from neural_style.losses.problem import Brief, plain_brief
+from neural_style.losses.problem import TransferProblem, single_style_problem
 from neural_style.model.vgg import Vgg19
 from neural_style.model.weights import Weights, load_weights
 from neural_style.optim.loop import Progress, stylize
@@ -51,9 +51,9 @@ class Contest:
         layers = (CONTENT_LAYER, *STYLE_LAYERS)
         return Vgg19(self.weights.convolutions, layers).to(self.content.device)
 
-    def brief(self, epochs: int) -> Brief:
+    def problem(self, epochs: int) -> TransferProblem:
         """The method's defaults."""
-        return plain_brief(self.content, self.style, self.settings(epochs))
+        return single_style_problem(self.content, self.style, self.settings(epochs))
 
     def settings(self, epochs: int) -> Settings:
         """The method's defaults."""
@@ -83,7 +83,7 @@ class Contest:
             init_noise=0.0,
             seed=0,
             precision="auto",
-            colour="style",
+            color="style",
             blend={},
             style_scales=(1.0,),
             mask=None,
@@ -93,7 +93,7 @@ class Contest:
 
     def judge(self) -> Objective:
         """The loss in float32."""
-        return gatys_objective(self.network(), [self.brief(1)])
+        return gatys_objective(self.network(), [self.problem(1)])
 
     def arithmetic(self, name: str) -> tuple[torch.dtype, bool]:
         """The precision of a contestant, and whether its float32 rounds to TF32 on CUDA.
@@ -115,7 +115,7 @@ class Contest:
     def stylize(self, batch: int, epochs: int) -> Iterator[Progress]:
         """This library, with the same photograph so many times in a batch."""
         network = self.network().prepare(self.content.device, self.precision)
-        return stylize(network, [self.brief(epochs)] * batch)
+        return stylize(network, [self.problem(epochs)] * batch)
 
 
 def open_contest(

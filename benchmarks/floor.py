@@ -25,7 +25,7 @@ def operations(network: Vgg19, style_layers: Collection[str], height: int, width
 
     A convolution counts 2·9·C·C'·H·W forward and as much back to the picture; its frozen weights
     get no gradient. A Gram matrix counts 2·C²·H·W each way. The rest (rectifiers, pooling, losses,
-    optimiser) is small, and bound by the memory.
+    optimizer) is small, and bound by the memory.
     """
     products = 0
     for previous, name in pairwise((network.names[0], *network.names)):

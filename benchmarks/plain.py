@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import mse_loss
 
-from neural_style.images.tensors import normalise
+from neural_style.images.tensors import normalize
 from neural_style.model.vgg import Vgg19
 
 CONTENT_LAYER = "conv4_2"
@@ -22,7 +22,7 @@ STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 def plain(
     network: Vgg19, content: Tensor, style: Tensor, alpha: float, beta: float, in_range: bool
 ) -> Iterator[Tensor]:
-    """Optimise without end, one evaluation a step.
+    """Optimize without end, one evaluation a step.
 
     Args:
         network: VGG19 in float32.
@@ -36,15 +36,15 @@ def plain(
         The picture before each step and after it, [1, 3, H, W], not clipped.
     """
     with torch.no_grad():
-        content_target = network(normalise(content))[CONTENT_LAYER]
-        style_features = network(normalise(style))
+        content_target = network(normalize(content))[CONTENT_LAYER]
+        style_features = network(normalize(style))
         style_targets = {layer: gram(style_features[layer]) for layer in STYLE_LAYERS}
     picture = content.clone().requires_grad_()
     optimizer = torch.optim.LBFGS([picture], lr=1, max_iter=1, history_size=100)
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        features = network(normalise(picture.clamp(0, 1) if in_range else picture))
+        features = network(normalize(picture.clamp(0, 1) if in_range else picture))
         content_loss = mse_loss(features[CONTENT_LAYER], content_target)
         style_loss = sum(
             mse_loss(gram(features[layer]), target) for layer, target in style_targets.items()

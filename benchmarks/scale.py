@@ -1,8 +1,8 @@
-"""What a data set costs beside its optimisation, and what a million photographs would take.
+"""What a data set costs beside its optimization, and what a million photographs would take.
 
 `dry-run`: Snakemake's plan of so many photographs (empty files, really made in a folder that is
 lent). `overhead`: decoding, encoding, hashing and journal of a picture on one core, with a
-stand-in for the optimisation that returns its input. `finished`: a run in which nothing is to be
+stand-in for the optimization that returns its input. `finished`: a run in which nothing is to be
 done. `estimate`: time, jobs, files and storage from rates that are given. With `workflow` on
 PYTHONPATH.
 """
@@ -26,7 +26,7 @@ import yaml
 
 if TYPE_CHECKING:
     from neural_style.losses.gatys import StyleGrams
-    from neural_style.losses.problem import Brief
+    from neural_style.losses.problem import TransferProblem
     from neural_style.model.vgg import Vgg19
     from neural_style.optim.loop import Progress
 
@@ -150,7 +150,7 @@ def no_op(options: argparse.Namespace) -> Iterator[str]:
     """Time a run of Snakemake in which nothing is to be done.
 
     The photographs are empty files, so that every picture of the first run is a `failed` row and
-    takes no optimisation; Snakemake sees manifests either way, and looks at no picture.
+    takes no optimization; Snakemake sees manifests either way, and looks at no picture.
     """
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
@@ -163,7 +163,7 @@ def no_op(options: argparse.Namespace) -> Iterator[str]:
 
 
 def overhead(options: argparse.Namespace) -> Iterator[str]:
-    """Time a shard on one core with a stand-in for the optimisation."""
+    """Time a shard on one core with a stand-in for the optimization."""
     import io
 
     import numpy as np
@@ -212,17 +212,17 @@ def time_shards(output: Path, photographs: int) -> Iterator[str]:
 
 
 def stand_in(
-    network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None = None
+    network: Vgg19, problems: Sequence[TransferProblem], grams: StyleGrams | None = None
 ) -> Iterator[Progress]:
-    """Return the input as if it were the optimised picture."""
+    """Return the input as if it were the optimized picture."""
     # Late, as in `overhead`: the other measurements are of programs that do without torch.
     import torch
 
     from neural_style.optim.loop import Progress
 
-    contents = torch.cat([brief.content for brief in briefs])
-    gave_up = torch.zeros(len(contents), dtype=torch.bool)
-    yield Progress(0, contents, ("style/none",), contents.new_zeros(1, len(contents)), gave_up)
+    contents = torch.cat([problem.content for problem in problems])
+    diverged = torch.zeros(len(contents), dtype=torch.bool)
+    yield Progress(0, contents, ("style/none",), contents.new_zeros(1, len(contents)), diverged)
 
 
 def paper_estimate(options: argparse.Namespace) -> Iterator[str]:

@@ -20,8 +20,8 @@ from neural_style.model.vgg import Convolution
 from neural_style.model.weights import Weights, load_weights
 
 WORKFLOW = Path(__file__).parents[1] / "workflow"
-# The scripts are no package: they are started from their folder, and find each other there.
-sys.path.append(str(WORKFLOW / "scripts"))
+# The scripts are not a package: Python finds them in the folder that they are started from.
+sys.path += [str(WORKFLOW / "scripts"), str(WORKFLOW.parent / "docs" / "tools")]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from neural_style.plan.inputs import slug
-from neural_style.plan.settings import Settings
-from neural_style.plan.sweep import LOSSES, RUN, Job, format_number, picture_name
+from neural_style.config.inputs import slug
+from neural_style.config.settings import Settings
+from neural_style.config.sweep import LOSSES, RUN, Job, format_number, picture_name
 
 LAYERS = ("content/conv4_2", "style/conv1_1", "style/conv5_1")
 
 
 def paint(path: Path, seed: int, size: tuple[int, int] = (48, 32)) -> None:
-    """A picture of one colour with some texture, another one for each seed."""
+    """A picture of one color with some texture, another one for each seed."""
     random = np.random.default_rng(seed)
     levels = random.integers(60, 200, 3) + random.integers(-50, 50, (size[1], size[0], 3))
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -19,8 +19,8 @@ from tests.browser.stage import NUMBER
 from tests.browser.sweep import BETAS, CONTENTS, REASON, STYLES, Gallery, until
 from tests.fake_results import fail, finish, make_jobs, paint_originals
 
-from neural_style.gallery.page import write_gallery
-from neural_style.plan.settings import Settings
+from neural_style.config.settings import Settings
+from neural_style.report.gallery_page import write_gallery
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

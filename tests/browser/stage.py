@@ -21,7 +21,7 @@ def percent(page: Page) -> int:
     return int(page.locator("#viewer-zoom").inner_text().split()[0])
 
 
-def centre(locator: Locator) -> tuple[float, float]:
+def center(locator: Locator) -> tuple[float, float]:
     box = locator.bounding_box()
     assert box
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

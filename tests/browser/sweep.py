@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from neural_style.plan.sweep import Job
+from neural_style.config.sweep import Job
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 CONTENTS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.browser.stage import NUMBER, centre, percent, wiped
+from tests.browser.stage import NUMBER, center, percent, wiped
 from tests.browser.sweep import until
 
 
@@ -60,13 +60,13 @@ def test_on_a_phone_everything_fits_and_obeys_the_finger(phone):
     until(phone, "document.querySelector('#viewer-result').naturalWidth === 48")
     assert fits(phone)
 
-    x, y = centre(phone.locator("#viewer-wipe span"))
+    x, y = center(phone.locator("#viewer-wipe span"))
     fingers = Fingers(phone)
     fingers.move(((x, y), (x + 160, y)))
     assert 40 < wiped(phone) < 62
 
     whole = percent(phone)
-    x, y = centre(phone.locator("#viewer-stage"))
+    x, y = center(phone.locator("#viewer-stage"))
     y -= 60  # not on the handle
     fingers.move(((x - 30, y), (x - 70, y)), ((x + 30, y), (x + 70, y)))
     assert percent(phone) == pytest.approx(whole * 140 / 60, rel=0.25)
@@ -125,9 +125,9 @@ def test_texts_can_be_told_from_their_ground(open_page, gallery):
         page = open_page(gallery.page, color_scheme=scheme)
         for ink, ground in (
             ("ink", "paper"),
-            ("grey", "paper"),
-            ("grey", "blank"),
-            ("grey", "raised"),
+            ("gray", "paper"),
+            ("gray", "blank"),
+            ("gray", "raised"),
             ("on-accent", "accent"),
             ("accent", "paper"),
         ):
@@ -136,17 +136,17 @@ def test_texts_can_be_told_from_their_ground(open_page, gallery):
 
 def contrast(page: Page, ink: str, ground: str) -> float:
     def luminance(name: str) -> float:
-        colour = page.evaluate(
+        color = page.evaluate(
             """name => {
                 const probe = document.body.appendChild(document.createElement('i'));
                 probe.style.color = `var(--${name})`;
-                const colour = getComputedStyle(probe).color;
+                const color = getComputedStyle(probe).color;
                 probe.remove();
-                return colour.match(/[\\d.]+/g).map(Number);
+                return color.match(/[\\d.]+/g).map(Number);
             }""",
             name,
         )
-        parts = [level / 255 for level in colour[:3]]
+        parts = [level / 255 for level in color[:3]]
         linear = [
             part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
         ]

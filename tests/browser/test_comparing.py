@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.stage import centre, drag, placed, wiped
+from tests.browser.stage import center, drag, placed, wiped
 from tests.browser.sweep import until
 
 
@@ -24,7 +24,7 @@ def test_two_pictures_side_by_side_at_the_same_zoom(page):
     assert [source.split("/")[3] for source in sources] == ["1_1e5_1", "1_1e7_1"]
     assert page.locator("#compare-pair .what").all_text_contents() == ["beta 1e5", "beta 1e7"]
     before = placed(images.first)
-    x, y = centre(page.locator("#compare-pair .stage").last)
+    x, y = center(page.locator("#compare-pair .stage").last)
     page.mouse.move(x + 50, y)
     page.mouse.wheel(0, -500)
     until(

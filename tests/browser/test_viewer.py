@@ -1,4 +1,4 @@
-"""One picture in a real browser: wipe, zoom, epochs, neighbours, settings, copying."""
+"""One picture in a real browser: wipe, zoom, epochs, neighbors, settings, copying."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.stage import NUMBER, centre, drag, percent, placed, wiped
+from tests.browser.stage import NUMBER, center, drag, percent, placed, wiped
 from tests.browser.sweep import CONTENTS, until
 from tests.fake_results import losses_at
 
@@ -16,14 +16,14 @@ def test_the_wipe_follows_the_mouse(viewer):
     handle = viewer.locator("#viewer-wipe span")
     stage = viewer.locator("#viewer-stage").bounding_box()
     assert wiped(viewer) == 0
-    drag(viewer, centre(handle), (stage["width"] / 2 - 22, 0))
+    drag(viewer, center(handle), (stage["width"] / 2 - 22, 0))
     assert 45 < wiped(viewer) < 55
     clip = viewer.locator("#viewer-veil").evaluate("veil => getComputedStyle(veil).clipPath")
     hidden = re.fullmatch(r"inset\(0px ([\d.]+)px 0px 0px\)", clip)
     assert hidden
     assert float(hidden[1]) == pytest.approx(stage["width"] / 2, abs=stage["width"] * 0.05)
     expect(viewer.locator("#viewer-tag-left")).to_be_visible()
-    drag(viewer, centre(handle), (2000, 0))
+    drag(viewer, center(handle), (2000, 0))
     assert wiped(viewer) == 100
 
 
@@ -53,7 +53,7 @@ def test_the_photograph_lies_exactly_under_the_picture(viewer):
 def test_zooms_by_wheel_buttons_and_keys_and_back(viewer):
     whole = percent(viewer)
     result = viewer.locator("#viewer-result")
-    x, y = centre(viewer.locator("#viewer-stage"))
+    x, y = center(viewer.locator("#viewer-stage"))
     before = result.bounding_box()
     viewer.mouse.move(x + 100, y + 50)
     viewer.mouse.wheel(0, -300)
@@ -78,7 +78,7 @@ def test_zooms_by_wheel_buttons_and_keys_and_back(viewer):
 
 def test_drags_and_keys_move_a_zoomed_picture_and_never_lose_it(viewer):
     result = viewer.locator("#viewer-result")
-    point = centre(viewer.locator("#viewer-stage"))
+    point = center(viewer.locator("#viewer-stage"))
     here = placed(result)
     drag(viewer, point, (80, 40))
     assert placed(result) == here, "the whole picture has nowhere to go"
@@ -114,7 +114,7 @@ def test_the_epochs_come_with_their_pictures_and_losses(viewer):
     assert viewer.locator("#viewer-curve path").count() == 4
 
 
-def test_arrows_go_to_the_neighbours_and_the_focus_comes_back(viewer):
+def test_arrows_go_to_the_neighbors_and_the_focus_comes_back(viewer):
     expect(viewer.locator("#viewer-title")).to_be_focused()
     viewer.keyboard.press("ArrowRight")
     expect(viewer.locator("#viewer-place")).to_have_text(re.compile("^3 of"))

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.sweep import BETAS, CONTENTS, HOSTILE, REASON, STYLES, until
 
-from neural_style.gallery.page import render
+from neural_style.report.gallery_page import render
 
 ALL = len(CONTENTS) * len(STYLES) * len(BETAS)
 FINISHED = ALL - 1
@@ -209,10 +209,10 @@ def test_tab_goes_through_the_cards_in_their_order(page):
     assert page.evaluate("document.activeElement.matches(':focus-visible')")
 
 
-def test_follows_the_systems_colours_until_told_otherwise(open_page, gallery):
+def test_follows_the_systems_colors_until_told_otherwise(open_page, gallery):
     def ground(page: Page) -> int:
-        colour = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
-        return int(colour.split("(")[1].split(",")[0])
+        color = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        return int(color.split("(")[1].split(",")[0])
 
     assert ground(open_page(gallery.page, color_scheme="light")) > 200
     page = open_page(gallery.page, color_scheme="dark")

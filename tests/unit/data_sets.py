@@ -96,7 +96,7 @@ class DataSet:
         return {str(path.relative_to(self.plan.output)): path.stat().st_mtime_ns for path in found}
 
     def statuses(self) -> Counter[str]:
-        manifests = self.plan.books.root.glob("manifests/*.tsv")
+        manifests = self.plan.paths.root.glob("manifests/*.tsv")
         return Counter(row.status for path in manifests for row in latest_rows(path).values())
 
     def findings(self) -> Counter[str]:

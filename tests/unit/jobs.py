@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from tests import samples
 
 from neural_style.config.settings import Settings
 from neural_style.engine.job import run_job
 from neural_style.optim.loop import Progress
-from neural_style.samples.photographs import photograph
 
 CPU = torch.device("cpu")
-CONTENT, STYLE = photograph("chelsea"), photograph("coffee")
+CONTENT, STYLE = samples.CONTENT["chelsea"], samples.CONTENT["coffee"]
 
 
 def make(

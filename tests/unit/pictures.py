@@ -1,4 +1,4 @@
-"""What the tests of images share: pictures, hand-made PNGs, a colour profile, comparisons."""
+"""What the tests of images share: pictures, hand-made PNGs, a color profile, comparisons."""
 
 from __future__ import annotations
 
@@ -48,11 +48,9 @@ def chunk(kind: bytes, data: bytes) -> bytes:
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
-def png(
-    width: int, height: int, depth: int, colour: int, rows: bytes, before: bytes = b""
-) -> bytes:
+def png(width: int, height: int, depth: int, color: int, rows: bytes, before: bytes = b"") -> bytes:
     """A PNG with any header, whatever its rows hold; `before` are chunks ahead of the data."""
-    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, depth, color, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)

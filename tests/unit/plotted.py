@@ -49,7 +49,7 @@ def assert_well_laid_out(page: Page) -> None:
     for (one, first), (other, second) in itertools.combinations(boxes, 2):
         width = min(first.x1, second.x1) - max(first.x0, second.x0)
         height = min(first.y1, second.y1) - max(first.y0, second.y0)
-        # Boxes of rotated and of neighbouring lines may touch by the descent of a letter.
+        # Boxes of rotated and of neighboring lines may touch by the descent of a letter.
         assert width <= 1 or height <= 2, f"{one!r} lies on {other!r}"
     panels = [axes.get_window_extent(renderer) for axes in page.figure.axes]
     outside = [text for text in texts if text.axes is None]

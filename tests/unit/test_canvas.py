@@ -12,16 +12,27 @@ from torch import Tensor
 from neural_style.config.settings import Settings
 from neural_style.engine.job import judge
 from neural_style.losses.gatys import gatys_objective
-from neural_style.losses.problem import Brief, luminance, match_moments, plain_brief, recoloured
+from neural_style.losses.problem import (
+    TransferProblem,
+    luminance,
+    match_moments,
+    recolored,
+    single_style_problem,
+)
 from neural_style.model.vgg import Convolution, Vgg19
-from neural_style.optim.loop import Progress, optimisation_of, stylize
-from neural_style.optim.parameterization import Canvas, FullCanvas, LuminanceCanvas, canvas_of
+from neural_style.optim.loop import Progress, optimization_of, stylize
+from neural_style.optim.parameterization import (
+    LuminanceParameterization,
+    Parameterization,
+    PixelParameterization,
+    parameterization_of,
+)
 
 CPU = torch.device("cpu")
 CORNERS = torch.tensor(
     [[r, g, b] for r in (0.0, 1.0) for g in (0.0, 1.0) for b in (0.0, 1.0)]
 ).T.reshape(1, 3, 2, 4)
-"""Black, white and the six pure colours: none of those may become darker or brighter."""
+"""Black, white and the six pure colors: none of those may become darker or brighter."""
 
 
 def picture(seed: int, side: int = 32, batch: int = 1) -> Tensor:
@@ -38,12 +49,14 @@ def network(random_convolutions: Mapping[str, Convolution], shallow: Settings) -
     return Vgg19(random_convolutions, shallow.layers).prepare(CPU, torch.float32)
 
 
-def brief(settings: Settings, content: Tensor = CONTENT, style: Tensor = STYLE) -> Brief:
-    return recoloured(plain_brief(content, style, settings))
+def problem(
+    settings: Settings, content: Tensor = CONTENT, style: Tensor = STYLE
+) -> TransferProblem:
+    return recolored(single_style_problem(content, style, settings))
 
 
 def run(network: Vgg19, settings: Settings, content: Tensor = CONTENT) -> list[Progress]:
-    return list(stylize(network, [brief(settings, content)]))
+    return list(stylize(network, [problem(settings, content)]))
 
 
 def chroma(pictures: Tensor) -> Tensor:
@@ -51,15 +64,20 @@ def chroma(pictures: Tensor) -> Tensor:
 
 
 @pytest.fixture
-def grey(shallow: Settings) -> Settings:
-    return replace(shallow, colour="luminance", epochs=8)
+def gray(shallow: Settings) -> Settings:
+    return replace(shallow, color="luminance", epochs=8)
 
 
 def test_the_full_canvas_is_the_picture_itself():
-    canvas = FullCanvas(CONTENT)
-    for made in (canvas.take, canvas.picture, canvas.slope, canvas.finished):
+    parameterization = PixelParameterization(CONTENT)
+    for made in (
+        parameterization.take,
+        parameterization.picture,
+        parameterization.slope,
+        parameterization.finished,
+    ):
         assert made(CONTENT) is CONTENT
-    assert (float(canvas.low), float(canvas.high)) == (0, 1)
+    assert (float(parameterization.low), float(parameterization.high)) == (0, 1)
 
 
 @pytest.mark.parametrize("photograph", [CONTENT, CORNERS])
@@ -67,33 +85,35 @@ def test_the_full_canvas_is_the_picture_itself():
 def test_at_both_bounds_the_picture_is_in_range_and_keeps_its_chroma(
     photograph: Tensor, bound: str
 ):
-    canvas = LuminanceCanvas(chroma(photograph))
-    assert (canvas.low <= canvas.high).all()
-    made = canvas.finished(getattr(canvas, bound))
+    parameterization = LuminanceParameterization(chroma(photograph))
+    assert (parameterization.low <= parameterization.high).all()
+    made = parameterization.finished(getattr(parameterization, bound))
     torch.testing.assert_close(chroma(made), chroma(photograph), rtol=0, atol=1e-6)
     extreme = made.amin(dim=1) if bound == "low" else 1 - made.amax(dim=1)
     torch.testing.assert_close(extreme, torch.zeros_like(extreme), rtol=0, atol=1e-6)
 
 
 def test_a_photograph_lies_within_its_bounds_and_comes_back():
-    canvas = LuminanceCanvas(chroma(CONTENT))
-    x = canvas.take(CONTENT)
-    assert ((canvas.low - 1e-6 <= x) & (x <= canvas.high + 1e-6)).all()
-    torch.testing.assert_close(canvas.finished(x), CONTENT, rtol=0, atol=1e-6)
-    torch.testing.assert_close(canvas.take(canvas.picture(x)), x, rtol=0, atol=1e-6)
+    parameterization = LuminanceParameterization(chroma(CONTENT))
+    x = parameterization.take(CONTENT)
+    assert ((parameterization.low - 1e-6 <= x) & (x <= parameterization.high + 1e-6)).all()
+    torch.testing.assert_close(parameterization.finished(x), CONTENT, rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        parameterization.take(parameterization.picture(x)), x, rtol=0, atol=1e-6
+    )
 
 
 def test_the_slope_is_the_derivative(random_convolutions, shallow: Settings):
-    settings = replace(shallow, colour="luminance")
+    settings = replace(shallow, color="luminance")
     network = Vgg19(random_convolutions, settings.layers).prepare(CPU, torch.float64)
-    whole = brief(settings, picture(3, 16).double(), STYLE.double())
-    canvas, objective = canvas_of([whole]), gatys_objective(network, [whole])
-    x = canvas.take(picture(4, 16).double())
+    whole = problem(settings, picture(3, 16).double(), STYLE.double())
+    parameterization, objective = parameterization_of([whole]), gatys_objective(network, [whole])
+    x = parameterization.take(picture(4, 16).double())
 
     def loss(variable: Tensor) -> float:
-        return float(objective.parts(canvas.picture(variable)).sum())
+        return float(objective.parts(parameterization.picture(variable)).sum())
 
-    slope = canvas.slope(objective(canvas.picture(x)).gradient)
+    slope = parameterization.slope(objective(parameterization.picture(x)).gradient)
     direction = torch.randn(x.shape, generator=torch.Generator().manual_seed(5)).double()
     step = 1e-6
     measured = (loss(x + step * direction) - loss(x - step * direction)) / (2 * step)
@@ -102,11 +122,11 @@ def test_the_slope_is_the_derivative(random_convolutions, shallow: Settings):
 
 @pytest.mark.parametrize("init", ["content", "noise"])
 def test_every_picture_keeps_the_chroma_of_the_photograph(
-    network: Vgg19, grey: Settings, init: str
+    network: Vgg19, gray: Settings, init: str
 ):
     content = CONTENT.clone()
     content[..., :4] = CORNERS.repeat(1, 1, 16, 1)
-    states = run(network, replace(grey, init=init), content)
+    states = run(network, replace(gray, init=init), content)
     for state in states:
         assert state.pictures.min() >= 0
         assert state.pictures.max() <= 1
@@ -115,8 +135,8 @@ def test_every_picture_keeps_the_chroma_of_the_photograph(
     assert (states[-1].pictures - states[0].pictures).abs().max() > 0.05
 
 
-def test_losses_are_those_of_the_grey_picture(network: Vgg19, grey: Settings):
-    whole = brief(grey)
+def test_losses_are_those_of_the_gray_picture(network: Vgg19, gray: Settings):
+    whole = problem(gray)
     objective = gatys_objective(network, [whole])
     for state in stylize(network, [whole]):
         shown = luminance(state.pictures).expand(-1, 3, -1, -1)
@@ -125,27 +145,27 @@ def test_losses_are_those_of_the_grey_picture(network: Vgg19, grey: Settings):
     assert saved.total == pytest.approx(float(state.parts.sum()), rel=0.1)
 
 
-def test_a_grey_photograph_is_painted_in_grey(network: Vgg19, grey: Settings):
+def test_a_gray_photograph_is_painted_in_gray(network: Vgg19, gray: Settings):
     content = luminance(CONTENT).expand(-1, 3, -1, -1)
-    last = run(network, grey, content)[-1].pictures
+    last = run(network, gray, content)[-1].pictures
     assert (last - content).abs().max() > 0.05
     assert (last - last.mean(dim=1, keepdim=True)).abs().max() < 1e-5
 
 
-def test_styles_are_shown_in_the_photograph_s_colours(shallow: Settings):
-    def style_of(colour: str) -> Tensor:
-        return brief(replace(shallow, colour=colour)).regions[0].styles[0].image
+def test_styles_are_shown_in_the_photograph_s_colors(shallow: Settings):
+    def style_of(color: str) -> Tensor:
+        return problem(replace(shallow, color=color)).regions[0].styles[0].image
 
     assert style_of("style") is STYLE
     assert torch.equal(style_of("match"), match_moments(STYLE, CONTENT))
-    grey = style_of("luminance")
-    assert torch.equal(grey[:, 0], grey[:, 1]) and torch.equal(grey[:, 1], grey[:, 2])
-    assert float(grey.mean()) == pytest.approx(float(luminance(CONTENT).mean()), abs=0.01)
-    assert float(grey.std()) == pytest.approx(float(luminance(CONTENT).std()), rel=0.05)
+    gray = style_of("luminance")
+    assert torch.equal(gray[:, 0], gray[:, 1]) and torch.equal(gray[:, 1], gray[:, 2])
+    assert float(gray.mean()) == pytest.approx(float(luminance(CONTENT).mean()), abs=0.01)
+    assert float(gray.std()) == pytest.approx(float(luminance(CONTENT).std()), rel=0.05)
 
 
-def test_a_state_is_gone_on_from_bit_for_bit(network: Vgg19, grey: Settings):
-    first, second = (optimisation_of(network, [brief(grey)]) for _ in range(2))
+def test_a_state_is_gone_on_from_bit_for_bit(network: Vgg19, gray: Settings):
+    first, second = (optimization_of(network, [problem(gray)]) for _ in range(2))
     states = iter(first)
     for _ in range(4):
         next(states)
@@ -156,19 +176,22 @@ def test_a_state_is_gone_on_from_bit_for_bit(network: Vgg19, grey: Settings):
 
 
 def test_a_batch_of_luminances_is_many_single_runs(
-    random_convolutions: Mapping[str, Convolution], grey: Settings
+    random_convolutions: Mapping[str, Convolution], gray: Settings
 ):
-    network = Vgg19(random_convolutions, grey.layers).prepare(CPU, torch.float64)
+    network = Vgg19(random_convolutions, gray.layers).prepare(CPU, torch.float64)
     contents = picture(6, batch=2).double()
-    briefs = [brief(grey, content, STYLE.double()) for content in contents.split(1)]
-    together = list(stylize(network, briefs))[-1]
-    for place, each in enumerate(briefs):
+    problems = [problem(gray, content, STYLE.double()) for content in contents.split(1)]
+    together = list(stylize(network, problems))[-1]
+    for place, each in enumerate(problems):
         alone = list(stylize(network, [each]))[-1]
         torch.testing.assert_close(together.pictures[place], alone.pictures[0], rtol=0, atol=1e-8)
 
 
-def test_one_batch_has_one_kind_of_canvas(shallow: Settings, grey: Settings):
+def test_one_batch_has_one_kind_of_canvas(shallow: Settings, gray: Settings):
     with pytest.raises(ValueError, match="share a batch"):
-        canvas_of([brief(shallow), brief(grey)])
-    kinds: list[Canvas] = [canvas_of([brief(shallow)] * 2), canvas_of([brief(grey)] * 2)]
-    assert [type(kind) for kind in kinds] == [FullCanvas, LuminanceCanvas]
+        parameterization_of([problem(shallow), problem(gray)])
+    kinds: list[Parameterization] = [
+        parameterization_of([problem(shallow)] * 2),
+        parameterization_of([problem(gray)] * 2),
+    ]
+    assert [type(kind) for kind in kinds] == [PixelParameterization, LuminanceParameterization]

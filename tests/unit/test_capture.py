@@ -16,12 +16,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from neural_style.config.settings import Settings
 from neural_style.losses.gatys import gatys_objective
 from neural_style.losses.objective import Evaluation, Objective
-from neural_style.losses.problem import Brief, plain_brief
+from neural_style.losses.problem import TransferProblem, single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim import cuda_graph as capture_module
 from neural_style.optim import loop as stylize_module
 from neural_style.optim.cuda_graph import FEWEST_EPOCHS, WARM_UPS, Work, recorded, worth_recording
-from neural_style.optim.loop import optimisation_of, stylize
+from neural_style.optim.loop import optimization_of, stylize
 
 CPU = torch.device("cpu")
 PICTURES = torch.rand(2, 3, 16, 20, generator=torch.Generator().manual_seed(1))
@@ -40,7 +40,9 @@ def network(
 
 @pytest.fixture
 def objective(network: Vgg19, shallow: Settings) -> Objective:
-    return gatys_objective(network, [plain_brief(each[None], STYLE, shallow) for each in PICTURES])
+    return gatys_objective(
+        network, [single_style_problem(each[None], STYLE, shallow) for each in PICTURES]
+    )
 
 
 def again(work: Work) -> Work:
@@ -154,15 +156,15 @@ def test_what_is_worth_a_recording(device: str, shape: tuple[int, ...], epochs: 
     assert worth_recording(torch.Size(shape), torch.device(device), epochs) == worth
 
 
-def test_a_recorded_optimisation_makes_the_same_pictures(
+def test_a_recorded_optimization_makes_the_same_pictures(
     network: Vgg19, shallow: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     settings = replace(shallow, epochs=6)
-    briefs = [plain_brief(each[None], STYLE, settings) for each in PICTURES]
-    eager = list(stylize(network, briefs))
+    problems = [single_style_problem(each[None], STYLE, settings) for each in PICTURES]
+    eager = list(stylize(network, problems))
     monkeypatch.setattr(stylize_module, "worth_recording", lambda *_: True)
     monkeypatch.setattr(stylize_module, "recorded", partial(recorded, record=again))
-    for one, other in zip(stylize(network, briefs), eager, strict=True):
+    for one, other in zip(stylize(network, problems), eager, strict=True):
         assert one.pictures.equal(other.pictures)
         assert one.parts.equal(other.parts)
         assert one.names == other.names
@@ -266,34 +268,34 @@ class Watch(TorchDispatchMode):
         return operation(*args, **(kwargs or {}))
 
 
-def as_it_is(brief: Brief) -> Brief:
-    return brief
+def as_it_is(problem: TransferProblem) -> TransferProblem:
+    return problem
 
 
-def with_adam(brief: Brief) -> Brief:
-    return replace(brief, settings=replace(brief.settings, optimizer="adam"))
+def with_adam(problem: TransferProblem) -> TransferProblem:
+    return replace(problem, settings=replace(problem.settings, optimizer="adam"))
 
 
-def smooth(brief: Brief) -> Brief:
-    return replace(brief, settings=replace(brief.settings, total_variation=1.0))
+def smooth(problem: TransferProblem) -> TransferProblem:
+    return replace(problem, settings=replace(problem.settings, total_variation=1.0))
 
 
-def in_luminance(brief: Brief) -> Brief:
-    return replace(brief, chroma=torch.zeros_like(brief.content))
+def in_luminance(problem: TransferProblem) -> TransferProblem:
+    return replace(problem, chroma=torch.zeros_like(problem.content))
 
 
-def masked(brief: Brief) -> Brief:
-    mask = brief.content[:, :1]
-    return replace(brief, regions=tuple(replace(each, where=mask) for each in brief.regions))
+def masked(problem: TransferProblem) -> TransferProblem:
+    mask = problem.content[:, :1]
+    return replace(problem, regions=tuple(replace(each, where=mask) for each in problem.regions))
 
 
 @pytest.mark.parametrize("change", [as_it_is, with_adam, smooth, in_luminance, masked])
 def test_an_epoch_never_waits_for_the_device(
-    network: Vgg19, shallow: Settings, change: Callable[[Brief], Brief]
+    network: Vgg19, shallow: Settings, change: Callable[[TransferProblem], TransferProblem]
 ):
     """A recording may not, and a queue that is never empty is what keeps a GPU at work."""
-    briefs = [change(plain_brief(each[None], STYLE, shallow)) for each in PICTURES]
-    epochs = iter(optimisation_of(network, briefs))
+    problems = [change(single_style_problem(each[None], STYLE, shallow)) for each in PICTURES]
+    epochs = iter(optimization_of(network, problems))
     for _ in range(2):
         next(epochs)
     with Watch() as watch:

@@ -31,12 +31,12 @@ from neural_style.engine.checkpoint import (
 )
 from neural_style.errors import NeuralStyleError
 from neural_style.io import sha256
-from neural_style.losses.problem import plain_brief
+from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
-from neural_style.optim.loop import Progress, Schedule, optimisation_of
+from neural_style.optim.loop import Progress, Schedule, optimization_of
 
 CPU = torch.device("cpu")
-EPOCHS = 24  # more than the optimiser's memory of 20 pairs holds
+EPOCHS = 24  # more than the optimizer's memory of 20 pairs holds
 GENERATOR = torch.Generator().manual_seed(1)
 CONTENTS = torch.rand(2, 3, 32, 32, generator=GENERATOR)
 STYLES = [torch.rand(1, 3, 32, 32, generator=GENERATOR), torch.rand(1, 3, 24, 40)]
@@ -44,11 +44,13 @@ STYLES = [torch.rand(1, 3, 32, 32, generator=GENERATOR), torch.rand(1, 3, 24, 40
 Convolutions = Mapping[str, Convolution]
 
 
-def optimisation(
+def optimization(
     convolutions: Convolutions, settings: list[Settings], dtype: torch.dtype = torch.float32
 ) -> Schedule:
     network = Vgg19(convolutions, settings[0].layers).prepare(CPU, dtype)
-    return optimisation_of(network, list(map(plain_brief, CONTENTS.split(1), STYLES, settings)))
+    return optimization_of(
+        network, list(map(single_style_problem, CONTENTS.split(1), STYLES, settings))
+    )
 
 
 def through_a_file(run: Schedule, folder: Path) -> Checkpoint:
@@ -62,7 +64,7 @@ def through_a_file(run: Schedule, folder: Path) -> Checkpoint:
 def assert_same(one: Progress, other: Progress) -> None:
     assert one.epoch == other.epoch
     assert one.names == other.names
-    for name in ("pictures", "parts", "gave_up"):
+    for name in ("pictures", "parts", "diverged"):
         assert torch.equal(getattr(one, name), getattr(other, name)), (one.epoch, name)
 
 
@@ -90,13 +92,13 @@ def test_going_on_from_every_epoch_is_the_same_run(
 ):
     first = replace(shallow, **{"epochs": EPOCHS, "beta": 1e4, **change})
     settings = [first, replace(first, alpha=3.0, learning_rate=first.learning_rate / 2)][:batch]
-    whole = optimisation(random_convolutions, settings, dtype)
+    whole = optimization(random_convolutions, settings, dtype)
     states, checkpoints = [], []
     for state in whole:
         states.append(state)
         checkpoints.append(through_a_file(whole, tmp_path))
     for epoch, saved in enumerate(checkpoints):
-        run = optimisation(random_convolutions, settings, dtype)
+        run = optimization(random_convolutions, settings, dtype)
         run.restore(saved.state)
         resumed = list(run)
         assert len(resumed) == EPOCHS + 1 - epoch
@@ -109,7 +111,7 @@ def test_the_run_with_falls_has_falls(
     random_convolutions: Convolutions, shallow: Settings, change: dict[str, Any]
 ):
     settings = replace(shallow, epochs=EPOCHS, learning_rate=30.0, **change)
-    run = optimisation(random_convolutions, [settings])
+    run = optimization(random_convolutions, [settings])
     caution = [float(run.state().optimizer.caution.min()) for _ in run][-1]
     assert caution < 1, "nothing fell: the case of the test above is an ordinary one"
 
@@ -117,7 +119,7 @@ def test_the_run_with_falls_has_falls(
 def test_only_the_pairs_there_are_take_space(
     random_convolutions: Convolutions, shallow: Settings, tmp_path: Path
 ):
-    run = optimisation(random_convolutions, [replace(shallow, epochs=EPOCHS)])
+    run = optimization(random_convolutions, [replace(shallow, epochs=EPOCHS)])
     picture = CONTENTS[:1].numel() * 4
     for progress in run:
         through_a_file(run, tmp_path)
@@ -129,7 +131,7 @@ def test_only_the_pairs_there_are_take_space(
 @pytest.fixture
 def saved(random_convolutions: Convolutions, shallow: Settings, tmp_path: Path) -> Checkpoint:
     """A checkpoint of epoch 1, saved for the job of `tmp_path`, with a picture."""
-    run = optimisation(random_convolutions, [shallow])
+    run = optimization(random_convolutions, [shallow])
     states = iter(run)
     next(states), next(states)
     picture = tmp_path / "generated_1.jpg"
@@ -301,7 +303,7 @@ def test_tensors_of_the_state_are_on_their_own_storage(
     random_convolutions: Convolutions, shallow: Settings
 ):
     """A view would take the whole storage to the file."""
-    run = optimisation(random_convolutions, [shallow])
+    run = optimization(random_convolutions, [shallow])
     list(run)
     tensors: dict[str, Tensor] = vars(run.state().optimizer)
     for name, each in tensors.items():

@@ -1,4 +1,4 @@
-"""Moving the colours of one image to those of another: mean, covariance, and what has neither."""
+"""Moving the colors of one image to those of another: mean, covariance, and what has neither."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def moments(image: Tensor) -> tuple[Tensor, Tensor]:
     return pixels.mean(dim=1), torch.cov(pixels, correction=0)
 
 
-def grey(level: float) -> Tensor:
+def gray(level: float) -> Tensor:
     return torch.full((1, 3, 16, 24), level)
 
 
@@ -35,7 +35,7 @@ def test_mean_and_covariance_become_those_of_the_target():
         torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6)
 
 
-def test_the_map_of_an_image_to_its_own_colours_is_the_identity():
+def test_the_map_of_an_image_to_its_own_colors_is_the_identity():
     image = painted(0.1, 0.04, 0.02)
     torch.testing.assert_close(match_moments(image, image), image, rtol=0, atol=1e-6)
 
@@ -48,9 +48,9 @@ def test_brightness_alone_takes_mean_and_deviation():
 
 
 @pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
-def test_one_coloured_images_give_numbers_in_range(level: float):
-    colourful = painted(0.1, 0.04, 0.02)
-    for image, target in [(grey(level), colourful), (colourful, grey(level)), (grey(level),) * 2]:
+def test_one_colored_images_give_numbers_in_range(level: float):
+    colorful = painted(0.1, 0.04, 0.02)
+    for image, target in [(gray(level), colorful), (colorful, gray(level)), (gray(level),) * 2]:
         moved = match_moments(image, target)
         assert moved.isfinite().all()
         assert moved.min() >= 0
@@ -59,20 +59,20 @@ def test_one_coloured_images_give_numbers_in_range(level: float):
         torch.testing.assert_close(moments(moved)[0], wanted, rtol=0, atol=1e-6)
 
 
-def test_a_grey_photograph_makes_the_style_grey():
+def test_a_gray_photograph_makes_the_style_gray():
     shades = painted(0.1, 0.1, 0.1)[:, :1].expand(-1, 3, -1, -1)
     moved = match_moments(painted(0.1, 0.04, 0.02, seed=2), shades)
     assert float((moved - moved.mean(dim=1, keepdim=True)).abs().max()) < 1e-5
 
 
-def test_the_noise_of_a_grey_style_does_not_become_colour():
+def test_the_noise_of_a_gray_style_does_not_become_color():
     shades = painted(0.1, 0.1, 0.1)[:, :1].expand(-1, 3, -1, -1)
     speckles = torch.randn(shades.shape, generator=torch.Generator().manual_seed(4))
     speckled = shades + 0.1 * NOISE * speckles
     moved = match_moments(speckled, painted(0.2, 0.2, 0.2, seed=3))
-    colours = moved - moved.mean(dim=1, keepdim=True)
-    assert float(colours.std()) < 0.2 * 0.2
+    colors = moved - moved.mean(dim=1, keepdim=True)
+    assert float(colors.std()) < 0.2 * 0.2
 
 
-def test_luminance_of_grey_is_the_grey_itself():
-    torch.testing.assert_close(luminance(grey(0.3)), grey(0.3)[:, :1])
+def test_luminance_of_gray_is_the_gray_itself():
+    torch.testing.assert_close(luminance(gray(0.3)), gray(0.3)[:, :1])

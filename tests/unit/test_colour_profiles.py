@@ -1,4 +1,4 @@
-"""Colour profiles: converted to sRGB, or ignored where they are broken or do not fit."""
+"""Color profiles: converted to sRGB, or ignored where they are broken or do not fit."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def white_point() -> bytes:
     return b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)
 
 
-def linear_grey_profile() -> bytes:
+def linear_gray_profile() -> bytes:
     curve = b"curv\0\0\0\0" + struct.pack(">I", 0)
     return profile(b"mntr", b"GRAY", b"XYZ ", {b"wtpt": white_point(), b"kTRC": curve})
 
@@ -103,9 +103,9 @@ def test_a_profile_applies_to_a_palette_and_spares_alpha(tmp_path: Path) -> None
     assert_close(loaded(tmp_path / "a.png")[0], np.array([[0, 0, 255], [255] * 3]), 1)
 
 
-def test_a_grey_profile_is_applied(tmp_path: Path) -> None:
+def test_a_gray_profile_is_applied(tmp_path: Path) -> None:
     ramp = np.arange(256, dtype=np.uint8)[None]
-    Image.fromarray(ramp).save(tmp_path / "a.png", icc_profile=linear_grey_profile())
+    Image.fromarray(ramp).save(tmp_path / "a.png", icc_profile=linear_gray_profile())
     expected = through_srgb_curve(ramp / 255)
     assert_close(loaded(tmp_path / "a.png")[:, :, 0], expected, 2)
 
@@ -125,7 +125,7 @@ def test_a_cmyk_profile_is_applied(tmp_path: Path, suffix: str) -> None:
         b"no profile at all",
         srgb_profile()[:200],
         srgb_profile()[:128] + bytes(460),
-        linear_grey_profile(),  # sound, but not for colour
+        linear_gray_profile(),  # sound, but not for color
         black_ink_only_profile(),
     ],
 )
@@ -134,7 +134,7 @@ def test_a_broken_or_unfitting_profile_counts_as_absent(tmp_path: Path, broken: 
     assert_close(loaded(tmp_path / "a.png"), levels(GRID), 0)
 
 
-def test_a_colour_profile_on_grey_counts_as_absent(tmp_path: Path) -> None:
+def test_a_color_profile_on_gray_counts_as_absent(tmp_path: Path) -> None:
     ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     ramp.save(tmp_path / "a.png", icc_profile=rgb_profile(SRGB_TO_XYZ[:, ::-1]))
     assert_close(loaded(tmp_path / "a.png"), levels(ramp.convert("RGB")), 0)

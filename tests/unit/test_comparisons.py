@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.unit.tiles import centre, colour, make_sheets, solid
+from tests.unit.tiles import center, color, make_sheets, solid
 
 from neural_style.images.decode import load_image
 from neural_style.report.grid_compose import compose, read_names
@@ -248,7 +248,7 @@ def test_the_scripts_write_the_sheets_and_bind_them(schema):
     page = load_image(paths[3])
     box = measure(grids_of(sheets, "content", "dog")[1], 40).tiles[0][0]
     assert (box.width, box.height) == (40, 27)
-    assert page.getpixel(centre(box)) == pytest.approx(colour(2), abs=2)
+    assert page.getpixel(center(box)) == pytest.approx(color(2), abs=2)
     with Image.open(paths[0]) as image:
         assert image.format == "PNG"
     assert run("grids_pdf.py", *text) == 0

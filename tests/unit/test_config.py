@@ -74,7 +74,7 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "precision": "auto",
         },
         "paint": {
-            "colour": "style",
+            "color": "style",
             "blend": {},
             "style_scales": [1],
             "mask": None,

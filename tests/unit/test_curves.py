@@ -149,7 +149,7 @@ def test_values_that_are_not_finite_are_kept_for_who_draws_them(folder):
 
 def test_reading_and_drawing_need_no_torch():
     code = (
-        "import sys, neural_style.report.plots, neural_style.manual.reference;"
+        "import sys, neural_style.report.plots;"
         "assert 'torch' not in sys.modules and 'matplotlib.pyplot' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -164,10 +164,10 @@ def test_the_snakefile_reads_the_names_of_plots_without_matplotlib():
 
 
 def test_style_losses_of_all_stages_can_be_compared(folder):
-    """They come as if all had been minimised with the beta of the last stage."""
-    course = [{"epochs": 2, "beta": 2e4}, {"epochs": 1, "beta": 1e5}]
+    """They come as if all had been minimized with the beta of the last stage."""
+    all_stages = [{"epochs": 2, "beta": 2e4}, {"epochs": 1, "beta": 1e5}]
     plain = read_curves(folder)
-    edit(folder, lambda facts: facts.update(course=course))
+    edit(folder, lambda facts: facts.update(stages=all_stages))
     curves = read_curves(folder)
     assert curves.run.factor("style") == 1e5
     factors = np.array([5, 5, 5, 1])
@@ -181,13 +181,13 @@ def test_style_losses_of_all_stages_can_be_compared(folder):
 
 
 def test_the_finished_picture_was_made_with_the_last_beta(folder):
-    edit(folder, lambda facts: facts.update(course=[{"epochs": 3, "beta": 4e5}]))
+    edit(folder, lambda facts: facts.update(stages=[{"epochs": 3, "beta": 4e5}]))
     assert read_run(folder).saved_loss("style") == pytest.approx(10 * 1e-4 / 4 / 4)
     assert read_run(folder).beta == 1e5
 
 
-@pytest.mark.parametrize("course", [[], [{"epochs": 3}], [{"epochs": 3, "beta": -1}], 5])
-def test_a_course_that_is_none_is_told(folder, course):
-    edit(folder, lambda facts: facts.update(course=course))
+@pytest.mark.parametrize("all_stages", [[], [{"epochs": 3}], [{"epochs": 3, "beta": -1}], 5])
+def test_a_course_that_is_none_is_told(folder, all_stages):
+    edit(folder, lambda facts: facts.update(stages=all_stages))
     with pytest.raises(CurvesError, match=r"run\.json"):
         read_run(folder)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from neural_style.config.settings import Settings
 from neural_style.losses.gatys import gatys_objective
-from neural_style.losses.problem import plain_brief
+from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19, full_precision
 from neural_style.runtime import device as device_lock
 from neural_style.runtime.device import (
@@ -138,7 +138,7 @@ def test_the_objective_is_computed_in_full_precision(
 ):
     network = Watching(random_convolutions, shallow.layers)
     picture = torch.rand(1, 3, 16, 16)
-    objective = gatys_objective(network, [plain_brief(picture, picture, shallow)])
+    objective = gatys_objective(network, [single_style_problem(picture, picture, shallow)])
     assert network.seen == [True]
     objective(picture)
     assert network.seen == [True, True]

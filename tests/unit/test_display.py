@@ -42,7 +42,7 @@ def progresses(epochs: int, first: int = 0) -> Iterator[Progress]:
             pictures=torch.zeros(1, 3, 2, 2),
             names=("content/conv4_2", "style/conv1_1"),
             parts=torch.tensor([[1.0], [1234.56 / (epoch + 1)]]),
-            gave_up=torch.zeros(1, dtype=torch.bool),
+            diverged=torch.zeros(1, dtype=torch.bool),
         )
 
 

@@ -12,7 +12,7 @@ from tests.unit.pictures import smooth, write
 
 from neural_style.config.settings import DEEP, LOSSLESS, OUTPUT_FORMATS, Settings
 from neural_style.images.decode import fit_image, load_image, load_opacity
-from neural_style.images.encode import Finish, Picture, as_saved, finish_of, quantised, save_levels
+from neural_style.images.encode import Finish, Picture, as_saved, finish_of, quantized, save_levels
 
 
 def picture(width: int, height: int) -> Picture:
@@ -89,8 +89,8 @@ def test_opacity_is_fitted_like_the_photograph(tmp_path: Path, defaults: Setting
     finish = finish_of(photograph, settings, None)
     assert finish.opacity is not None
     with Image.open(photograph) as image:
-        grey = Image.merge("RGB", [image.getchannel("A")] * 3)
-    expected = np.asarray(fit_image(grey, 30, fit))[:, :, 0]
+        gray = Image.merge("RGB", [image.getchannel("A")] * 3)
+    expected = np.asarray(fit_image(gray, 30, fit))[:, :, 0]
     assert np.array_equal(np.asarray(finish.opacity), expected)
 
 
@@ -118,7 +118,7 @@ def test_what_is_judged_is_what_the_file_holds(tmp_path: Path, defaults: Setting
     settings = replace(defaults, format=name, quality=80)
     judged = as_saved(picture(48, 32), settings)
     assert judged.shape == (3, 32, 48) and judged.dtype == np.float32
-    levels = quantised(picture(48, 32).transpose(1, 2, 0), name)
+    levels = quantized(picture(48, 32).transpose(1, 2, 0), name)
     if name in DEEP:
         assert np.array_equal(judged.transpose(1, 2, 0), levels / np.float32(65535))
     else:

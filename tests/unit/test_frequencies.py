@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from neural_style.optim.optimizers import as_pictures, favour_low_frequencies
+from neural_style.optim.optimizers import frequency_change_of_variables, frequency_preconditioner
 
 SHAPES = [(8, 8), (7, 12), (9, 5)]
 
@@ -16,7 +16,7 @@ def as_matrix(shape: tuple[int, int], slope: float) -> torch.Tensor:
     height, width = shape
     pixels = height * width
     basis = torch.eye(pixels, dtype=torch.float64).view(pixels, height, width)
-    return favour_low_frequencies(basis, slope)(basis).view(pixels, pixels)
+    return frequency_preconditioner(basis, slope)(basis).view(pixels, pixels)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -34,20 +34,20 @@ def test_a_wave_is_scaled_by_its_frequency(shape):
         wave = torch.cos(2 * math.pi * (y.double() * down / height + x * across / width))
         frequency = math.hypot(down / height, across / width) + 1 / max(shape)
         expected = wave * frequency**-0.8
-        torch.testing.assert_close(favour_low_frequencies(wave, 0.8)(wave), expected)
+        torch.testing.assert_close(frequency_preconditioner(wave, 0.8)(wave), expected)
 
 
 def test_without_a_slope_it_is_the_identity():
     pictures = torch.rand(2, 3, 6, 10, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(favour_low_frequencies(pictures, 0)(pictures), pictures)
+    torch.testing.assert_close(frequency_preconditioner(pictures, 0)(pictures), pictures)
 
 
 def test_each_picture_of_a_batch_is_mapped_on_its_own():
     pictures = torch.rand(2, 3, 6, 10, generator=torch.Generator().manual_seed(0))
-    mapped = favour_low_frequencies(pictures)(pictures)
+    mapped = frequency_preconditioner(pictures)(pictures)
     assert mapped.shape == pictures.shape
     for picture, expected in zip(pictures.split(1), mapped.split(1), strict=True):
-        assert favour_low_frequencies(picture)(picture).equal(expected)
+        assert frequency_preconditioner(picture)(picture).equal(expected)
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 64), (33, 21)])
@@ -55,9 +55,9 @@ def test_noise_as_pictures_keeps_its_power_and_gets_its_inverse_hessian_by_halve
     height: int, width: int
 ):
     noise = torch.randn(16, 1, height, width, generator=torch.Generator().manual_seed(0))
-    half = as_pictures(noise)
+    half = frequency_change_of_variables(noise)
     shaped = half(noise)
     assert float(shaped.square().mean()) == pytest.approx(1, rel=0.05)
-    twice, whole = half(shaped), favour_low_frequencies(noise)(noise)
+    twice, whole = half(shaped), frequency_preconditioner(noise)(noise)
     factor = float((twice * whole).sum() / whole.square().sum())
     torch.testing.assert_close(twice, factor * whole, rtol=1e-4, atol=1e-4)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PIL import Image, ImageChops
-from tests.unit.tiles import HOSTILE, PAPER, centre, colour, crop, darkest, solid, uniform_grid
+from tests.unit.tiles import HOSTILE, PAPER, center, color, crop, darkest, solid, uniform_grid
 
 from neural_style.images.encode import save_image
 from neural_style.report.grid_layout import Grid, Row, Tile, measure
@@ -28,18 +28,18 @@ def test_every_picture_is_in_its_place(tmp_path, size):
             box = layout.tiles[i][j]
             assert max(box.width, box.height) == 64
             corners = [(box.left, box.top), (box.right - 1, box.bottom - 1)]
-            for point in [*corners, centre(box)]:
-                assert image.getpixel(point) == colour(3 * i + j), (i, j, point)
+            for point in [*corners, center(box)]:
+                assert image.getpixel(point) == color(3 * i + j), (i, j, point)
             assert image.getpixel((box.right, box.bottom)) == PAPER
-        assert image.getpixel(centre(layout.margins[i])) == colour(6 + i)
-    assert image.getpixel(centre(layout.originals[0])) == colour(8)
+        assert image.getpixel(center(layout.margins[i])) == color(6 + i)
+    assert image.getpixel(center(layout.originals[0])) == color(8)
 
 
 @pytest.mark.parametrize("size", [(90, 30), (30, 90), (400, 1), (1, 400)])
-def test_a_picture_of_another_shape_is_whole_and_centred(tmp_path, size):
+def test_a_picture_of_another_shape_is_whole_and_centered(tmp_path, size):
     grid = uniform_grid(1, 1, solid(tmp_path / "a.png", 3, size), shape=(1, 1))
     tile = crop(render_grid(grid, 80), measure(grid, 80).tiles[0][0])
-    pixels = {(x, y) for x in range(80) for y in range(80) if tile.getpixel((x, y)) == colour(3)}
+    pixels = {(x, y) for x in range(80) for y in range(80) if tile.getpixel((x, y)) == color(3)}
     across, down = sorted(x for x, _ in pixels), sorted(y for _, y in pixels)
     wide, tall = across[-1] - across[0] + 1, down[-1] - down[0] + 1
     assert (wide, tall) == tuple(max(1, round(side * 80 / max(size))) for side in size)
@@ -60,7 +60,7 @@ def test_a_pair_leans_together(tmp_path):
         (1, range(below.top, below.top + 20)),
     ]:
         for y in (rows_of_pixels[0], rows_of_pixels[-1]):
-            assert image.getpixel((above.left + 5, y)) == colour(number)
+            assert image.getpixel((above.left + 5, y)) == color(number)
     caption = image.crop((below.left, below.top + 20, below.right, below.top + 50))
     assert darkest(caption) < 180, "the caption is not below its picture"
 
@@ -99,7 +99,7 @@ def test_missing_and_damaged_pictures_get_a_placeholder(tmp_path):
     for box in layout.tiles[0][:5]:
         assert image.getpixel((box.left + 3, box.top + 3)) != PAPER, "no placeholder is visible"
         assert darkest(crop(image, box)) < 80, "the placeholder says nothing"
-    assert image.getpixel(centre(layout.tiles[0][5])) == colour(2)
+    assert image.getpixel(center(layout.tiles[0][5])) == color(2)
 
 
 def placeholder(tile: Tile, size: int = 128) -> Image.Image:
@@ -132,7 +132,7 @@ def test_hostile_names_do_not_move_the_pictures(tmp_path, name):
     grid = Grid((name, name), (name, name), (row, row), (Tile(picture),) * 2, name)
     layout, image = measure(grid, 64), render_grid(grid, 64)
     assert image.size == layout.size
-    assert image.getpixel(centre(layout.tiles[1][0])) == colour(5)
+    assert image.getpixel(center(layout.tiles[1][0])) == color(5)
 
 
 def test_a_grid_without_words_and_originals_is_pictures_alone(tmp_path):
@@ -141,7 +141,7 @@ def test_a_grid_without_words_and_originals_is_pictures_alone(tmp_path):
     layout = measure(grid, 48)
     assert layout.size == (2 * 48 + 5 * layout.gap, 48 + 4 * layout.gap)
     used = {pixel for _, pixel in render_grid(grid, 48).getcolors() or []}
-    assert used == {PAPER, colour(1)}
+    assert used == {PAPER, color(1)}
 
 
 def test_equal_grids_have_equal_bytes(tmp_path):

@@ -96,7 +96,7 @@ def test_a_mask_and_its_inverse_pull_together_as_no_mask_does(guide: Tensor):
     torch.testing.assert_close(slope, whole_slope)
 
 
-def test_a_grey_mask_is_a_part_of_the_pull():
+def test_a_gray_mask_is_a_part_of_the_pull():
     losses, slope = loss_and_slope(region(0.25 * ONES))
     whole_losses, whole_slope = loss_and_slope(everywhere())
     torch.testing.assert_close(losses, 0.25 * whole_losses)

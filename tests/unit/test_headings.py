@@ -45,7 +45,7 @@ def test_settings_that_differ_in_no_weight_are_told_apart(defaults):
     assert common == ""
 
 
-@pytest.mark.parametrize("name", ["2_1e6_1", "1_1e6", "1_1000000_1", "bold_colours_here"])
+@pytest.mark.parametrize("name", ["2_1e6_1", "1_1e6", "1_1000000_1", "bold_colors_here"])
 def test_a_name_that_looks_like_numbers_stays_a_name(defaults, name):
     assert setting_labels({name: defaults, "other": defaults})[0][name] == name
 

@@ -11,17 +11,21 @@ from torch import Tensor
 
 from neural_style.config.settings import Settings
 from neural_style.losses.problem import (
-    Brief,
     Region,
     StyleReference,
+    TransferProblem,
     luminance,
-    plain_brief,
-    recoloured,
+    recolored,
+    single_style_problem,
     style_share,
 )
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim.loop import stylize
-from neural_style.optim.parameterization import FullCanvas, HeldCanvas, canvas_of
+from neural_style.optim.parameterization import (
+    MaskedParameterization,
+    PixelParameterization,
+    parameterization_of,
+)
 
 
 def random(*shape: int, seed: int) -> Tensor:
@@ -39,18 +43,18 @@ def network(random_convolutions: Mapping[str, Convolution], shallow: Settings) -
     return Vgg19(random_convolutions, shallow.layers).prepare(torch.device("cpu"), torch.float32)
 
 
-def masked(settings: Settings, mask: Tensor) -> Brief:
-    return Brief(settings, CONTENT, (Region((StyleReference(SEA),), mask),))
+def masked(settings: Settings, mask: Tensor) -> TransferProblem:
+    return TransferProblem(settings, CONTENT, (Region((StyleReference(SEA),), mask),))
 
 
-def shared(settings: Settings, mask: Tensor) -> Brief:
+def shared(settings: Settings, mask: Tensor) -> TransferProblem:
     """Two styles that share the picture out."""
     other = Region((StyleReference(SUN),), 1 - mask)
-    return Brief(settings, CONTENT, (*masked(settings, mask).regions, other))
+    return TransferProblem(settings, CONTENT, (*masked(settings, mask).regions, other))
 
 
-def painted(network: Vgg19, brief: Brief) -> Tensor:
-    *_, last = stylize(network, [brief])
+def painted(network: Vgg19, problem: TransferProblem) -> Tensor:
+    *_, last = stylize(network, [problem])
     return last.pictures
 
 
@@ -66,9 +70,9 @@ def test_the_photograph_stays_bit_for_bit_where_the_mask_is_black(
     assert (made[..., :16] - CONTENT[..., :16]).abs().mean() > 0.01
 
 
-def test_with_luminance_the_colours_stay_as_well(network: Vgg19, shallow: Settings):
-    brief = recoloured(masked(replace(shallow, colour="luminance"), LEFT))
-    made = painted(network, brief)
+def test_with_luminance_the_colors_stay_as_well(network: Vgg19, shallow: Settings):
+    problem = recolored(masked(replace(shallow, color="luminance"), LEFT))
+    made = painted(network, problem)
     torch.testing.assert_close(made[..., 16:], CONTENT[..., 16:], rtol=0, atol=1e-6)
     torch.testing.assert_close(
         made - luminance(made), CONTENT - luminance(CONTENT), rtol=0, atol=1e-5
@@ -77,20 +81,23 @@ def test_with_luminance_the_colours_stay_as_well(network: Vgg19, shallow: Settin
 
 
 def test_a_pixel_goes_its_share_of_the_way_and_no_further(network: Vgg19, shallow: Settings):
-    canvas = canvas_of([masked(shallow, MASK)])
+    parameterization = parameterization_of([masked(shallow, MASK)])
     low, high = CONTENT * (1 - MASK), CONTENT * (1 - MASK) + MASK
-    torch.testing.assert_close(canvas.low, low)
-    torch.testing.assert_close(canvas.high, high)
+    torch.testing.assert_close(parameterization.low, low)
+    torch.testing.assert_close(parameterization.high, high)
     made = painted(network, masked(replace(shallow, beta=1e9, epochs=10), MASK))
-    assert ((made >= canvas.low) & (made <= canvas.high)).all()
-    assert ((made == canvas.low) | (made == canvas.high)).any()
+    assert ((made >= parameterization.low) & (made <= parameterization.high)).all()
+    assert ((made == parameterization.low) | (made == parameterization.high)).any()
 
 
 def test_a_mask_of_ones_holds_nothing(network: Vgg19, shallow: Settings):
-    canvas, free = canvas_of([masked(shallow, ONES)]), FullCanvas(CONTENT)
-    assert torch.equal(canvas.low, free.low.expand_as(CONTENT))
-    assert torch.equal(canvas.high, free.high.expand_as(CONTENT))
-    plain = painted(network, plain_brief(CONTENT, SEA, shallow))
+    parameterization, free = (
+        parameterization_of([masked(shallow, ONES)]),
+        PixelParameterization(CONTENT),
+    )
+    assert torch.equal(parameterization.low, free.low.expand_as(CONTENT))
+    assert torch.equal(parameterization.high, free.high.expand_as(CONTENT))
+    plain = painted(network, single_style_problem(CONTENT, SEA, shallow))
     assert torch.equal(painted(network, masked(shallow, ONES)), plain)
 
 
@@ -102,20 +109,22 @@ def test_styles_that_share_a_picture_out_hold_nothing_either(shallow: Settings):
 
 def test_a_region_everywhere_holds_nothing(shallow: Settings):
     everywhere = Region((StyleReference(SUN),))
-    assert style_share(plain_brief(CONTENT, SEA, shallow)) is None
+    assert style_share(single_style_problem(CONTENT, SEA, shallow)) is None
     assert (
-        style_share(Brief(shallow, CONTENT, (Region((StyleReference(SEA),), MASK), everywhere)))
+        style_share(
+            TransferProblem(shallow, CONTENT, (Region((StyleReference(SEA),), MASK), everywhere))
+        )
         is None
     )
 
 
 def test_each_picture_of_a_batch_has_its_own_bounds(shallow: Settings):
-    briefs = [masked(shallow, MASK), masked(shallow, LEFT)]
-    together = canvas_of(briefs)
-    assert isinstance(together, HeldCanvas)
-    for place, brief in enumerate(briefs):
-        alone = canvas_of([brief])
+    problems = [masked(shallow, MASK), masked(shallow, LEFT)]
+    together = parameterization_of(problems)
+    assert isinstance(together, MaskedParameterization)
+    for place, problem in enumerate(problems):
+        alone = parameterization_of([problem])
         assert torch.equal(together.low[place : place + 1], alone.low)
         assert torch.equal(together.high[place : place + 1], alone.high)
     with pytest.raises(ValueError, match="share a batch"):
-        canvas_of([briefs[0], plain_brief(CONTENT, SEA, shallow)])
+        parameterization_of([problems[0], single_style_problem(CONTENT, SEA, shallow)])

@@ -34,7 +34,7 @@ def test_a_square_of_the_right_size_is_untouched(fit: str) -> None:
     assert_close(levels(fit_image(noise(24, 24), 24, fit)), levels(noise(24, 24)), 0)
 
 
-def test_crop_takes_the_centre_in_both_directions() -> None:
+def test_crop_takes_the_center_in_both_directions() -> None:
     values = np.zeros((16, 48, 3), dtype=np.uint8)
     values[:, 16:32] = 200
     wide = Image.fromarray(values)

@@ -13,7 +13,7 @@ from tests.unit.pictures import Pixels, assert_close, levels, loaded, noise, smo
 from neural_style.config.settings import OPAQUE, OUTPUT_FORMATS
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import ImageError
-from neural_style.images.encode import quantised, save_image, save_levels
+from neural_style.images.encode import quantized, save_image, save_levels
 from neural_style.images.srgb import srgb_profile
 
 
@@ -29,7 +29,7 @@ def test_saved_pictures_come_back(tmp_path: Path, suffix: str) -> None:
 def samples(format_name: str, channels: int = 3) -> Pixels:
     """A picture in the depth of a format, with its lowest bits in use."""
     picture = np.random.default_rng(0).random((32, 24, channels), dtype=np.float32)
-    return quantised(picture, format_name)
+    return quantized(picture, format_name)
 
 
 @pytest.mark.parametrize("name", OUTPUT_FORMATS)
@@ -54,11 +54,11 @@ def test_tiff_keeps_16_bits_of_every_channel(tmp_path: Path, channels: int) -> N
 
 
 @pytest.mark.parametrize("name", sorted(OUTPUT_FORMATS.keys() - OPAQUE))
-def test_opacity_and_the_colours_below_it_are_saved(tmp_path: Path, name: str) -> None:
+def test_opacity_and_the_colors_below_it_are_saved(tmp_path: Path, name: str) -> None:
     picture = np.zeros((32, 24, 4), np.float32)
     picture[:, :, :3] = np.asarray(smooth(24, 32)) / np.float32(255)
     picture[8:, :, 3] = 1
-    save_levels(quantised(picture, name), tmp_path / "a", name, quality=100)
+    save_levels(quantized(picture, name), tmp_path / "a", name, quality=100)
     with Image.open(tmp_path / "a") as image:
         assert image.mode == "RGBA"
         tolerance = 10 if name == "webp" else 1  # Pillow drops the lower byte of 16 bits
@@ -68,8 +68,8 @@ def test_opacity_and_the_colours_below_it_are_saved(tmp_path: Path, name: str) -
 
 def test_levels_are_rounded_once_and_clipped() -> None:
     values = np.array([-1, 0, 0.2 / 255, 0.6 / 255, 100.4 / 255, 1, 2, np.inf], np.float32)
-    assert quantised(values, "png").tolist() == [0, 0, 0, 1, 100, 255, 255, 255]
-    deep = quantised(values, "png16")
+    assert quantized(values, "png").tolist() == [0, 0, 0, 1, 100, 255, 255, 255]
+    deep = quantized(values, "png16")
     assert deep.dtype == np.uint16
     assert deep.tolist() == [0, 0, 51, 154, 25803, 65535, 65535, 65535]
 
@@ -84,7 +84,7 @@ def test_jpeg_keeps_full_chroma_and_obeys_quality(tmp_path: Path) -> None:
 
 
 def test_noise_at_full_quality_is_saved(tmp_path: Path) -> None:
-    """Pillow's encoder fails on this ("broken data stream") when told to optimise."""
+    """Pillow's encoder fails on this ("broken data stream") when told to optimize."""
     save_image(noise(512, 512), tmp_path / "a.jpg", quality=100)
     assert_close(loaded(tmp_path / "a.jpg"), levels(noise(512, 512)), 8)
 
@@ -126,7 +126,7 @@ def test_sheets_and_gallery_see_what_is_transparent_on_white(tmp_path: Path, nam
     picture = np.full((32, 24, 4), 0.25, np.float32)
     picture[:16, :, 3] = 0
     picture[16:, :, 3] = 0.5
-    save_levels(quantised(picture, name), tmp_path / "a", name)
+    save_levels(quantized(picture, name), tmp_path / "a", name)
     shown = loaded(tmp_path / "a")
     assert_close(shown[:16], np.full((16, 24, 3), 255), 2)
     assert_close(shown[16:], np.full((16, 24, 3), 159), 3)

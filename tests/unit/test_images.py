@@ -46,14 +46,14 @@ def test_the_content_decides_and_not_the_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".gif", ".tif", ".webp", ".png"])
 def test_the_first_frame_is_taken(tmp_path: Path, suffix: str) -> None:
-    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (20, 20), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / f"a{suffix}", save_all=True, append_images=frames[1:])
     assert_close(loaded(tmp_path / f"a{suffix}"), levels(frames[0]), 3)
 
 
 def test_the_first_picture_of_a_camera_jpeg_is_taken(tmp_path: Path) -> None:
     """Phones put several JPEGs in one file (MPO) and call it .jpg."""
-    frames = [Image.new("RGB", (20, 20), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (20, 20), color) for color in ("red", "blue")]
     data = encode(frames[0], "MPO", save_all=True, append_images=frames[1:])
     assert_close(loaded(write(tmp_path / "a.jpg", data)), levels(frames[0]), 3)
 

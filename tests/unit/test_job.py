@@ -17,7 +17,7 @@ from neural_style.config.settings import ENGINE_VERSION, Settings, Stage, settin
 from neural_style.engine.job import run_job
 from neural_style.engine.record import Source, read_provenance
 from neural_style.images.decode import fit_image, load_image
-from neural_style.images.tensors import normalise, to_tensor
+from neural_style.images.tensors import normalize, to_tensor
 from neural_style.io import sha256
 from neural_style.losses.terms import gram_matrix
 from neural_style.model.vgg import Convolution, Vgg19
@@ -84,7 +84,7 @@ def evaluate(
 
     def features(image: Image.Image) -> dict[str, Tensor]:
         network = Vgg19(convolutions, settings.layers, settings.pooling, settings.padding)
-        found: dict[str, Tensor] = network(normalise(to_tensor(image)))
+        found: dict[str, Tensor] = network(normalize(to_tensor(image)))
         return found
 
     content, style = (

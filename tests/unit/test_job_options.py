@@ -1,4 +1,4 @@
-"""What a job makes of its options: formats, dimensions, opacity, colour, blends and masks."""
+"""What a job makes of its options: formats, dimensions, opacity, color, blends and masks."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_pictures_in_the_photograph_s_own_dimensions(tmp_path: Path, settings: S
         assert load_image(tmp_path / f"generated_{epoch}.png").size == whole.size
     facts = facts_of(tmp_path)
     assert (facts["picture"]["width"], facts["picture"]["height"]) == whole.size
-    assert facts["optimised"] == {"width": 32, "height": 32}
+    assert facts["optimized"] == {"width": 32, "height": 32}
     make(tmp_path / "fitted", replace(settings, dimensions="fitted"))
     assert facts["saved_losses"] == facts_of(tmp_path / "fitted")["saved_losses"]
 
@@ -88,7 +88,7 @@ def test_the_saved_picture_has_the_photograph_s_chroma(tmp_path: Path, settings:
     """Within the rounding of 8 bits, which moves every channel by half a level."""
     content = tmp_path / "cat.png"
     load_image(CONTENT).resize((32, 32)).save(content)
-    make(tmp_path / "out", replace(settings, colour="luminance", epochs=8), content=content)
+    make(tmp_path / "out", replace(settings, color="luminance", epochs=8), content=content)
     before = to_tensor(load_image(content))
     after = to_tensor(load_image(tmp_path / "out" / "generated_8.png"))
     moved = (after - luminance(after)) - (before - luminance(before))

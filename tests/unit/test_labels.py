@@ -128,14 +128,14 @@ def test_lines_are_drawn_one_below_the_other_within_their_height():
     assert box(ink((text, text)))[3] == bottom + FONT.line_height
 
 
-def test_centred_text_has_its_centre_there():
+def test_centered_text_has_its_center_there():
     image = Image.new("L", (400, 60))
-    draw_lines(image, (200, 10), ("HHHHHH", "HHH"), FONT, "white", "centre")
+    draw_lines(image, (200, 10), ("HHHHHH", "HHH"), FONT, "white", "center")
     left, _, right, _ = box(image)
     assert (left + right) / 2 == pytest.approx(200, abs=1.5)
 
 
-def test_rotated_text_reads_upwards_around_its_centre():
+def test_rotated_text_reads_upwards_around_its_center():
     upright = Image.new("L", (200, 200))
     draw_rotated(upright, (120, 80), ("HHHHL",), FONT, "white")
     left, top, right, bottom = box(upright)
@@ -149,6 +149,6 @@ def test_rotated_text_reads_upwards_around_its_centre():
 @hostile
 def test_hostile_text_is_drawn_without_harm(text):
     image = Image.new("RGB", (64, 64))
-    draw_lines(image, (30, 50), (text,), FONT, "red", "centre")
+    draw_lines(image, (30, 50), (text,), FONT, "red", "center")
     draw_rotated(image, (30, 50), (text, text), FONT, "red")
     assert image.size == (64, 64)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
+from tests import samples
 
 from neural_style.config.layer_study import (
     LAYER_LOSSES,
@@ -34,19 +35,18 @@ from neural_style.engine.layer_study import (
 )
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import load_image
-from neural_style.images.tensors import normalise, to_tensor
+from neural_style.images.tensors import normalize, to_tensor
 from neural_style.losses.terms import gram_matrix
 from neural_style.model.layers import CONVOLUTIONS, receptive_field
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.model.weights import Weights
 from neural_style.report.grid_render import render_grid
 from neural_style.report.study_figure import study_grid, write_study_chart
-from neural_style.samples.photographs import photograph
 
 Schema = Mapping[str, Any]
 CPU = torch.device("cpu")
 EPOCHS = 10
-CONTENT, STYLE = photograph("chelsea"), photograph("coffee")
+CONTENT, STYLE = samples.CONTENT["chelsea"], samples.CONTENT["coffee"]
 NAMES = [
     "content_conv1_1.png",
     "content_conv1_1_style_conv1_1-conv2_1.png",
@@ -227,7 +227,7 @@ def test_losses_are_those_of_the_saved_pictures(
 
     def features(path: Path) -> torch.Tensor:
         pixels = to_tensor(load_image(path).resize((32, 32), Image.Resampling.LANCZOS))
-        return network(normalise(pixels))["conv2_1"].detach()
+        return network(normalize(pixels))["conv2_1"].detach()
 
     (row,) = (
         row
@@ -318,8 +318,8 @@ def test_the_chart_is_drawn_and_whole(made: Any, tmp_path: Path):
     with Image.open(tmp_path / "chart.png") as chart:
         chart.load()
         assert chart.format == "PNG"
-        colours = chart.convert("RGB").getcolors(chart.width * chart.height)
-        assert colours and len(colours) > 100, "the chart is empty"
+        colors = chart.convert("RGB").getcolors(chart.width * chart.height)
+        assert colors and len(colors) > 100, "the chart is empty"
 
 
 @pytest.mark.parametrize("of_noise", [2.0, 0.0])

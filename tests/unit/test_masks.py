@@ -1,4 +1,4 @@
-"""Masks from files: grey, over their image, fitted like it."""
+"""Masks from files: gray, over their image, fitted like it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The function that is minimised, against a VGG19 and a loss written anew in NumPy."""
+"""The function that is minimized, against a VGG19 and a loss written anew in NumPy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from neural_style.config.settings import Settings
 from neural_style.images.tensors import MEAN, STD
 from neural_style.losses.gatys import gatys_objective
 from neural_style.losses.objective import Objective
-from neural_style.losses.problem import Brief, plain_brief
+from neural_style.losses.problem import TransferProblem, single_style_problem
 from neural_style.model.layers import CONVOLUTIONS
 from neural_style.model.vgg import Convolution, Vgg19
 
@@ -49,14 +49,16 @@ STYLES = [random_pictures(1, 3, *size, seed=2) for size in ((16, 16), (21, 13), 
 PICTURES = random_pictures(3, 3, 16, 20, seed=3)
 
 
-def briefs(contents: Tensor, styles: Sequence[Tensor], settings: Sequence[Settings]) -> list[Brief]:
-    """A brief for each picture of a batch."""
-    return list(map(plain_brief, contents.split(1), styles, settings))
+def problems(
+    contents: Tensor, styles: Sequence[Tensor], settings: Sequence[Settings]
+) -> list[TransferProblem]:
+    """A problem for each picture of a batch."""
+    return list(map(single_style_problem, contents.split(1), styles, settings))
 
 
 @pytest.fixture(scope="module")
 def objective(network: Vgg19, settings: list[Settings]) -> Objective:
-    return gatys_objective(network, briefs(CONTENTS, STYLES, settings))
+    return gatys_objective(network, problems(CONTENTS, STYLES, settings))
 
 
 def numpy_features(convolutions: Convolutions, picture: Array) -> dict[str, Array]:
@@ -132,8 +134,8 @@ def test_a_picture_has_the_same_losses_and_gradient_alone_and_in_a_batch(
 ):
     together = objective(PICTURES)
     for i, (style, each) in enumerate(zip(STYLES, settings, strict=True)):
-        brief = plain_brief(CONTENTS[i : i + 1], style, each)
-        alone = gatys_objective(network, [brief])(PICTURES[i : i + 1])
+        problem = single_style_problem(CONTENTS[i : i + 1], style, each)
+        alone = gatys_objective(network, [problem])(PICTURES[i : i + 1])
         torch.testing.assert_close(alone.parts[:, 0], together.parts[:, i], rtol=1e-10, atol=0)
         torch.testing.assert_close(alone.gradient[0], together.gradient[i], rtol=1e-9, atol=1e-12)
 
@@ -151,7 +153,9 @@ def test_the_content_costs_no_content_loss_and_the_style_no_style_loss(
     network: Vgg19, settings: list[Settings]
 ):
     picture = random_pictures(1, 3, 16, 16, seed=5)
-    evaluation = gatys_objective(network, [plain_brief(picture, picture, settings[0])])(picture)
+    evaluation = gatys_objective(network, [single_style_problem(picture, picture, settings[0])])(
+        picture
+    )
     assert evaluation.total.item() == pytest.approx(0, abs=1e-20)
 
 
@@ -181,7 +185,7 @@ def test_a_network_in_16_bits_gives_losses_in_float32(
         torch.device("cpu"), torch.bfloat16
     )
     styles = [style.float() for style in STYLES]
-    evaluation = gatys_objective(network, briefs(CONTENTS.float(), styles, settings))(
+    evaluation = gatys_objective(network, problems(CONTENTS.float(), styles, settings))(
         PICTURES.float()
     )
     assert evaluation.parts.dtype == evaluation.gradient.dtype == torch.float32
@@ -202,5 +206,5 @@ def test_a_style_given_several_times_is_computed_once(
         return forward(self, image)
 
     monkeypatch.setattr(Vgg19, "forward", counted)
-    gatys_objective(network, briefs(CONTENTS, [STYLES[1]] * 3, settings))
+    gatys_objective(network, problems(CONTENTS, [STYLES[1]] * 3, settings))
     assert sizes == [CONTENTS.shape[2:], STYLES[1].shape[2:]]

@@ -1,4 +1,4 @@
-"""The choice of the optimiser: each by its name, with learning rates in steps of its own."""
+"""The choice of the optimizer: each by its name, with learning rates in steps of its own."""
 
 from __future__ import annotations
 

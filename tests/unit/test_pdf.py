@@ -7,7 +7,7 @@ import re
 
 import pytest
 from PIL import Image, PdfParser
-from tests.unit.tiles import colour, solid
+from tests.unit.tiles import color, solid
 
 from neural_style.errors import NeuralStyleError
 from neural_style.report import grid_render as pdf
@@ -43,7 +43,7 @@ def test_every_picture_is_a_page_in_order(tmp_path, pages):
         assert max(width, height) == LONG_EDGE
         assert width / height == pytest.approx(picture.width / picture.height, rel=1e-3)
         middle = picture.getpixel((picture.width // 2, picture.height // 2))
-        assert middle == pytest.approx(colour(number), abs=4)
+        assert middle == pytest.approx(color(number), abs=4)
 
 
 def test_each_object_is_where_the_table_says(tmp_path, pages):

@@ -31,14 +31,14 @@ def test_alpha_is_composited_on_white(tmp_path: Path, suffix: str) -> None:
     assert_close(loaded(tmp_path / f"a{suffix}"), np.array(expected), 1)
 
 
-def test_grey_with_alpha(tmp_path: Path) -> None:
+def test_gray_with_alpha(tmp_path: Path) -> None:
     Image.fromarray(np.array([[[100, 255], [100, 0]]], dtype=np.uint8), "LA").save(
         tmp_path / "a.png"
     )
     assert loaded(tmp_path / "a.png")[0].tolist() == [[100] * 3, [255] * 3]
 
 
-def test_premultiplied_grey_tiff(tmp_path: Path) -> None:
+def test_premultiplied_gray_tiff(tmp_path: Path) -> None:
     samples = np.array([[[64, 128], [255, 255]]], dtype=np.uint8)
     tifffile.imwrite(
         tmp_path / "a.tif", samples, photometric="minisblack", extrasamples=["assocalpha"]
@@ -64,14 +64,14 @@ def test_palette_with_transparency(tmp_path: Path, transparency: int | bytes) ->
         (16, struct.pack(">2H", 1000, 43690), 1000, [255, 170]),
     ],
 )
-def test_transparent_grey_of_every_png_depth(
+def test_transparent_gray_of_every_png_depth(
     tmp_path: Path, depth: int, row: bytes, key: int, expected: list[int]
 ) -> None:
     data = png(2, 1, depth, 0, b"\0" + row, chunk(b"tRNS", struct.pack(">H", key)))
     assert loaded(write(tmp_path / "a.png", data))[0, :, 0].tolist() == expected
 
 
-def test_transparent_colour_of_a_png(tmp_path: Path) -> None:
+def test_transparent_color_of_a_png(tmp_path: Path) -> None:
     key = chunk(b"tRNS", struct.pack(">3H", 9, 8, 7))
     data = png(2, 1, 8, 2, bytes([0, 9, 8, 7, 9, 8, 6]), key)
     assert loaded(write(tmp_path / "a.png", data))[0].tolist() == [[255] * 3, [9, 8, 6]]
@@ -98,23 +98,23 @@ DEEP = np.array([[0, 257, 1000, 32768, 65000, 65535]], dtype=np.uint16)
 SCALED = np.array([[0, 1, 4, 128, 253, 255]])
 
 
-def test_16_bit_grey_png_is_scaled_and_not_clipped(tmp_path: Path) -> None:
+def test_16_bit_gray_png_is_scaled_and_not_clipped(tmp_path: Path) -> None:
     Image.fromarray(DEEP).save(tmp_path / "a.png")
     assert loaded(tmp_path / "a.png")[:, :, 1].tolist() == SCALED.tolist()
 
 
 @pytest.mark.parametrize("byteorder", ["<", ">"])
-def test_16_bit_grey_tiff(tmp_path: Path, byteorder: Literal["<", ">"]) -> None:
+def test_16_bit_gray_tiff(tmp_path: Path, byteorder: Literal["<", ">"]) -> None:
     tifffile.imwrite(tmp_path / "a.tif", DEEP, byteorder=byteorder)
     assert loaded(tmp_path / "a.tif")[:, :, 0].tolist() == SCALED.tolist()
 
 
-def test_16_bit_grey_tiff_whose_white_is_zero(tmp_path: Path) -> None:
+def test_16_bit_gray_tiff_whose_white_is_zero(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "a.tif", DEEP, photometric="miniswhite")
     assert_close(loaded(tmp_path / "a.tif")[:, :, 0], 255 - SCALED, 1)
 
 
-def test_12_bit_grey_tiff(tmp_path: Path) -> None:
+def test_12_bit_gray_tiff(tmp_path: Path) -> None:
     packed = bytes([0x00, 0x0F, 0xFF, 0x80, 0x00, 0x00])  # 0, 4095, 2048, 0
     tags = {256: 4, 257: 1, 258: 12, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: 6}
     directory = b"".join(struct.pack("<2H2I", tag, 4, 1, value) for tag, value in tags.items())
@@ -152,14 +152,14 @@ def test_16_bit_rgb_tiff_in_separate_planes_is_right_or_refused(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("colour", "samples"), [(2, (0, 32768, 65535)), (6, (0, 32768, 65535, 65535))]
+    ("color", "samples"), [(2, (0, 32768, 65535)), (6, (0, 32768, 65535, 65535))]
 )
-def test_16_bit_rgb_png(tmp_path: Path, colour: int, samples: tuple[int, ...]) -> None:
-    data = png(1, 1, 16, colour, b"\0" + struct.pack(f">{len(samples)}H", *samples))
+def test_16_bit_rgb_png(tmp_path: Path, color: int, samples: tuple[int, ...]) -> None:
+    data = png(1, 1, 16, color, b"\0" + struct.pack(f">{len(samples)}H", *samples))
     assert loaded(write(tmp_path / "a.png", data))[0, 0].tolist() == [0, 128, 255]
 
 
-def test_16_bit_grey_png_with_alpha(tmp_path: Path) -> None:
+def test_16_bit_gray_png_with_alpha(tmp_path: Path) -> None:
     data = png(2, 1, 16, 4, b"\0" + struct.pack(">4H", 32768, 65535, 32768, 0))
     assert loaded(write(tmp_path / "a.png", data))[0, :, 0].tolist() == [128, 255]
 

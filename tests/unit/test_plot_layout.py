@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from tests.unit.plotted import assert_well_laid_out, first_pair, words
 from tests.unit.records import fail
 
-from neural_style.report.figure import house_style, looks
+from neural_style.report.figure import looks, plot_style
 from neural_style.report.outputs import shown_pairs
 from neural_style.report.plot_losses import plot_pair, plot_sweep
 from neural_style.report.plot_pairs import MOST_SETTINGS, Pairs
@@ -34,7 +34,7 @@ pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 def test_constant_and_single_values_have_a_scale(finished_sweep):
     pair = first_pair(finished_sweep(optimization={"epochs": 1}, settings={}))
-    with house_style():
+    with plot_style():
         pages = plot_pair(pair), plot_tradeoff(pair)
     low, high = pages[0].figure.axes[1].get_ylim()
     assert 0.5 < low < 1 < high < 2
@@ -53,25 +53,25 @@ def test_legend_labels_and_thumbnails_cover_nothing(finished_sweep, count):
         "named": long if count > 1 else {},
     }
     pair = first_pair(finished_sweep(settings=settings))
-    with house_style():
+    with plot_style():
         for page in (plot_pair(pair), plot_tradeoff(pair)):
             assert_well_laid_out(page)
 
 
-def test_looks_differ_without_their_colours():
+def test_looks_differ_without_their_colors():
     signs = {(str(look.dash), look.marker) for look in looks(MOST_SETTINGS)}
     assert len(signs) == MOST_SETTINGS
 
 
 @pytest.mark.parametrize("count", [2, 3, 7])
-def test_colours_go_from_dark_to_light_and_stay_off_the_paper(count):
-    def lightness(colour: str) -> float:
+def test_colors_go_from_dark_to_light_and_stay_off_the_paper(count):
+    def lightness(color: str) -> float:
         red, green, blue = (
-            (c / 12.92 if c < 0.04 else ((c + 0.055) / 1.055) ** 2.4) for c in to_rgb(colour)
+            (c / 12.92 if c < 0.04 else ((c + 0.055) / 1.055) ** 2.4) for c in to_rgb(color)
         )
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
-    values = [lightness(look.colour) for look in looks(count)]
+    values = [lightness(look.color) for look in looks(count)]
     assert values == sorted(values)
     assert min(b - a for a, b in itertools.pairwise(values)) > 0.01
     assert 1.05 / (values[-1] + 0.05) > 2, "too light for white paper"
@@ -80,7 +80,7 @@ def test_colours_go_from_dark_to_light_and_stay_off_the_paper(count):
 def test_small_multiples_share_their_scales(finished_sweep):
     sweep = finished_sweep(["cat.png", "dog.png"], ["sea.png", "sun.png", "owl.png"])
     pairs = [Pairs(sweep).read(*ids) for ids in shown_pairs(sweep)]
-    with house_style():
+    with plot_style():
         page = plot_sweep(pairs, "content", len(sweep.styles))
     assert len({axes.get_ylim() for axes in page.figure.axes}) == 1
     titles = [axes.get_title(loc="left") for axes in page.figure.axes]
@@ -94,7 +94,7 @@ def test_hostile_names_are_drawn_as_they_are_or_give_way_to_their_ids(finished_s
     sweep = finished_sweep(HOSTILE[:6], HOSTILE[6:], settings={}, optimization={"epochs": 2})
     reader = Pairs(sweep)
     titles = []
-    with house_style():
+    with plot_style():
         for content, style in zip(sweep.contents, sweep.styles, strict=True):
             pair = reader.read(content, style)
             for page in (plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "total", 1)):
@@ -112,7 +112,7 @@ def test_a_reason_in_another_script_is_drawn_with_boxes(finished_sweep):
     job = next(sweep.jobs)
     job.result.unlink()
     fail(job, "'images/神奈川 $\\alpha$ \x1b[31m.png' " + "is damaged " * 40 + "x" * 500)
-    with house_style():
+    with plot_style():
         page = plot_pair(first_pair(sweep))
     assert "□□□ $\\alpha$ \\x1b[31m.png" in " ".join(words(page))
     assert_well_laid_out(page)

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.plotted import assert_well_laid_out, drawn, first_pair, panel, words
 from tests.unit.records import fail
 
-from neural_style.report.figure import house_style, looks
+from neural_style.report.figure import looks, plot_style
 from neural_style.report.outputs import MOST_PAIRS, shown_pairs
 from neural_style.report.plot_losses import MOST_LAYERS, lines_of, plot_pair, plot_sweep
 from neural_style.report.plot_pairs import MOST_SETTINGS, Pairs
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 def test_more_layers_than_a_page_holds_are_counted(finished_sweep, schema):
     names = schema["$defs"]["layer"]["enum"]
     layers = {"style_layers": dict.fromkeys(names, 1), "content_layers": {"conv4_2": 1}}
-    with house_style():
+    with plot_style():
         page = plot_pair(first_pair(finished_sweep(network=layers)))
     assert len(page.figure.axes) == 3 + MOST_LAYERS
     assert f"{len(names) - MOST_LAYERS} more layers are not shown." in words(page)
@@ -33,7 +33,7 @@ def test_more_layers_than_a_page_holds_are_counted(finished_sweep, schema):
 def test_a_weight_of_0_leaves_its_loss_out_and_says_so(finished_sweep, name, kind):
     pair = first_pair(finished_sweep(settings={name: [0, 1]}))
     sign = {"alpha": "α", "beta": "β"}[name]
-    with house_style():
+    with plot_style():
         page, trade = plot_pair(pair), plot_tradeoff(pair)
     assert len(drawn(page, f"{kind} loss (without {sign})")) == 1
     assert f"No {kind} loss is recorded where {sign} is 0: {sign} 0." in words(page)
@@ -50,7 +50,7 @@ def test_failed_jobs_are_left_out_and_named(finished_sweep):
     (second.folder / "run.json").write_text("{", encoding="utf-8")
     pair = first_pair(sweep)
     assert [member.label for member in pair.members] == ["β 1e6"]
-    with house_style():
+    with plot_style():
         pages = plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "style", 1)
     for page in pages[:2]:
         text = " ".join(words(page))
@@ -59,7 +59,7 @@ def test_failed_jobs_are_left_out_and_named(finished_sweep):
     assert "2 runs are not drawn" in " ".join(words(pages[2]))
     look = looks(3)[2]
     (line,) = panel(pages[0], "style loss (without β)").get_lines()
-    assert (line.get_color(), line.get_marker()) == (look.colour, look.marker), "colours moved"
+    assert (line.get_color(), line.get_marker()) == (look.color, look.marker), "colors moved"
     for page in pages:
         assert_well_laid_out(page)
 
@@ -69,7 +69,7 @@ def test_nothing_finished_is_a_figure_that_says_so(finished_sweep):
     for job in sweep.jobs:
         job.result.unlink()
     pair = first_pair(sweep)
-    with house_style():
+    with plot_style():
         pages = plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "total", 1)
     assert "Not drawn: β 1e4 (not made yet)." in words(pages[0])
     for page in pages:
@@ -99,7 +99,7 @@ def test_gaps_are_where_a_logarithm_has_no_value(finished_sweep):
     pair = first_pair(sweep)
     (line,) = lines_of(pair.members, "total", looks(1))
     assert np.flatnonzero(np.isnan(line.values)).tolist() == [2, 4, 6, 8]
-    with house_style():
+    with plot_style():
         assert_well_laid_out(plot_pair(pair))
 
 
@@ -117,7 +117,7 @@ def test_a_large_sweep_is_cut_with_a_sentence(finished_sweep):
     )
     pairs = [Pairs(sweep).read(*ids) for ids in shown_pairs(sweep)]
     assert len(pairs) == MOST_PAIRS < 9 * 7
-    with house_style():
+    with plot_style():
         page = plot_sweep(pairs, "total", 7, "The first 48 of 63 pairs.")
     assert "The first 48 of 63 pairs." in words(page)
     assert_well_laid_out(page)

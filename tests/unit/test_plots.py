@@ -11,7 +11,7 @@ from matplotlib.colors import to_rgb
 from tests.unit.plotted import BETAS, drawn, first_pair, words
 from tests.unit.records import terms_of
 
-from neural_style.report.figure import house_style, looks
+from neural_style.report.figure import looks, plot_style
 from neural_style.report.outputs import files_of, plots_of
 from neural_style.report.plot_losses import (
     MOST_POINTS,
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 def test_lines_are_the_losses_without_their_weights(finished_sweep):
     sweep = finished_sweep()
-    with house_style():
+    with plot_style():
         page = plot_pair(first_pair(sweep))
     epochs = np.arange(21)
     for kind, name, expected in (
@@ -52,7 +52,7 @@ def test_lines_are_the_losses_without_their_weights(finished_sweep):
 def test_a_third_part_of_the_total_gets_a_panel_and_is_named(finished_sweep):
     sweep = finished_sweep(paint={"total_variation": 5})
     pair = first_pair(sweep)
-    with house_style():
+    with plot_style():
         page = plot_pair(pair)
         whole = plot_sweep([pair], "total", 1)
     epochs = np.arange(21)
@@ -66,7 +66,7 @@ def test_a_third_part_of_the_total_gets_a_panel_and_is_named(finished_sweep):
 
 def test_axes_are_named_and_logarithmic(finished_sweep):
     pair = first_pair(finished_sweep())
-    with house_style():
+    with plot_style():
         page, trade = plot_pair(pair), plot_tradeoff(pair)
     for axes in page.figure.axes:
         assert axes.get_yscale() == "log"
@@ -81,7 +81,7 @@ def test_axes_are_named_and_logarithmic(finished_sweep):
 
 def test_a_layer_alone_gets_no_panel_of_its_own_and_several_do(finished_sweep):
     layers = {"content_layers": {"conv4_2": 1, "conv5_2": 2}, "style_layers": {"conv1_1": 5}}
-    with house_style():
+    with plot_style():
         page = plot_pair(first_pair(finished_sweep(network=layers)))
     titles = [axes.get_title(loc="left") for axes in page.figure.axes]
     assert titles[3:] == ["content, conv4_2 alone", "content, conv5_2 alone"]
@@ -99,7 +99,7 @@ def test_the_plane_has_a_point_a_setting_and_a_line_along_beta(finished_sweep):
 
 def test_thumbnails_are_the_finished_pictures(finished_sweep):
     sweep = finished_sweep()
-    with house_style():
+    with plot_style():
         page = plot_tradeoff(first_pair(sweep))
     pictures = [axes.get_images()[0] for axes in page.figure.axes[1:]]
     assert len(pictures) == 3
@@ -121,7 +121,7 @@ def test_settings_are_called_by_what_differs(finished_sweep):
 def test_epochs_that_differ_end_where_they_end(finished_sweep):
     named = {"long": {"optimization": {"epochs": 50}}}
     pair = first_pair(finished_sweep(settings={"beta": [1e5], "named": named}))
-    with house_style():
+    with plot_style():
         page = plot_pair(pair)
     lines = drawn(page, "style loss (without β)")
     assert [x[-1] for x, _ in lines] == [20, 50]
@@ -138,7 +138,7 @@ def test_long_runs_are_thinned_and_end_with_the_end(finished_sweep):
 
 def test_layers_that_differ_are_said_to_differ_in_kind(finished_sweep):
     named = {"deep": {"network": {"content_layers": {"conv5_2": 1}}}}
-    with house_style():
+    with plot_style():
         page = plot_tradeoff(first_pair(finished_sweep(settings={"named": named})))
     assert "The settings compare different layers, so that their losses differ in kind." in words(
         page

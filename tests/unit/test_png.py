@@ -47,9 +47,9 @@ def chunks(data: bytes) -> list[tuple[bytes, bytes]]:
 def decoded(data: bytes) -> np.ndarray:
     """The samples, by the recursion of the specification, a byte at a time."""
     parts = dict(chunks(data))
-    width, height, depth, colour, *rest = struct.unpack(">2I5B", parts[b"IHDR"])
+    width, height, depth, color, *rest = struct.unpack(">2I5B", parts[b"IHDR"])
     assert (depth, rest) == (16, [0, 0, 0])
-    channels = {2: 3, 6: 4}[colour]
+    channels = {2: 3, 6: 4}[color]
     apart, length = 2 * channels, 2 * channels * width
     stream = zlib.decompress(parts[b"IDAT"])
     assert len(stream) == height * (length + 1)

@@ -1,4 +1,4 @@
-"""From the files of a job to its brief: which styles act where, with which shares."""
+"""From the files of a job to its problem: which styles act where, with which shares."""
 
 from __future__ import annotations
 
@@ -42,40 +42,40 @@ def prepared(folder: Path, settings: Settings, **changes: Any) -> Prepared:
 
 
 def test_a_plain_job_is_one_style_everywhere(folder: Path, defaults: Settings):
-    brief = prepared(folder, defaults).brief
-    ((reference,),) = [region.styles for region in brief.regions]
-    assert brief.regions[0].where is None
+    problem = prepared(folder, defaults).problem
+    ((reference,),) = [region.styles for region in problem.regions]
+    assert problem.regions[0].where is None
     assert (reference.weight, reference.guide) == (1.0, None)
     fitted = [fit_image(noise(*SIZES[name], seed=i), 32, "stretch") for i, name in enumerate(SIZES)]
-    assert torch.equal(brief.content, to_tensor(fitted[0]))
+    assert torch.equal(problem.content, to_tensor(fitted[0]))
     assert torch.equal(reference.image, to_tensor(fitted[1]))
 
 
 def test_a_blend_shares_by_weight(folder: Path, defaults: Settings):
-    brief = prepared(folder, defaults, blend={str(folder / "sun.png"): 3.0}).brief
-    (region,) = brief.regions
+    problem = prepared(folder, defaults, blend={str(folder / "sun.png"): 3.0}).problem
+    (region,) = problem.regions
     assert [style.weight for style in region.styles] == [0.25, 0.75]
     sun = fit_image(noise(*SIZES["sun"], seed=2), 32, "stretch")
     assert torch.equal(region.styles[1].image, to_tensor(sun))
 
 
 def test_a_blend_with_the_style_itself_is_that_style(folder: Path, defaults: Settings):
-    brief = prepared(folder, defaults, blend={str(folder / "wave.png"): 0.3}).brief
-    assert [style.weight for style in brief.regions[0].styles] == [1.0]
+    problem = prepared(folder, defaults, blend={str(folder / "wave.png"): 0.3}).problem
+    assert [style.weight for style in problem.regions[0].styles] == [1.0]
 
 
 def test_several_scales_are_several_sizes_with_equal_shares(folder: Path, defaults: Settings):
     blend = {str(folder / "sun.png"): 1.0}
-    brief = prepared(folder, defaults, fit="keep", style_scales=(1.0, 1.5), blend=blend).brief
-    sizes = [tuple(style.image.shape[2:]) for style in brief.regions[0].styles]
+    problem = prepared(folder, defaults, fit="keep", style_scales=(1.0, 1.5), blend=blend).problem
+    sizes = [tuple(style.image.shape[2:]) for style in problem.regions[0].styles]
     assert sizes == [(32, 32), (48, 48), (32, 21), (48, 32)]
-    assert [style.weight for style in brief.regions[0].styles] == [0.25] * 4
-    assert brief.content.shape[2:] == (21, 32)
+    assert [style.weight for style in problem.regions[0].styles] == [0.25] * 4
+    assert problem.content.shape[2:] == (21, 32)
 
 
 def test_without_a_blend_the_black_of_a_mask_is_no_region(folder: Path, defaults: Settings):
     halves(SIZES["cat"]).save(folder / "cat.mask.png")
-    (region,) = prepared(folder, defaults, mask=BESIDE).brief.regions
+    (region,) = prepared(folder, defaults, mask=BESIDE).problem.regions
     assert region.where is not None
     assert region.where.shape == (1, 1, 32, 32)
     assert (region.where[..., :14] == 1).all()
@@ -86,17 +86,17 @@ def test_without_a_blend_the_black_of_a_mask_is_no_region(folder: Path, defaults
 def test_with_a_blend_it_is_that_of_the_other_styles(folder: Path, defaults: Settings, fit: str):
     halves(SIZES["cat"]).save(folder / "m.jpg")
     blend = {str(folder / "sun.png"): 0.25}
-    brief = prepared(folder, defaults, mask=str(folder / "m.jpg"), blend=blend, fit=fit).brief
-    own, others = brief.regions
+    problem = prepared(folder, defaults, mask=str(folder / "m.jpg"), blend=blend, fit=fit).problem
+    own, others = problem.regions
     assert own.where is not None and others.where is not None
-    assert own.where.shape[2:] == brief.content.shape[2:]
+    assert own.where.shape[2:] == problem.content.shape[2:]
     assert torch.equal(own.where + others.where, torch.ones_like(own.where))
     assert [style.weight for style in (*own.styles, *others.styles)] == [1.0, 1.0]
     assert not torch.equal(own.styles[0].image, others.styles[0].image)
 
 
 def test_no_mask_beside_is_no_mask(folder: Path, defaults: Settings):
-    (region,) = prepared(folder, defaults, mask=BESIDE, style_mask=BESIDE).brief.regions
+    (region,) = prepared(folder, defaults, mask=BESIDE, style_mask=BESIDE).problem.regions
     assert region.where is None
     assert region.styles[0].guide is None
 
@@ -109,7 +109,7 @@ def test_styles_have_their_own_guides_at_every_scale(folder: Path, defaults: Set
         style_mask=BESIDE,
         style_scales=(1.0, 2.0),
         blend={str(folder / "sun.png"): 1.0},
-    ).brief.regions
+    ).problem.regions
     guides = [style.guide for style in region.styles]
     assert guides[:2] == [None, None]
     for guide, edge in zip(guides[2:], (32, 64), strict=True):
@@ -129,7 +129,7 @@ def test_a_mask_beside_has_to_have_the_shape_of_its_image(folder: Path, defaults
     with pytest.raises(ImageError, match=r"cat\.mask\.png.*same proportions"):
         prepared(folder, defaults, mask=BESIDE)
     named = prepared(folder, defaults, mask=str(folder / "cat.mask.png"))
-    assert named.brief.regions[0].where is not None
+    assert named.problem.regions[0].where is not None
 
 
 def test_all_files_are_told_with_their_checksums(folder: Path, defaults: Settings):

@@ -37,7 +37,7 @@ def progress(epoch: int, parts: list[float]) -> Progress:
         pictures=torch.zeros(1, 3, 2, 2),
         names=NAMES,
         parts=torch.tensor(parts).view(-1, 1),
-        gave_up=torch.zeros(1, dtype=torch.bool),
+        diverged=torch.zeros(1, dtype=torch.bool),
     )
 
 
@@ -135,8 +135,10 @@ def test_the_record_holds_every_fact(run: Run, tmp_path: Path):
             "width": 96,
             "height": 64,
         },
-        "optimised": {"width": 48, "height": 32},
-        "course": [{"width": 48, "height": 32, "epochs": 4, "beta": beta_at(run.settings, 32, 48)}],
+        "optimized": {"width": 48, "height": 32},
+        "stages": [
+            {"width": 48, "height": 32, "epochs": 4, "beta": beta_at(run.settings, 32, 48)}
+        ],
         "saved_losses": {
             "total": 15.0,
             "content": 3.0,

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from tests import samples
 
 from neural_style.config.settings import Settings
 from neural_style.engine import job as job_module
@@ -18,12 +19,11 @@ from neural_style.engine import writer as journal_module
 from neural_style.engine.checkpoint import FOLDER, STATE
 from neural_style.engine.job import run_job
 from neural_style.engine.writer import Continuity, DivergedError, StoppedError
-from neural_style.samples.photographs import photograph
 
 pytestmark = pytest.mark.usefixtures("random_network")
 
 CPU = torch.device("cpu")
-CONTENT, STYLE = photograph("chelsea"), photograph("coffee")
+CONTENT, STYLE = samples.CONTENT["chelsea"], samples.CONTENT["coffee"]
 EPOCHS = 6
 
 

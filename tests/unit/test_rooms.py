@@ -13,7 +13,7 @@ import neural_style
 PACKAGE = Path(neural_style.__file__).parent
 README = Path(__file__).parents[2] / "README.md"
 ROOMS = (
-    *("plan", "pictures", "network", "machine", "briefs", "loss", "optimiser", "jobs"),
+    *("plan", "pictures", "network", "machine", "problems", "loss", "optimizer", "jobs"),
     *("grids", "plots", "study", "gallery", "manual", "bulk", "samples"),
 )
 """From the foundations up: each imports from those before it alone."""

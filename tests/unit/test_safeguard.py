@@ -59,7 +59,7 @@ def test_a_bad_step_of_one_problem_is_undone_and_the_other_untouched(bad: Evalua
     assert levels(x) == pytest.approx([0.3, 0.2])
     assert found.parts.tolist() == [[1.0, 2.0], [3.0, 6.0]]
     assert levels(found.gradient) == [1.0, 6.0]
-    assert not guard.gave_up.any()
+    assert not guard.diverged.any()
 
 
 def test_one_bad_pixel_of_the_gradient_is_enough():
@@ -90,7 +90,7 @@ def test_a_problem_that_only_falls_is_given_up_and_keeps_its_best():
     guard = Safeguard(pictures(0.1, 0.5), evaluation([8.0, 8.0]))
     for fall in range(1, LIMIT + 1):
         x, _, _ = guard.catch(pictures(0.9, 0.5 + fall / 100), evaluation([NAN, 8.0 - fall]))
-        assert guard.gave_up.tolist() == [fall == LIMIT, False]
+        assert guard.diverged.tolist() == [fall == LIMIT, False]
     assert levels(x) == pytest.approx([0.1, 0.5 + LIMIT / 100])
 
 
@@ -100,7 +100,7 @@ def test_a_better_picture_in_between_forgives_the_falls():
         for _ in range(LIMIT - 1):
             guard.catch(pictures(0.9), evaluation([INF]))
         guard.catch(pictures(0.2), evaluation([1e5 / (round_ + 1)]))
-    assert not guard.gave_up.any()
+    assert not guard.diverged.any()
 
 
 def test_a_step_without_progress_forgives_nothing():
@@ -108,13 +108,13 @@ def test_a_step_without_progress_forgives_nothing():
     for _ in range(LIMIT):
         guard.catch(pictures(0.9), evaluation([INF]))
         guard.catch(pictures(0.2), evaluation([9.0]))
-    assert guard.gave_up.all()
+    assert guard.diverged.all()
 
 
 @pytest.mark.parametrize("slope", [1.0, NAN])
 def test_a_start_that_is_not_finite_is_hopeless(slope: float):
     start = evaluation([8.0, 8.0], [1.0, slope]) if slope != slope else evaluation([8.0, NAN])
-    assert Safeguard(pictures(0.1, 0.1), start).gave_up.tolist() == [False, True]
+    assert Safeguard(pictures(0.1, 0.1), start).diverged.tolist() == [False, True]
 
 
 def test_a_loss_of_zero_is_no_reason_to_fall():

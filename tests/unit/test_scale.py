@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from neural_style.config.settings import Settings
-from neural_style.losses.problem import plain_brief
+from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Vgg19
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
@@ -40,8 +40,8 @@ def test_the_stand_in_returns_its_input(random_convolutions, shallow: Settings):
     from scale import stand_in
 
     contents = torch.rand(2, 3, 16, 16)
-    briefs = [plain_brief(content, content, shallow) for content in contents.split(1)]
+    problems = [single_style_problem(content, content, shallow) for content in contents.split(1)]
     network = Vgg19(random_convolutions, shallow.layers)
-    (progress,) = stand_in(network, briefs)
-    assert torch.equal(progress.pictures, contents) and not progress.gave_up.any()
+    (progress,) = stand_in(network, problems)
+    assert torch.equal(progress.pictures, contents) and not progress.diverged.any()
     assert progress.parts.shape == (1, 2)

@@ -11,17 +11,17 @@ from torch import Tensor
 
 from neural_style.config.settings import Settings, Stage
 from neural_style.losses.problem import (
-    Brief,
     Region,
     StyleReference,
+    TransferProblem,
     luminance,
-    plain_brief,
-    recoloured,
+    recolored,
     resampled,
-    resampled_brief,
+    resampled_problem,
+    single_style_problem,
 )
 from neural_style.model.vgg import Convolution, Vgg19
-from neural_style.optim.loop import Optimisation, Progress, Schedule, stylize
+from neural_style.optim.loop import Optimization, Progress, Schedule, stylize
 
 CPU = torch.device("cpu")
 SIZES = [20, 20, 20, 28, 28, 40, 40, 40]
@@ -60,7 +60,7 @@ def assert_same(actual: list[Progress], expected: list[Progress]) -> None:
 
 @pytest.fixture(scope="module")
 def states(network: Vgg19, settings: Settings) -> list[Progress]:
-    return list(stylize(network, [plain_brief(CONTENT, STYLE, settings)]))
+    return list(stylize(network, [single_style_problem(CONTENT, STYLE, settings)]))
 
 
 def test_every_epoch_is_yielded_once_in_the_size_of_its_stage(states: list[Progress]):
@@ -69,10 +69,10 @@ def test_every_epoch_is_yielded_once_in_the_size_of_its_stage(states: list[Progr
     assert len({state.names for state in states}) == 1
 
 
-def test_the_first_stage_is_the_job_of_the_smaller_brief(
+def test_the_first_stage_is_the_job_of_the_smaller_problem(
     network: Vgg19, settings: Settings, states: list[Progress]
 ):
-    small = resampled_brief(plain_brief(CONTENT, STYLE, only(settings, 2)), 0.5)
+    small = resampled_problem(single_style_problem(CONTENT, STYLE, only(settings, 2)), 0.5)
     assert small.content.shape[2:] == (20, 20)
     assert small.regions[0].styles[0].image.shape[2:] == (22, 30)
     assert_same(states[:3], list(stylize(network, [small])))
@@ -82,42 +82,45 @@ def test_the_last_stage_aims_at_the_whole_brief_from_what_was_made_before(
     network: Vgg19, settings: Settings, states: list[Progress]
 ):
     start = resampled(states[4].pictures, 40, 40)
-    brief = replace(plain_brief(CONTENT, STYLE, only(settings, 3)), start=start)
-    assert_same(states[5:], list(stylize(network, [brief]))[1:])
+    problem = replace(single_style_problem(CONTENT, STYLE, only(settings, 3)), start=start)
+    assert_same(states[5:], list(stylize(network, [problem]))[1:])
 
 
 def test_noise_is_drawn_at_the_size_of_the_first_stage(network: Vgg19, settings: Settings):
     noisy = replace(settings, init="noise")
-    first = next(iter(stylize(network, [plain_brief(CONTENT, STYLE, noisy)]))).pictures
+    first = next(iter(stylize(network, [single_style_problem(CONTENT, STYLE, noisy)]))).pictures
     assert first.shape[2:] == (20, 20)
-    assert first.std() > 0.25, "noise that was made smaller is grey"
+    assert first.std() > 0.25, "noise that was made smaller is gray"
 
 
 def test_a_batch_goes_through_the_stages_as_each_picture_would_alone(
     network: Vgg19, settings: Settings, states: list[Progress]
 ):
     other = replace(settings, beta=1e2, seed=3, init="noise")
-    briefs = [plain_brief(CONTENT, STYLE, settings), plain_brief(CONTENT.flip(-1), STYLE, other)]
-    for together, alone in zip(stylize(network, briefs), states, strict=True):
+    problems = [
+        single_style_problem(CONTENT, STYLE, settings),
+        single_style_problem(CONTENT.flip(-1), STYLE, other),
+    ]
+    for together, alone in zip(stylize(network, problems), states, strict=True):
         torch.testing.assert_close(together.pictures[:1], alone.pictures, rtol=0, atol=1e-3)
 
 
-def test_masks_styles_and_colours_go_through_the_stages(network: Vgg19, settings: Settings):
+def test_masks_styles_and_colors_go_through_the_stages(network: Vgg19, settings: Settings):
     styles = StyleReference(STYLE, 0.5, random(1, 1, 44, 60, seed=4)), StyleReference(CONTENT, 0.5)
     regions = Region(styles, MASK), Region((StyleReference(STYLE),), 1 - MASK)
-    painted = replace(settings, colour="luminance", total_variation=1.0)
-    brief = recoloured(Brief(painted, CONTENT, regions))
-    *_, last = stylize(network, [brief])
+    painted = replace(settings, color="luminance", total_variation=1.0)
+    problem = recolored(TransferProblem(painted, CONTENT, regions))
+    *_, last = stylize(network, [problem])
     chroma = last.pictures - luminance(last.pictures)
     torch.testing.assert_close(chroma, CONTENT - luminance(CONTENT), rtol=0, atol=1e-5)
     assert (last.pictures - CONTENT).abs().mean() > 0.01
 
 
 class Stub:
-    """An optimisation of one number that counts epochs."""
+    """An optimization of one number that counts epochs."""
 
-    def __init__(self, epochs: range, start: float, gave_up: bool) -> None:
-        self._epochs, self._start, self._gave_up = epochs, start, gave_up
+    def __init__(self, epochs: range, start: float, diverged: bool) -> None:
+        self._epochs, self._start, self._gave_up = epochs, start, diverged
 
     def __iter__(self) -> Iterator[Progress]:
         for done, epoch in enumerate(self._epochs):
@@ -125,17 +128,17 @@ class Stub:
             yield Progress(epoch, number, ("a",), number, torch.tensor([self._gave_up]))
 
 
-def stub(epochs: range, gave_up: bool = False) -> Callable[[Tensor | None], Optimisation]:
-    def begin(pictures: Tensor | None) -> Optimisation:
+def stub(epochs: range, diverged: bool = False) -> Callable[[Tensor | None], Optimization]:
+    def begin(pictures: Tensor | None) -> Optimization:
         start = 0.0 if pictures is None else 10 * float(pictures)
-        return Stub(epochs, start, gave_up)  # type: ignore[return-value]  # it stands in for one
+        return Stub(epochs, start, diverged)  # type: ignore[return-value]  # it stands in for one
 
     return begin
 
 
 def test_a_picture_that_was_given_up_stays_so():
-    stages = {2: stub(range(3), gave_up=True), 3: stub(range(2, 4)), 4: stub(range(3, 5))}
-    assert all(bool(state.gave_up) for state in Schedule(stages))
+    stages = {2: stub(range(3), diverged=True), 3: stub(range(2, 4)), 4: stub(range(3, 5))}
+    assert all(bool(state.diverged) for state in Schedule(stages))
 
 
 def test_each_stage_begins_with_the_pictures_of_the_one_before():

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from neural_style.config.settings import Settings
-from neural_style.losses.problem import plain_brief
+from neural_style.losses.problem import single_style_problem
 from neural_style.model import tiles as tiling
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim.loop import stylize
@@ -27,7 +27,7 @@ def tiled_pictures(convolutions: Mapping[str, Convolution], settings: Settings) 
     style = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     noisy = replace(settings, tile=EDGE, epochs=10, beta=1e6, init_noise=0.2)
     seeds = [replace(noisy, seed=seed) for seed in range(4)]
-    *_, last = stylize(network, [plain_brief(content, style, each) for each in seeds])
+    *_, last = stylize(network, [single_style_problem(content, style, each) for each in seeds])
     return last.pictures.numpy()
 
 

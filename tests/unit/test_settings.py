@@ -1,4 +1,4 @@
-"""The course of a setting through its stages."""
+"""The all_stages of a setting through its stages."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def staged(defaults: Settings) -> Settings:
 def test_the_last_stage_has_the_picture_s_size_and_the_epochs_that_are_left(
     defaults: Settings, staged: Settings
 ):
-    assert defaults.course == (Stage(512, 1000),)
-    assert staged.course == (Stage(128, 100), Stage(256, 50), Stage(512, 250))
+    assert defaults.all_stages == (Stage(512, 1000),)
+    assert staged.all_stages == (Stage(128, 100), Stage(256, 50), Stage(512, 250))
 
 
 @pytest.mark.parametrize(
@@ -37,8 +37,8 @@ def test_the_last_stage_has_the_picture_s_size_and_the_epochs_that_are_left(
 def test_settings_up_to_an_epoch_end_there(staged: Settings, epoch: int, size: int, stages: int):
     until = staged.up_to(epoch)
     assert until == replace(staged, epochs=epoch, size=size, stages=staged.stages[:stages])
-    assert sum(stage.epochs for stage in until.course) == epoch
-    assert until.course[-1].size == size
+    assert sum(stage.epochs for stage in until.all_stages) == epoch
+    assert until.all_stages[-1].size == size
 
 
 def test_stages_come_back_from_json(staged: Settings):

@@ -11,22 +11,26 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageFilter
+from tests import samples
 from torch import Tensor
 
 from neural_style.config.settings import Settings
 from neural_style.engine.job import run_job
-from neural_style.images.decode import fit_image, load_image
+from neural_style.images.decode import load_fitted
 from neural_style.images.tensors import to_images, to_tensor
 from neural_style.losses.gatys import gatys_objective
 from neural_style.losses.objective import Objective, TiledObjective
-from neural_style.losses.problem import Brief, Region, StyleReference, plain_brief
+from neural_style.losses.problem import (
+    Region,
+    StyleReference,
+    TransferProblem,
+    single_style_problem,
+)
 from neural_style.losses.terms import EDGE, UNIT, SmoothnessTerm
 from neural_style.model.vgg import PIXELS, Convolution, Vgg19
 from neural_style.model.weights import Weights
 from neural_style.optim.loop import stylize
 from neural_style.report.runs import read_run
-from neural_style.samples.paintings import PAINTINGS
-from neural_style.samples.photographs import photograph
 
 CPU = torch.device("cpu")
 NAME = "smoothness/total_variation"
@@ -55,7 +59,7 @@ def by_hand(picture: np.ndarray) -> float:
     return total / (height * width)
 
 
-def test_it_is_the_sum_over_neighbours():
+def test_it_is_the_sum_over_neighbors():
     pictures = random(2, 3, 5, 7, seed=0)
     expected = [2 * by_hand(pictures[0].numpy()), 3 * by_hand(pictures[1].numpy())]
     ours = loss(pictures, SmoothnessTerm(torch.tensor([2.0, 3.0])))
@@ -91,7 +95,7 @@ def test_one_edge_costs_what_a_ramp_of_the_same_height_does_and_grain_costs_more
     assert grain > 10 * step
 
 
-def test_an_edge_of_all_colours_at_once_costs_less_than_three_apart():
+def test_an_edge_of_all_colors_at_once_costs_less_than_three_apart():
     together, apart = torch.zeros(1, 3, 16, 16), torch.zeros(1, 3, 16, 16)
     together[..., 8:] = 1
     for channel, place in enumerate((4, 8, 12)):
@@ -105,28 +109,30 @@ def network(random_convolutions: Mapping[str, Convolution], shallow: Settings) -
 
 
 def test_without_a_weight_there_is_no_term(network: Vgg19, shallow: Settings):
-    brief = plain_brief(random(1, 3, 32, 32, seed=3), random(1, 3, 32, 32, seed=4), shallow)
-    assert NAME not in gatys_objective(network, [brief]).names
+    problem = single_style_problem(
+        random(1, 3, 32, 32, seed=3), random(1, 3, 32, 32, seed=4), shallow
+    )
+    assert NAME not in gatys_objective(network, [problem]).names
 
 
 def test_weights_are_those_of_each_picture(network: Vgg19, shallow: Settings):
     pictures = random(3, 3, 32, 32, seed=5)
     style = random(1, 3, 32, 32, seed=4)
-    briefs = [
-        plain_brief(picture, style, replace(shallow, total_variation=weight))
+    problems = [
+        single_style_problem(picture, style, replace(shallow, total_variation=weight))
         for picture, weight in zip(pictures.split(1), (0.0, 1.0, 2.5), strict=True)
     ]
-    objective = gatys_objective(network, briefs)
+    objective = gatys_objective(network, problems)
     assert objective.names[-1] == NAME
     expected = UNIT * torch.tensor([0, 1, 2.5], dtype=torch.float64) * loss(pictures)
     torch.testing.assert_close(objective.parts(pictures)[-1], expected)
 
 
-def masked(shallow: Settings, *masks: Tensor | None) -> Brief:
+def masked(shallow: Settings, *masks: Tensor | None) -> TransferProblem:
     style = StyleReference(random(1, 3, 32, 32, seed=4))
     settings = replace(shallow, total_variation=1.0)
     regions = tuple(Region((style,), mask) for mask in masks)
-    return Brief(settings, random(1, 3, 32, 32, seed=3), regions)
+    return TransferProblem(settings, random(1, 3, 32, 32, seed=3), regions)
 
 
 def test_it_acts_where_a_style_acts(network: Vgg19, shallow: Settings):
@@ -153,28 +159,28 @@ def test_tiles_add_up_to_the_whole(network: Vgg19):
 
 
 def grain(picture: Image.Image) -> float:
-    """Mean difference to the median of each pixel's 3×3 neighbours, in levels of luminance."""
-    grey = picture.convert("L")
-    smooth = grey.filter(ImageFilter.MedianFilter(3))
-    return float(np.abs(np.asarray(grey, float) - np.asarray(smooth, float)).mean())
+    """Mean difference to the median of each pixel's 3×3 neighbors, in levels of luminance."""
+    gray = picture.convert("L")
+    smooth = gray.filter(ImageFilter.MedianFilter(3))
+    return float(np.abs(np.asarray(gray, float) - np.asarray(smooth, float)).mean())
 
 
 def test_grain_is_less_at_a_high_style_weight(caffe: Weights, defaults: Settings):
     settings = replace(defaults, beta=1e7, epochs=25, precision="fp32")
-    content = to_tensor(fit_image(load_image(photograph("chelsea")), 64, "stretch"))
-    style = to_tensor(PAINTINGS["woodcut_wave"](0, size=(64, 64)))
+    content = to_tensor(load_fitted(samples.CONTENT["chelsea"], 64, "stretch"))
+    style = to_tensor(load_fitted(samples.STYLE["woodcut_wave"], 64, "stretch"))
     network = Vgg19(caffe.convolutions, settings.layers).prepare(CPU, torch.float32)
     grains = []
     for weight in (0.0, 100.0):
-        brief = plain_brief(content, style, replace(settings, total_variation=weight))
-        *_, last = stylize(network, [brief])
+        problem = single_style_problem(content, style, replace(settings, total_variation=weight))
+        *_, last = stylize(network, [problem])
         grains.append(grain(to_images(last.pictures)[0]))
     assert grains[1] < 0.75 * grains[0], grains
 
 
 def test_it_is_a_part_of_the_total_in_all_records(tmp_path: Path, shallow: Settings):
     settings = replace(shallow, total_variation=3.0)
-    paths = (photograph("chelsea"), photograph("coffee"))
+    paths = (samples.CONTENT["chelsea"], samples.CONTENT["coffee"])
     for progress in run_job(*paths, tmp_path, settings, CPU):
         assert progress.names[-1] == NAME
     with (tmp_path / "losses.csv").open(encoding="utf-8", newline="") as file:

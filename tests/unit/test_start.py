@@ -20,7 +20,7 @@ from neural_style.engine.load import prepare
 from neural_style.images.decode import ImageError
 from neural_style.images.tensors import to_images
 from neural_style.io import sha256
-from neural_style.losses.problem import plain_brief, start_picture
+from neural_style.losses.problem import single_style_problem, start_picture
 
 CPU = torch.device("cpu")
 CONTENT = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(7))
@@ -28,8 +28,8 @@ GIVEN = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(8))
 
 
 def started(settings: Settings, content: Tensor = CONTENT, given: Tensor | None = None) -> Tensor:
-    brief = plain_brief(content, torch.zeros(1, 3, 32, 32), settings)
-    return start_picture(replace(brief, start=given))
+    problem = single_style_problem(content, torch.zeros(1, 3, 32, 32), settings)
+    return start_picture(replace(problem, start=given))
 
 
 def test_noise_depends_on_the_seed_alone(shallow: Settings):
@@ -72,7 +72,7 @@ def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def prepared_start(settings: Settings) -> Tensor:
-    start = prepare(Path("content.png"), Path("style.png"), settings, CPU).brief.start
+    start = prepare(Path("content.png"), Path("style.png"), settings, CPU).problem.start
     assert start is not None
     return start
 
@@ -80,7 +80,7 @@ def prepared_start(settings: Settings) -> Tensor:
 def test_a_file_is_read_and_recorded(pictures: Path, shallow: Settings):
     settings = replace(shallow, init="start.png", fit="keep")
     prepared = prepare(Path("content.png"), Path("style.png"), settings, CPU)
-    torch.testing.assert_close(start_picture(prepared.brief), GIVEN, rtol=0, atol=0.5 / 255)
+    torch.testing.assert_close(start_picture(prepared.problem), GIVEN, rtol=0, atol=0.5 / 255)
     assert prepared.sources["init"].path == Path("start.png")
     assert prepared.sources["init"].checksum == sha256(pictures / "start.png")
 
@@ -92,11 +92,11 @@ def test_a_file_comes_to_the_size_of_the_picture(
 ):
     Image.new("RGB", size, (51, 102, 204)).save("start.png")
     settings = replace(shallow, init="start.png", fit=fit)
-    brief = prepare(Path("content.png"), Path("style.png"), settings, CPU).brief
-    assert brief.start is not None
-    assert brief.start.shape == brief.content.shape
+    problem = prepare(Path("content.png"), Path("style.png"), settings, CPU).problem
+    assert problem.start is not None
+    assert problem.start.shape == problem.content.shape
     expected = torch.tensor([51, 102, 204]).view(1, 3, 1, 1) / 255
-    torch.testing.assert_close(brief.start, expected.expand_as(brief.start))
+    torch.testing.assert_close(problem.start, expected.expand_as(problem.start))
 
 
 def test_a_file_named_like_a_keyword_is_reached_by_its_folder(pictures: Path, shallow: Settings):
@@ -105,7 +105,7 @@ def test_a_file_named_like_a_keyword_is_reached_by_its_folder(pictures: Path, sh
     for keyword in ("content", "noise"):
         settings = replace(shallow, init=keyword)
         assert "init" not in companions_of(Path("content.png"), Path("style.png"), settings)
-        assert prepare(Path("content.png"), Path("style.png"), settings, CPU).brief.start is None
+        assert prepare(Path("content.png"), Path("style.png"), settings, CPU).problem.start is None
 
 
 def test_a_file_that_cannot_be_read_is_named(pictures: Path, shallow: Settings):

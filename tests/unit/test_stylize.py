@@ -1,26 +1,24 @@
-"""The optimisation of pictures: what it yields, that it gets better, and that it never breaks."""
+"""The optimization of pictures: what it yields, that it gets better, and that it never breaks."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import pytest
 import torch
+from tests import samples
 from torch import Tensor
 
 from neural_style.config.settings import Settings
-from neural_style.images.decode import fit_image, load_image
+from neural_style.images.decode import load_fitted
 from neural_style.images.tensors import to_tensor
 from neural_style.losses.gatys import gatys_objective
-from neural_style.losses.problem import plain_brief
+from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.model.weights import Weights
-from neural_style.optim.loop import Progress, inward, stylize
-from neural_style.samples.paintings import PAINTINGS
-from neural_style.samples.photographs import photograph
+from neural_style.optim.loop import Progress, projected_gradient, stylize
 
 Convolutions = Mapping[str, Convolution]
 SIDE = 32
@@ -56,7 +54,7 @@ def run(
     styles: Sequence[Tensor] = STYLES[:1],
 ) -> list[Progress]:
     each = [settings] if isinstance(settings, Settings) else settings
-    return list(stylize(network, list(map(plain_brief, contents.split(1), styles, each))))
+    return list(stylize(network, list(map(single_style_problem, contents.split(1), styles, each))))
 
 
 def total(progress: Progress) -> Tensor:
@@ -84,14 +82,14 @@ def test_the_losses_reported_are_those_of_the_picture_yielded(
     network: Vgg19, shallow: Settings, init: str
 ):
     settings = replace(shallow, init=init, epochs=6)
-    objective = gatys_objective(network, [plain_brief(CONTENTS[:1], STYLES[0], settings)])
+    objective = gatys_objective(network, [single_style_problem(CONTENTS[:1], STYLES[0], settings)])
     for state in run(network, settings):
         expected = objective(state.pictures).parts
         torch.testing.assert_close(state.parts, expected, rtol=1e-5, atol=0)
 
 
 def test_states_yielded_stay_as_they_were(network: Vgg19, shallow: Settings):
-    stream = stylize(network, [plain_brief(CONTENTS[:1], STYLES[0], shallow)])
+    stream = stylize(network, [single_style_problem(CONTENTS[:1], STYLES[0], shallow)])
     copies = [(state, state.pictures.clone(), state.parts.clone()) for state in stream]
     for state, pictures, parts in copies:
         assert torch.equal(state.pictures, pictures)
@@ -107,9 +105,9 @@ def test_contents_and_styles_are_not_changed(network: Vgg19, shallow: Settings):
 
 def test_a_photograph_takes_on_a_painting_s_style(caffe: Weights, defaults: Settings):
     settings = replace(defaults, epochs=25)
-    content = to_tensor(fit_image(load_image(photograph("chelsea")), 64, "stretch"))
-    paint = partial(PAINTINGS["woodcut_wave"], size=(64, 64))
-    states = run(prepared(caffe.convolutions, settings), settings, content, [to_tensor(paint(0))])
+    content = to_tensor(load_fitted(samples.CONTENT["chelsea"], 64, "stretch"))
+    style = to_tensor(load_fitted(samples.STYLE["woodcut_wave"], 64, "stretch"))
+    states = run(prepared(caffe.convolutions, settings), settings, content, [style])
     assert_sane(states)
     first, last = float(total(states[0])), float(total(states[-1]))
     assert last < 0.25 * first, f"the loss fell from {first:.4g} to {last:.4g} only"
@@ -154,7 +152,7 @@ def test_a_batch_is_many_single_runs(
 def test_without_a_style_weight_the_content_stays(network: Vgg19, shallow: Settings):
     states = run(network, replace(shallow, beta=0.0))
     assert torch.equal(states[-1].pictures, CONTENTS[:1])
-    assert not states[-1].gave_up.any()
+    assert not states[-1].diverged.any()
 
 
 def test_without_a_content_weight_only_the_style_counts(network: Vgg19, shallow: Settings):
@@ -166,7 +164,7 @@ def test_without_a_content_weight_only_the_style_counts(network: Vgg19, shallow:
 def test_with_no_weight_at_all_nothing_happens(network: Vgg19, shallow: Settings):
     states = run(network, replace(shallow, alpha=0.0, beta=0.0, init="noise"))
     assert torch.equal(states[-1].pictures, states[0].pictures)
-    assert not states[-1].gave_up.any()
+    assert not states[-1].diverged.any()
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
@@ -183,7 +181,7 @@ def test_slopes_that_lead_out_of_the_range_count_as_none():
     slope = torch.tensor([1.0, -1.0, 1.0, -1.0, 1.0, -1.0]).view(1, 1, 1, 6)
     expected = [0.0, -1.0, 1.0, -1.0, 1.0, 0.0]
     low, high = torch.tensor(0.0), torch.tensor(1.0)
-    assert inward(pictures, slope, low, high).flatten().tolist() == expected
+    assert projected_gradient(pictures, slope, low, high).flatten().tolist() == expected
 
 
 class Faulty(Vgg19):
@@ -226,7 +224,7 @@ def test_nan_at_some_evaluations_is_recovered_from(
     assert faulty.calls == 17, "the faults did not come at the evaluations intended"
     assert_sane(states)
     assert all(state.parts.isfinite().all() for state in states)
-    assert not states[-1].gave_up.any()
+    assert not states[-1].diverged.any()
     assert total(states[-1]) < left * total(states[0])
 
 
@@ -238,7 +236,7 @@ def test_nan_in_one_picture_leaves_the_other_of_the_batch_untouched(
     spoilt = run(faulty, settings, CONTENTS, STYLES)
     sound = run(network, settings, CONTENTS, STYLES)
     assert_sane(spoilt)
-    assert spoilt[-1].gave_up.tolist() == [False, True]
+    assert spoilt[-1].diverged.tolist() == [False, True]
     assert torch.equal(spoilt[-1].pictures[0], sound[-1].pictures[0])
     best = min(sound[:4], key=lambda state: float(total(state)[1]))
     assert torch.equal(spoilt[-1].pictures[1], best.pictures[1])
@@ -249,7 +247,7 @@ def test_nan_from_the_start_is_given_up_at_once(
 ):
     faulty = Faulty(random_convolutions, shallow, styles=1, image=0, evaluations=range(99))
     states = run(faulty, shallow)
-    assert all(state.gave_up.all() for state in states)
+    assert all(state.diverged.all() for state in states)
     assert_sane(states)
 
 
@@ -260,4 +258,4 @@ def test_absurd_settings_never_give_a_picture_that_is_not_finite(
 ):
     states = run(network, replace(shallow, epochs=8, optimizer=optimizer, **change))
     assert_sane(states)
-    assert all(state.parts.isfinite().all() or state.gave_up.all() for state in states)
+    assert all(state.parts.isfinite().all() or state.diverged.all() for state in states)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from neural_style.images.tensors import MEAN, STD, normalise, to_images, to_tensor
+from neural_style.images.tensors import MEAN, STD, normalize, to_images, to_tensor
 
 
 def test_every_level_survives_the_way_there_and_back():
@@ -40,9 +40,9 @@ def test_a_batch_becomes_a_list_in_order():
     ]
 
 
-def test_normalise_is_the_convention_of_imagenet():
+def test_normalize_is_the_convention_of_imagenet():
     assert MEAN == (0.485, 0.456, 0.406)
     assert STD == (0.229, 0.224, 0.225)
     pictures = torch.rand(2, 3, 4, 5, dtype=torch.float64)
     expected = (pictures.numpy() - np.array(MEAN)[:, None, None]) / np.array(STD)[:, None, None]
-    np.testing.assert_allclose(normalise(pictures).numpy(), expected, rtol=1e-12)
+    np.testing.assert_allclose(normalize(pictures).numpy(), expected, rtol=1e-12)

@@ -12,7 +12,12 @@ from torch import Tensor
 from neural_style.config.settings import Settings
 from neural_style.losses.gatys import gatys_objective
 from neural_style.losses.objective import Evaluation
-from neural_style.losses.problem import Brief, Region, StyleReference, plain_brief
+from neural_style.losses.problem import (
+    Region,
+    StyleReference,
+    TransferProblem,
+    single_style_problem,
+)
 from neural_style.model.vgg import Convolution, Vgg19
 
 
@@ -44,7 +49,7 @@ def region(*images: Tensor, where: Tensor | None = None) -> Region:
 
 
 def evaluate(network: Vgg19, settings: Settings, *regions: Region) -> Evaluation:
-    return gatys_objective(network, [Brief(settings, CONTENT, regions)])(PICTURE)
+    return gatys_objective(network, [TransferProblem(settings, CONTENT, regions)])(PICTURE)
 
 
 def assert_same(one: Evaluation, other: Evaluation) -> None:
@@ -95,7 +100,7 @@ def test_two_styles_pull_where_their_masks_are(network: Vgg19, settings: Setting
 
 
 def test_one_style_with_all_the_weight_is_that_style_alone(network: Vgg19, settings: Settings):
-    plain = gatys_objective(network, [plain_brief(CONTENT, SEA, settings)])(PICTURE)
+    plain = gatys_objective(network, [single_style_problem(CONTENT, SEA, settings)])(PICTURE)
     assert_same(evaluate(network, settings, Region((StyleReference(SEA, 1.0),))), plain)
     assert_same(evaluate(network, settings, region(SEA, SEA)), plain)
 
@@ -115,8 +120,8 @@ def test_a_style_is_looked_at_where_its_guide_says(network: Vgg19, settings: Set
     left = (torch.arange(72) < 36).to(SEA).expand(1, 1, 30, 72)
 
     def style_loss(style: Tensor, guide: Tensor | None) -> Tensor:
-        brief = Brief(settings, SEA, (Region((StyleReference(style, 1.0, guide),)),))
-        return gatys_objective(network, [brief])(SEA).parts[1:].sum()
+        problem = TransferProblem(settings, SEA, (Region((StyleReference(style, 1.0, guide),)),))
+        return gatys_objective(network, [problem])(SEA).parts[1:].sum()
 
     assert style_loss(SEA, None) == 0
     assert style_loss(beside, left) < 0.1 * style_loss(beside, None)
@@ -128,7 +133,7 @@ def test_the_gradient_of_all_at_once_is_that_of_finite_differences(
 ):
     guided = StyleReference(SEA, 0.6, random(1, 1, 30, 36, seed=6))
     regions = (Region((guided, StyleReference(SUN, 0.4)), MASK), region(SUN, where=1 - MASK))
-    objective = gatys_objective(network, [Brief(settings, CONTENT, regions)])
+    objective = gatys_objective(network, [TransferProblem(settings, CONTENT, regions)])
     gradient = objective(PICTURE).gradient
     for seed in range(3):
         direction = random(*PICTURE.shape, seed=10 + seed) - 0.5
@@ -152,8 +157,8 @@ BATCH = {
 def test_a_picture_is_the_same_alone_and_in_a_batch(
     network: Vgg19, settings: Settings, regions: Sequence[tuple[Region, ...]]
 ):
-    briefs = [Brief(settings, CONTENT, each) for each in regions]
-    together = gatys_objective(network, briefs)(PICTURE.expand(2, -1, -1, -1))
+    problems = [TransferProblem(settings, CONTENT, each) for each in regions]
+    together = gatys_objective(network, problems)(PICTURE.expand(2, -1, -1, -1))
     assert together.parts.shape == (4, 2)
     for i, each in enumerate(regions):
         alone = evaluate(network, settings, *each)
@@ -169,6 +174,6 @@ def test_a_picture_is_the_same_alone_and_in_a_batch(
 def test_pictures_with_other_kinds_of_regions_make_no_batch(
     network: Vgg19, settings: Settings, other: tuple[Region, ...]
 ):
-    briefs = [Brief(settings, CONTENT, each) for each in ((region(SEA),), other)]
+    problems = [TransferProblem(settings, CONTENT, each) for each in ((region(SEA),), other)]
     with pytest.raises(ValueError, match="as many regions and masks"):
-        gatys_objective(network, briefs)
+        gatys_objective(network, problems)

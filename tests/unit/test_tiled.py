@@ -15,7 +15,12 @@ from torch import Tensor
 from neural_style.config.settings import Settings
 from neural_style.losses.gatys import gatys_objective
 from neural_style.losses.objective import Evaluation, Objective, TiledObjective
-from neural_style.losses.problem import Brief, Region, StyleReference, plain_brief
+from neural_style.losses.problem import (
+    Region,
+    StyleReference,
+    TransferProblem,
+    single_style_problem,
+)
 from neural_style.losses.terms import Term
 from neural_style.model.tiles import LARGEST_WHOLE
 from neural_style.model.vgg import PIXELS, Convolution, Vgg19, View
@@ -30,16 +35,16 @@ def random(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor
 
 def plain_briefs(
     settings: Settings, height: int, width: int, dtype: torch.dtype = torch.float64
-) -> list[Brief]:
+) -> list[TransferProblem]:
     """Two pictures with styles and a balance of their own."""
     contents = random(2, 3, height, width, seed=1, dtype=dtype).split(1)
     styles = [random(1, 3, 83, 80 + i, seed=2, dtype=dtype) for i in range(2)]
     balances = [replace(settings, beta=beta) for beta in (1e2, 1e5)]
-    return [plain_brief(*each) for each in zip(contents, styles, balances, strict=True)]
+    return [single_style_problem(*each) for each in zip(contents, styles, balances, strict=True)]
 
 
-def tiled_briefs(briefs: Sequence[Brief], edge: int) -> list[Brief]:
-    return [replace(each, settings=replace(each.settings, tile=edge)) for each in briefs]
+def tiled_briefs(problems: Sequence[TransferProblem], edge: int) -> list[TransferProblem]:
+    return [replace(each, settings=replace(each.settings, tile=edge)) for each in problems]
 
 
 def assert_same(actual: Evaluation, expected: Evaluation, tolerance: float = 1e-12) -> None:
@@ -73,9 +78,9 @@ def test_losses_and_gradient_are_those_of_the_whole(
 ):
     settings = {"three blocks": shallow, "five blocks": defaults}[layers]
     network = Vgg19(random_convolutions, settings.layers).prepare(CPU, dtype)
-    briefs = plain_briefs(settings, height, width, dtype)
-    whole = gatys_objective(network, briefs)
-    tiled = gatys_objective(network, tiled_briefs(briefs, edge))
+    problems = plain_briefs(settings, height, width, dtype)
+    whole = gatys_objective(network, problems)
+    tiled = gatys_objective(network, tiled_briefs(problems, edge))
     assert not isinstance(whole, TiledObjective)
     assert isinstance(tiled, TiledObjective)
     assert tiled.names == whole.names
@@ -93,10 +98,10 @@ def test_so_they_are_with_another_padding_and_pooling(
 ):
     network = Vgg19(random_convolutions, shallow.layers, "average", padding)
     network.prepare(CPU, torch.float64)
-    briefs = plain_briefs(shallow, 70, 65)
+    problems = plain_briefs(shallow, 70, 65)
     pictures = random(2, 3, 70, 65, seed=3)
-    tiled = gatys_objective(network, tiled_briefs(briefs, 32))
-    assert_same(tiled(pictures), gatys_objective(network, briefs)(pictures))
+    tiled = gatys_objective(network, tiled_briefs(problems, 32))
+    assert_same(tiled(pictures), gatys_objective(network, problems)(pictures))
 
 
 def test_so_they_are_with_regions_and_guides(random_convolutions: Convolutions, shallow: Settings):
@@ -107,13 +112,13 @@ def test_so_they_are_with_regions_and_guides(random_convolutions: Convolutions, 
         Region((StyleReference(style, 0.3, guide), StyleReference(style.flip(-1), 0.7)), mask),
         Region((StyleReference(style.pow(2)),), 1 - mask),
     )
-    briefs = [Brief(shallow, random(1, 3, 70, 65, seed=1), regions)]
-    tiled = gatys_objective(network, tiled_briefs(briefs, 32))
-    assert_same(tiled(picture), gatys_objective(network, briefs)(picture))
+    problems = [TransferProblem(shallow, random(1, 3, 70, 65, seed=1), regions)]
+    tiled = gatys_objective(network, tiled_briefs(problems, 32))
+    assert_same(tiled(picture), gatys_objective(network, problems)(picture))
 
 
 class Roughness(Term):
-    """The sum of the squared differences of neighbouring pixels, for each mean pixel."""
+    """The sum of the squared differences of neighboring pixels, for each mean pixel."""
 
     name = "smoothness/roughness"
 
@@ -128,7 +133,7 @@ class Roughness(Term):
         return statistic.sum(dim=1)
 
 
-def test_a_term_sees_the_neighbours_of_its_pixels_beyond_the_tile(
+def test_a_term_sees_the_neighbors_of_its_pixels_beyond_the_tile(
     random_convolutions: Convolutions,
 ):
     network = Vgg19(random_convolutions, ["conv1_1"]).prepare(CPU, torch.float64)
@@ -155,7 +160,7 @@ def test_a_large_picture_is_looked_at_in_tiles_and_so_is_a_large_style(
     long, short = (random(1, 3, 8, width, seed=0).float() for width in (LARGEST_WHOLE + 1, 64))
     for content, style in ((long, short), (short, long)):
         seen.clear()
-        objective = gatys_objective(network, [plain_brief(content, style, shallow)])
+        objective = gatys_objective(network, [single_style_problem(content, style, shallow)])
         objective(content)
         assert isinstance(objective, TiledObjective) == (content is long)
         assert 64 in seen

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests import samples
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neural_style.images.decode import fit_image
-from neural_style.images.tensors import normalise, to_tensor
+from neural_style.images.decode import load_fitted
+from neural_style.images.tensors import normalize, to_tensor
 from neural_style.model.layers import (
     CHANNELS_PER_BLOCK,
     CONVOLUTIONS,
@@ -21,7 +22,6 @@ from neural_style.model.layers import (
 )
 from neural_style.model.vgg import AVERAGE_SCALES, Convolution, Vgg19
 from neural_style.model.weights import Weights, load_weights
-from neural_style.samples.sample_images import sample_photographs
 
 Convolutions = Mapping[str, Convolution]
 
@@ -163,8 +163,8 @@ def test_beyond_the_border_lies_what_the_padding_says(
 def test_only_zeros_make_a_border_in_a_picture_that_has_none(
     random_convolutions: Convolutions, padding: str
 ):
-    grey = torch.full((1, 3, 32, 32), 0.7)
-    features = Vgg19(random_convolutions, {"conv3_1"}, padding=padding)(grey)["conv3_1"]
+    gray = torch.full((1, 3, 32, 32), 0.7)
+    features = Vgg19(random_convolutions, {"conv3_1"}, padding=padding)(gray)["conv3_1"]
     spread = features.amax(dim=(2, 3)) - features.amin(dim=(2, 3))
     assert (spread.max() > 0.1) == (padding == "zeros")
     assert padding == "zeros" or spread.max() < 1e-4
@@ -197,8 +197,8 @@ def test_average_pooling_is_the_scaled_mean_of_four(
 
 def test_average_pooling_keeps_the_scale_of_photographs(caffe: Weights):
     layers = {layer for layer in LAYERS if layer.startswith("relu")} - {"relu5_4"}
-    pictures = [fit_image(each, 192, "stretch") for each in sample_photographs().values()]
-    batch = normalise(torch.cat(list(map(to_tensor, pictures))))
+    pictures = [load_fitted(path, 192, "stretch") for path in samples.CONTENT.values()]
+    batch = normalize(torch.cat(list(map(to_tensor, pictures))))
     expected, ours = (
         {name: float(each.mean()) for name, each in network(batch).items()}
         for network in (

@@ -15,10 +15,11 @@ from urllib.error import URLError
 
 import pytest
 import torch
+from tests import samples
 from torch.nn import functional
 
-from neural_style.images.decode import fit_image, load_image
-from neural_style.images.tensors import MEAN, STD, normalise, to_tensor
+from neural_style.images.decode import load_fitted
+from neural_style.images.tensors import MEAN, STD, normalize, to_tensor
 from neural_style.io import sha256
 from neural_style.model.layers import CONVOLUTIONS, LAYERS, block_of
 from neural_style.model.vgg import Convolution, Vgg19
@@ -29,7 +30,6 @@ from neural_style.model.weights import (
     WeightsError,
     load_weights,
 )
-from neural_style.samples.photographs import PHOTOGRAPHS, photograph
 
 # What `import torchvision` or a look at the internet would need is not there.
 OFFLINE = """
@@ -85,7 +85,7 @@ def test_the_original_network_sees_bgr_levels_less_their_mean(
     levels = 255 * picture.flip(1) - torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
     weight, bias = original["conv1_1"]
     expected = functional.conv2d(levels, weight, bias)  # no padding: the inner pixels
-    ours = Vgg19(caffe.convolutions, {"conv1_1"})(normalise(picture))["conv1_1"][..., 1:-1, 1:-1]
+    ours = Vgg19(caffe.convolutions, {"conv1_1"})(normalize(picture))["conv1_1"][..., 1:-1, 1:-1]
     factor = (ours / expected).median()
     torch.testing.assert_close(ours, factor * expected, rtol=1e-4, atol=2e-5)
 
@@ -100,7 +100,7 @@ def test_rescaling_changes_each_layer_by_one_positive_factor(
     folded = Convolution(
         rgb * (255 * std).view(1, 3, 1, 1), bias + torch.einsum("ocij,c->o", rgb, shift)
     )
-    image = normalise(torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(4)))
+    image = normalize(torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(4)))
     rescaled = Vgg19(caffe.convolutions, LAYERS)(image)
     unscaled = Vgg19({**original, "conv1_1": folded}, LAYERS)(image)
     factors = []
@@ -113,9 +113,9 @@ def test_rescaling_changes_each_layer_by_one_positive_factor(
 
 
 def test_rectified_layers_of_photographs_are_about_at_the_target(caffe: Weights):
-    pictures = [fit_image(load_image(photograph(name)), 256, "crop") for name in PHOTOGRAPHS]
+    pictures = [load_fitted(path, 256, "crop") for path in samples.CONTENT.values()]
     relu = {layer for layer in LAYERS if layer.startswith("relu")}
-    features = Vgg19(caffe.convolutions, relu)(normalise(torch.cat(list(map(to_tensor, pictures)))))
+    features = Vgg19(caffe.convolutions, relu)(normalize(torch.cat(list(map(to_tensor, pictures)))))
     means = {layer: float(features[layer].mean()) for layer in sorted(relu)}
     assert all(TARGET_ACTIVATION / 2 < mean < TARGET_ACTIVATION * 2 for mean in means.values()), (
         means

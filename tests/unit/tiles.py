@@ -1,4 +1,4 @@
-"""What the tests of sheets share: pictures of one colour, grids of them, small sweeps."""
+"""What the tests of sheets share: pictures of one color, grids of them, small sweeps."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ HOSTILE = {
 }
 
 
-def colour(number: int) -> tuple[int, int, int]:
+def color(number: int) -> tuple[int, int, int]:
     return (40 * number % 256, 255 - 37 * number % 256, 91 * number % 256)
 
 
 def solid(path: Path, number: int, size: tuple[int, int] = (40, 30)) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", size, colour(number)).save(path, quality=95, subsampling=0)
+    Image.new("RGB", size, color(number)).save(path, quality=95, subsampling=0)
     return path
 
 
@@ -40,7 +40,7 @@ def uniform_grid(rows: int, columns: int, picture: Path | None = None, **other: 
     return Grid(("title",), ("column",) * columns, (row,) * rows, **other)
 
 
-def centre(box: Box) -> tuple[int, int]:
+def center(box: Box) -> tuple[int, int]:
     return box.left + box.width // 2, box.top + box.height // 2
 
 

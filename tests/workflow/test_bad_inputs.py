@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from neural_style.plots.outputs import plots_of
+from neural_style.report.outputs import plots_of
 
 SMALLEST = {
     "image": {"size": 64},

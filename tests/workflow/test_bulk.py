@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from tests.workflow.conftest import BINARIES, REPOSITORY, Project, paint
 
-from neural_style.bulk.rows import Row, latest_rows
+from neural_style.bulk.journal import Row, latest_rows
 
 SHALLOW = {"content_layers": {"conv1_1": 1}, "style_layers": {"conv1_1": 1, "conv2_1": 1}}
 CONFIG: dict[str, Any] = {
@@ -46,8 +46,8 @@ def dates(project: Project) -> dict[str, int]:
     return {str(path.relative_to(output)): path.stat().st_mtime_ns for path in found}
 
 
-def rows(project: Project, books: str = "manifests") -> list[Row]:
-    found = (project.root / "data set" / "_bulk" / books).glob("*.tsv")
+def rows(project: Project, paths: str = "manifests") -> list[Row]:
+    found = (project.root / "data set" / "_bulk" / paths).glob("*.tsv")
     return [row for path in sorted(found) for row in latest_rows(path).values()]
 
 

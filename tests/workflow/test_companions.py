@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageOps
 from tests.workflow.conftest import Project, paint
 
-from neural_style.plan.inputs import slug
+from neural_style.config.inputs import slug
 
 DOG = "-rf: 'dog' \"two\"; touch pwned"
 SUN = "--it's a, sun:0.5 $(touch pwned) `touch pwned`.png"

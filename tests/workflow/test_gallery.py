@@ -7,7 +7,7 @@ import shlex
 import subprocess
 import sys
 
-from neural_style.gallery.page import embed
+from neural_style.report.gallery_page import embed
 
 
 def data_of(project):

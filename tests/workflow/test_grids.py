@@ -5,12 +5,12 @@ from __future__ import annotations
 import yaml
 from PIL import PdfParser
 
-from neural_style.grids.comparisons import compose, read_names
-from neural_style.grids.grid import render_grid
-from neural_style.grids.sheets import sheets_of
-from neural_style.pictures.encoding import save_image
-from neural_style.plan.config import complete
-from neural_style.plan.sweep import plan
+from neural_style.config.schema import complete
+from neural_style.config.sweep import plan
+from neural_style.images.encode import save_image
+from neural_style.report.grid_compose import compose, read_names
+from neural_style.report.grid_render import render_grid
+from neural_style.report.outputs import sheets_of
 
 SMALLEST = {"image": {"size": 32}, "optimization": {"epochs": 1, "precision": "fp32"}}
 

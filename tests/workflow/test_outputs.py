@@ -1,4 +1,4 @@
-"""Colours, formats, dimensions and opacity as named settings of one sweep, and what shows them."""
+"""Colors, formats, dimensions and opacity as named settings of one sweep, and what shows them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import tifffile
 from PIL import Image
 from tests.workflow.conftest import Project, paint
 
-from neural_style.briefs.colour import luminance
-from neural_style.pictures.images import load_image
-from neural_style.pictures.tensors import to_tensor
+from neural_style.images.decode import load_image
+from neural_style.images.tensors import to_tensor
+from neural_style.losses.problem import luminance
 
 SMALL = {
     "image": {"size": 32, "format": "png"},
@@ -21,8 +21,8 @@ SMALL = {
     },
 }
 NAMED = {
-    "brightness": {"paint": {"colour": "luminance"}},
-    "palette": {"paint": {"colour": "match"}},
+    "brightness": {"paint": {"color": "luminance"}},
+    "palette": {"paint": {"color": "match"}},
     "print": {"image": {"format": "tiff", "dimensions": "original"}},
     "cut out": {"image": {"format": "png16", "transparency": "keep", "fit": "keep"}},
     "web": {"image": {"format": "webp", "dimensions": "original", "transparency": "keep"}},
@@ -56,7 +56,7 @@ def test_brightness_alone_is_transferred(sweep):
     assert (before - after).abs().mean() > 0.01
 
 
-def test_the_palette_is_another_one_with_another_colour(sweep):
+def test_the_palette_is_another_one_with_another_color(sweep):
     """Nearer to the photograph's than without."""
     content = to_tensor(load_image(sweep.root / "images/content/cat.png"))
 

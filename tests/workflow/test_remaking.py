@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neural_style.files import sha256
-from neural_style.pictures.encoding import save_levels
-from neural_style.pictures.notes import load_note
-from neural_style.plan.presets import PRESETS
+from neural_style.config.presets import PRESETS
+from neural_style.images.encode import load_note, save_levels
+from neural_style.io import sha256
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 
@@ -64,8 +63,8 @@ def remade(main, tmp_path) -> Callable[..., Path]:
     [
         (["--format=jpg", "--quality=90", "--init=noise", "--seed=7"], "jpg"),
         (["--format=png", "--fit=pad", "--dimensions=original", "--alpha=0.3"], "png"),
-        (["--format=webp", "--colour=luminance"], "webp"),
-        (["--format=png16", "--colour=match", "--learning-rate=0.5"], "png"),
+        (["--format=webp", "--color=luminance"], "webp"),
+        (["--format=png16", "--color=match", "--learning-rate=0.5"], "png"),
         (["--format=tiff", "--pooling=average", "--beta=123456.789"], "tiff"),
     ],
 )
@@ -100,7 +99,7 @@ def test_a_blend_and_masks_are_remembered_and_checked(
     mask = pair[0].with_name("cat.mask.png")
     Image.linear_gradient("L").resize((64, 64)).save(mask)
     blend = [f"--blend={other}:0.5", "--mask=beside", "--style-scales=0.5,1", "--size=64"]
-    picture = made(*EXACT, *blend, "--colour=match")
+    picture = made(*EXACT, *blend, "--color=match")
     assert remade(picture).read_bytes() == picture.read_bytes()
     Image.new("L", (64, 64), 9).save(mask)
     Image.new("RGB", (64, 64), "teal").save(other)
@@ -196,7 +195,7 @@ def test_settings_of_a_stranger_go_through_the_same_check(
 def test_settings_that_an_older_picture_does_not_know_have_their_defaults(made, remade, tmp_path):
     picture = made(*EXACT)
     note = json.loads(load_note(picture))
-    del note["settings"]["colour"], note["settings"]["dimensions"]
+    del note["settings"]["color"], note["settings"]["dimensions"]
     old = tmp_path / "old" / picture.name
     save_levels(np.zeros((32, 32, 3), np.uint8), old, "png", note=json.dumps(note))
     assert remade(old).read_bytes() == picture.read_bytes()

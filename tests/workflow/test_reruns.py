@@ -10,7 +10,7 @@ import yaml
 from PIL import Image
 
 import neural_style
-from neural_style.plots.outputs import plots_of
+from neural_style.report.outputs import plots_of
 
 GRIDS = [
     *("grid_content cat", "grid_content dog", "grid_style sea", "grid_style sun"),
@@ -148,7 +148,7 @@ def engine(folder: Path, addition: str) -> dict[str, str]:
     package = Path(neural_style.__file__).parent
     ignore = shutil.ignore_patterns("__pycache__")
     changed = Path(shutil.copytree(package, folder / "neural_style", ignore=ignore))
-    with (changed / "optimiser" / "lbfgs.py").open("a", encoding="utf-8") as file:
+    with (changed / "optimizer" / "lbfgs.py").open("a", encoding="utf-8") as file:
         file.write(addition)
     return {"PYTHONPATH": str(folder)}
 

@@ -1,4 +1,4 @@
-"""Pooling, padding, start, optimiser and smoothness as named settings of one sweep."""
+"""Pooling, padding, start, optimizer and smoothness as named settings of one sweep."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import pytest
 from tests.workflow.conftest import Project, paint
 
-from neural_style.files import sha256
+from neural_style.io import sha256
 
 SMALL = {
     "image": {"size": 32, "format": "png"},

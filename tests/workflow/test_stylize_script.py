@@ -19,7 +19,7 @@ import torch
 import yaml
 from PIL import Image
 
-from neural_style.network.layers import CONVOLUTIONS
+from neural_style.model.layers import CONVOLUTIONS
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 SCHEMA = SCRIPTS.parent / "schemas" / "config.schema.yaml"
@@ -145,7 +145,7 @@ def test_an_option_that_is_not_allowed(main, pair, tmp_path, capfd, options, wor
         (["--learning-rate", "quick"], "--learning-rate"),
         (["--epochs", "2.5"], "--epochs"),
         (["--device", "abacus"], "--device"),
-        (["--flavour", "yes"], "--flavour"),
+        (["--flavor", "yes"], "--flavor"),
         (["--threads", "two"], "--threads"),
     ],
 )

@@ -1,5 +1,5 @@
 # What the rules of a data set ask.
-BULK = Books(Path(CONFIG["bulk"]["output"]))
+BULK = DatasetPaths(Path(CONFIG["bulk"]["output"]))
 
 
 @functools.cache

@@ -9,25 +9,50 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from neural_style.bulk.plan import Books
+from neural_style.bulk.plan import DatasetPaths
 from neural_style.bulk.plan import bulk_plan
 from neural_style.bulk.target import look
 from neural_style.runtime.estimates import Cluster, can_be_submitted, memory_mb, runtime_minutes
 from neural_style.config.options import flag, words
 from neural_style.config.inputs import companions_of
 from neural_style.config.schema import complete, read_schema
-from neural_style.manual.controls import read_sheets
 from neural_style.errors import NeuralStyleError
 from neural_style.config.settings import ENGINE_VERSION
-from neural_style.config.layer_study import CHART, FIGURE, LAYER_LOSSES, LayerStudyError, choose, plan_study, study_config
+from neural_style.config.layer_study import (
+    CHART,
+    FIGURE,
+    LAYER_LOSSES,
+    LayerStudyError,
+    choose,
+    plan_study,
+    study_config,
+)
 from neural_style.config.layer_study import FOLDER as STUDY_FOLDER
 from neural_style.config.layer_study import LOG_FOLDER as STUDY_LOGS
 from neural_style.config.inputs import files_of
 from neural_style.report.names import labels_of
-from neural_style.report.outputs import QUANTITIES, losses_figure, plots_of, records_of, shown_pairs, sweep_figure, tradeoff_figure
+from neural_style.report.outputs import (
+    QUANTITIES,
+    losses_figure,
+    plots_of,
+    records_of,
+    shown_pairs,
+    sweep_figure,
+    tradeoff_figure,
+)
 from neural_style.config.settings import BUILT_IN
 from neural_style.report.outputs import PDF, sheets_of
-from neural_style.config.sweep import LOSSES, RUN, SECTIONS, Sweep, SweepError, default_settings, expand_settings, plan, snapshot_names
+from neural_style.config.sweep import (
+    LOSSES,
+    RUN,
+    SECTIONS,
+    Sweep,
+    SweepError,
+    default_settings,
+    expand_settings,
+    plan,
+    snapshot_names,
+)
 
 WORKFLOW = Path(workflow.current_basedir).parent
 # Relative, so that commands read well and a project that was moved is not made again.
@@ -76,7 +101,6 @@ SHEETS = sheets_of(SWEEP, CONFIG)
 PAGES = [str(path) for path in SHEETS.all_paths]
 GRIDS = [*PAGES, str(PDF)]
 GALLERY = "results/gallery/index.html"
-CONTROLS = "docs/controls.yaml"
 PLOTS = plots_of(SWEEP.contents, SWEEP.styles)
 LABELS = labels_of(SWEEP.settings)
 CAPTIONS = WORKFLOW / "report"
@@ -185,15 +209,6 @@ def _study_file(kind, files, name):
     try:
         return choose(files, name, kind)
     except LayerStudyError as error:
-        raise WorkflowError(str(error)) from None
-
-
-@functools.cache
-def control_sheets():
-    """What docs/controls.yaml describes; read when it is asked for, as every job comes past here."""
-    try:
-        return read_sheets(Path(CONTROLS), SCHEMA)
-    except NeuralStyleError as error:
         raise WorkflowError(str(error)) from None
 
 

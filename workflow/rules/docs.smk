@@ -1,19 +1,35 @@
-# The pictures of docs/controls.md: `snakemake docs_pictures`. No part of what `snakemake` makes.
-# They show the samples, see workflow/scripts/make_samples.py.
-rule docs_pictures:
+# The control grids of the documentation: `snakemake --cores all docs_images`. `snakemake` alone does
+# not make them. They show the images of images/samples.
+sys.path.append(str(WORKFLOW.parent / "docs" / "tools"))
+
+from controls import read_grids
+
+CONTROLS = "docs/controls.yaml"
+
+
+@functools.cache
+def control_grids():
+    """The grids of docs/controls.yaml, read only for this target: every job loads this file."""
+    try:
+        return read_grids(Path(CONTROLS), SCHEMA)
+    except NeuralStyleError as error:
+        stop(error)
+
+
+rule docs_images:
     input:
-        lambda wildcards: [f"docs/pictures/controls/{name}.jpg" for name in control_sheets()],
+        lambda wildcards: [f"docs/pictures/controls/{name}.jpg" for name in control_grids()],
     localrule: True
 
 
-# All tiles of a sheet in one job: they are small, and torch is loaded once for them.
-rule control_sheet:
+# One job makes all tiles of a grid: they are small, and torch is loaded once for them.
+rule control_grid:
     input:
-        lambda wildcards: control_sheets()[wildcards.control].files,
+        lambda wildcards: control_grids()[wildcards.control].files,
     output:
         "docs/pictures/controls/{control}.jpg",
     log:
-        "logs/docs_pictures/{control}.log",
+        "logs/docs_images/{control}.log",
     localrule: True
     conda:
         "../envs/neural_style.yaml"
@@ -21,12 +37,12 @@ rule control_sheet:
     resources:
         gpu=gpu_count,
     params:
-        script=SCRIPTS / "control_sheet.py",
-        sheets=CONTROLS,
-        folder=Path("results/docs_pictures"),
-        # Not in the command: a change of either makes the sheet again.
-        sheet=lambda wildcards: repr(control_sheets()[wildcards.control]),
+        script=Path(os.path.relpath(WORKFLOW.parent / "docs" / "tools" / "control_grids.py")),
+        grids=CONTROLS,
+        folder=Path("results/docs_images"),
+        # Not in the command: if either changes, the grid is made again.
+        grid=lambda wildcards: repr(control_grids()[wildcards.control]),
         engine=ENGINE,
     shell:
-        "python {params.script:q} --sheets {params.sheets:q} --name {wildcards.control:q}"
+        "python {params.script:q} --grids {params.grids:q} --name {wildcards.control:q}"
         " --folder {params.folder:q} --output {output:q} --threads {threads} 2>&1 | tee {log:q}"

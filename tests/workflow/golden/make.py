@@ -1,8 +1,8 @@
-"""Make the golden picture anew: `python tests/workflow/golden/make.py`.
+"""Make the golden image again: `python tests/workflow/golden/make.py`.
 
-Do so after a wanted change of what the engine computes, look at the picture, and commit it.
-With `--output FILE` the picture goes there. `content.png` (the middle of scikit-image's cat) and
-`style.png` (our own painted night) are made only where they are missing.
+Do so after you changed on purpose what the engine computes. Look at the image, raise
+`ENGINE_VERSION`, and commit both. With `--output FILE`, the image is written to that file.
+`content.png` (the sample image chelsea) and `style.png` (swirling_night) are 64 × 64 pixels.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OPTIONS = {
 
 
 def make_picture(output: Path) -> None:
-    """Run the script on the two images and put its last picture to `output`."""
+    """Stylize content.png with style.png, and write the last output to `output`."""
     with tempfile.TemporaryDirectory() as folder:
         files = {"--content": HERE / "content.png", "--style": HERE / "style.png"}
         options = {**files, "--output": folder, **OPTIONS}
@@ -37,24 +37,8 @@ def make_picture(output: Path) -> None:
         output.write_bytes((Path(folder) / f"generated_{EPOCHS}.png").read_bytes())
 
 
-def make_inputs() -> None:
-    """Make the two images if they are not there: the test's picture must not follow their code."""
-    from PIL import Image
-    from skimage.data import chelsea
-
-    from neural_style.samples.paintings.night import swirling_night
-
-    cat, night = HERE / "content.png", HERE / "style.png"
-    if not cat.exists():
-        Image.fromarray(chelsea()[:300, 75:375]).resize((SIZE, SIZE)).save(cat)
-    if not night.exists():
-        swirling_night(0, (4 * SIZE, 3 * SIZE)).resize((SIZE, SIZE)).save(night)
-
-
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--output", type=Path, default=HERE / "expected.png", metavar="FILE")
     chosen = parser.parse_args()
-    if not all((HERE / name).exists() for name in ("content.png", "style.png")):
-        make_inputs()
     make_picture(chosen.output)

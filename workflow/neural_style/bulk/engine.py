@@ -1,4 +1,4 @@
-"""Batches of pictures through the optimisation, with everything loaded once a process."""
+"""Batches of pictures through the optimization, with everything loaded once a process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import Picture
 from neural_style.images.tensors import to_tensor
 from neural_style.losses.gatys import StyleGrams
-from neural_style.losses.problem import Brief, Region, recoloured
+from neural_style.losses.problem import Region, TransferProblem, recolored
 from neural_style.model.vgg import Vgg19
 from neural_style.model.weights import load_weights
 from neural_style.optim.loop import Progress, stylize
@@ -39,7 +39,7 @@ class Transfer(Protocol):
     def __call__(
         self,
         network: Vgg19,
-        briefs: Sequence[Brief],
+        problems: Sequence[TransferProblem],
         grams: StyleGrams | None = None,
     ) -> Iterator[Progress]:
         """See `stylize.stylize`."""
@@ -52,7 +52,7 @@ class TorchEngine:
         device: where to.
         batch: pictures at a time; None chooses by the memory.
         say: is told a sentence when batches had to become smaller.
-        transfer: the optimisation.
+        transfer: the optimization.
     """
 
     def __init__(
@@ -122,33 +122,35 @@ class TorchEngine:
             except NeuralStyleError as error:
                 results[place] = Result(reason=str(error))
         if ready:
-            made = self._optimise([tasks[place] for place, _ in ready], [each for _, each in ready])
+            made = self._optimize([tasks[place] for place, _ in ready], [each for _, each in ready])
             for (place, _), result in zip(ready, made, strict=True):
                 results[place] = result
         share = (time.monotonic() - began) / len(tasks)
         return [replace(result, seconds=share) for result in results if result is not None]
 
-    def _optimise(self, tasks: Sequence[Task], styles: Sequence[Region]) -> list[Result]:
+    def _optimize(self, tasks: Sequence[Task], styles: Sequence[Region]) -> list[Result]:
         settings = [task.settings for task in tasks]
         precision = choose_precision(settings[0].precision, self._device)
         common = settings[0]
         network, grams = self._network(
             common.weights, common.layers, common.pooling, common.padding, precision
         )
-        briefs = [
-            recoloured(Brief(task.settings, to_tensor(task.image).to(self._device), (style,)))
+        problems = [
+            recolored(
+                TransferProblem(task.settings, to_tensor(task.image).to(self._device), (style,))
+            )
             for task, style in zip(tasks, styles, strict=True)
         ]
-        for progress in self._transfer(network, briefs, grams):
+        for progress in self._transfer(network, problems, grams):
             last = progress
-            if progress.epoch % LOOK_EVERY == 0 and bool(progress.gave_up.all()):
+            if progress.epoch % LOOK_EVERY == 0 and bool(progress.diverged.all()):
                 break
         pictures, parts = last.pictures.cpu().numpy(), last.parts.cpu()
         return [
             Result(reason=_diverged(settings[place]))
-            if gave_up
+            if diverged
             else _result(pictures[place], losses_of(last.names, parts[:, place]))
-            for place, gave_up in enumerate(last.gave_up.tolist())
+            for place, diverged in enumerate(last.diverged.tolist())
         ]
 
     def _style_of(self, task: Task) -> Region:

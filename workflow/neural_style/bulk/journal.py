@@ -34,7 +34,7 @@ class Row:
         setting: id of its setting.
         status: `done`; `failed`, with a reason; `gone`, if the photograph is not there any more
             and had no picture; `redo`, if verification found the picture lost or damaged.
-        seconds: its share of the optimisation of its batch.
+        seconds: its share of the optimization of its batch.
         total: final loss, the sum of all terms.
         content: alpha · content loss.
         style_loss: beta · style loss, with beta as corrected for the size.

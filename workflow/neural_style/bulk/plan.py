@@ -23,12 +23,12 @@ from neural_style.config.sweep import expand_settings
 from neural_style.errors import NeuralStyleError
 from neural_style.io import sha256
 
-BOOKS = "_bulk"
+BOOKKEEPING = "_bulk"
 """No id begins with an underscore, so no style's folder can have this name."""
 
 
 @dataclass(frozen=True)
-class Books:
+class DatasetPaths:
     """The paths of a data set's bookkeeping.
 
     Attributes:
@@ -40,7 +40,7 @@ class Books:
     @property
     def root(self) -> Path:
         """The folder of all that follows."""
-        return self.output / BOOKS
+        return self.output / BOOKKEEPING
 
     @property
     def plan(self) -> Path:
@@ -115,9 +115,9 @@ class BulkPlan:
     settings: Mapping[str, Settings]
 
     @property
-    def books(self) -> Books:
+    def paths(self) -> DatasetPaths:
         """Where the bookkeeping lies."""
-        return Books(self.output)
+        return DatasetPaths(self.output)
 
 
 def bulk_plan(config: Mapping[str, Any]) -> BulkPlan:
@@ -186,7 +186,7 @@ def read_plan(output: Path) -> BulkPlan:
     Raises:
         BulkError: there is none, or it cannot be read.
     """
-    path = Books(output).plan
+    path = DatasetPaths(output).plan
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
         settings = {name: settings_from_facts(values) for name, values in facts["settings"].items()}

@@ -114,7 +114,7 @@ class Shard:
     def __init__(self, plan: BulkPlan, number: int, rows: Mapping[str, Row]) -> None:
         self._plan = plan
         self._rows = rows
-        listing = read_listing(plan.books.listing, plan.shard_size)
+        listing = read_listing(plan.paths.listing, plan.shard_size)
         self.photographs = list(listing.photographs(listing.bounds(number)))
         self._assignment = frozen_assignment(plan, listing)
         self._recipes = recipes(plan)
@@ -258,6 +258,6 @@ def pictures_of(
 def frozen_assignment(plan: BulkPlan, listing: Listing) -> Assignment:
     """The assignment with the styles as they were frozen, and as they are there now."""
     files = find_images(plan.style, "bulk.style").files
-    listed = read_styles(plan.books.styles)
+    listed = read_styles(plan.paths.styles)
     found = {name: path for name, path in files.items() if name in listed}
     return Assignment(plan, styles_of(listed, found, len(listing)))

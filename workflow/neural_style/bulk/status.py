@@ -50,12 +50,12 @@ def status_of(plan: BulkPlan, now: float | None = None) -> list[Progress]:
         NeuralStyleError: the bookkeeping cannot be read.
     """
     now = time.time() if now is None else now
-    listing = read_listing(plan.books.listing, plan.shard_size)
-    begun = max(plan.books.plan.stat().st_mtime, now - WINDOW)
+    listing = read_listing(plan.paths.listing, plan.shard_size)
+    begun = max(plan.paths.plan.stat().st_mtime, now - WINDOW)
     counts: Counter[tuple[str, str, str]] = Counter()
     recent: Counter[tuple[str, str]] = Counter()
     for shard in listing.shards:
-        for row in latest_rows(plan.books.journal(shard)).values():
+        for row in latest_rows(plan.paths.journal(shard)).values():
             style, setting, _ = row.picture.split("/", 2)
             counts[style, setting, row.status] += 1
             recent[style, setting] += row.status == DONE and row.finished >= begun

@@ -41,7 +41,7 @@ class Target:
     @property
     def manifests(self) -> list[Path]:
         """A file for each shard."""
-        return [self.plan.books.manifest(shard) for shard in self.listing.shards]
+        return [self.plan.paths.manifest(shard) for shard in self.listing.shards]
 
     def photographs(self, shard: int) -> str:
         """The range of a shard: `0-256`, without the last."""
@@ -75,10 +75,10 @@ class Target:
 
     def freeze(self) -> None:
         """Write the listing, the styles and the plan, for the workers."""
-        books = self.plan.books
-        freeze(self.listing, books.listing)
-        freeze_styles(self.styles, books.styles)
-        write_text(books.plan, plan_text(self.plan))
+        paths = self.plan.paths
+        freeze(self.listing, paths.listing)
+        freeze_styles(self.styles, paths.styles)
+        write_text(paths.plan, plan_text(self.plan))
 
 
 def look(plan: BulkPlan, walk: bool) -> Target:
@@ -91,7 +91,7 @@ def look(plan: BulkPlan, walk: bool) -> Target:
     Raises:
         BulkError: photographs or styles are missing, or cannot be read.
     """
-    listing = read_listing(plan.books.listing, plan.shard_size)
+    listing = read_listing(plan.paths.listing, plan.shard_size)
     if walk:
         listing = with_found(listing, walk_photographs(plan.content))
     if not len(listing):
@@ -102,7 +102,7 @@ def look(plan: BulkPlan, walk: bool) -> Target:
         raise BulkError(str(error)) from error
     if images.refused:
         raise BulkError("\n".join(images.refused))
-    listed = read_styles(plan.books.styles)
+    listed = read_styles(plan.paths.styles)
     styles = styles_of(listed, images.files, len(listing.lines))
     Assignment(plan, styles)  # raises where there are too few
     return Target(plan, listing, styles)

@@ -52,7 +52,7 @@ def verify(plan: BulkPlan) -> Iterator[Finding]:
     Raises:
         NeuralStyleError: the bookkeeping cannot be read or written.
     """
-    listing = read_listing(plan.books.listing, plan.shard_size)
+    listing = read_listing(plan.paths.listing, plan.shard_size)
     check = _Check(plan)
     assignment = frozen_assignment(plan, listing)
     for shard in listing.shards:
@@ -61,7 +61,7 @@ def verify(plan: BulkPlan) -> Iterator[Finding]:
             for photograph in listing.photographs(listing.bounds(shard))
             for picture in pictures_of(plan, assignment, photograph)
         ]
-        manifest = plan.books.manifest(shard)
+        manifest = plan.paths.manifest(shard)
         if not manifest.exists():
             yield from (Finding(UNFINISHED, picture.path) for picture in pictures)
             continue
@@ -74,7 +74,7 @@ def verify(plan: BulkPlan) -> Iterator[Finding]:
                 for each in wrong
                 if each.name in rows
             ]
-            note(plan.books.journal(shard), redo)
+            note(plan.paths.journal(shard), redo)
             manifest.unlink()
         yield from findings
     fresh = with_found(listing, walk_photographs(plan.content)).fresh

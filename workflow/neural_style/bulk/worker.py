@@ -41,7 +41,7 @@ class Gallery:
 
     def __init__(self, plan: BulkPlan, number: int) -> None:
         self._plan = plan
-        self._aside = plan.books.partial(number)
+        self._aside = plan.paths.partial(number)
         self._names = itertools.count()
         self._root = plan.output.resolve()
         self._folder = lru_cache(maxsize=1024)(self._make_folder)
@@ -65,7 +65,7 @@ class Gallery:
 
         Args:
             task: says where, and which size and format.
-            picture: as it was optimised.
+            picture: as it was optimized.
             row: what is known of it.
 
         Returns:
@@ -113,9 +113,9 @@ class Gallery:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-# MERGED: The worker of a shard: decodes ahead, optimises in batches, encodes behind, keeps the journal.
+# MERGED: The worker of a shard: decodes ahead, optimizes in batches, encodes behind, keeps the journal.
 #
-# Free of torch until there is something to optimise: most shards of a finished data set only look.
+# Free of torch until there is something to optimize: most shards of a finished data set only look.
 
 
 DECODERS = 2
@@ -138,7 +138,7 @@ class Result:
     """What came of a task: a picture and its losses, or the reason why there is none.
 
     Attributes:
-        picture: as it was optimised.
+        picture: as it was optimized.
         total: final loss, the sum of all terms.
         content: alpha · content loss.
         style: beta · style loss, with beta as corrected for the size.
@@ -185,7 +185,7 @@ def run_shard(
         NeuralStyleError: the machine failed (a disk is full), or more pictures failed than
             `bulk.failed_fraction` allows. What is done stays done, and is in the journal.
     """
-    with Journal(plan.books.journal(number)) as journal:
+    with Journal(plan.paths.journal(number)) as journal:
         shard = Shard(plan, number, journal.rows)
         _Run(plan, number, shard, journal, make_engine, say).run()
         rows = [
@@ -194,7 +194,7 @@ def run_shard(
             for picture in shard.pictures_of(photograph)
         ]
         _require_few_failures(rows, number, plan.failed_fraction)
-        write_rows(rows, plan.books.manifest(number))
+        write_rows(rows, plan.paths.manifest(number))
         journal.compact()
     return Counter(row.status for row in rows)
 
@@ -312,8 +312,8 @@ def batch_key(task: Task) -> Hashable:
         *(task.image.size, settings.weights, settings.pooling, settings.padding),
         settings.tile,
         settings.precision,
-        *(settings.optimizer, settings.history, settings.colour),
-        *((stage.size / settings.size, stage.epochs) for stage in settings.course),
+        *(settings.optimizer, settings.history, settings.color),
+        *((stage.size / settings.size, stage.epochs) for stage in settings.all_stages),
         *(tuple(settings.content_layers.items()), tuple(settings.style_layers.items())),
     )
 

@@ -22,7 +22,7 @@ RESERVED = frozenset(
         "plots",
         "gallery",
         "layer_study",
-        "docs_pictures",
+        "docs_images",
         "index.tsv",
         "index.log",
         "refused_files",

@@ -41,7 +41,7 @@ PRESETS: Mapping[str, Preset] = {
         {"alpha": 1.0, "beta": 2e4},
     ),
     "balanced": Preset(
-        "the photograph plainly recognisable, the paint plainly the painting's",
+        "the photograph plainly recognizable, the paint plainly the painting's",
         {"alpha": 1.0, "beta": 1e6},
     ),
     "strong": Preset(
@@ -53,7 +53,7 @@ PRESETS: Mapping[str, Preset] = {
         {"alpha": 1.0, "beta": 1e7, "network": {"style_layers": _weighted(1, 1, 1, 0, 0)}},
     ),
     "front_loaded": Preset(
-        "the painting's colours and grain rather than its shapes: style layers weigh 256:64:16:4:1",
+        "the painting's colors and grain rather than its shapes: style layers weigh 256:64:16:4:1",
         {"network": {"style_layers": _weighted(256, 64, 16, 4, 1)}},
     ),
     "paper": Preset(

@@ -71,11 +71,11 @@ HISTORY_SIZE = 20
 MOST_BYTES = 3.6e9
 """Of all pairs of a picture: 20 pairs of a picture of 2700 × 2700, 8 of one of 4096 × 4096."""
 
-BYTES_OF_PAIR = 24
+BYTES_PER_HISTORY_ENTRY = 24
 """For a pixel: two vectors of three channels in float32."""
 
 
-def pairs_kept(asked: int | None, height: int, width: int) -> int:
+def history_size(asked: int | None, height: int, width: int) -> int:
     """The number of pairs that L-BFGS keeps for a picture.
 
     It follows from the size alone, so that a picture does not depend on the machine.
@@ -87,7 +87,7 @@ def pairs_kept(asked: int | None, height: int, width: int) -> int:
     """
     if asked is not None:
         return asked
-    return min(HISTORY_SIZE, int(MOST_BYTES / (BYTES_OF_PAIR * height * width)))
+    return min(HISTORY_SIZE, int(MOST_BYTES / (BYTES_PER_HISTORY_ENTRY * height * width)))
 
 
 # MERGED: Everything that decides how one picture turns out. Free of torch: the Snakefile reads it.
@@ -125,7 +125,7 @@ class Settings:
     Attributes:
         alpha: weight of the content loss, ≥ 0.
         beta: weight of the style loss, ≥ 0.
-        learning_rate: factor on every step of the optimiser, > 0.
+        learning_rate: factor on every step of the optimizer, > 0.
         size: edge of the picture in pixels.
         fit: how an image comes to that size, one of `formats.FITS`.
         format: type of the pictures written, a key of `formats.OUTPUT_FORMATS`.
@@ -140,16 +140,16 @@ class Settings:
         tile: edge of the tiles that the network sees a picture in, in pixels; None leaves it to
             `tiling.tile_edge`.
         optimizer: `lbfgs` or `adam`.
-        history: pairs that L-BFGS keeps; None leaves it to `history.pairs_kept`.
+        history: pairs that L-BFGS keeps; None leaves it to `history.history_size`.
         stages: what goes before the picture's own size, from coarse to fine.
         size_correction: whether beta is that of 512 pixels, see `balance.beta_at`.
-        epochs: iterations of the optimiser, those of the stages included.
+        epochs: iterations of the optimizer, those of the stages included.
         save_every: epochs between two pictures.
         init: what the picture starts from, one of `STARTS` or an image file.
         init_noise: share of noise that is mixed into that, 0 … 1.
         seed: of the noise.
         precision: of the network, `auto`, `fp32` or `bf16`.
-        colour: what becomes of the photograph's colours, see `colour.recoloured`.
+        color: what becomes of the photograph's colors, see `color.recolored`.
         blend: weight of each further style image, by its file; that of the style itself is 1.
         style_scales: edges of the style images in units of `size`, ascending.
         mask: where the style acts: a file, `BESIDE`, or None for everywhere.
@@ -182,7 +182,7 @@ class Settings:
     init_noise: float
     seed: int
     precision: str
-    colour: str
+    color: str
     blend: Mapping[str, float]
     style_scales: tuple[float, ...]
     mask: str | None
@@ -195,7 +195,7 @@ class Settings:
         return tuple(int(self.size * scale + 0.5) for scale in self.style_scales)
 
     @property
-    def course(self) -> tuple[Stage, ...]:
+    def all_stages(self) -> tuple[Stage, ...]:
         """All stages; the last has the picture's own size, and the epochs that are left."""
         before = sum(stage.epochs for stage in self.stages)
         return (*self.stages, Stage(self.size, self.epochs - before))
@@ -265,7 +265,7 @@ def beta_at(settings: Settings, height: int, width: int) -> float:
 
     Args:
         settings: beta, and whether it is to be corrected.
-        height: of the picture as it is optimised, in pixels.
+        height: of the picture as it is optimized, in pixels.
         width: of the same.
     """
     if not settings.size_correction:
@@ -331,7 +331,7 @@ def no_further_files(settings: Settings) -> Iterator[str]:
 
 def stages_from_coarse_to_fine(settings: Settings) -> Iterator[str]:
     """Each stage is larger than the one before, and the picture's own size comes last."""
-    sizes = [stage.size for stage in settings.course]
+    sizes = [stage.size for stage in settings.all_stages]
     if any(after <= before for before, after in itertools.pairwise(sizes)):
         shown = ", ".join(map(str, sizes[:-1]))
         yield (
@@ -352,7 +352,7 @@ def epochs_for_every_stage(settings: Settings) -> Iterator[str]:
 
 def style_scales_in_stages(settings: Settings) -> Iterator[str]:
     """Style images shrink with the picture."""
-    size = settings.course[0].size
+    size = settings.all_stages[0].size
     for scale in settings.style_scales:
         edge = int(size * scale + 0.5)
         if settings.stages and edge < SMALLEST_SIZE:

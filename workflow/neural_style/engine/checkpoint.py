@@ -50,7 +50,7 @@ class Checkpoint:
     """A job after an epoch.
 
     Attributes:
-        state: of the optimisation.
+        state: of the optimization.
         rows: of the table of losses so far.
         seconds: that it took so far.
         pictures: file name → SHA-256 of each picture saved so far.

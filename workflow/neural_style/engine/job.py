@@ -20,11 +20,11 @@ from neural_style.images.decode import load_image
 from neural_style.images.encode import as_saved, finish_of
 from neural_style.io import claimed
 from neural_style.losses.gatys import gatys_objective
-from neural_style.losses.problem import Brief
+from neural_style.losses.problem import TransferProblem
 from neural_style.model.vgg import Vgg19
 from neural_style.model.weights import Weights, load_weights
-from neural_style.optim.loop import Progress, optimisation_of
-from neural_style.optim.parameterization import canvas_of
+from neural_style.optim.loop import Progress, optimization_of
+from neural_style.optim.parameterization import parameterization_of
 from neural_style.runtime.device import choose_precision, describe
 from neural_style.runtime.memory import explaining_shortage
 
@@ -54,11 +54,11 @@ def run_job(
     Raises:
         StoppedError: `continuity.stop` said so.
         NeuralStyleError: an image or the weights cannot be read, a file cannot be written, or
-            the optimisation diverged.
+            the optimization diverged.
     """
     prepared = prepare(content_path, style_path, settings, device)
-    brief = prepared.brief
-    height, width = brief.content.shape[2:]
+    problem = prepared.problem
+    height, width = problem.content.shape[2:]
     weights = load_weights(settings.weights)
     engine = ENGINE_VERSION
     precision = choose_precision(settings.precision, device)
@@ -74,8 +74,8 @@ def run_job(
         explaining_shortage(settings, height, width, device, precision),
     ):
         snapshots = Snapshots(folder, settings, finish, files, engine)
-        picture, seconds = yield from _optimise(working, brief, snapshots, store, continuity)
-        saved = judge(network.to(device), brief, picture)
+        picture, seconds = yield from _optimize(working, problem, snapshots, store, continuity)
+        saved = judge(network.to(device), problem, picture)
         write_run(
             Run(
                 sources=prepared.sources,
@@ -95,9 +95,9 @@ def run_job(
         store.remove()
 
 
-def _optimise(
+def _optimize(
     network: Vgg19,
-    brief: Brief,
+    problem: TransferProblem,
     snapshots: Snapshots,
     store: CheckpointStore,
     continuity: Continuity,
@@ -107,12 +107,12 @@ def _optimise(
     Returns:
         The last picture and the seconds that it took.
     """
-    device = brief.content.device
+    device = problem.content.device
     with Backlog(device) as backlog:
-        optimisation = optimisation_of(network, [brief])
-        journal = Journal(snapshots, optimisation, store, continuity, backlog)
+        optimization = optimization_of(network, [problem])
+        journal = Journal(snapshots, optimization, store, continuity, backlog)
         journal.resume(device)
-        for progress in optimisation:
+        for progress in optimization:
             journal.note(progress)
             yield progress
         backlog.finish()
@@ -128,20 +128,20 @@ def _wait(folder: Path, continuity: Continuity, tries: int) -> None:
 
 
 @torch.no_grad()
-def judge(network: Vgg19, brief: Brief, picture: Tensor) -> Losses:
+def judge(network: Vgg19, problem: TransferProblem, picture: Tensor) -> Losses:
     """The losses of a picture as its file holds it: rounded, and after compression.
 
-    They are those at the size that was optimised, whatever the dimensions of the file.
+    They are those at the size that was optimized, whatever the dimensions of the file.
 
     Args:
         network: in float32, whatever the picture was made with.
-        brief: what the picture was to be.
+        problem: what the picture was to be.
         picture: [1, 3, H, W] in [0, 1].
     """
-    held = torch.from_numpy(as_saved(picture[0].cpu().numpy(), brief.settings))
-    canvas = canvas_of([brief])
-    objective = gatys_objective(network, [brief])
-    seen = canvas.picture(canvas.take(held.unsqueeze(0).to(brief.content)))
+    held = torch.from_numpy(as_saved(picture[0].cpu().numpy(), problem.settings))
+    parameterization = parameterization_of([problem])
+    objective = gatys_objective(network, [problem])
+    seen = parameterization.picture(parameterization.take(held.unsqueeze(0).to(problem.content)))
     return losses_of(objective.names, objective.parts(seen)[:, 0])
 
 

@@ -20,7 +20,7 @@ from neural_style.images.decode import load_image
 from neural_style.images.encode import save_image
 from neural_style.images.tensors import to_images, to_tensor
 from neural_style.io import remove_leftovers_below, write_text
-from neural_style.losses.problem import noise_like, plain_brief
+from neural_style.losses.problem import noise_like, single_style_problem
 from neural_style.losses.terms import gram_matrix, mean_squared_error
 from neural_style.model.layers import channels, receptive_field
 from neural_style.model.vgg import Vgg19, features_of, full_precision
@@ -164,7 +164,7 @@ def run_study(
         for number, picture in enumerate(study.pictures):
             settings = study.settings_of(picture)
             network = network_of(settings.layers).prepare(device, precision)
-            for progress in stylize(network, [plain_brief(content, style, settings)]):
+            for progress in stylize(network, [single_style_problem(content, style, settings)]):
                 if progress.epoch == settings.epochs:
                     _save(progress, folder / picture.file)
                 yield StudyProgress(number, picture, settings, progress)
@@ -230,7 +230,7 @@ def _losses(
 
 def _save(progress: Progress, path: Path) -> None:
     """Write a finished picture, without loss: it is judged as it is saved."""
-    if bool(progress.gave_up.any()):
+    if bool(progress.diverged.any()):
         raise LayerStudyError(
             f"the loss of {path.name} became infinite or NaN; lower layer_study.alpha or "
             "layer_study.beta, or check the file of network.weights."

@@ -16,7 +16,7 @@ from neural_style.engine.record import Source
 from neural_style.images.decode import ImageError, fit_named, load_fitted, load_image
 from neural_style.images.tensors import load_mask, mask_tensor, to_tensor
 from neural_style.io import sha256
-from neural_style.losses.problem import Brief, Region, StyleReference, recoloured
+from neural_style.losses.problem import Region, StyleReference, TransferProblem, recolored
 
 
 def read_regions(
@@ -80,17 +80,17 @@ def read_style(
     images = [to_tensor(fit_named(image, path, size, fit)).to(device) for size in sizes]
     guides: Sequence[Tensor | None] = [None] * len(sizes)
     if mask is not None:
-        grey = load_mask(mask, image.size, same_shape=same_shape)
-        guides = [_guide(grey, mask, size, fit).to(device) for size in sizes]
+        gray = load_mask(mask, image.size, same_shape=same_shape)
+        guides = [_guide(gray, mask, size, fit).to(device) for size in sizes]
     share = 1 / len(sizes)
     return tuple(
         StyleReference(each, share, guide) for each, guide in zip(images, guides, strict=True)
     )
 
 
-def _guide(grey: Image.Image, mask: Path, size: int, fit: str) -> Tensor:
+def _guide(gray: Image.Image, mask: Path, size: int, fit: str) -> Tensor:
     """The mask of a style image as a tensor, unless it leaves nothing of it."""
-    guide = mask_tensor(grey, size, fit)
+    guide = mask_tensor(gray, size, fit)
     if not guide.any():
         raise ImageError(
             f"the mask {str(mask)!r} is black all over the style image, so that nothing is left of "
@@ -131,7 +131,7 @@ def _shared(
     )
 
 
-# MERGED: From the files of a job to its brief: decoded, fitted, as tensors on the device.
+# MERGED: From the files of a job to its problem: decoded, fitted, as tensors on the device.
 
 
 @dataclass(frozen=True)
@@ -139,12 +139,12 @@ class Prepared:
     """A job, ready to begin.
 
     Attributes:
-        brief: what to make.
+        problem: what to make.
         sources: every image file that was read, by what it is to the job: `content`, `style`,
             and those of `companions.companions_of`.
     """
 
-    brief: Brief
+    problem: TransferProblem
     sources: Mapping[str, Source]
 
 
@@ -163,15 +163,15 @@ def prepare(content: Path, style: Path, settings: Settings, device: torch.device
     files = {"content": content, "style": style, **companions_of(content, style, settings)}
     photograph = load_image(content)
     fitted = fit_named(photograph, content, settings.size, settings.fit)
-    brief = Brief(
+    problem = TransferProblem(
         settings,
         to_tensor(fitted).to(device),
         read_regions(files, photograph.size, settings, device),
     )
     if INIT in files:
-        brief = replace(brief, start=_load_start(files[INIT], brief.content, settings))
+        problem = replace(problem, start=_load_start(files[INIT], problem.content, settings))
     return Prepared(
-        recoloured(brief), {role: Source(path, sha256(path)) for role, path in files.items()}
+        recolored(problem), {role: Source(path, sha256(path)) for role, path in files.items()}
     )
 
 

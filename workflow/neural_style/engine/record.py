@@ -145,9 +145,9 @@ class Run:
     saved: Losses
 
 
-def _course(settings: Settings, width: int, height: int) -> Iterator[dict[str, Any]]:
-    """Each stage: the size that it was optimised at, its epochs, and what beta was there."""
-    for stage in settings.course:
+def _stages(settings: Settings, width: int, height: int) -> Iterator[dict[str, Any]]:
+    """Each stage: the size that it was optimized at, its epochs, and what beta was there."""
+    for stage in settings.all_stages:
         scaled = scaled_size(height, width, stage.size / settings.size)
         yield {
             "width": scaled[1],
@@ -172,8 +172,8 @@ def write_run(run: Run, path: Path) -> None:
             "width": run.picture_size[0],
             "height": run.picture_size[1],
         },
-        "optimised": {"width": run.size[0], "height": run.size[1]},
-        "course": list(_course(run.settings, *run.size)),
+        "optimized": {"width": run.size[0], "height": run.size[1]},
+        "stages": list(_stages(run.settings, *run.size)),
         "saved_losses": asdict(run.saved),
         "device": run.device,
         "precision": str(run.precision).removeprefix("torch."),

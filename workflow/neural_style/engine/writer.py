@@ -1,4 +1,4 @@
-"""Work that an optimiser on a GPU does not wait for, such as encoding its pictures."""
+"""Work that an optimizer on a GPU does not wait for, such as encoding its pictures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from neural_style.optim.loop import Progress, Schedule
 
 BEHIND = ("cuda",)
 """Devices beside which the processor has little to do. On the CPU itself, a thread that encodes
-would take from the optimiser what it saves."""
+would take from the optimizer what it saves."""
 
 MOST_WAITING = 4
 """Pieces of work; with more, whoever brings them waits, since each holds a picture."""
@@ -188,7 +188,7 @@ class Journal:
 
     Args:
         snapshots: writes the pictures.
-        optimisation: makes them.
+        optimization: makes them.
         store: keeps the job's checkpoint.
         continuity: when to save it.
         backlog: gets the writing of pictures done.
@@ -197,7 +197,7 @@ class Journal:
     def __init__(
         self,
         snapshots: Snapshots,
-        optimisation: Schedule,
+        optimization: Schedule,
         store: CheckpointStore,
         continuity: Continuity,
         backlog: Backlog,
@@ -206,7 +206,7 @@ class Journal:
         self._files = snapshots
         self._folder = snapshots.folder
         self._settings = snapshots.settings
-        self._optimisation = optimisation
+        self._optimization = optimization
         self._store = store
         self._continuity = continuity
         self._backlog = backlog
@@ -227,7 +227,7 @@ class Journal:
             return
         if checkpoint is None:
             return
-        self._optimisation.restore(checkpoint.state)
+        self._optimization.restore(checkpoint.state)
         self._pictures = dict(checkpoint.pictures)
         self._resumed = checkpoint.state.epoch
         self.table = LossTable(checkpoint.rows, checkpoint.seconds)
@@ -271,7 +271,7 @@ class Journal:
         self._backlog.finish()
         self._store.save(
             Checkpoint(
-                self._optimisation.state(), self.table.rows(), self.table.seconds, self._pictures
+                self._optimization.state(), self.table.rows(), self.table.seconds, self._pictures
             )
         )
         self._pace.took(time.monotonic() - began)
@@ -288,7 +288,7 @@ class Journal:
 
     def _check(self, progress: Progress) -> None:
         """Raise DivergedError if the picture was given up."""
-        if bool(progress.gave_up.any()):
+        if bool(progress.diverged.any()):
             self._store.remove()
             raise DivergedError(_how_it_diverged(progress.epoch, self._settings))
 

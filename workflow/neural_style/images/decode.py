@@ -15,7 +15,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from neural_style.config.settings import FITS
 from neural_style.errors import NeuralStyleError
-from neural_style.images.srgb import PixelError, opacity_of, scale_transparent_grey, to_srgb
+from neural_style.images.srgb import PixelError, opacity_of, scale_transparent_gray, to_srgb
 
 #: The only decoders that may run: those of `formats.IMAGE_SUFFIXES`.
 DECODERS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
@@ -42,7 +42,7 @@ def load_image(path: Path, max_pixels: int = 100_000_000) -> Image.Image:
     """Read a JPEG, PNG, WebP, TIFF, BMP or GIF file; the content decides which, not the name.
 
     The first frame or page is taken, turned upright by its EXIF orientation, converted from
-    its colour profile to sRGB and composited on white (see `pixels.to_srgb`).
+    its color profile to sRGB and composited on white (see `pixels.to_srgb`).
 
     Args:
         path: the file.
@@ -89,7 +89,7 @@ def examine(path: Path, read: Callable[[Image.Image], Read], max_pixels: int = 1
 
 def _upright(image: Image.Image, convert: Callable[[Image.Image], Image.Image]) -> Image.Image:
     """Decode the pixels, convert them and turn them as EXIF says."""
-    scale_transparent_grey(image)
+    scale_transparent_gray(image)
     image.load()
     made = convert(image)
     turn = _TURNS.get(_orientation(image))
@@ -128,7 +128,7 @@ def fit_image(
     Args:
         image: mode RGB, or L for a mask or an opacity.
         size: the side of the result in px, at least 1.
-        fit: `stretch`: size×size, the aspect gives way. `crop`: the centre square, resampled
+        fit: `stretch`: size×size, the aspect gives way. `crop`: the center square, resampled
             to size×size. `pad`: the long side becomes `size`, and mirrored picture fills the
             rest of size×size evenly on both sides. `keep`: the long side becomes `size`, the
             other follows the aspect, rounded, at least 16 px.
@@ -142,7 +142,7 @@ def fit_image(
         case "stretch":
             return image.resize((size, size), resampling)
         case "crop":
-            return _centre_square(image).resize((size, size), resampling)
+            return _center_square(image).resize((size, size), resampling)
         case "pad":
             return _mirror_to_square(_scale_long_side(image, size, fit, 1, resampling), size)
         case "keep":
@@ -211,8 +211,8 @@ def _reason(error: Exception) -> str:
             return "it is truncated or damaged; replace or remove it"
 
 
-def _centre_square(image: Image.Image) -> Image.Image:
-    """The largest square about the centre."""
+def _center_square(image: Image.Image) -> Image.Image:
+    """The largest square about the center."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
     return image.crop((left, top, left + side, top + side))
@@ -234,7 +234,7 @@ def _scale_long_side(
 
 
 def _mirror_to_square(image: Image.Image, size: int) -> Image.Image:
-    """Centre the image in size×size px and continue it by its mirror images."""
+    """Center the image in size×size px and continue it by its mirror images."""
     across, down = size - image.width, size - image.height
     levels = np.asarray(image)
     margins = [(down // 2, down - down // 2), (across // 2, across - across // 2), (0, 0)]

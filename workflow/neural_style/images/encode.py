@@ -69,7 +69,7 @@ _EXIF_PREFIX = b"Exif\0\0"
 _BY_SUFFIX = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
 
 
-def quantised(picture: NDArray[np.float32], format_name: str) -> Levels:
+def quantized(picture: NDArray[np.float32], format_name: str) -> Levels:
     """Samples in [0, 1], clipped and rounded to the levels of a format, 8 or 16 bits of them."""
     kind = np.uint16 if format_name in DEEP else np.uint8
     scaled = np.clip(picture, 0, 1) * np.float32(np.iinfo(kind).max)
@@ -178,13 +178,13 @@ def _tiff(levels: Levels, quality: int, note: str) -> bytes:
 _ENCODERS: Mapping[str, Callable[[Levels, int, str], bytes]] = {
     "jpg": _by_pillow("JPEG", subsampling=0),
     "png": _by_pillow("PNG"),
-    "webp": _by_pillow("WEBP", exact=True),  # colours count where a picture is transparent, too
+    "webp": _by_pillow("WEBP", exact=True),  # colors count where a picture is transparent, too
     "png16": _png16,
     "tiff": _tiff,
 }
 
 
-# MERGED: From a picture as it was optimised to the samples of its file: dimensions, levels, opacity.
+# MERGED: From a picture as it was optimized to the samples of its file: dimensions, levels, opacity.
 
 
 Picture = NDArray[np.float32]
@@ -215,15 +215,15 @@ class Finish:
         """
         if self.format in DEEP:
             channels = (self._restored(Image.fromarray(channel)) for channel in picture)
-            planes = [quantised(np.asarray(channel), self.format) for channel in channels]
+            planes = [quantized(np.asarray(channel), self.format) for channel in channels]
             levels = np.stack(planes, axis=-1)
         else:
-            rounded = quantised(picture.transpose(1, 2, 0), self.format)
+            rounded = quantized(picture.transpose(1, 2, 0), self.format)
             levels = np.asarray(self._restored(Image.fromarray(rounded)))
         if self.opacity is None:
             return levels
         widest = np.iinfo(levels.dtype).max // 255
-        height, width = levels.shape[:2]  # a stage of the optimisation has a size of its own
+        height, width = levels.shape[:2]  # a stage of the optimization has a size of its own
         opacity = self.opacity
         if opacity.size != (width, height):
             opacity = opacity.resize((width, height), Image.Resampling.LANCZOS)
@@ -266,7 +266,7 @@ def as_saved(picture: Picture, settings: Settings) -> Picture:
 
     Dimensions and opacity stay out of it: it is what a loss can be computed of.
     """
-    levels = quantised(picture.transpose(1, 2, 0), settings.format)
+    levels = quantized(picture.transpose(1, 2, 0), settings.format)
     white = np.float32(np.iinfo(levels.dtype).max)
     if settings.format not in LOSSLESS:
         file = io.BytesIO(encode(levels, settings.format, settings.quality))

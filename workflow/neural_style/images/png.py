@@ -1,6 +1,6 @@
 """PNG files of 16 bits a channel, which Pillow cannot write.
 
-The little of the PNG specification (third edition, W3C 2025) that a colour picture needs: IHDR,
+The little of the PNG specification (third edition, W3C 2025) that a color picture needs: IHDR,
 iCCP, eXIf, IDAT and IEND, no interlacing, and a filter chosen row by row.
 """
 
@@ -17,7 +17,7 @@ Rows = NDArray[np.uint8]
 """[rows, bytes of a row]."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_COLOUR_TYPES = {3: 2, 4: 6}  # channels → truecolour, without and with alpha
+_COLOR_TYPES = {3: 2, 4: 6}  # channels → truecolor, without and with alpha
 _ROWS_AT_ONCE = 64  # of which all filters are tried; the memory for it does not grow with the image
 
 
@@ -30,7 +30,7 @@ def encode_png16(levels: NDArray[np.uint16], profile: bytes, exif: bytes = b"") 
         exif: an EXIF block without the prefix that JPEG puts before it; empty for none.
     """
     height, width, channels = levels.shape
-    header = struct.pack(">2I5B", width, height, 16, _COLOUR_TYPES[channels], 0, 0, 0)
+    header = struct.pack(">2I5B", width, height, 16, _COLOR_TYPES[channels], 0, 0, 0)
     chunks = [
         _chunk(b"IHDR", header),
         _chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(profile)),
@@ -49,7 +49,7 @@ def _chunk(kind: bytes, data: bytes) -> bytes:
 def _compressed(levels: NDArray[np.uint16]) -> bytes:
     """The filtered rows, compressed, a strip at a time."""
     height, width, channels = levels.shape
-    apart = 2 * channels  # bytes from a sample to its left neighbour
+    apart = 2 * channels  # bytes from a sample to its left neighbor
     squeeze = zlib.compressobj()
     above = np.zeros((1, 2 * width * channels), np.uint8)
     parts = []
@@ -68,7 +68,7 @@ def _filtered(rows: Rows, above: Rows, apart: int) -> Rows:
     Args:
         rows: of a strip.
         above: the row above it.
-        apart: bytes from a sample to its left neighbour.
+        apart: bytes from a sample to its left neighbor.
     """
     up = np.concatenate([above, rows[:-1]])
     left, corner = _shifted(rows, apart), _shifted(up, apart)
@@ -89,7 +89,7 @@ def _average(left: Rows, up: Rows, _: Rows) -> Rows:
 
 
 def _paeth(left: Rows, up: Rows, corner: Rows) -> Rows:
-    """The neighbour that is nearest to left + up - corner; in this order where several are."""
+    """The neighbor that is nearest to left + up - corner; in this order where several are."""
     a, b, c = (each.astype(np.int16) for each in (left, up, corner))
     to_left, to_up, to_corner = np.abs(b - c), np.abs(a - c), np.abs(a + b - 2 * c)
     near_left = (to_left <= to_up) & (to_left <= to_corner)

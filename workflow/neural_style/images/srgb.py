@@ -1,4 +1,4 @@
-"""Pixels of any Pillow mode, depth and colour space, brought to 8-bit sRGB."""
+"""Pixels of any Pillow mode, depth and color space, brought to 8-bit sRGB."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageCms, TiffTags
 
-_GREY_MODES = frozenset({"1", "L", "LA", "La"})
+_GRAY_MODES = frozenset({"1", "L", "LA", "La"})
 _PROFILED_MODES = frozenset({"L", "RGB", "CMYK"})
 _TIFF_TAGS = {tag.name: number for number, tag in TiffTags.TAGS_V2.items()}
 _CREATION_DATE = slice(24, 36)  # in an ICC header, as six 16-bit numbers
@@ -24,7 +24,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
     """Convert a decoded image to 8-bit sRGB, composited on white where it is transparent.
 
     Samples of 16 bits (and 12, in TIFF) are scaled to 8, not clipped. Floating-point samples
-    must lie in [0, 1]. An embedded ICC profile that fits the samples (grey, RGB or CMYK) is
+    must lie in [0, 1]. An embedded ICC profile that fits the samples (gray, RGB or CMYK) is
     applied with the relative colorimetric intent and black-point compensation; a broken or
     unfitting one counts as absent, and without one the samples are taken for sRGB (CMYK for
     the plain complement).
@@ -39,8 +39,8 @@ def to_srgb(image: Image.Image) -> Image.Image:
         PixelError: the samples have an unknown scale or a layout that Pillow misreads.
     """
     _refuse_separate_deep_planes(image)
-    colour, alpha = _split_alpha(image)
-    rgb = _apply_profile(colour, image.info.get("icc_profile")).convert("RGB")
+    color, alpha = _split_alpha(image)
+    rgb = _apply_profile(color, image.info.get("icc_profile")).convert("RGB")
     if alpha is not None:
         rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
     rgb.info.clear()
@@ -57,17 +57,17 @@ def opacity_of(image: Image.Image) -> Image.Image:
     return Image.new("L", image.size, 255) if alpha is None else alpha
 
 
-def scale_transparent_grey(image: Image.Image) -> None:
-    """Bring the transparent grey of a 2- or 4-bit PNG to the 0–255 scale of its pixels.
+def scale_transparent_gray(image: Image.Image) -> None:
+    """Bring the transparent gray of a 2- or 4-bit PNG to the 0–255 scale of its pixels.
 
     Pillow expands the pixels (bits are replicated) but leaves the tRNS value as it stands in
     the file. To be called between opening and loading, while the depth is still to be seen.
     """
     tiles = getattr(image, "tile", [])
     factor = {"L;2": 85, "L;4": 17}.get(str(tiles[0][3])) if tiles else None
-    grey = image.info.get("transparency")
-    if image.format == "PNG" and factor is not None and isinstance(grey, int):
-        image.info["transparency"] = grey * factor
+    gray = image.info.get("transparency")
+    if image.format == "PNG" and factor is not None and isinstance(gray, int):
+        image.info["transparency"] = gray * factor
 
 
 def srgb_profile() -> bytes:
@@ -82,31 +82,31 @@ def srgb_profile() -> bytes:
 
 
 def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The colour of an image as L, RGB or CMYK, and its opacity as L, or None if opaque."""
+    """The color of an image as L, RGB or CMYK, and its opacity as L, or None if opaque."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _eight_bit_grey(image)
-    grey = image.mode in _GREY_MODES
+        return _eight_bit_gray(image)
+    gray = image.mode in _GRAY_MODES
     if image.has_transparency_data:
-        mode = "LA" if grey else "RGBA"
+        mode = "LA" if gray else "RGBA"
         whole = image.convert(mode)
         return whole.convert(mode.removesuffix("A")), whole.getchannel("A")
     if image.mode in _PROFILED_MODES:
         return image, None
-    return image.convert("L" if grey else "RGB"), None
+    return image.convert("L" if gray else "RGB"), None
 
 
-def _eight_bit_grey(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """Scale integer or floating-point grey to 0–255; opacity from the transparent value."""
+def _eight_bit_gray(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Scale integer or floating-point gray to 0–255; opacity from the transparent value."""
     samples = np.asarray(image)
     levels = samples.astype(np.float32)
     levels *= 255 / _white(image, samples)
     if _tiff_tags(image).get(_TIFF_TAGS["PhotometricInterpretation"]) == 0:
         levels = 255 - levels  # white is zero: Pillow inverts this for 8 bits only
-    grey = Image.fromarray(np.rint(levels).astype(np.uint8))
+    gray = Image.fromarray(np.rint(levels).astype(np.uint8))
     transparent = image.info.get("transparency")
     if transparent is None:
-        return grey, None
-    return grey, Image.fromarray(np.where(samples == transparent, 0, 255).astype(np.uint8))
+        return gray, None
+    return gray, Image.fromarray(np.where(samples == transparent, 0, 255).astype(np.uint8))
 
 
 def _white(image: Image.Image, samples: np.ndarray[Any, Any]) -> float:
@@ -139,33 +139,33 @@ def _tiff_tags(image: Image.Image) -> Mapping[int, Any]:
     return tags if image.format == "TIFF" else {}
 
 
-def _apply_profile(colour: Image.Image, icc: object) -> Image.Image:
+def _apply_profile(color: Image.Image, icc: object) -> Image.Image:
     """Convert L, RGB or CMYK through its ICC profile to sRGB; unchanged if `icc` is no use."""
     if not isinstance(icc, bytes):
-        return colour
+        return color
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         flags = ImageCms.Flags.BLACKPOINTCOMPENSATION
-        if colour.mode == "L":
+        if color.mode == "L":
             flags |= ImageCms.Flags.NOOPTIMIZE
         transform = ImageCms.buildTransform(
             profile,
             ImageCms.createProfile("sRGB"),
-            colour.mode,
+            color.mode,
             "RGB",
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
             flags=flags,
         )
     except (OSError, ValueError, ImageCms.PyCMSError):
-        return colour  # broken, or made for other channels than these
-    return _map_grey(colour, transform) if colour.mode == "L" else transform.apply(colour)
+        return color  # broken, or made for other channels than these
+    return _map_gray(color, transform) if color.mode == "L" else transform.apply(color)
 
 
-def _map_grey(grey: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
+def _map_gray(gray: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
     """Apply a transform to the 256 levels and look the pixels up.
 
-    LittleCMS's optimised grey transforms are up to 10 levels off in the shadows, and its exact
+    LittleCMS's optimized gray transforms are up to 10 levels off in the shadows, and its exact
     ones ten times slower; this is exact and fast.
     """
     ramp = Image.frombytes("L", (256, 1), bytes(range(256)))
-    return Image.fromarray(np.asarray(transform.apply(ramp))[0][np.asarray(grey)])
+    return Image.fromarray(np.asarray(transform.apply(ramp))[0][np.asarray(gray)])

@@ -1,4 +1,4 @@
-"""Between pictures and tensors: 0 … 255 in a Pillow image, [0, 1] in a tensor, normalised."""
+"""Between pictures and tensors: 0 … 255 in a Pillow image, [0, 1] in a tensor, normalized."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def to_images(pictures: Tensor) -> list[Image.Image]:
     return [Image.fromarray(array) for array in arrays]
 
 
-def normalise(pictures: Tensor) -> Tensor:
+def normalize(pictures: Tensor) -> Tensor:
     """(x - mean) / std for each channel of pictures [B, 3, H, W] in [0, 1]."""
     mean, std = _mean_and_std(pictures.dtype, pictures.device)
     return (pictures - mean) / std
@@ -45,7 +45,7 @@ def _mean_and_std(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Ten
     return mean.view(1, 3, 1, 1), std.view(1, 3, 1, 1)
 
 
-# MERGED: Masks: grey images that say where something acts, brought to what the network is to see.
+# MERGED: Masks: gray images that say where something acts, brought to what the network is to see.
 
 
 TOLERANCE = 0.02
@@ -53,9 +53,9 @@ TOLERANCE = 0.02
 
 
 def load_mask(path: Path, picture: tuple[int, int], *, same_shape: bool) -> Image.Image:
-    """Read a mask for an image: any image that can be read, as grey, stretched over that image.
+    """Read a mask for an image: any image that can be read, as gray, stretched over that image.
 
-    It is decoded like any image, so it is turned by its own EXIF orientation, its colours count as
+    It is decoded like any image, so it is turned by its own EXIF orientation, its colors count as
     their brightness, and what is transparent counts as white.
 
     Args:

@@ -13,10 +13,10 @@ from neural_style.config.settings import beta_at
 from neural_style.losses.guided import RegionTerm, SumOfTerms, guide_at, guided_gram_matrix
 from neural_style.losses.objective import Objective, TiledObjective, sums
 from neural_style.losses.problem import (
-    Brief,
     Region,
     ResampleStyle,
     StyleReference,
+    TransferProblem,
     resampled_style,
 )
 from neural_style.losses.terms import (
@@ -98,45 +98,49 @@ def _share(view: View, layer: str, guide: Tensor | None) -> Tensor:
 @torch.no_grad()
 @full_precision()
 def gatys_objective(
-    network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None = None
+    network: Vgg19, problems: Sequence[TransferProblem], grams: StyleGrams | None = None
 ) -> Objective:
     """The objective of the paper, features of the content and Gram matrices of the style, and more.
 
     Args:
         network: gives the features.
-        briefs: one for each picture; contents are of one size. Layers and tiles are those of the
+        problems: one for each picture; contents are of one size. Layers and tiles are those of the
             first; alpha and beta, which is that at this size, are each picture's own.
         grams: keeps the Gram matrices of style images from one call to the next.
     """
-    edge = tile_edge(briefs[0].settings.tile, *briefs[0].content.shape[2:])
+    edge = tile_edge(problems[0].settings.tile, *problems[0].content.shape[2:])
     terms = [
-        *_content_terms(network, briefs, edge),
-        *_style_terms(network, briefs, grams),
-        *_smoothness_terms(briefs),
+        *_content_terms(network, problems, edge),
+        *_style_terms(network, problems, grams),
+        *_smoothness_terms(problems),
     ]
     return Objective(network, terms) if edge is None else TiledObjective(network, terms, edge)
 
 
-def _content_terms(network: Vgg19, briefs: Sequence[Brief], edge: int | None) -> list[Term]:
+def _content_terms(
+    network: Vgg19, problems: Sequence[TransferProblem], edge: int | None
+) -> list[Term]:
     """Alpha · weight · MSE of the features, for each content layer."""
-    contents = torch.cat([brief.content for brief in briefs])
-    alpha = contents.new_tensor([brief.settings.alpha for brief in briefs])
-    layers = briefs[0].settings.content_layers
+    contents = torch.cat([problem.content for problem in problems])
+    alpha = contents.new_tensor([problem.settings.alpha for problem in problems])
+    layers = problems[0].settings.content_layers
     maps = maps_of(network, contents, layers, edge)
     return [ContentTerm(layer, alpha * weight, maps[layer]) for layer, weight in layers.items()]
 
 
-def _style_terms(network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None) -> list[Term]:
+def _style_terms(
+    network: Vgg19, problems: Sequence[TransferProblem], grams: StyleGrams | None
+) -> list[Term]:
     """Beta · weight · MSE of the Gram matrices, for each style layer, summed over the regions."""
     grams = grams or StyleGrams(network)
-    height, width = briefs[0].content.shape[2:]
-    betas = [beta_at(brief.settings, height, width) for brief in briefs]
-    beta = briefs[0].content.new_tensor(betas)
-    common = briefs[0].settings
+    height, width = problems[0].content.shape[2:]
+    betas = [beta_at(problem.settings, height, width) for problem in problems]
+    beta = problems[0].content.new_tensor(betas)
+    common = problems[0].settings
     layers = common.style_layers
     regions = [
         (each, [grams.target(region, tuple(layers), common.tile) for region in each])
-        for each in _batched_regions(briefs)
+        for each in _batched_regions(problems)
     ]
     return [
         _summed(
@@ -154,14 +158,14 @@ def _style_terms(network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | No
     ]
 
 
-def _smoothness_terms(briefs: Sequence[Brief]) -> list[Term]:
+def _smoothness_terms(problems: Sequence[TransferProblem]) -> list[Term]:
     """The total variation of the parts that a style acts on, if any picture has a weight for it."""
-    weights = [brief.settings.total_variation for brief in briefs]
+    weights = [problem.settings.total_variation for problem in problems]
     if not any(weights):
         return []
-    painted = [_painted(brief.regions) for brief in briefs]
+    painted = [_painted(problem.regions) for problem in problems]
     masks = [mask for mask in painted if mask is not None]
-    weight = UNIT * briefs[0].content.new_tensor(weights)
+    weight = UNIT * problems[0].content.new_tensor(weights)
     return [SmoothnessTerm(weight, torch.cat(masks) if masks else None)]
 
 
@@ -171,16 +175,16 @@ def _painted(regions: Sequence[Region]) -> Tensor | None:
     return torch.stack(masks).sum(dim=0).clamp(max=1) if len(masks) == len(regions) else None
 
 
-def _batched_regions(briefs: Sequence[Brief]) -> list[tuple[Region, ...]]:
+def _batched_regions(problems: Sequence[TransferProblem]) -> list[tuple[Region, ...]]:
     """The first region of each picture, then the second of each, and so on.
 
     Raises:
         ValueError: the pictures have other numbers of regions, or some of them no masks.
     """
-    kinds = {tuple(region.where is None for region in brief.regions) for brief in briefs}
+    kinds = {tuple(region.where is None for region in problem.regions) for problem in problems}
     if len(kinds) > 1:
         raise ValueError("pictures of a batch must have as many regions and masks as each other")
-    return list(zip(*(brief.regions for brief in briefs), strict=True))
+    return list(zip(*(problem.regions for problem in problems), strict=True))
 
 
 def _region_term(

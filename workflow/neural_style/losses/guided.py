@@ -2,7 +2,7 @@
 
 After L. A. Gatys, A. S. Ecker, M. Bethge, A. Hertzmann, E. Shechtman, *Controlling Perceptual
 Factors in Neural Style Transfer*, CVPR 2017. Their guidance channel T multiplies the features, so
-that T² weighs their products; here the grey value of the mask is that weight, g = T². So a mask
+that T² weighs their products; here the gray value of the mask is that weight, g = T². So a mask
 and its inverse share every pixel out whole, and none is forgotten where they meet in a soft edge.
 """
 

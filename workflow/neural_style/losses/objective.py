@@ -1,4 +1,4 @@
-"""The function that is minimised: pictures in, losses and gradient out."""
+"""The function that is minimized: pictures in, losses and gradient out."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Evaluation:
 
 
 class Evaluator(Protocol):
-    """What an optimisation needs of an objective."""
+    """What an optimization needs of an objective."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,7 +82,7 @@ class Objective:
         return Evaluation(parts.detach(), gradient.contiguous())
 
 
-# MERGED: The function that is minimised, for pictures too large for the network in one go.
+# MERGED: The function that is minimized, for pictures too large for the network in one go.
 #
 # Mathematically it is that of `objective`: the Gram matrices are those of the whole picture, summed
 # over its tiles, and not a matrix a tile. Only the order of additions differs, and the memory, which

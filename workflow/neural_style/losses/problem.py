@@ -1,4 +1,4 @@
-"""What one picture is to be: all that the optimisation is told about it, as tensors."""
+"""What one picture is to be: all that the optimization is told about it, as tensors."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Brief:
+class TransferProblem:
     """One picture to make.
 
     Attributes:
@@ -50,7 +50,7 @@ class Brief:
         content: the photograph as the network is to see it, [1, 3, H, W] in [0, 1].
         regions: where which styles act, at least one.
         chroma: what the photograph keeps, [1, 3, H, W], where only its luminance is painted and
-            the network sees a grey picture; None elsewhere. See `canvas.LuminanceCanvas`.
+            the network sees a gray picture; None elsewhere. See `parameterization.LuminanceParameterization`.
         start: the picture to start from, of the content's shape; None for the content.
     """
 
@@ -61,7 +61,7 @@ class Brief:
     start: Tensor | None = None
 
 
-def plain_brief(content: Tensor, style: Tensor, settings: Settings) -> Brief:
+def single_style_problem(content: Tensor, style: Tensor, settings: Settings) -> TransferProblem:
     """The ordinary case: one style, everywhere.
 
     Args:
@@ -69,31 +69,31 @@ def plain_brief(content: Tensor, style: Tensor, settings: Settings) -> Brief:
         style: [1, 3, h, w] in [0, 1].
         settings: how.
     """
-    return Brief(settings, content, (Region((StyleReference(style),)),))
+    return TransferProblem(settings, content, (Region((StyleReference(style),)),))
 
 
-def style_share(brief: Brief) -> Tensor | None:
+def style_share(problem: TransferProblem) -> Tensor | None:
     """How strongly all styles together act on each pixel, [1, 1, H, W]; None for 1 everywhere."""
-    masks = [region.where for region in brief.regions if region.where is not None]
-    if len(masks) < len(brief.regions):
+    masks = [region.where for region in problem.regions if region.where is not None]
+    if len(masks) < len(problem.regions):
         return None
     share = torch.stack(masks).sum(dim=0)
     # A mask and its inverse are 1 together, but for rounding.
     return torch.where(share > 1 - 1e-6, 1.0, share)
 
 
-# MERGED: What the optimisation of a picture starts from.
+# MERGED: What the optimization of a picture starts from.
 
 
-def start_picture(brief: Brief) -> Tensor:
-    """The first picture of a brief, [1, 3, H, W] in [0, 1].
+def start_picture(problem: TransferProblem) -> Tensor:
+    """The first picture of a problem, [1, 3, H, W] in [0, 1].
 
     That is (1 - share) · picture + share · noise, with the picture that is given, or else the
     content, and the share of noise that the settings name.
     """
-    given = brief.content if brief.start is None else brief.start
-    share = brief.settings.noise_share
-    return torch.lerp(given, noise_like(given, brief.settings.seed), share) if share else given
+    given = problem.content if problem.start is None else problem.start
+    share = problem.settings.noise_share
+    return torch.lerp(given, noise_like(given, problem.settings.seed), share) if share else given
 
 
 def noise_like(picture: Tensor, seed: int) -> Tensor:
@@ -105,7 +105,7 @@ def noise_like(picture: Tensor, seed: int) -> Tensor:
     return torch.rand(picture.shape[1:], generator=generator).to(picture).unsqueeze(0)
 
 
-# MERGED: Colours: the mean and the covariance of an image's pixels, and a move from one's to another's.
+# MERGED: Colors: the mean and the covariance of an image's pixels, and a move from one's to another's.
 #
 # After Gatys, Bethge, Hertzmann and Shechtman, Preserving Color in Neural Artistic Style Transfer
 # (2016).
@@ -115,7 +115,7 @@ LUMA = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in the luminance Y of YIQ, in which the paper works."""
 
 NOISE = 2 / 255
-"""A smaller standard deviation, in units of [0, 1], is noise of the file and no colour: what is
+"""A smaller standard deviation, in units of [0, 1], is noise of the file and no color: what is
 larger may be spread as far as it takes, what is smaller no further than this would be."""
 
 
@@ -125,38 +125,38 @@ def luminance(pictures: Tensor) -> Tensor:
     return (pictures * shares).sum(dim=1, keepdim=True)
 
 
-def recoloured(brief: Brief) -> Brief:
-    """The brief in the colours that `colour` of its settings asks for.
+def recolored(problem: TransferProblem) -> TransferProblem:
+    """The problem in the colors that `color` of its settings asks for.
 
-    `style`: as it is. `match`: every style image gets the photograph's colours beforehand.
-    `luminance`: the network is to see photograph and styles in grey, the styles with the mean and
+    `style`: as it is. `match`: every style image gets the photograph's colors beforehand.
+    `luminance`: the network is to see photograph and styles in gray, the styles with the mean and
     the deviation of the photograph's luminance; its chroma stays with the picture.
     """
-    content = brief.content
-    match brief.settings.colour:
+    content = problem.content
+    match problem.settings.color:
         case "match":
-            return _with_styles(brief, lambda image: match_moments(image, content))
+            return _with_styles(problem, lambda image: match_moments(image, content))
         case "luminance":
-            grey = luminance(content)
-            seen = replace(brief, content=grey.expand(-1, 3, -1, -1), chroma=content - grey)
+            gray = luminance(content)
+            seen = replace(problem, content=gray.expand(-1, 3, -1, -1), chroma=content - gray)
             return _with_styles(
                 seen,
-                lambda image: match_moments(luminance(image), grey).expand(-1, 3, -1, -1),
+                lambda image: match_moments(luminance(image), gray).expand(-1, 3, -1, -1),
             )
         case _:
-            return brief
+            return problem
 
 
-def _with_styles(brief: Brief, recolour: Callable[[Tensor], Tensor]) -> Brief:
-    """The brief with every style image recoloured."""
+def _with_styles(problem: TransferProblem, recolor: Callable[[Tensor], Tensor]) -> TransferProblem:
+    """The problem with every style image recolored."""
     regions = tuple(
         replace(
             region,
-            styles=tuple(replace(style, image=recolour(style.image)) for style in region.styles),
+            styles=tuple(replace(style, image=recolor(style.image)) for style in region.styles),
         )
-        for region in brief.regions
+        for region in problem.regions
     )
-    return replace(brief, regions=regions)
+    return replace(problem, regions=regions)
 
 
 def match_moments(image: Tensor, target: Tensor) -> Tensor:
@@ -164,7 +164,7 @@ def match_moments(image: Tensor, target: Tensor) -> Tensor:
 
     x ↦ Σ_t^½ Σ^-½ (x - μ) + μ_t, with μ, Σ of the image and μ_t, Σ_t of the target: of the linear
     maps that do it, the paper's choice. Directions in which the image hardly varies (all but one
-    in a grey image) are spread by a bounded factor, so that neither noise is blown up nor anything
+    in a gray image) are spread by a bounded factor, so that neither noise is blown up nor anything
     divided by zero.
 
     Args:
@@ -186,8 +186,8 @@ def _moments(image: Tensor) -> tuple[Tensor, Tensor]:
     """Mean [C, 1] and covariance [C, C] of the pixels of [1, C, h, w], in float64 on the CPU."""
     pixels = image.flatten(start_dim=2)[0].double().cpu()
     mean = pixels.mean(dim=1, keepdim=True)
-    centred = pixels - mean
-    return mean, centred @ centred.mT / pixels.shape[1]
+    centered = pixels - mean
+    return mean, centered @ centered.mT / pixels.shape[1]
 
 
 def _power(covariance: Tensor, exponent: float, smallest: float = 0.0) -> Tensor:
@@ -218,22 +218,22 @@ def resampled_style(
     return resampled(image, height, width), smaller
 
 
-def resampled_brief(
-    brief: Brief,
+def resampled_problem(
+    problem: TransferProblem,
     scale: float,
     style_at: ResampleStyle = resampled_style,
-) -> Brief:
-    """All that a brief holds, with each side `scale` times as long, see `stages.scaled_size`.
+) -> TransferProblem:
+    """All that a problem holds, with each side `scale` times as long, see `stages.scaled_size`.
 
     Args:
-        brief: what is to be made; it is given back as it is for a scale of 1.
+        problem: what is to be made; it is given back as it is for a scale of 1.
         scale: more than 0.
         style_at: does what `resampled_style` does, and may remember what it did.
     """
     if scale == 1:
-        return brief
-    height, width = scaled_size(brief.content.shape[2], brief.content.shape[3], scale)
-    chroma, start = brief.chroma, brief.start
+        return problem
+    height, width = scaled_size(problem.content.shape[2], problem.content.shape[3], scale)
+    chroma, start = problem.chroma, problem.start
 
     def smaller(style: StyleReference) -> StyleReference:
         image, guide = style_at(style.image, style.guide, scale)
@@ -247,10 +247,10 @@ def resampled_brief(
         )
 
     return replace(
-        brief,
-        content=resampled(brief.content, height, width),
-        regions=tuple(region_at(region) for region in brief.regions),
-        # Differences of colours may be negative.
+        problem,
+        content=resampled(problem.content, height, width),
+        regions=tuple(region_at(region) for region in problem.regions),
+        # Differences of colors may be negative.
         chroma=chroma if chroma is None else _interpolated(chroma, height, width, "bicubic"),
         start=start if start is None else resampled(start, height, width),
     )

@@ -1,4 +1,4 @@
-"""What is minimised: a sum of named terms, each a function of the network's features.
+"""What is minimized: a sum of named terms, each a function of the network's features.
 
 Every term gives one number an image, so that a batch is many problems solved side by side and
 not one problem about their mean.
@@ -10,7 +10,7 @@ looked at in tiles, and the loss is that of the whole all the same; and so is it
 with S = Σ Sᵢ over the tiles, d loss(S)/dx = Σ loss'(S) · dSᵢ/dx, of which autograd knows both
 factors. Who adds a term says what adds up; divides by what belongs to the whole picture, such as
 `View.size`, and not by what the view happens to hold; takes its part of maps of the whole picture
-by `View.part`; and finds neighbours beyond the view's own features by `View.with_next`.
+by `View.part`; and finds neighbors beyond the view's own features by `View.with_next`.
 """
 
 from __future__ import annotations
@@ -174,29 +174,29 @@ UNIT = 100.0
 """What a weight of 1 multiplies the total variation by.
 
 At 256 px and 100 epochs on two pairs, the grain (mean difference of a pixel's luminance to the
-median of its 3×3 neighbours, in levels) fell with a weight of 1 from 8.9 to 5.8 and from 10.0 to
+median of its 3×3 neighbors, in levels) fell with a weight of 1 from 8.9 to 5.8 and from 10.0 to
 4.0 at beta 1e6 (as it is, not corrected for the size), and from 9.0 to 5.7 and from 10.2 to 4.0
 with a weight of 10 at beta 1e7. The style loss rose by 14 to 61 %, the content loss by 2 % at the
 most.
 """
 
 EDGE = 0.012
-"""Differences of neighbours, in [0, 1], well above this are edges, whose cost grows no faster than
+"""Differences of neighbors, in [0, 1], well above this are edges, whose cost grows no faster than
 they do; those well below are grain, and cost their square."""
 
 
 @dataclass(frozen=True)
 class SmoothnessTerm(Term):
-    """weight · total variation of the pixels, smooth at 0 and common to the three colours.
+    """weight · total variation of the pixels, smooth at 0 and common to the three colors.
 
-    With the differences of a pixel p and its lower and right neighbours in the colours c,
+    With the differences of a pixel p and its lower and right neighbors in the colors c,
 
         TV = mean over p of √(ε² + mean over c of (Δ₁² + Δ₂²)) - ε,
 
-    which is that of Rudin, Osher and Fatemi (1992) with the colours of Blomgren and Chan (1998).
+    which is that of Rudin, Osher and Fatemi (1992) with the colors of Blomgren and Chan (1998).
     Where squares of differences (Mahendran and Vedaldi, 2015, with β = 2) had brought the grain of
     two pictures at beta 1e7 to a quarter, the style loss stood three times as high; for squares of
-    second differences twice, and for a root of each colour by itself a quarter more.
+    second differences twice, and for a root of each color by itself a quarter more.
 
     Attributes:
         weight: [B] or a number.
@@ -218,7 +218,7 @@ class SmoothnessTerm(Term):
         further = view.with_next(PIXELS)
         down = further.diff(dim=2)[..., :width]
         across = further.diff(dim=3)[..., :height, :]
-        # There is no neighbour, and so no difference, beyond the border of the picture.
+        # There is no neighbor, and so no difference, beyond the border of the picture.
         down = functional.pad(down, (0, 0, 0, height - down.shape[2]))
         across = functional.pad(across, (0, width - across.shape[3]))
         uneven = (down.square() + across.square()).mean(dim=1)

@@ -54,7 +54,7 @@ def receptive_field(layer: str) -> int:
 
     r_l = r_{l-1} + (k - 1) · j, starting from r = 1, where k is the kernel of step l (convolution
     or pooling) and j the product of all strides before it: the distance, in pixels of the picture,
-    between two neighbours that the step combines. A rectifier changes nothing.
+    between two neighbors that the step combines. A rectifier changes nothing.
     """
     names = up_to_deepest([convolution_of(layer)])
     edge, distance = 1, 1
@@ -67,14 +67,14 @@ def receptive_field(layer: str) -> int:
 
 
 def stride(layer: str) -> int:
-    """The distance, in pixels of the picture, between two neighbouring features of `layer`."""
+    """The distance, in pixels of the picture, between two neighboring features of `layer`."""
     return int(POOL ** (block_of(layer) - 1))
 
 
 def reach(layers: Collection[str]) -> int:
     """How many pixels a feature sees beyond the square of its own, to either side, at the most.
 
-    Its own square is that of `stride(layer)` pixels which no neighbour has; it lies in the middle
+    Its own square is that of `stride(layer)` pixels which no neighbor has; it lies in the middle
     of the receptive field.
     """
     return max((receptive_field(layer) - stride(layer)) // 2 for layer in layers)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neural_style.images.tensors import normalise
+from neural_style.images.tensors import normalize
 from neural_style.model.layers import CONVOLUTIONS, block_of, stride, up_to_deepest
 from neural_style.model.tiles import Tile, tiles_of
 
@@ -83,7 +83,7 @@ class Vgg19(nn.Module):
         """Features of an image.
 
         Args:
-            image: [B, 3, H, W], RGB, normalised by the mean and deviation of ImageNet, in the
+            image: [B, 3, H, W], RGB, normalized by the mean and deviation of ImageNet, in the
                 dtype and memory format of the network's weights.
 
         Returns:
@@ -231,7 +231,7 @@ class TileView:
 
 def features_of(network: Vgg19, pictures: Tensor) -> dict[str, Tensor]:
     """Features of pictures [B, 3, H, W] in [0, 1], in the network's precision."""
-    ready = normalise(pictures).to(dtype=network.dtype, memory_format=torch.channels_last)
+    ready = normalize(pictures).to(dtype=network.dtype, memory_format=torch.channels_last)
     features: dict[str, Tensor] = network(ready)
     return features
 

@@ -1,7 +1,7 @@
 """Where the parameters of VGG19 come from: the original network, torchvision's, or a file.
 
 Every source ends as one mapping, convolution name → weight and bias, for images that are RGB and
-normalised by the mean and deviation of ImageNet.
+normalized by the mean and deviation of ImageNet.
 """
 
 from __future__ import annotations
@@ -189,15 +189,15 @@ def _read_caffe(path: Path) -> dict[str, Convolution]:
         weight = codebook.index_select(0, codes.flatten().int()).view(codes.shape)
         convolutions[name] = Convolution(weight, state[f"{key}_b"])
     first = CONVOLUTIONS[0]
-    return convolutions | {first: _for_normalised_rgb(convolutions[first])}
+    return convolutions | {first: _for_normalized_rgb(convolutions[first])}
 
 
-def _for_normalised_rgb(convolution: Convolution) -> Convolution:
+def _for_normalized_rgb(convolution: Convolution) -> Convolution:
     """Fold the original input convention into the first convolution.
 
     That network sees v = 255·(std·z + mean) - m in the order blue, green, red, where z is the
-    normalised image, so W·v + b = (255·std·W)·z + (b + ΣW·(255·mean - m)). This is exact but for
-    the outermost pixels, where the padding is z = 0 and not v = 0 (0.4 grey levels apart).
+    normalized image, so W·v + b = (255·std·W)·z + (b + ΣW·(255·mean - m)). This is exact but for
+    the outermost pixels, where the padding is z = 0 and not v = 0 (0.4 gray levels apart).
     """
     mean, std = torch.tensor(MEAN), torch.tensor(STD)
     weight = convolution.weight.flip(1)

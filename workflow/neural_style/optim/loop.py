@@ -12,11 +12,11 @@ from torch import Tensor
 from neural_style.config.settings import Stage
 from neural_style.losses.gatys import StyleGrams, gatys_objective
 from neural_style.losses.objective import Evaluation, Evaluator
-from neural_style.losses.problem import Brief, resampled, resampled_brief, start_picture
+from neural_style.losses.problem import TransferProblem, resampled, resampled_problem, start_picture
 from neural_style.model.vgg import Vgg19
 from neural_style.optim.cuda_graph import recorded, worth_recording
 from neural_style.optim.optimizers import Optimizer, OptimizerState, optimizer_of
-from neural_style.optim.parameterization import Canvas, canvas_of
+from neural_style.optim.parameterization import Parameterization, parameterization_of
 
 EXPLOSION = 10.0
 """A loss this many times the best one is no overshoot any more."""
@@ -37,13 +37,13 @@ class SafeguardState:
         best: the best iterates, [B, ...].
         evaluation: the objective there.
         failures: how often each problem failed since its last progress, [B].
-        gave_up: [B].
+        diverged: [B].
     """
 
     best: Tensor
     evaluation: Evaluation
     failures: Tensor
-    gave_up: Tensor
+    diverged: Tensor
 
 
 class Safeguard:
@@ -64,7 +64,7 @@ class Safeguard:
         self.best = x.clone()
         self.evaluation = evaluation
         self._failures = torch.zeros_like(evaluation.total, dtype=torch.int)
-        self.gave_up = ~_finite(evaluation)
+        self.diverged = ~_finite(evaluation)
         """[B]: which problems failed too often, or started from a loss that is not finite."""
 
     def catch(self, x: Tensor, evaluation: Evaluation) -> tuple[Tensor, Evaluation, Tensor]:
@@ -81,7 +81,7 @@ class Safeguard:
         good = finite & (evaluation.total <= EXPLOSION * self.evaluation.total)
         better = good & (evaluation.total < self.evaluation.total)
         self._failures = torch.where(better, 0, self._failures + (~finite).int())
-        self.gave_up = self.gave_up | (self._failures >= LIMIT)
+        self.diverged = self.diverged | (self._failures >= LIMIT)
         self.best = _choose(better, x, self.best)
         self.evaluation = _merge(better, evaluation, self.evaluation)
         return (
@@ -92,12 +92,12 @@ class Safeguard:
 
     def state(self) -> SafeguardState:
         """What it knows, to be restored."""
-        return SafeguardState(self.best, self.evaluation, self._failures, self.gave_up)
+        return SafeguardState(self.best, self.evaluation, self._failures, self.diverged)
 
     def restore(self, state: SafeguardState) -> None:
         """Know what another one knew about the same problems."""
         self.best, self.evaluation = state.best, state.evaluation
-        self._failures, self.gave_up = state.failures, state.gave_up
+        self._failures, self.diverged = state.failures, state.diverged
 
 
 def _finite(evaluation: Evaluation) -> Tensor:
@@ -121,7 +121,7 @@ def _merge(chosen: Tensor, these: Evaluation, those: Evaluation) -> Evaluation:
     )
 
 
-# MERGED: One optimisation: the pixels of a batch of pictures, an epoch at a time.
+# MERGED: One optimization: the pixels of a batch of pictures, an epoch at a time.
 
 
 CAUTION = 0.1
@@ -137,26 +137,26 @@ class Progress:
         pictures: [B, 3, H, W] in [0, 1].
         names: of the terms of the loss.
         parts: weighted loss of each term for `pictures`, [T, B].
-        gave_up: [B], which problems diverged for good.
+        diverged: [B], which problems diverged for good.
     """
 
     epoch: int
     pictures: Tensor
     names: tuple[str, ...]
     parts: Tensor
-    gave_up: Tensor
+    diverged: Tensor
 
 
 @dataclass(frozen=True)
 class State:
-    """What an optimisation was doing after an epoch; see `Optimisation.restore`.
+    """What an optimization was doing after an epoch; see `Optimization.restore`.
 
     Attributes:
         epoch: iterations done.
-        variable: what the canvas is painted with, [B, C, H, W].
+        variable: what the parameterization is painted with, [B, C, H, W].
         evaluation: the objective there.
         safeguard: the best so far.
-        optimizer: the memory of the optimiser.
+        optimizer: the memory of the optimizer.
     """
 
     epoch: int
@@ -166,11 +166,11 @@ class State:
     optimizer: OptimizerState
 
 
-class Optimisation:
-    """Minimises an objective over what is painted on a canvas, an epoch at a time.
+class Optimization:
+    """Minimizes an objective over what is painted on a parameterization, an epoch at a time.
 
     Pictures stay within [0, 1]. The range is part of the problem (a departure from the paper, which
-    clips at the end): a saved picture is clipped anyway, and clipping undoes what an optimiser did
+    clips at the end): a saved picture is clipped anyway, and clipping undoes what an optimizer did
     outside. Steps are projected into the bounds of the variable, and a gradient that points out of
     them counts as zero.
 
@@ -178,8 +178,8 @@ class Optimisation:
 
     Args:
         objective: of pictures; called once for the start and once an epoch.
-        canvas: what the pictures are made from.
-        start: the first values of the variable, [B, C, H, W] within the canvas's bounds.
+        parameterization: what the pictures are made from.
+        start: the first values of the variable, [B, C, H, W] within the parameterization's bounds.
         optimizer: proposes the steps.
         epochs: the last epoch.
         begun: the epoch that `start` is the state after; others may have gone before.
@@ -188,14 +188,14 @@ class Optimisation:
     def __init__(
         self,
         objective: Evaluator,
-        canvas: Canvas,
+        parameterization: Parameterization,
         start: Tensor,
         optimizer: Optimizer,
         epochs: int,
         begun: int = 0,
     ) -> None:
         self._objective = objective
-        self._canvas = canvas
+        self._canvas = parameterization
         self._optimizer = optimizer
         self._epochs = epochs
         self._epoch = begun
@@ -220,7 +220,7 @@ class Optimisation:
         )
 
     def restore(self, state: State) -> None:
-        """Go on from a state of an optimisation that was set up like this one, bit for bit."""
+        """Go on from a state of an optimization that was set up like this one, bit for bit."""
         self._epoch, self._variable = state.epoch, state.variable
         self._evaluation = state.evaluation
         self._safeguard.restore(state.safeguard)
@@ -229,7 +229,7 @@ class Optimisation:
     def _advance(self) -> None:
         """Do one epoch."""
         low, high = self._canvas.low, self._canvas.high
-        slope = inward(self._variable, self._evaluation.gradient, low, high)
+        slope = projected_gradient(self._variable, self._evaluation.gradient, low, high)
         proposal = self._optimizer.step(self._variable, slope).clamp(low, high)
         self._variable, self._evaluation, fell = self._safeguard.catch(
             proposal, self._evaluate(proposal)
@@ -248,20 +248,20 @@ class Optimisation:
             self._canvas.finished(self._variable),
             self._objective.names,
             self._evaluation.parts,
-            self._safeguard.gave_up,
+            self._safeguard.diverged,
         )
 
 
-def inward(variable: Tensor, gradient: Tensor, low: Tensor, high: Tensor) -> Tensor:
+def projected_gradient(variable: Tensor, gradient: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """The gradient without what would push a variable out of its bounds; all [B, C, H, W]."""
     outward = ((variable <= low) & (gradient > 0)) | ((variable >= high) & (gradient < 0))
     return gradient.masked_fill(outward, 0)
 
 
-# MERGED: Optimisations one after another, such as from coarse to fine, as if they were one.
+# MERGED: Optimizations one after another, such as from coarse to fine, as if they were one.
 
 
-Begin = Callable[[Tensor | None], Optimisation]
+Begin = Callable[[Tensor | None], Optimization]
 """Sets a stage up. It starts from the pictures of the stage before, [B, 3, h, w] of whatever size;
 from a start of its own where there are none, or where a state is restored next."""
 
@@ -284,15 +284,15 @@ class Schedule:
         """Yield the state now and after each epoch that is left."""
         for progress in self._now:
             yield progress
-        gave_up = progress.gave_up
+        diverged = progress.diverged
         while self._number + 1 < len(self._begins):
             self._turn_to(self._number + 1, progress.pictures)
             epochs = iter(self._now)
             next(epochs)
             for each in epochs:
-                progress = replace(each, gave_up=each.gave_up | gave_up)
+                progress = replace(each, diverged=each.diverged | diverged)
                 yield progress
-            gave_up = progress.gave_up
+            diverged = progress.diverged
 
     def state(self) -> State:
         """All that the epochs to come depend on. It holds until the next epoch changes it."""
@@ -311,29 +311,29 @@ class Schedule:
         self._number, self._now = number, self._begins[number](pictures)
 
 
-# MERGED: The optimisation of pixels: a generator that yields every epoch and leaves the rest to you.
+# MERGED: The optimization of pixels: a generator that yields every epoch and leaves the rest to you.
 
 
 def stylize(
-    network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None = None
+    network: Vgg19, problems: Sequence[TransferProblem], grams: StyleGrams | None = None
 ) -> Iterator[Progress]:
     """Transfer styles onto a batch of content images (Gatys, Ecker and Bethge, 2015).
 
     Args:
         network: features of at least the layers that the settings name; it decides device and
             precision of the features. Everything else is float32.
-        briefs: a picture each, of one size. Layers, tiles, optimiser and epochs are those of the
+        problems: a picture each, of one size. Layers, tiles, optimizer and epochs are those of the
             first; weights, learning rate, start and seed are each picture's own.
         grams: keeps the Gram matrices of style images from one call to the next.
 
     Yields:
         The start, then the state after each epoch: one evaluation each.
     """
-    yield from optimisation_of(network, briefs, grams)
+    yield from optimization_of(network, problems, grams)
 
 
-def optimisation_of(
-    network: Vgg19, briefs: Sequence[Brief], grams: StyleGrams | None = None
+def optimization_of(
+    network: Vgg19, problems: Sequence[TransferProblem], grams: StyleGrams | None = None
 ) -> Schedule:
     """What `stylize` goes through, for callers that save its state; the same arguments.
 
@@ -342,41 +342,41 @@ def optimisation_of(
     grams = grams or StyleGrams(network)
     stages: dict[int, Begin] = {}
     begun = 0
-    for stage in briefs[0].settings.course:
+    for stage in problems[0].settings.all_stages:
         last = begun + stage.epochs
-        stages[last] = partial(_begin, network, briefs, grams, stage, begun)
+        stages[last] = partial(_begin, network, problems, grams, stage, begun)
         begun = last
     return Schedule(stages)
 
 
 def _begin(
     network: Vgg19,
-    briefs: Sequence[Brief],
+    problems: Sequence[TransferProblem],
     grams: StyleGrams,
     stage: Stage,
     begun: int,
     pictures: Tensor | None,
-) -> Optimisation:
-    """The optimisation of a stage.
+) -> Optimization:
+    """The optimization of a stage.
 
     Args:
         network: gives the features.
-        briefs: in the pictures' own size.
+        problems: in the pictures' own size.
         grams: keeps Gram matrices.
         stage: its size and epochs.
         begun: epochs before it.
-        pictures: [B, 3, h, w], to start from in place of the briefs' own start.
+        pictures: [B, 3, h, w], to start from in place of the problems' own start.
     """
-    scale = stage.size / briefs[0].settings.size
-    briefs = [resampled_brief(brief, scale, grams.resampled) for brief in briefs]
-    canvas = canvas_of(briefs)
+    scale = stage.size / problems[0].settings.size
+    problems = [resampled_problem(problem, scale, grams.resampled) for problem in problems]
+    parameterization = parameterization_of(problems)
     if pictures is None:
-        pictures = torch.cat([start_picture(brief) for brief in briefs])
+        pictures = torch.cat([start_picture(problem) for problem in problems])
     else:
-        pictures = resampled(pictures, *briefs[0].content.shape[2:])
-    start = canvas.take(pictures).clamp(canvas.low, canvas.high)
-    objective: Evaluator = gatys_objective(network, briefs, grams)
+        pictures = resampled(pictures, *problems[0].content.shape[2:])
+    start = parameterization.take(pictures).clamp(parameterization.low, parameterization.high)
+    objective: Evaluator = gatys_objective(network, problems, grams)
     if worth_recording(start.shape, start.device, stage.epochs):
-        objective = recorded(objective, canvas.picture(start))
-    optimizer = optimizer_of(start, [brief.settings for brief in briefs])
-    return Optimisation(objective, canvas, start, optimizer, begun + stage.epochs, begun)
+        objective = recorded(objective, parameterization.picture(start))
+    optimizer = optimizer_of(start, [problem.settings for problem in problems])
+    return Optimization(objective, parameterization, start, optimizer, begun + stage.epochs, begun)

@@ -1,6 +1,6 @@
-"""The spectrum of pictures: what an optimiser of pixels can know before it has seen anything.
+"""The spectrum of pictures: what an optimizer of pixels can know before it has seen anything.
 
-The loss is far more curved along fine detail than along broad areas of colour, which it takes
+The loss is far more curved along fine detail than along broad areas of color, which it takes
 plain L-BFGS dozens of steps to find out. A first guess of the inverse Hessian that falls with the
 frequency, as the spectrum of pictures does, gives it that from the start. It is the change of
 variables of Olah, Mordvintsev and Schubert (Feature Visualization, 2017), whose pixels are
@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import Settings, pairs_kept
+from neural_style.config.settings import Settings, history_size
 from neural_style.optim.adam import Adam, AdamState
 from neural_style.optim.lbfgs import Lbfgs, LbfgsState
 
@@ -25,7 +25,7 @@ SLOPE = 0.8
 difference was measured, see `benchmarks/RESULTS.md`."""
 
 
-def favour_low_frequencies(like: Tensor, slope: float = SLOPE) -> Callable[[Tensor], Tensor]:
+def frequency_preconditioner(like: Tensor, slope: float = SLOPE) -> Callable[[Tensor], Tensor]:
     """A symmetric positive definite map of pictures: each frequency f times (f + f₁)^-slope.
 
     f₁ is one wave over the longer side, so that the mean is not infinitely important. Pictures
@@ -39,10 +39,12 @@ def favour_low_frequencies(like: Tensor, slope: float = SLOPE) -> Callable[[Tens
     return _filter(like, _gain(like, across, slope))
 
 
-def as_pictures(like: Tensor, slope: float = SLOPE / 2) -> Callable[[Tensor], Tensor]:
+def frequency_change_of_variables(
+    like: Tensor, slope: float = SLOPE / 2
+) -> Callable[[Tensor], Tensor]:
     """The same map, by a factor that leaves white noise its mean square.
 
-    It is the change of variables for whose square `favour_low_frequencies` is the inverse Hessian:
+    It is the change of variables for whose square `frequency_preconditioner` is the inverse Hessian:
     x = M·z, where z is as white as pictures are not.
     """
     across, half = torch.fft.fftfreq(like.shape[-1]), torch.fft.rfftfreq(like.shape[-1])
@@ -68,7 +70,7 @@ def _filter(like: Tensor, gain: Tensor) -> Callable[[Tensor], Tensor]:
     return apply
 
 
-# MERGED: Which optimiser proposes the steps: the one place that knows them by their names.
+# MERGED: Which optimizer proposes the steps: the one place that knows them by their names.
 
 
 FIRST_STEP = 0.02
@@ -111,11 +113,11 @@ class Optimizer(Protocol):
 
 
 def optimizer_of(start: Tensor, settings: Sequence[Settings]) -> Optimizer:
-    """The optimiser of a batch.
+    """The optimizer of a batch.
 
     Args:
         start: the first iterates, [B, C, H, W] in units of [0, 1].
-        settings: one for each; the optimiser and its pairs are those of the first, learning rates
+        settings: one for each; the optimizer and its pairs are those of the first, learning rates
             are their own.
     """
     rates = start.new_tensor([each.learning_rate for each in settings])
@@ -123,13 +125,13 @@ def optimizer_of(start: Tensor, settings: Sequence[Settings]) -> Optimizer:
 
 
 def _lbfgs(start: Tensor, rates: Tensor, settings: Settings) -> Optimizer:
-    history = pairs_kept(settings.history, start.shape[2], start.shape[3])
-    precondition = favour_low_frequencies(start)
+    history = history_size(settings.history, start.shape[2], start.shape[3])
+    precondition = frequency_preconditioner(start)
     return Lbfgs(start, rates, history, FIRST_STEP, precondition)
 
 
 def _adam(start: Tensor, rates: Tensor, settings: Settings) -> Optimizer:
-    return Adam(start, rates, unit=ADAM_STEP, change=as_pictures(start))
+    return Adam(start, rates, unit=ADAM_STEP, change=frequency_change_of_variables(start))
 
 
 _MAKERS: Mapping[str, Callable[[Tensor, Tensor, Settings], Optimizer]] = MappingProxyType(

@@ -1,6 +1,6 @@
-"""The canvas: what of a picture is painted on, and what of it stands fast.
+"""The parameterization: what of a picture is painted on, and what of it stands fast.
 
-The optimisation minimises over a variable x. A canvas says what picture the network is shown for
+The optimization minimizes over a variable x. A parameterization says what picture the network is shown for
 it, which values it may take, and which picture is saved.
 """
 
@@ -12,11 +12,11 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from neural_style.losses.problem import Brief, luminance, style_share
+from neural_style.losses.problem import TransferProblem, luminance, style_share
 
 
-class Canvas(Protocol):
-    """What an optimisation paints on. x is [B, C, H, W], pictures are [B, 3, H, W] in [0, 1].
+class Parameterization(Protocol):
+    """What an optimization paints on. x is [B, C, H, W], pictures are [B, 3, H, W] in [0, 1].
 
     Attributes:
         low: the least value of x, of any shape that goes with it.
@@ -39,7 +39,7 @@ class Canvas(Protocol):
         """The picture that is saved."""
 
 
-class FullCanvas:
+class PixelParameterization:
     """The method's own: the variable is the picture, every channel of it between 0 and 1.
 
     Args:
@@ -66,12 +66,12 @@ class FullCanvas:
         return x
 
 
-class LuminanceCanvas:
+class LuminanceParameterization:
     """Only the luminance Y is painted; the chroma is that of the photograph, whatever happens.
 
     With a chroma c = RGB - Y at each pixel, whose own luminance is 0, the picture is Y + c. It
     lies in [0, 1] as long as -min c ≤ Y ≤ 1 - max c, so that nothing is left to be clipped and the
-    saved picture keeps the chroma. The network is shown Y as a grey picture.
+    saved picture keeps the chroma. The network is shown Y as a gray picture.
 
     Args:
         chroma: RGB - Y of the photographs, [B, 3, H, W].
@@ -88,7 +88,7 @@ class LuminanceCanvas:
         return luminance(pictures)
 
     def picture(self, x: Tensor) -> Tensor:
-        """A grey picture."""
+        """A gray picture."""
         return x.expand(-1, 3, -1, -1)
 
     def slope(self, gradient: Tensor) -> Tensor:
@@ -100,63 +100,69 @@ class LuminanceCanvas:
         return (x + self._chroma).clamp(0, 1)
 
 
-class HeldCanvas:
-    """Another canvas, on which the photograph stands fast where no style acts.
+class MaskedParameterization:
+    """Another parameterization, on which the photograph stands fast where no style acts.
 
     A style term reaches beyond its region by as much as the features in it see, which on deep
     layers is a good part of the picture. Here each value may leave that of the photograph only by
     the given share of its way to either bound, so that a style ends where its mask does.
 
     Args:
-        canvas: what is painted on.
+        parameterization: what is painted on.
         photographs: [B, 3, H, W] in [0, 1], as the network is to see them.
         freedom: the shares, [B, 1, H, W] in [0, 1].
     """
 
-    def __init__(self, canvas: Canvas, photographs: Tensor, freedom: Tensor) -> None:
-        self._canvas = canvas
-        still = canvas.take(photographs).clamp(canvas.low, canvas.high)
+    def __init__(
+        self, parameterization: Parameterization, photographs: Tensor, freedom: Tensor
+    ) -> None:
+        self._canvas = parameterization
+        still = parameterization.take(photographs).clamp(
+            parameterization.low, parameterization.high
+        )
         # A `lerp` gives its ends back exactly.
-        self.low = torch.lerp(still, canvas.low.expand_as(still), freedom)
-        self.high = torch.lerp(still, canvas.high.expand_as(still), freedom)
+        self.low = torch.lerp(still, parameterization.low.expand_as(still), freedom)
+        self.high = torch.lerp(still, parameterization.high.expand_as(still), freedom)
 
     def take(self, pictures: Tensor) -> Tensor:
-        """As the other canvas does."""
+        """As the other parameterization does."""
         return self._canvas.take(pictures)
 
     def picture(self, x: Tensor) -> Tensor:
-        """As the other canvas does."""
+        """As the other parameterization does."""
         return self._canvas.picture(x)
 
     def slope(self, gradient: Tensor) -> Tensor:
-        """As the other canvas does."""
+        """As the other parameterization does."""
         return self._canvas.slope(gradient)
 
     def finished(self, x: Tensor) -> Tensor:
-        """As the other canvas does."""
+        """As the other parameterization does."""
         return self._canvas.finished(x)
 
 
-def canvas_of(briefs: Sequence[Brief]) -> Canvas:
-    """The canvas of a batch, where styles act: of each picture the luminance, or of each all of it.
+def parameterization_of(problems: Sequence[TransferProblem]) -> Parameterization:
+    """The parameterization of a batch, where styles act: of each picture the luminance, or of each all of it.
 
     Raises:
         ValueError: some have a chroma that stands fast, or masks, and others none.
     """
-    canvas = _whole_canvas_of(briefs)
-    freedom = [share for share in map(style_share, briefs) if share is not None]
+    parameterization = _whole_canvas_of(problems)
+    freedom = [share for share in map(style_share, problems) if share is not None]
     if not freedom:
-        return canvas
-    if len(freedom) < len(briefs):
+        return parameterization
+    if len(freedom) < len(problems):
         raise ValueError("pictures with and without masks cannot share a batch")
-    return HeldCanvas(canvas, torch.cat([brief.content for brief in briefs]), torch.cat(freedom))
+    return MaskedParameterization(
+        parameterization, torch.cat([problem.content for problem in problems]), torch.cat(freedom)
+    )
 
 
-def _whole_canvas_of(briefs: Sequence[Brief]) -> Canvas:
-    """The canvas without regard to where styles act."""
-    chroma = [brief.chroma for brief in briefs if brief.chroma is not None]
+def _whole_canvas_of(problems: Sequence[TransferProblem]) -> Parameterization:
+    """The parameterization without regard to where styles act."""
+    chroma = [problem.chroma for problem in problems if problem.chroma is not None]
     if not chroma:
-        return FullCanvas(briefs[0].content)
-    if len(chroma) < len(briefs):
+        return PixelParameterization(problems[0].content)
+    if len(chroma) < len(problems):
         raise ValueError("pictures with and without a chroma of their own cannot share a batch")
-    return LuminanceCanvas(torch.cat(chroma))
+    return LuminanceParameterization(torch.cat(chroma))

@@ -98,7 +98,7 @@ def _glyphs() -> frozenset[int]:
 # MERGED: The look of all figures, and how they are written: the same bytes for the same data.
 
 
-INK, GREY, PALE = "#1d1c1a", "#6b6862", "#d9d5cd"
+INK, GRAY, PALE = "#1d1c1a", "#6b6862", "#d9d5cd"
 TEXT, SMALL, TITLE = 7.0, 6.5, 10.0
 """Sizes of type in points."""
 
@@ -106,7 +106,7 @@ DOTS_PER_INCH = 200
 
 _STYLE: Mapping[str, Any] = MappingProxyType(
     {
-        "axes.edgecolor": GREY,
+        "axes.edgecolor": GRAY,
         "axes.grid": True,
         "axes.labelcolor": INK,
         "axes.labelsize": TEXT,
@@ -127,12 +127,12 @@ _STYLE: Mapping[str, Any] = MappingProxyType(
         "savefig.dpi": DOTS_PER_INCH,
         "text.color": INK,
         "text.parse_math": False,  # a name may hold dollar signs
-        "xtick.color": GREY,
+        "xtick.color": GRAY,
         "xtick.labelcolor": INK,
         "xtick.labelsize": SMALL,
         "xtick.major.size": 2.5,
         "xtick.major.width": 0.6,
-        "ytick.color": GREY,
+        "ytick.color": GRAY,
         "ytick.labelcolor": INK,
         "ytick.labelsize": SMALL,
         "ytick.major.size": 2.5,
@@ -153,15 +153,15 @@ _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 @dataclass(frozen=True)
 class Look:
-    """How a setting is drawn in every panel; colour, dash and marker each tell it by itself.
+    """How a setting is drawn in every panel; color, dash and marker each tell it by itself.
 
     Attributes:
-        colour: `#rrggbb`.
+        color: `#rrggbb`.
         dash: a line style of matplotlib.
         marker: a marker of matplotlib.
     """
 
-    colour: str
+    color: str
     dash: Any
     marker: str
 
@@ -169,7 +169,7 @@ class Look:
 def looks(count: int) -> list[Look]:
     """Looks for `count` settings in their order: from dark to light, in print as on screens.
 
-    The colours are a part of the map "plasma", whose lightness rises evenly, whatever colours an
+    The colors are a part of the map "plasma", whose lightness rises evenly, whatever colors an
     eye can tell; dashes and markers come in turns of 4 and 9, so that 36 settings differ in print.
     """
     ramp = colormaps["plasma"]
@@ -184,7 +184,7 @@ def looks(count: int) -> list[Look]:
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
+def plot_style() -> Iterator[None]:
     """The house's settings of matplotlib for a block, whatever the user's own are."""
     with matplotlib.style.context(["default", dict(_STYLE)]):
         yield
@@ -193,7 +193,7 @@ def house_style() -> Iterator[None]:
 def save_figure(figure: Figure, path: Path, height: float) -> None:
     """Write the upper `height` inches of a figure in every format of `outputs.SUFFIXES`.
 
-    To be called under `house_style`; `path` has no suffix.
+    To be called under `plot_style`; `path` has no suffix.
 
     Raises:
         NeuralStyleError: a file cannot be written.
@@ -246,15 +246,15 @@ class Page:
         """Put a title and, smaller, the facts below it."""
         room = WIDTH - 2 * MARGIN
         self.text(MARGIN, self.used, shorten(title, TITLE, room), size=TITLE)
-        self.text(MARGIN, self.used + 0.2, shorten(subtitle, TEXT, room), colour=GREY)
+        self.text(MARGIN, self.used + 0.2, shorten(subtitle, TEXT, room), color=GRAY)
         self.used += _HEADING
 
     def text(
-        self, left: float, top: float, text: str, size: float = TEXT, colour: str = INK
+        self, left: float, top: float, text: str, size: float = TEXT, color: str = INK
     ) -> None:
         """Put text that is drawable; its top left in inches from the figure's."""
         x, y = left / WIDTH, 1 - top / HEIGHT
-        self.figure.text(x, y, text, fontsize=size, va="top", ha="left", color=colour)
+        self.figure.text(x, y, text, fontsize=size, va="top", ha="left", color=color)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Axes at a place in inches from the top left."""
@@ -302,7 +302,7 @@ class Page:
         line = Line2D(
             across,
             [1 - top / HEIGHT] * 3,
-            color=look.colour,
+            color=look.color,
             linestyle=look.dash,
             marker=look.marker,
             markevery=[1],
@@ -310,10 +310,10 @@ class Page:
         self.figure.add_artist(line)
 
     def notes(self, sentences: Sequence[str]) -> None:
-        """Put small grey sentences over the full width, each on lines of its own."""
+        """Put small gray sentences over the full width, each on lines of its own."""
         for sentence in sentences:
             for line in wrap(sentence, SMALL, WIDTH - 2 * MARGIN):
-                self.text(MARGIN, self.used, line, SMALL, GREY)
+                self.text(MARGIN, self.used, line, SMALL, GRAY)
                 self.used += _LINE
 
     def save(self, path: Path) -> None:

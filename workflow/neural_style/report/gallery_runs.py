@@ -21,7 +21,7 @@ class RunFacts:
     Attributes:
         losses: total, content and style loss of the picture as it was saved, weighted.
         size: width and height of the picture in pixels.
-        seconds: time of the optimisation.
+        seconds: time of the optimization.
         device: where it ran, and in which precision.
         finished: when, as ISO 8601.
     """

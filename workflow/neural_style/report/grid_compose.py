@@ -316,7 +316,7 @@ class _Page:
 
 
 def _start(job: Job, caption: tuple[str, ...]) -> Tile:
-    """What the optimisation began with."""
+    """What the optimization began with."""
     settings = job.settings
     if settings.noise_share:
         mark = "noise" if settings.noise_share == 1 else f"{settings.noise_share:.0%} noise"

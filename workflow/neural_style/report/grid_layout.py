@@ -176,7 +176,7 @@ class Layout:
         margins: the place of each row's margin picture; empty if no row has one.
         originals: the place of each original.
         text_left: left edge of title and subtitle.
-        gap: the distance between neighbours; other spaces are multiples of it.
+        gap: the distance between neighbors; other spaces are multiples of it.
         lettering: the type of all text.
         title, subtitle: their lines.
     """

@@ -15,7 +15,7 @@ from neural_style.io import atomic
 from neural_style.report.grid_layout import Box, Grid, Layout, Row, Tile, measure
 from neural_style.report.text import draw_lines, draw_rotated, wrap
 
-_PAPER, _INK, _GREY, _RULE, _BLANK = "#fbfaf8", "#1d1c1a", "#85817a", "#d9d5cd", "#f1eee9"
+_PAPER, _INK, _GRAY, _RULE, _BLANK = "#fbfaf8", "#1d1c1a", "#85817a", "#d9d5cd", "#f1eee9"
 
 
 def render_grid(grid: Grid, tile_size: int = 256) -> Image.Image:
@@ -42,12 +42,12 @@ def _paint_header(image: Image.Image, grid: Grid, layout: Layout) -> None:
     top = layout.border - round(letters.title.size * 0.25)  # capitals level with the originals
     draw_lines(image, (layout.text_left, top), layout.title, letters.title, _INK)
     top += letters.title.height(layout.title)
-    draw_lines(image, (layout.text_left, top), layout.subtitle, letters.text, _GREY)
+    draw_lines(image, (layout.text_left, top), layout.subtitle, letters.text, _GRAY)
     for box, name in zip(layout.tiles[0], grid.columns, strict=True):
         lines = letters.column_heading(name)
         x, bottom = box.left + box.width // 2, box.top - 2 * layout.gap
         y = bottom - letters.text.height(lines) + round(letters.text.size * 0.3)
-        draw_lines(image, (x, y), lines, letters.text, _INK, "centre")
+        draw_lines(image, (x, y), lines, letters.text, _INK, "center")
     for box, tile in zip(layout.originals, grid.originals, strict=True):
         _paint_tile(image, tile, box, layout)
     _paint_rules(image, layout)
@@ -98,7 +98,7 @@ def _paint_tile(
         bottom = box.bottom if lean else box.top + size[1]
     lines = layout.lettering.caption(tile)
     below = (box.left + box.width // 2, bottom + layout.gap // 4)
-    draw_lines(image, below, lines, layout.lettering.text, _GREY, "centre")
+    draw_lines(image, below, lines, layout.lettering.text, _GRAY, "center")
 
 
 def _paint_placeholder(
@@ -113,8 +113,8 @@ def _paint_placeholder(
     lines = (*wrap(mark, text, inner, 1), *rest)[:room]
     middle = box.left + box.width // 2
     y = box.top + (box.height - text.height(lines)) // 2
-    draw_lines(image, (middle, y), lines[:1], text, _INK, "centre")
-    draw_lines(image, (middle, y + text.line_height), lines[1:], text, _GREY, "centre")
+    draw_lines(image, (middle, y), lines[:1], text, _INK, "center")
+    draw_lines(image, (middle, y + text.line_height), lines[1:], text, _GRAY, "center")
 
 
 def _load(tile: Tile, box: Box) -> Image.Image | str:
@@ -147,7 +147,7 @@ MAX_PIXELS = 4_000_000_000
 SMALLEST = 800
 """To which many pages may shrink, in pixels of the longer side."""
 
-_CATALOGUE, _PAGES, _OUTLINE, _FIRST = 1, 2, 3, 4
+_CATALOG, _PAGES, _OUTLINE, _FIRST = 1, 2, 3, 4
 _PER_PAGE = 4  # objects: page, contents, image, entry of the outline
 
 
@@ -241,7 +241,5 @@ class _Writer:
         self._stream.write(f"xref\n0 {count}\n0000000000 65535 f \n".encode("ascii"))
         for offset in self._offsets:
             self._stream.write(f"{offset:010} 00000 n \n".encode("ascii"))
-        trailer = (
-            f"trailer\n<< /Size {count} /Root {_CATALOGUE} 0 R >>\nstartxref\n{start}\n%%EOF\n"
-        )
+        trailer = f"trailer\n<< /Size {count} /Root {_CATALOG} 0 R >>\nstartxref\n{start}\n%%EOF\n"
         self._stream.write(trailer.encode("ascii"))

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
 from neural_style.report.figure import (
-    GREY,
+    GRAY,
     LEFT,
     RIGHT,
     SMALL,
@@ -56,7 +56,7 @@ class Line:
 
 
 def quantity(curves: Curves, name: str) -> Values | None:
-    """`total` as minimised, or without their weights `content`, `style` or a term; None if unknown.
+    """`total` as minimized, or without their weights `content`, `style` or a term; None if unknown.
 
     [E], as in `curves`.
     """
@@ -85,14 +85,14 @@ def draw_panel(axes: Axes, lines: Sequence[Line], title: str) -> None:
     axes.set_title(title)
     if not lines:
         axes.set_axis_off()
-        axes.text(0, 0.5, "no value above 0", fontsize=SMALL, color=GREY, transform=axes.transAxes)
+        axes.text(0, 0.5, "no value above 0", fontsize=SMALL, color=GRAY, transform=axes.transAxes)
         return
     for number, line in enumerate(lines):
         step = max(1, len(line.epochs) // _MARKS)
         axes.plot(
             line.epochs,
             line.values,
-            color=line.look.colour,
+            color=line.look.color,
             linestyle=line.look.dash,
             marker=line.look.marker,
             # Each begins elsewhere, so that markers of lines that run together are all seen.
@@ -117,10 +117,10 @@ def scale_log(axes: Axes, which: str, low: float, high: float, room: float = 0.0
     """
     decades = math.log10(high / low)
     spread = max(decades, 0.1)  # a factor of 1.26 for what is constant
-    centre = math.log10(low) + decades / 2
+    center = math.log10(low) + decades / 2
     reach = spread * (0.5 + room)
     axis = axes.xaxis if which == "x" else axes.yaxis
-    limits = (10 ** (centre - reach), 10 ** (centre + reach))
+    limits = (10 ** (center - reach), 10 ** (center + reach))
     if which == "x":
         axes.set_xscale("log")
         axes.set_xlim(limits)

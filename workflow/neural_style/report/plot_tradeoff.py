@@ -15,7 +15,7 @@ from PIL import Image
 from neural_style.images.decode import ImageError, load_image
 from neural_style.report.figure import (
     DOTS_PER_INCH,
-    GREY,
+    GRAY,
     HEIGHT,
     INK,
     MARGIN,
@@ -116,7 +116,7 @@ def _draw_points(axes: Axes, points: Sequence[Point], shown: Sequence[Look]) -> 
         axes.plot(
             [point.content for point in curve],
             [point.style for point in curve],
-            color=GREY,
+            color=GRAY,
             linewidth=0.8,
             zorder=1,
         )
@@ -128,7 +128,7 @@ def _draw_points(axes: Axes, points: Sequence[Point], shown: Sequence[Look]) -> 
             linestyle="none",
             marker=look.marker,
             markersize=6,
-            color=look.colour,
+            color=look.color,
             markeredgecolor="white",
             markeredgewidth=0.6,
         )
@@ -152,14 +152,14 @@ def _label_points(axes: Axes, points: Sequence[Point]) -> None:
         text = shorten(point.label, SMALL, 1.6)
         half = np.array([width_of(text, SMALL) / 2, 0.055])
         places = [
-            centre
+            center
             for away, way in itertools.product((0.07, 0.2), _WAYS)
-            if ((centre := spot + (half + away) * way) > half).all()
-            and (centre + half < inches).all()
-            and not _covered(_around(centre, *(2 * half + 0.04)), labels)
+            if ((center := spot + (half + away) * way) > half).all()
+            and (center + half < inches).all()
+            and not _covered(_around(center, *(2 * half + 0.04)), labels)
         ]
         if places:
-            best = min(places, key=lambda centre: _covered(_around(centre, *(2 * half)), marks))
+            best = min(places, key=lambda center: _covered(_around(center, *(2 * half)), marks))
             labels.append(_around(best, *(2 * half + 0.04)))
             _write(axes, best / inches, text)
 
@@ -183,8 +183,8 @@ _WAYS = tuple(np.array(way) for way in itertools.product((1, -1, 0), (1, -1, 0))
 Box = tuple[float, float, float, float]
 
 
-def _around(centre: Values, width: float, height: float) -> Box:
-    x, y = centre
+def _around(center: Values, width: float, height: float) -> Box:
+    x, y = center
     return (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
 
 
@@ -245,7 +245,7 @@ def _draw_thumbnail(
         spine.set_visible(True)
         spine.set_color(PALE)
     if picture is None:
-        axes.text(0.5, 0.5, "cannot be read", ha="center", va="center", color=GREY, fontsize=SMALL)
+        axes.text(0.5, 0.5, "cannot be read", ha="center", va="center", color=GRAY, fontsize=SMALL)
     else:
         axes.imshow(
             np.asarray(picture), aspect="equal", extent=(0, picture.width, 0, picture.height)
@@ -257,7 +257,7 @@ def _draw_thumbnail(
             [1 - top / HEIGHT],
             marker=look.marker,
             markersize=6,
-            color=look.colour,
+            color=look.color,
             linestyle="none",
         )
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from neural_style.config.sweep import Sweep
 from neural_style.errors import NeuralStyleError
 from neural_style.io import remove_leftovers
-from neural_style.report.figure import house_style
+from neural_style.report.figure import plot_style
 from neural_style.report.outputs import (
     PLOTS,
     QUANTITIES,
@@ -41,7 +41,7 @@ def draw_pairs(sweep: Sweep, content: str) -> None:
     for make in (losses_figure, tradeoff_figure):
         _tidy(make(content, style) for style in sweep.styles)
     pairs = Pairs(sweep)
-    with house_style():
+    with plot_style():
         for style in sweep.styles:
             pair = pairs.read(content, style)
             plot_pair(pair).save(losses_figure(content, style))
@@ -62,7 +62,7 @@ def draw_sweep(sweep: Sweep) -> None:
         note = f"The first {len(shown)} of {every} pairs; all have figures in {PLOTS / 'losses'}."
     reader = Pairs(sweep)
     pairs = [reader.read(content, style) for content, style in shown]
-    with house_style():
+    with plot_style():
         for quantity in QUANTITIES:
             page = plot_sweep(pairs, quantity, len(sweep.styles), note)
             page.save(sweep_figure(quantity))

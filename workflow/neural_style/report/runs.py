@@ -118,9 +118,9 @@ class Curves:
     Attributes:
         run: the facts of the run.
         epochs: [E], from 0, the start.
-        total: [E], what was minimised: alpha · content + beta · style + total variation.
+        total: [E], what was minimized: alpha · content + beta · style + total variation.
         terms: each term's weighted share of the total, [E]; those of the style with the beta of
-            the last stage, whatever they were minimised with.
+            the last stage, whatever they were minimized with.
     """
 
     run: Run
@@ -221,7 +221,7 @@ def _betas(facts: Mapping[str, Any]) -> dict[int, float]:
     """Last epoch → beta of each stage of a record."""
     betas: dict[int, float] = {}
     whole = {"epochs": facts["settings"]["epochs"], "beta": facts["settings"]["beta"]}
-    for stage in facts.get("course", [whole]):  # older records have none
+    for stage in facts.get("stages", facts.get("course", [whole])):  # older records
         last = max(betas, default=0) + int(_number(stage["epochs"]))
         betas[last] = _number(stage["beta"])
     if not betas:

@@ -16,8 +16,8 @@ from neural_style.engine.layer_study import LayerLoss
 from neural_style.images.encode import save_image
 from neural_style.report.grid_layout import Grid, Row, Tile
 
-# The blues-to-oranges of Okabe and Ito, told apart by colour-blind readers; markers tell in print.
-_COLOURS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000")
+# The blues-to-oranges of Okabe and Ito, told apart by color-blind readers; markers tell in print.
+_COLORS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _INCHES = (10.5, 4.6)  # or wider
 _INCHES_A_LAYER = 1.6
@@ -99,11 +99,11 @@ def _draw(
     for number, picture in enumerate(dict.fromkeys(row.picture for row in rows)):
         line = [row for row in rows if row.picture == picture]
         values = [loss(row) if loss(row) > 0 else math.nan for row in line]
-        colour = _COLOURS[number % len(_COLOURS)]
+        color = _COLORS[number % len(_COLORS)]
         marker = _MARKERS[number % len(_MARKERS)]
         name = deepest(line[0])
         axes.plot(
-            [places[row.layer] for row in line], values, color=colour, marker=marker, label=name
+            [places[row.layer] for row in line], values, color=color, marker=marker, label=name
         )
         axes.plot(
             [places[name]],
@@ -112,7 +112,7 @@ def _draw(
             marker="o",
             markersize=14,
             markerfacecolor="none",
-            markeredgecolor=colour,
+            markeredgecolor=color,
         )
     axes.axhline(1, color="0.6", linestyle=":")
     axes.set_yscale("log")

@@ -22,7 +22,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from neural_style.errors import NeuralStyleError
 
-Align = Literal["left", "centre"]
+Align = Literal["left", "center"]
 
 ELLIPSIS = "…"
 _ABSENT = "\uffff"  # a noncharacter: every face draws its "no such glyph" for it
@@ -146,30 +146,30 @@ def draw_lines(
     position: tuple[int, int],
     lines: Sequence[str],
     font: Font,
-    colour: str,
+    color: str,
     align: Align = "left",
 ) -> None:
-    """Draw `lines` downwards; `position` is the top left, or the top centre, of the first line."""
+    """Draw `lines` downwards; `position` is the top left, or the top center, of the first line."""
     left, top = position
     for number, line in enumerate(lines):
         mask = _mask(line, font)
         # The mask has an em of empty space at its left, and the rest of its width is the line's.
-        x = left - font.width(line) // 2 if align == "centre" else left
-        image.paste(colour, (x - font.size, top + number * font.line_height), mask)
+        x = left - font.width(line) // 2 if align == "center" else left
+        image.paste(color, (x - font.size, top + number * font.line_height), mask)
 
 
 def draw_rotated(
-    image: Image.Image, centre: tuple[int, int], lines: Sequence[str], font: Font, colour: str
+    image: Image.Image, center: tuple[int, int], lines: Sequence[str], font: Font, color: str
 ) -> None:
-    """Draw centred `lines` that read upwards, their block centred on the point `centre`."""
+    """Draw centered `lines` that read upwards, their block centered on the point `center`."""
     if not lines:
         return
     width = max(font.width(line) for line in lines) + font.size  # room for overhanging glyphs
     mask = Image.new("L", (width, len(lines) * font.line_height))
-    draw_lines(mask, (width // 2, 0), lines, font, "white", "centre")
+    draw_lines(mask, (width // 2, 0), lines, font, "white", "center")
     upright = mask.transpose(Image.Transpose.ROTATE_90)
-    corner = (centre[0] - upright.width // 2, centre[1] - upright.height // 2)
-    image.paste(colour, corner, upright)
+    corner = (center[0] - upright.width // 2, center[1] - upright.height // 2)
+    image.paste(color, corner, upright)
 
 
 def _mask(line: str, font: Font) -> Image.Image:

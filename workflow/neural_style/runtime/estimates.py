@@ -1,4 +1,4 @@
-"""What the optimisation of a picture takes: memory, and work. Free of torch."""
+"""What the optimization of a picture takes: memory, and work. Free of torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from neural_style.config.settings import BYTES_OF_PAIR, Settings, pairs_kept
+from neural_style.config.settings import BYTES_PER_HISTORY_ENTRY, Settings, history_size
 from neural_style.model.tiles import largest_seen, tile_edge, tiles_of
 
 VIEW_BYTES = {"bf16": 2500, "fp32": 3700}
@@ -29,7 +29,7 @@ TWICE_SEEN = 4 / 3
 
 
 def picture_bytes(settings: Settings, height: int, width: int, precision: str) -> int:
-    """An estimate of the memory that one more picture takes while it is optimised.
+    """An estimate of the memory that one more picture takes while it is optimized.
 
     Args:
         settings: tiles, pairs, layers and padding count.
@@ -40,8 +40,8 @@ def picture_bytes(settings: Settings, height: int, width: int, precision: str) -
     edge = tile_edge(settings.tile, height, width)
     seen = height * width if edge is None else largest_seen(height, width, edge, settings.layers)
     adam = settings.optimizer == "adam"
-    pairs = PAIRS_LIKE_ADAM if adam else pairs_kept(settings.history, height, width)
-    held = height * width * (STATE_BYTES + BYTES_OF_PAIR * pairs)
+    pairs = PAIRS_LIKE_ADAM if adam else history_size(settings.history, height, width)
+    held = height * width * (STATE_BYTES + BYTES_PER_HISTORY_ENTRY * pairs)
     padded = 1 if settings.padding == "zeros" else PADDED
     return held + int(seen * VIEW_BYTES[precision] * padded)
 
@@ -50,7 +50,7 @@ def work_up_to(settings: Settings, epoch: int) -> float:
     """The work of a picture until it has had so many epochs, in the unit of `pixels_of_work`."""
     return sum(
         stage.epochs * pixels_of_work(settings, stage.size, stage.size)
-        for stage in settings.up_to(epoch).course
+        for stage in settings.up_to(epoch).all_stages
     )
 
 
@@ -125,7 +125,7 @@ def memory_mb(settings: Settings, cluster: Cluster, attempt: int, at_once: int =
         settings: of the job; size, tiles, pairs and layers count.
         cluster: the user's factor, and whether there are cards.
         attempt: 1 for the first try.
-        at_once: pictures that are optimised together.
+        at_once: pictures that are optimized together.
     """
     base = BASE_MB + (CUDA_MB if cluster.has_gpus else 0)
     held = base + at_once * picture_bytes(settings, settings.size, settings.size, "fp32") / 1e6

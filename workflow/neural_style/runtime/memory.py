@@ -1,4 +1,4 @@
-"""How much memory an optimisation needs, how much there is, and what to say when it is short."""
+"""How much memory an optimization needs, how much there is, and what to say when it is short."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class MemoryShortageError(NeuralStyleError):
 
 
 def needed_bytes(settings: Settings, height: int, width: int, precision: torch.dtype) -> int:
-    """An estimate of what one more picture takes while it is optimised."""
+    """An estimate of what one more picture takes while it is optimized."""
     return picture_bytes(settings, height, width, NAMES[precision])
 
 
@@ -95,7 +95,7 @@ def _size_that_fits(
     return GRID
 
 
-# MERGED: How many pictures are optimised at once, and what happens when that was too many.
+# MERGED: How many pictures are optimized at once, and what happens when that was too many.
 
 
 MOST = {"cpu": 4, "cuda": 64}
@@ -108,7 +108,7 @@ T = TypeVar("T")
 def automatic_batch(
     settings: Settings, height: int, width: int, device: torch.device, precision: torch.dtype
 ) -> int:
-    """How many pictures of a size to optimise at once: what fits, at least one, at most `MOST`."""
+    """How many pictures of a size to optimize at once: what fits, at least one, at most `MOST`."""
     fitting = usable_bytes(device) // needed_bytes(settings, height, width, precision)
     return max(1, min(fitting, MOST[device.type]))
 

@@ -72,7 +72,7 @@ const keyboard = {
     return null;
   },
 
-  /** To a neighbour on the wall, if there is one. */
+  /** To a neighbor on the wall, if there is one. */
   walk(place, step) {
     const next = place + step;
     if (next >= 0 && (next < wall.shown.length || step > 1)) wall.focus(next);

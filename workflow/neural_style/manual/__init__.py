@@ -1,1 +1,0 @@
-"""The documentation that the code makes: the reference of the config, the sheets of controls."""

@@ -1,1 +1,0 @@
-"""Sample images for somebody who has none yet."""
