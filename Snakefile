@@ -23,9 +23,14 @@ if not NO_SWEEP:  # a data set, see bulk.smk, needs none of the sweep's images
 
 include: "workflow/rules/layer_study.smk"
 include: "workflow/rules/bulk.smk"
-include: "workflow/rules/docs.smk"
 include: "workflow/rules/refused.smk"
 include: "workflow/rules/interruptions.smk"
+
+
+# A project of your own, or a copy of the workflow, has no tools for the documentation.
+if Path("docs/controls.yaml").exists() and (WORKFLOW.parent / "docs/tools").exists():
+
+    include: "workflow/rules/docs.smk"
 
 
 rule all:

@@ -51,7 +51,7 @@ def test_the_textbook_minimizes_the_same_loss(caffe: Weights, monkeypatch: pytes
     pictures = contest.enter("plain", 1)
     start = next(pictures)
     next(pictures)
-    ours = contest.judge().parts(start).sum()
+    ours = contest.judge().losses(start).sum()
     assert steps == pytest.approx([float(ours)], rel=1e-5)
 
 
@@ -86,7 +86,7 @@ def test_the_judge_sees_eight_bits_and_finds_the_first_picture_good_enough():
     import race
 
     class Brightness:
-        def parts(self, pictures: Tensor) -> Tensor:
+        def losses(self, pictures: Tensor) -> Tensor:
             return 1 - pictures.mean().reshape(1, 1)
 
     track = race.Track()

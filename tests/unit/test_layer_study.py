@@ -201,13 +201,13 @@ def test_every_loss_falls(study: LayerStudy, made: Any):
     _, progress = made
     for picture in study.pictures:
         steps = [step.progress for step in progress if step.picture == picture]
-        first, *later = (float(step.parts.sum()) for step in steps)
+        first, *later = (float(step.losses.sum()) for step in steps)
         assert min(later) < 0.9 * first, picture.label
 
 
 def test_terms_are_those_of_the_layers_alone(made: Any):
     _, progress = made
-    names = {step.picture.label: step.progress.names for step in progress}
+    names = {step.picture.label: step.progress.term_names for step in progress}
     assert names["content of conv2_2"] == ("content/conv2_2",)
     assert names["style of conv1_1-conv2_1"] == ("style/conv1_1", "style/conv2_1")
     assert names["content of conv2_2 × style of conv1_1"] == ("content/conv2_2", "style/conv1_1")

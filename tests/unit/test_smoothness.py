@@ -112,7 +112,7 @@ def test_without_a_weight_there_is_no_term(network: Vgg19, shallow: Settings):
     problem = single_style_problem(
         random(1, 3, 32, 32, seed=3), random(1, 3, 32, 32, seed=4), shallow
     )
-    assert NAME not in gatys_objective(network, [problem]).names
+    assert NAME not in gatys_objective(network, [problem]).term_names
 
 
 def test_weights_are_those_of_each_picture(network: Vgg19, shallow: Settings):
@@ -123,9 +123,9 @@ def test_weights_are_those_of_each_picture(network: Vgg19, shallow: Settings):
         for picture, weight in zip(pictures.split(1), (0.0, 1.0, 2.5), strict=True)
     ]
     objective = gatys_objective(network, problems)
-    assert objective.names[-1] == NAME
+    assert objective.term_names[-1] == NAME
     expected = UNIT * torch.tensor([0, 1, 2.5], dtype=torch.float64) * loss(pictures)
-    torch.testing.assert_close(objective.parts(pictures)[-1], expected)
+    torch.testing.assert_close(objective.losses(pictures)[-1], expected)
 
 
 def masked(shallow: Settings, *masks: Tensor | None) -> TransferProblem:
@@ -140,7 +140,7 @@ def test_it_acts_where_a_style_acts(network: Vgg19, shallow: Settings):
     mask[..., :16] = 1
 
     def smoothness(*masks: Tensor | None) -> float:
-        return float(gatys_objective(network, [masked(shallow, *masks)]).parts(picture)[-1])
+        return float(gatys_objective(network, [masked(shallow, *masks)]).losses(picture)[-1])
 
     everywhere = smoothness(None)
     left = UNIT * float(loss(picture, SmoothnessTerm(1.0, mask)))
@@ -154,7 +154,7 @@ def test_tiles_add_up_to_the_whole(network: Vgg19):
     pictures = random(2, 3, 61, 50, seed=7)
     terms = [SmoothnessTerm(torch.tensor([1.0, 2.0]), random(2, 1, 61, 50, seed=8))]
     whole, tiled = Objective(network, terms)(pictures), TiledObjective(network, terms, 32)(pictures)
-    torch.testing.assert_close(tiled.parts, whole.parts)
+    torch.testing.assert_close(tiled.losses, whole.losses)
     torch.testing.assert_close(tiled.gradient, whole.gradient)
 
 
@@ -182,7 +182,7 @@ def test_it_is_a_part_of_the_total_in_all_records(tmp_path: Path, shallow: Setti
     settings = replace(shallow, total_variation=3.0)
     paths = (samples.CONTENT["chelsea"], samples.CONTENT["coffee"])
     for progress in run_job(*paths, tmp_path, settings, CPU):
-        assert progress.names[-1] == NAME
+        assert progress.term_names[-1] == NAME
     with (tmp_path / "losses.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:

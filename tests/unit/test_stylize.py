@@ -58,7 +58,7 @@ def run(
 
 
 def total(progress: Progress) -> Tensor:
-    return progress.parts.sum(dim=0)
+    return progress.losses.sum(dim=0)
 
 
 def assert_sane(states: Sequence[Progress]) -> None:
@@ -73,7 +73,7 @@ def test_the_start_and_every_epoch_are_yielded(network: Vgg19, shallow: Settings
     assert [state.epoch for state in states] == [0, 1, 2, 3, 4, 5]
     assert torch.equal(states[0].pictures, CONTENTS[:1])
     names = ("content/conv2_2", "style/conv1_1", "style/conv2_1", "style/conv3_1")
-    assert {state.names for state in states} == {names}
+    assert {state.term_names for state in states} == {names}
     assert_sane(states)
 
 
@@ -84,16 +84,16 @@ def test_the_losses_reported_are_those_of_the_picture_yielded(
     settings = replace(shallow, init=init, epochs=6)
     objective = gatys_objective(network, [single_style_problem(CONTENTS[:1], STYLES[0], settings)])
     for state in run(network, settings):
-        expected = objective(state.pictures).parts
-        torch.testing.assert_close(state.parts, expected, rtol=1e-5, atol=0)
+        expected = objective(state.pictures).losses
+        torch.testing.assert_close(state.losses, expected, rtol=1e-5, atol=0)
 
 
 def test_states_yielded_stay_as_they_were(network: Vgg19, shallow: Settings):
     stream = stylize(network, [single_style_problem(CONTENTS[:1], STYLES[0], shallow)])
-    copies = [(state, state.pictures.clone(), state.parts.clone()) for state in stream]
+    copies = [(state, state.pictures.clone(), state.losses.clone()) for state in stream]
     for state, pictures, parts in copies:
         assert torch.equal(state.pictures, pictures)
-        assert torch.equal(state.parts, parts)
+        assert torch.equal(state.losses, parts)
 
 
 def test_contents_and_styles_are_not_changed(network: Vgg19, shallow: Settings):
@@ -127,7 +127,7 @@ def test_the_same_run_gives_the_same_bits(network: Vgg19, shallow: Settings, ini
     settings = replace(shallow, init=init, epochs=8)
     one, other = run(network, settings)[-1], run(network, settings)[-1]
     assert torch.equal(one.pictures, other.pictures)
-    assert torch.equal(one.parts, other.parts)
+    assert torch.equal(one.losses, other.losses)
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
@@ -146,7 +146,7 @@ def test_a_batch_is_many_single_runs(
         alone = run(network, settings[i], contents[i : i + 1], styles[i : i + 1])
         for both, one in zip(together, alone, strict=True):
             torch.testing.assert_close(both.pictures[i], one.pictures[0], rtol=0, atol=1e-8)
-            torch.testing.assert_close(both.parts[:, i], one.parts[:, 0], rtol=1e-6, atol=0)
+            torch.testing.assert_close(both.losses[:, i], one.losses[:, 0], rtol=1e-6, atol=0)
 
 
 def test_without_a_style_weight_the_content_stays(network: Vgg19, shallow: Settings):
@@ -157,7 +157,7 @@ def test_without_a_style_weight_the_content_stays(network: Vgg19, shallow: Setti
 
 def test_without_a_content_weight_only_the_style_counts(network: Vgg19, shallow: Settings):
     states = run(network, replace(shallow, alpha=0.0, epochs=15))
-    assert (states[-1].parts[0] == 0).all()
+    assert (states[-1].losses[0] == 0).all()
     assert total(states[-1]) < 0.3 * total(states[0])
 
 
@@ -223,7 +223,7 @@ def test_nan_at_some_evaluations_is_recovered_from(
     states = run(faulty, settings)
     assert faulty.calls == 17, "the faults did not come at the evaluations intended"
     assert_sane(states)
-    assert all(state.parts.isfinite().all() for state in states)
+    assert all(state.losses.isfinite().all() for state in states)
     assert not states[-1].diverged.any()
     assert total(states[-1]) < left * total(states[0])
 
@@ -258,4 +258,4 @@ def test_absurd_settings_never_give_a_picture_that_is_not_finite(
 ):
     states = run(network, replace(shallow, epochs=8, optimizer=optimizer, **change))
     assert_sane(states)
-    assert all(state.parts.isfinite().all() or state.diverged.all() for state in states)
+    assert all(state.losses.isfinite().all() or state.diverged.all() for state in states)

@@ -1,0 +1,227 @@
+"""Write docs/configuration.md, the configuration reference, from the schema."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from neural_style.config.options import flag
+from neural_style.config.schema import read_schema, resolve
+from neural_style.config.sweep import SECTIONS, WEIGHTS, format_number
+from neural_style.io import write_text
+
+Schema = Mapping[str, Any]
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
+PAGE = ROOT / "docs" / "configuration.md"
+
+COMMAND = "python docs/tools/config_reference.py"
+"""The command that writes the page."""
+
+_INTRODUCTION = """\
+# Configuration
+
+<!-- Made by `{command}` from workflow/schemas/config.schema.yaml. Do not edit. -->
+
+After this page you can set every key of `config.yaml`. The tables give the meaning, the values, and
+the default of each key. A key that you leave out has its default.
+
+Write keys into `config.yaml`, into a file of your own that you name with `--configfile`, or after
+`--config` on the command line. The last one wins. All invalid keys and values are listed at once,
+before any job starts. YAML reads `1e6` as text; here it is a number.
+
+`workflow/scripts/stylize.py`, which makes one output, has options for the three weights and for the
+keys of {sections}.
+The column *option* names them. An option has the name of the key's last part, with hyphens:
+`optimization.save_every: 50` is `--save-every=50`, and one value of `settings.beta` is
+`--beta=1e6`. Write layers with their weights, `--content-layers=conv4_2:1,conv5_1:0.5`. Each style
+image of a blend is one option, with its file and its weight, `--blend=wave.jpg:0.5`.
+"""
+_HEAD = ("key", "meaning", "values", "default")
+_TYPES = {
+    "array": "list",
+    "boolean": "true or false",
+    "integer": "whole number",
+    "null": "nothing",
+    "number": "number",
+    "object": "keys",
+    "string": "text",
+}
+_MANY = 12  # more names than this do not fit into a cell and get a section of their own
+_SILENT = frozenset(
+    {
+        "$ref",
+        "additionalProperties",
+        "default",
+        "description",
+        "enum",
+        "exclusiveMaximum",
+        "exclusiveMinimum",
+        "items",
+        "maximum",
+        "minItems",
+        "minLength",
+        "minProperties",
+        "minimum",
+        "multipleOf",
+        "properties",
+        "propertyNames",
+        "title",
+        "type",
+        "uniqueItems",
+    }
+)
+"""Keywords of a schema that the tables show in their own words or as rows."""
+
+
+def configuration_reference(schema: Schema) -> str:
+    """Return the page as Markdown: a section for each top-level key, a row for each key below."""
+    sections = " and ".join([_listed(SECTIONS[:-1]), _code(SECTIONS[-1])])
+    parts = [_INTRODUCTION.format(command=COMMAND, sections=sections)]
+    for name, node in schema["properties"].items():
+        parts.append(_section(name, resolve(node, schema), schema))
+    for name, node in schema["$defs"].items():
+        if len(node.get("enum", ())) > _MANY:
+            about = _sentence(node.get("description", ""))
+            parts.append(f"## Names of {name}s\n\n{about}\n\n{_listed(node['enum'])}\n")
+    return "\n".join(parts)
+
+
+def _section(name: str, node: Schema, schema: Schema) -> str:
+    nested = "properties" in node
+    rows = list(_rows_below(name, node, schema)) if nested else [_row(name, node, schema)]
+    optional = any(row[-1] for row in rows)
+    head = (*_HEAD, "option") if optional else _HEAD
+    lines = [_table_line(head), _table_line(["---"] * len(head))]
+    lines += [_table_line(row[: len(head)]) for row in rows]
+    # For a key without keys below it, the row has the description.
+    about = f"{_sentence(node['description'])}\n\n" if nested else ""
+    return f"## {name}\n\n{about}" + "\n".join(lines) + "\n"
+
+
+def _rows_below(path: str, node: Schema, schema: Schema) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of all keys below a key, at any depth."""
+    for name, child in node.get("properties", {}).items():
+        below = f"{path}.{name}"
+        full = resolve(child, schema)
+        section = child.get("$ref", "").removeprefix("#/$defs/")
+        if "properties" in full and section in schema["properties"] and section != path:
+            yield (_code(below), f"the keys of [{section}](#{section})", "keys", "", "")
+        elif "properties" in full:
+            yield (_code(below), full.get("description", ""), "keys", "", "")
+            yield from _rows_below(below, full, schema)
+        else:
+            yield _row(below, full, schema)
+            others = full.get("additionalProperties")
+            if isinstance(others, Mapping) and "properties" in others:
+                yield from _rows_below(f"{below}.NAME", others, schema)
+
+
+def _row(path: str, node: Schema, schema: Schema) -> tuple[str, ...]:
+    default = _code(_value(node["default"])) if "default" in node else ""
+    return (_code(path), node.get("description", ""), _values(node, schema), default, _option(path))
+
+
+def _option(path: str) -> str:
+    """Return the option of stylize.py for a key, or an empty text."""
+    section, _, name = path.partition(".")
+    taken = section in SECTIONS or (section == "settings" and name in WEIGHTS)
+    return _code(flag(name)) if taken and name and "." not in name else ""
+
+
+def _values(node: Schema, schema: Schema) -> str:
+    """Describe the values that a key allows."""
+    if "enum" in node:
+        names = node["enum"]
+        return " · ".join(map(_code, map(_value, names))) if len(names) <= _MANY else "a name"
+    kinds = [node["type"]] if isinstance(node.get("type"), str) else list(node.get("type", ()))
+    words = [" or ".join(_TYPES[kind] for kind in kinds), _bounds(node)]
+    if "items" in node:
+        items = resolve(node["items"], schema)
+        keys = ", ".join(items.get("properties", ()))
+        named = _code(f"{{{keys}}}") if keys else _values({**items, "minLength": 0}, schema)
+        words[0] += f" of {named}"
+    if node.get("uniqueItems"):
+        words.append("each once")
+    if any(node.get(name) for name in ("minItems", "minLength", "minProperties")):
+        words.append("not empty")
+    words += list(_mapping_words(node, schema))
+    # Keywords that this page does not know are shown as they are.
+    words += [f"{key} {_code(_value(node[key]))}" for key in sorted(node.keys() - _SILENT)]
+    return ", ".join(word for word in words if word)
+
+
+def _mapping_words(node: Schema, schema: Schema) -> Iterator[str]:
+    """Describe the keys and values of a mapping whose keys the user chooses."""
+    others = node.get("additionalProperties")
+    if not isinstance(others, Mapping):
+        return
+    names = node.get("propertyNames", {})
+    target = names.get("$ref", "").removeprefix("#/$defs/")
+    if target:
+        yield f"[names of {target}s](#names-of-{target}s)"
+    if "properties" not in others:
+        yield f"each with: {_values(resolve(others, schema), schema)}"
+
+
+def _bounds(node: Schema) -> str:
+    parts = [
+        f"{word} {_value(node[key])}"
+        for key, word in (
+            ("minimum", "from"),
+            ("exclusiveMinimum", "above"),
+            ("maximum", "up to"),
+            ("exclusiveMaximum", "below"),
+            ("multipleOf", "in steps of"),
+        )
+        if key in node
+    ]
+    return " ".join(parts)
+
+
+def _value(value: object) -> str:
+    """Write a value as YAML, on one line."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_value(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, bool) or value is None:
+        return {True: "true", False: "false", None: "null"}[value]
+    return format_number(value) if isinstance(value, float) else str(value)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(_code, names))
+
+
+def _table_line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: str) -> str:
+    """Put text on one line and escape what would end its cell."""
+    return " ".join(text.replace("|", "\\|").split())
+
+
+def _code(text: str) -> str:
+    return f"`{text}`"
+
+
+def _sentence(text: str) -> str:
+    text = " ".join(text.split())
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") or not text else ".")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=PAGE, metavar="FILE")
+    options = parser.parse_args(arguments)
+    write_text(options.output, configuration_reference(read_schema(SCHEMA)))
+
+
+if __name__ == "__main__":
+    main()
