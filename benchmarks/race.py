@@ -86,7 +86,7 @@ class Judge:
         """The total loss of 8-bit pixels [1, 3, H, W]."""
         if id(picture) not in self._known:
             pixels = picture.to(self._device).float() / 255
-            self._known[id(picture)] = float(self._objective.parts(pixels).sum())
+            self._known[id(picture)] = float(self._objective.losses(pixels).sum())
         return self._known[id(picture)]
 
     def first_reach(self, track: Track, target: float) -> int | None:

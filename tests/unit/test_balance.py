@@ -42,7 +42,7 @@ def test_the_style_losses_of_each_picture_are_those_of_its_corrected_beta(
     objective = gatys_objective(
         network, [single_style_problem(content, style, each) for each in settings]
     )
-    plain, corrected = objective.parts(picture.expand(2, -1, -1, -1)).T
-    is_style = torch.tensor([name.startswith("style/") for name in objective.names])
+    plain, corrected = objective.losses(picture.expand(2, -1, -1, -1)).T
+    is_style = torch.tensor([name.startswith("style/") for name in objective.term_names])
     torch.testing.assert_close(corrected[~is_style], plain[~is_style])
     torch.testing.assert_close(corrected[is_style], plain[is_style] * 36 / 512)

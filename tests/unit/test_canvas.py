@@ -111,7 +111,7 @@ def test_the_slope_is_the_derivative(random_convolutions, shallow: Settings):
     x = parameterization.take(picture(4, 16).double())
 
     def loss(variable: Tensor) -> float:
-        return float(objective.parts(parameterization.picture(variable)).sum())
+        return float(objective.losses(parameterization.picture(variable)).sum())
 
     slope = parameterization.slope(objective(parameterization.picture(x)).gradient)
     direction = torch.randn(x.shape, generator=torch.Generator().manual_seed(5)).double()
@@ -131,7 +131,7 @@ def test_every_picture_keeps_the_chroma_of_the_photograph(
         assert state.pictures.min() >= 0
         assert state.pictures.max() <= 1
         torch.testing.assert_close(chroma(state.pictures), chroma(content), rtol=0, atol=1e-5)
-    assert states[-1].parts.sum() < 0.7 * states[0].parts.sum()
+    assert states[-1].losses.sum() < 0.7 * states[0].losses.sum()
     assert (states[-1].pictures - states[0].pictures).abs().max() > 0.05
 
 
@@ -140,9 +140,9 @@ def test_losses_are_those_of_the_gray_picture(network: Vgg19, gray: Settings):
     objective = gatys_objective(network, [whole])
     for state in stylize(network, [whole]):
         shown = luminance(state.pictures).expand(-1, 3, -1, -1)
-        torch.testing.assert_close(objective.parts(shown), state.parts, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(objective.losses(shown), state.losses, rtol=1e-4, atol=1e-6)
     saved = judge(network, whole, state.pictures)
-    assert saved.total == pytest.approx(float(state.parts.sum()), rel=0.1)
+    assert saved.total == pytest.approx(float(state.losses.sum()), rel=0.1)
 
 
 def test_a_gray_photograph_is_painted_in_gray(network: Vgg19, gray: Settings):
@@ -172,7 +172,7 @@ def test_a_state_is_gone_on_from_bit_for_bit(network: Vgg19, gray: Settings):
     second.restore(first.state())
     for one, other in zip(states, list(second)[1:], strict=True):
         assert torch.equal(one.pictures, other.pictures)
-        assert torch.equal(one.parts, other.parts)
+        assert torch.equal(one.losses, other.losses)
 
 
 def test_a_batch_of_luminances_is_many_single_runs(

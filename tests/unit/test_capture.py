@@ -51,13 +51,13 @@ def again(work: Work) -> Work:
 
 
 def same(one: Evaluation, other: Evaluation) -> bool:
-    return one.parts.equal(other.parts) and one.gradient.equal(other.gradient)
+    return one.losses.equal(other.losses) and one.gradient.equal(other.gradient)
 
 
 def test_a_recording_says_bit_for_bit_what_the_objective_says(objective: Objective):
     recording = recorded(objective, PICTURES, again)
     assert recording is not objective
-    assert recording.names == objective.names
+    assert recording.term_names == objective.term_names
     for pictures in (OTHERS, PICTURES, OTHERS):
         assert same(recording(pictures), objective(pictures))
 
@@ -114,7 +114,7 @@ def spoils(work: Work) -> Work:
 
     def replay() -> None:
         work()
-        work.__self__._parts[0, 0] = torch.nan  # type: ignore[attr-defined] # it is a method
+        work.__self__._losses[0, 0] = torch.nan  # type: ignore[attr-defined] # it is a method
 
     return replay
 
@@ -166,8 +166,8 @@ def test_a_recorded_optimization_makes_the_same_pictures(
     monkeypatch.setattr(stylize_module, "recorded", partial(recorded, record=again))
     for one, other in zip(stylize(network, problems), eager, strict=True):
         assert one.pictures.equal(other.pictures)
-        assert one.parts.equal(other.parts)
-        assert one.names == other.names
+        assert one.losses.equal(other.losses)
+        assert one.term_names == other.term_names
 
 
 class FakeCuda:

@@ -63,8 +63,8 @@ def through_a_file(run: Schedule, folder: Path) -> Checkpoint:
 
 def assert_same(one: Progress, other: Progress) -> None:
     assert one.epoch == other.epoch
-    assert one.names == other.names
-    for name in ("pictures", "parts", "diverged"):
+    assert one.term_names == other.term_names
+    for name in ("pictures", "losses", "diverged"):
         assert torch.equal(getattr(one, name), getattr(other, name)), (one.epoch, name)
 
 

@@ -142,7 +142,7 @@ def test_the_objective_is_computed_in_full_precision(
     assert network.seen == [True]
     objective(picture)
     assert network.seen == [True, True]
-    objective.parts(picture)
+    objective.losses(picture)
     assert network.seen == [True]
     assert f"CPU, {torch.get_num_threads()} thread" in describe(CPU)
 

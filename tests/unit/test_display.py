@@ -40,8 +40,8 @@ def progresses(epochs: int, first: int = 0) -> Iterator[Progress]:
         yield Progress(
             epoch=epoch,
             pictures=torch.zeros(1, 3, 2, 2),
-            names=("content/conv4_2", "style/conv1_1"),
-            parts=torch.tensor([[1.0], [1234.56 / (epoch + 1)]]),
+            term_names=("content/conv4_2", "style/conv1_1"),
+            losses=torch.tensor([[1.0], [1234.56 / (epoch + 1)]]),
             diverged=torch.zeros(1, dtype=torch.bool),
         )
 
@@ -90,7 +90,9 @@ def test_a_further_part_of_the_total_is_said_too(clock: Clock, defaults: Setting
     stream = io.StringIO()
     (last,) = progresses(1, first=1)
     last = replace(
-        last, names=(*last.names, "smoothness/x"), parts=torch.tensor([[1.0], [2.0], [4.0]])
+        last,
+        term_names=(*last.term_names, "smoothness/x"),
+        losses=torch.tensor([[1.0], [2.0], [4.0]]),
     )
     with Display("cat × wave", replace(defaults, epochs=1), False, stream) as shows:
         shows.show(replace(last, epoch=0))

@@ -74,7 +74,7 @@ def test_pictures_of_a_stage_have_its_size_and_say_how_to_make_them(
     facts = facts_of(tmp_path)
     assert settings_from_facts(facts["settings"]) == staged
     assert (facts["picture"]["width"], facts["picture"]["height"]) == (32, 32)
-    assert facts["saved_losses"]["total"] == pytest.approx(float(states[-1].parts.sum()), rel=0.1)
+    assert facts["saved_losses"]["total"] == pytest.approx(float(states[-1].losses.sum()), rel=0.1)
 
 
 def evaluate(
@@ -146,7 +146,7 @@ def test_the_table_of_losses_is_that_of_the_epochs(tmp_path: Path, settings: Set
         rows = list(csv.DictReader(file))
     assert [int(row["epoch"]) for row in rows] == list(range(6))
     for row, state in zip(rows, states, strict=True):
-        assert float(row["total"]) == pytest.approx(float(state.parts.sum()), rel=1e-5)
+        assert float(row["total"]) == pytest.approx(float(state.losses.sum()), rel=1e-5)
 
 
 @pytest.mark.parametrize("init", ["content", "noise"])

@@ -105,7 +105,7 @@ def numpy_parts(
 def test_every_term_is_that_of_numpy(
     random_convolutions: Convolutions, objective: Objective, settings: list[Settings]
 ):
-    parts = objective(PICTURES).parts
+    parts = objective(PICTURES).losses
     assert parts.shape == (4, 3)
     for i, each in enumerate(settings):
         expected = numpy_parts(
@@ -115,7 +115,7 @@ def test_every_term_is_that_of_numpy(
             STYLES[i][0].numpy(),
             each,
         )
-        actual = dict(zip(objective.names, parts[:, i].tolist(), strict=True))
+        actual = dict(zip(objective.term_names, parts[:, i].tolist(), strict=True))
         assert actual == pytest.approx(expected, rel=1e-9)
 
 
@@ -136,14 +136,14 @@ def test_a_picture_has_the_same_losses_and_gradient_alone_and_in_a_batch(
     for i, (style, each) in enumerate(zip(STYLES, settings, strict=True)):
         problem = single_style_problem(CONTENTS[i : i + 1], style, each)
         alone = gatys_objective(network, [problem])(PICTURES[i : i + 1])
-        torch.testing.assert_close(alone.parts[:, 0], together.parts[:, i], rtol=1e-10, atol=0)
+        torch.testing.assert_close(alone.losses[:, 0], together.losses[:, i], rtol=1e-10, atol=0)
         torch.testing.assert_close(alone.gradient[0], together.gradient[i], rtol=1e-9, atol=1e-12)
 
 
 def test_the_total_is_the_sum_of_the_terms(objective: Objective):
     evaluation = objective(PICTURES)
-    torch.testing.assert_close(evaluation.total, evaluation.parts.sum(dim=0))
-    assert objective.names == (
+    torch.testing.assert_close(evaluation.total, evaluation.losses.sum(dim=0))
+    assert objective.term_names == (
         *(f"content/{layer}" for layer in CONTENT_LAYERS),
         *(f"style/{layer}" for layer in STYLE_LAYERS),
     )
@@ -162,8 +162,8 @@ def test_the_content_costs_no_content_loss_and_the_style_no_style_loss(
 def test_alpha_of_zero_leaves_the_style_alone_and_beta_of_zero_the_content(
     objective: Objective,
 ):
-    kinds = np.array([name.split("/")[0] for name in objective.names])
-    parts = objective(PICTURES).parts.numpy()
+    kinds = np.array([name.split("/")[0] for name in objective.term_names])
+    parts = objective(PICTURES).losses.numpy()
     assert (parts[kinds == "content", 1] == 0).all()
     assert (parts[kinds == "style", 1] > 0).all()
     assert (parts[kinds == "style", 2] == 0).all()
@@ -174,7 +174,7 @@ def test_evaluating_leaves_the_pictures_as_they_are(objective: Objective):
     pictures = PICTURES.clone()
     evaluation = objective(pictures)
     assert torch.equal(pictures, PICTURES)
-    assert not any(each.requires_grad for each in (pictures, evaluation.parts, evaluation.gradient))
+    assert not any(each.requires_grad for each in (pictures, evaluation.losses, evaluation.gradient))
     assert evaluation.gradient.shape == pictures.shape
 
 
@@ -188,7 +188,7 @@ def test_a_network_in_16_bits_gives_losses_in_float32(
     evaluation = gatys_objective(network, problems(CONTENTS.float(), styles, settings))(
         PICTURES.float()
     )
-    assert evaluation.parts.dtype == evaluation.gradient.dtype == torch.float32
+    assert evaluation.losses.dtype == evaluation.gradient.dtype == torch.float32
     exact = objective(PICTURES)
     torch.testing.assert_close(evaluation.total.double(), exact.total, rtol=0.05, atol=0)
     slope = evaluation.gradient.double()

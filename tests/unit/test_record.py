@@ -35,8 +35,8 @@ def progress(epoch: int, parts: list[float]) -> Progress:
     return Progress(
         epoch=epoch,
         pictures=torch.zeros(1, 3, 2, 2),
-        names=NAMES,
-        parts=torch.tensor(parts).view(-1, 1),
+        term_names=NAMES,
+        losses=torch.tensor(parts).view(-1, 1),
         diverged=torch.zeros(1, dtype=torch.bool),
     )
 

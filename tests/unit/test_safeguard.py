@@ -19,7 +19,7 @@ def evaluation(totals: Sequence[float], slopes: Sequence[float] | None = None) -
     total = torch.tensor(totals)
     slope = torch.tensor(slopes if slopes is not None else [1.0] * len(totals))
     return Evaluation(
-        parts=torch.stack([total / 4, 3 * total / 4]),
+        losses=torch.stack([total / 4, 3 * total / 4]),
         gradient=slope.view(-1, 1, 1, 1).expand(-1, 3, 2, 2).clone(),
     )
 
@@ -57,7 +57,7 @@ def test_a_bad_step_of_one_problem_is_undone_and_the_other_untouched(bad: Evalua
     x, found, fell = guard.catch(pictures(0.3, 0.4), bad)
     assert fell.tolist() == [False, True]
     assert levels(x) == pytest.approx([0.3, 0.2])
-    assert found.parts.tolist() == [[1.0, 2.0], [3.0, 6.0]]
+    assert found.losses.tolist() == [[1.0, 2.0], [3.0, 6.0]]
     assert levels(found.gradient) == [1.0, 6.0]
     assert not guard.diverged.any()
 

@@ -44,4 +44,4 @@ def test_the_stand_in_returns_its_input(random_convolutions, shallow: Settings):
     network = Vgg19(random_convolutions, shallow.layers)
     (progress,) = stand_in(network, problems)
     assert torch.equal(progress.pictures, contents) and not progress.diverged.any()
-    assert progress.parts.shape == (1, 2)
+    assert progress.losses.shape == (1, 2)

@@ -55,7 +55,7 @@ def only(settings: Settings, epochs: int) -> Settings:
 def assert_same(actual: list[Progress], expected: list[Progress]) -> None:
     for one, other in zip(actual, expected, strict=True):
         assert torch.equal(one.pictures, other.pictures)
-        assert torch.equal(one.parts, other.parts)
+        assert torch.equal(one.losses, other.losses)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def states(network: Vgg19, settings: Settings) -> list[Progress]:
 def test_every_epoch_is_yielded_once_in_the_size_of_its_stage(states: list[Progress]):
     assert [state.epoch for state in states] == list(range(8))
     assert [state.pictures.shape[2] for state in states] == SIZES
-    assert len({state.names for state in states}) == 1
+    assert len({state.term_names for state in states}) == 1
 
 
 def test_the_first_stage_is_the_job_of_the_smaller_problem(

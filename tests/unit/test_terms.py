@@ -54,7 +54,7 @@ def evaluate(network: Vgg19, settings: Settings, *regions: Region) -> Evaluation
 
 def assert_same(one: Evaluation, other: Evaluation) -> None:
     """To the bit."""
-    assert torch.equal(one.parts, other.parts)
+    assert torch.equal(one.losses, other.losses)
     assert torch.equal(one.gradient, other.gradient)
 
 
@@ -67,7 +67,7 @@ def test_a_mask_of_zeros_leaves_the_content_alone(network: Vgg19, settings: Sett
     masked = evaluate(network, settings, region(SEA, where=0 * ONES))
     content = evaluate(network, replace(settings, beta=0.0), region(SEA))
     assert_same(masked, content)
-    assert (masked.parts[1:] == 0).all()
+    assert (masked.losses[1:] == 0).all()
 
 
 @pytest.mark.parametrize("mask", [LEFT, MASK, 0.3 * ONES], ids=["hard", "soft", "even"])
@@ -77,7 +77,7 @@ def test_one_style_in_a_mask_and_its_inverse_is_about_that_style_everywhere(
     alone = replace(settings, alpha=0.0)
     both = evaluate(network, alone, region(SUN, where=mask), region(SUN, where=1 - mask))
     whole = evaluate(network, alone, region(SUN))
-    torch.testing.assert_close(both.parts, whole.parts, rtol=0.15, atol=0)
+    torch.testing.assert_close(both.losses, whole.losses, rtol=0.15, atol=0)
     likeness = torch.cosine_similarity(both.gradient.flatten(), whole.gradient.flatten(), dim=0)
     assert likeness > 0.97
     assert both.gradient.norm().item() == pytest.approx(whole.gradient.norm().item(), rel=0.1)
@@ -95,7 +95,7 @@ def test_two_styles_pull_where_their_masks_are(network: Vgg19, settings: Setting
     one, other = region(SEA, where=LEFT), region(SUN, where=1 - LEFT)
     both = evaluate(network, alone, one, other)
     parts = [evaluate(network, alone, each) for each in (one, other)]
-    torch.testing.assert_close(both.parts, parts[0].parts + parts[1].parts)
+    torch.testing.assert_close(both.losses, parts[0].losses + parts[1].losses)
     torch.testing.assert_close(both.gradient, parts[0].gradient + parts[1].gradient)
 
 
@@ -121,7 +121,7 @@ def test_a_style_is_looked_at_where_its_guide_says(network: Vgg19, settings: Set
 
     def style_loss(style: Tensor, guide: Tensor | None) -> Tensor:
         problem = TransferProblem(settings, SEA, (Region((StyleReference(style, 1.0, guide),)),))
-        return gatys_objective(network, [problem])(SEA).parts[1:].sum()
+        return gatys_objective(network, [problem])(SEA).losses[1:].sum()
 
     assert style_loss(SEA, None) == 0
     assert style_loss(beside, left) < 0.1 * style_loss(beside, None)
@@ -159,10 +159,10 @@ def test_a_picture_is_the_same_alone_and_in_a_batch(
 ):
     problems = [TransferProblem(settings, CONTENT, each) for each in regions]
     together = gatys_objective(network, problems)(PICTURE.expand(2, -1, -1, -1))
-    assert together.parts.shape == (4, 2)
+    assert together.losses.shape == (4, 2)
     for i, each in enumerate(regions):
         alone = evaluate(network, settings, *each)
-        torch.testing.assert_close(together.parts[:, i : i + 1], alone.parts)
+        torch.testing.assert_close(together.losses[:, i : i + 1], alone.losses)
         torch.testing.assert_close(together.gradient[i : i + 1], alone.gradient)
 
 

@@ -48,7 +48,7 @@ def tiled_briefs(problems: Sequence[TransferProblem], edge: int) -> list[Transfe
 
 
 def assert_same(actual: Evaluation, expected: Evaluation, tolerance: float = 1e-12) -> None:
-    torch.testing.assert_close(actual.parts, expected.parts, rtol=tolerance, atol=0)
+    torch.testing.assert_close(actual.losses, expected.losses, rtol=tolerance, atol=0)
     assert actual.gradient.shape == expected.gradient.shape
     for one, other in zip(actual.gradient, expected.gradient, strict=True):
         assert (one - other).norm() < tolerance * other.norm()
@@ -83,13 +83,13 @@ def test_losses_and_gradient_are_those_of_the_whole(
     tiled = gatys_objective(network, tiled_briefs(problems, edge))
     assert not isinstance(whole, TiledObjective)
     assert isinstance(tiled, TiledObjective)
-    assert tiled.names == whole.names
+    assert tiled.term_names == whole.term_names
     pictures = random(2, 3, height, width, seed=3, dtype=dtype)
     evaluation = tiled(pictures)
     assert_same(evaluation, whole(pictures), tolerance)
-    assert torch.equal(tiled.parts(pictures), evaluation.parts)
+    assert torch.equal(tiled.losses(pictures), evaluation.losses)
     assert evaluation.gradient.is_contiguous()
-    assert not any(each.requires_grad for each in (evaluation.parts, evaluation.gradient))
+    assert not any(each.requires_grad for each in (evaluation.losses, evaluation.gradient))
 
 
 @pytest.mark.parametrize("padding", ["reflect", "replicate"])
@@ -140,7 +140,7 @@ def test_a_term_sees_the_neighbors_of_its_pixels_beyond_the_tile(
     pictures = random(2, 3, 61, 50, seed=3)
     whole = Objective(network, [Roughness()])(pictures)
     by_hand = sum(pictures.diff(dim=axis).square().sum(dim=(1, 2, 3)) for axis in (2, 3))
-    torch.testing.assert_close(whole.parts[0], by_hand)
+    torch.testing.assert_close(whole.losses[0], by_hand)
     assert_same(TiledObjective(network, [Roughness()], 32)(pictures), whole)
 
 

@@ -89,7 +89,7 @@ class Display:
         self._say(f"{self._title}: {sentence}")
 
     def _report(self, progress: Progress, seconds: float) -> None:
-        losses = losses_of(progress.names, progress.parts[:, 0])
+        losses = losses_of(progress.term_names, progress.losses[:, 0])
         sums = {"total": losses.total, "content": losses.content, "style": losses.style}
         parts = ", ".join(f"{kind} {loss:.4g}" for kind, loss in {**sums, **losses.further}.items())
         if self._terminal:

@@ -145,11 +145,11 @@ class TorchEngine:
             last = progress
             if progress.epoch % LOOK_EVERY == 0 and bool(progress.diverged.all()):
                 break
-        pictures, parts = last.pictures.cpu().numpy(), last.parts.cpu()
+        pictures, losses = last.pictures.cpu().numpy(), last.losses.cpu()
         return [
             Result(reason=_diverged(settings[place]))
             if diverged
-            else _result(pictures[place], losses_of(last.names, parts[:, place]))
+            else _result(pictures[place], losses_of(last.term_names, losses[:, place]))
             for place, diverged in enumerate(last.diverged.tolist())
         ]
 

@@ -142,7 +142,7 @@ def judge(network: Vgg19, problem: TransferProblem, picture: Tensor) -> Losses:
     parameterization = parameterization_of([problem])
     objective = gatys_objective(network, [problem])
     seen = parameterization.picture(parameterization.take(held.unsqueeze(0).to(problem.content)))
-    return losses_of(objective.names, objective.parts(seen)[:, 0])
+    return losses_of(objective.term_names, objective.losses(seen)[:, 0])
 
 
 def _file_of(weights: Weights) -> dict[str, Source]:

@@ -87,9 +87,9 @@ class LossTable:
 
     def add(self, progress: Progress) -> None:
         """Note the losses of an epoch."""
-        self._names = progress.names
+        self._names = progress.term_names
         self.seconds = time.monotonic() - self._began
-        self._pending.append((progress.epoch, self.seconds, progress.parts[:, 0]))
+        self._pending.append((progress.epoch, self.seconds, progress.losses[:, 0]))
 
     def rows(self) -> list[Sequence[str]]:
         """The header, then a row an epoch, as they are written. Waits for the device."""

@@ -19,25 +19,25 @@ class Evaluation:
     """The losses of a batch of pictures, and where they lead.
 
     Attributes:
-        parts: weighted loss of each term and image, [T, B].
+        losses: weighted loss of each term and image, [T, B].
         gradient: of each image's total loss, [B, 3, H, W].
     """
 
-    parts: Tensor
+    losses: Tensor
     gradient: Tensor
 
     @property
     def total(self) -> Tensor:
-        """Sum of the parts, [B]."""
-        return self.parts.sum(dim=0)
+        """Sum over the terms, [B]."""
+        return self.losses.sum(dim=0)
 
 
 class Evaluator(Protocol):
     """What an optimization needs of an objective."""
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the terms, in the order of `Evaluation.parts`."""
+    def term_names(self) -> tuple[str, ...]:
+        """The names of the terms, in the order of `Evaluation.losses`."""
 
     def __call__(self, pictures: Tensor) -> Evaluation:
         """Losses and gradient at pictures [B, 3, H, W] in [0, 1]."""
@@ -58,17 +58,17 @@ class Objective:
         self.terms = tuple(terms)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the terms, in the order of `parts`."""
+    def term_names(self) -> tuple[str, ...]:
+        """The names of the terms, in the order of `losses`."""
         return tuple(term.name for term in self.terms)
 
     @full_precision()
-    def parts(self, pictures: Tensor) -> Tensor:
+    def losses(self, pictures: Tensor) -> Tensor:
         """Weighted loss of each term for pictures [B, 3, H, W] in [0, 1]: [T, B]."""
         whole = whole_view(self.network, pictures)
-        return self.losses([term.statistic(whole) for term in self.terms])
+        return self.weighted_losses([term.statistic(whole) for term in self.terms])
 
-    def losses(self, statistics: Sequence[Tensor]) -> Tensor:
+    def weighted_losses(self, statistics: Sequence[Tensor]) -> Tensor:
         """Weighted loss of each term from its statistic of whole pictures: [T, B]."""
         pairs = zip(self.terms, statistics, strict=True)
         return torch.stack([term.loss(statistic) for term, statistic in pairs])
@@ -77,9 +77,9 @@ class Objective:
     def __call__(self, pictures: Tensor) -> Evaluation:
         """Losses and gradient at pictures [B, 3, H, W] in [0, 1]."""
         variable = pictures.detach().requires_grad_()
-        parts = self.parts(variable)
-        (gradient,) = torch.autograd.grad(parts.sum(), variable)
-        return Evaluation(parts.detach(), gradient.contiguous())
+        losses = self.losses(variable)
+        (gradient,) = torch.autograd.grad(losses.sum(), variable)
+        return Evaluation(losses.detach(), gradient.contiguous())
 
 
 # MERGED: The function that is minimized, for pictures too large for the network in one go.
@@ -105,17 +105,17 @@ class TiledObjective(Objective):
 
     @torch.no_grad()
     @full_precision()
-    def parts(self, pictures: Tensor) -> Tensor:
+    def losses(self, pictures: Tensor) -> Tensor:
         """Weighted loss of each term for pictures [B, 3, H, W] in [0, 1], [T, B]: values alone."""
-        return self.losses(self._statistics(pictures))
+        return self.weighted_losses(self._statistics(pictures))
 
     @full_precision()
     def __call__(self, pictures: Tensor) -> Evaluation:
         """Losses and gradient at pictures [B, 3, H, W] in [0, 1]."""
         with torch.no_grad():
             statistics = [each.requires_grad_() for each in self._statistics(pictures)]
-        parts = self.losses(statistics)
-        slopes = torch.autograd.grad(parts.sum(), statistics)
+        losses = self.weighted_losses(statistics)
+        slopes = torch.autograd.grad(losses.sum(), statistics)
         gradient = torch.zeros_like(pictures, memory_format=torch.contiguous_format)
         height, width = pictures.shape[2:]
         for tile in tiles_of(height, width, self.edge, self.network.layers):
@@ -123,7 +123,7 @@ class TiledObjective(Objective):
             shares = self._shares(tile_view(self.network, seen, tile))
             (slope,) = torch.autograd.grad(shares, seen, slopes)
             gradient[(..., *tile.seen)] += slope
-        return Evaluation(parts.detach(), gradient)
+        return Evaluation(losses.detach(), gradient)
 
     def _statistics(self, pictures: Tensor) -> list[Tensor]:
         """What each term has to know of whole pictures."""

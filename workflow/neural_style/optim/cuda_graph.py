@@ -110,10 +110,10 @@ class _Recording:
         example: Evaluation,
         record: Callable[[Work], Work],
     ) -> None:
-        self.names = objective.names
+        self.term_names = objective.term_names
         self._objective = objective
         self._pictures = like.clone()
-        self._parts = torch.empty_like(example.parts)
+        self._losses = torch.empty_like(example.losses)
         self._gradient = torch.empty_like(example.gradient)
         self._replay = record(self._work)
 
@@ -121,15 +121,15 @@ class _Recording:
         """Losses and gradient at pictures [B, 3, H, W] in [0, 1]."""
         self._pictures.copy_(pictures)
         self._replay()
-        return Evaluation(self._parts.clone(), self._gradient.clone())
+        return Evaluation(self._losses.clone(), self._gradient.clone())
 
     def _work(self) -> None:
         evaluation = self._objective(self._pictures)
-        self._parts.copy_(evaluation.parts)
+        self._losses.copy_(evaluation.losses)
         self._gradient.copy_(evaluation.gradient)
 
 
 def _agree(one: Evaluation, other: Evaluation) -> bool:
     """Whether two evaluations are the same, but for rounding. Waits for the device."""
-    pairs = (one.parts, other.parts), (one.gradient, other.gradient)
+    pairs = (one.losses, other.losses), (one.gradient, other.gradient)
     return all(bool((a - b).norm() <= AGREEMENT * b.norm()) for a, b in pairs)

@@ -116,7 +116,7 @@ def _choose(chosen: Tensor, these: Tensor, those: Tensor) -> Tensor:
 def _merge(chosen: Tensor, these: Evaluation, those: Evaluation) -> Evaluation:
     """For each problem, one of two evaluations."""
     return Evaluation(
-        parts=torch.where(chosen, these.parts, those.parts),
+        losses=torch.where(chosen, these.losses, those.losses),
         gradient=_choose(chosen, these.gradient, those.gradient),
     )
 
@@ -135,15 +135,15 @@ class Progress:
     Attributes:
         epoch: iterations done; 0 is the start.
         pictures: [B, 3, H, W] in [0, 1].
-        names: of the terms of the loss.
-        parts: weighted loss of each term for `pictures`, [T, B].
+        term_names: of the terms of the loss.
+        losses: weighted loss of each term for `pictures`, [T, B].
         diverged: [B], which problems diverged for good.
     """
 
     epoch: int
     pictures: Tensor
-    names: tuple[str, ...]
-    parts: Tensor
+    term_names: tuple[str, ...]
+    losses: Tensor
     diverged: Tensor
 
 
@@ -246,8 +246,8 @@ class Optimization:
         return Progress(
             self._epoch,
             self._canvas.finished(self._variable),
-            self._objective.names,
-            self._evaluation.parts,
+            self._objective.term_names,
+            self._evaluation.losses,
             self._safeguard.diverged,
         )
 
