@@ -1,8 +1,9 @@
-"""Time to a picture: the textbook against this library, on the same pairs, in turn.
+"""Compare the time to an image of equal loss: a plain implementation against this library.
 
-Prints two tables in Markdown: the seconds until the picture as saved has the loss that a
-yardstick's saved picture has after so many evaluations, and what an evaluation costs beside its
-floor. Needs torch, numpy, pillow and the file of the weights, with `workflow` on PYTHONPATH.
+Both run on the same pairs, in turn. Prints two tables in Markdown: the seconds until the image as
+saved has the loss that the plain implementation's saved image has after a number of evaluations,
+and what an evaluation costs compared with its lower bound. Needs torch, numpy, pillow, and the file
+of the weights, with `workflow` on PYTHONPATH.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from contestants import CONTESTANTS, OURS, YARDSTICKS
 from costs import cost_table, probe, short_run
 from machine import add_machine_options, describe_machine, enter_contest
 from race import Judge, Track, race
-from sheet import Finish, finish, write_sheet
+from side_by_side import Finish, finish, write_grid
 
 from neural_style.io import write_text
 
 MARKS = (100, 300)
-"""The evaluations of a yardstick whose picture sets a target."""
+"""The evaluations of a yardstick after which the loss of its image is a target."""
 
 SAMPLES = (
     ("chelsea", "swirling_night"),
@@ -34,7 +35,7 @@ SAMPLES = (
 
 
 def main() -> int:
-    """Run the races, then probe each contestant; or be such a probe."""
+    """Run the races, then measure each contestant in a process of its own (`--probe`)."""
     options = make_parser().parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -52,26 +53,28 @@ def main() -> int:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The options."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    samples = [f"images/content/{a}.jpg,images/style/{b}.jpg" for a, b in SAMPLES]
+    samples = [f"images/samples/content/{a}.jpg,images/samples/style/{b}.jpg" for a, b in SAMPLES]
     parser.add_argument("--pairs", nargs="+", default=samples, metavar="CONTENT,STYLE")
     parser.add_argument("--sizes", nargs="+", type=int, default=[256, 512], metavar="PX")
     parser.add_argument("--evaluations", type=int, default=300, help="of ours (default: 300)")
     add_machine_options(parser)
     parser.add_argument(
-        "--sheets", type=Path, metavar="FOLDER", help="where to put the pictures side by side"
+        "--grids", type=Path, metavar="FOLDER", help="where to write the images side by side"
     )
-    parser.add_argument("--write", type=Path, metavar="FILE", help="where to put the tables, too")
+    parser.add_argument("--write", type=Path, metavar="FILE", help="file that also gets the tables")
     parser.add_argument(
-        "--no-race", action="store_true", help="only what an evaluation costs, from a short run"
+        "--no-race",
+        action="store_true",
+        help="only measure the cost of an evaluation, in a short run",
     )
     parser.add_argument("--probe", help=argparse.SUPPRESS)
     return parser
 
 
 def report(options: argparse.Namespace) -> Iterator[str]:
-    """The lines of the report, as they are measured."""
+    """Yield the lines of the report, as they are measured."""
     yield describe_machine(options)
     yield ""
     seconds: dict[int, dict[str, float]] = {}
@@ -85,7 +88,7 @@ def report(options: argparse.Namespace) -> Iterator[str]:
 
 
 def race_all(options: argparse.Namespace, seconds: dict[int, dict[str, float]]) -> Iterator[str]:
-    """A row for each target; notes the mean seconds an evaluation by size and contestant."""
+    """Yield a row for each target; fill `seconds` with the mean time of an evaluation."""
     yield (
         "| size | pair | yardstick | evaluations | loss as saved | seconds "
         "| ours: evaluations | seconds | ratio |"
@@ -102,16 +105,16 @@ def race_all(options: argparse.Namespace, seconds: dict[int, dict[str, float]]) 
             )
             judge = Judge(contest.judge(), contest.content.device)
             yield from compare(judge, tracks, f"{size} | {title(pair)}")
-            if options.sheets:
+            if options.grids:
                 finishes.append(finish(pair, title(pair), judge, tracks, OURS, max(MARKS)))
-                write_sheet(finishes, size, options.sheets / f"side_by_side_{size}.jpg")
+                write_grid(finishes, size, options.grids / f"side_by_side_{size}.jpg")
             for name, track in tracks.items():
                 costs[name].append(track.evaluation)
         seconds[size] = {name: mean(each) for name, each in costs.items()}
 
 
 def compare(judge: Judge, tracks: dict[str, Track], label: str) -> Iterator[str]:
-    """A row for each target: when the yardstick was there, and when ours."""
+    """Yield a row for each target: when the yardstick reached it, and when this library did."""
     for name in YARDSTICKS:
         for mark in MARKS:
             target = judge.loss(tracks[name].pictures[mark])
@@ -126,7 +129,7 @@ def compare(judge: Judge, tracks: dict[str, Track], label: str) -> Iterator[str]
 
 
 def title(pair: str) -> str:
-    """A pair of files as people would call it."""
+    """Name a pair of files by their stems."""
     return " × ".join(Path(name).stem for name in pair.split(","))
 
 

@@ -1,4 +1,4 @@
-"""The pictures of a race side by side: is the one with the same loss also as good to look at?"""
+"""The images of a race side by side: does an image of the same loss also look as good?"""
 
 from __future__ import annotations
 
@@ -18,51 +18,51 @@ from neural_style.report.grid_render import render_grid
 
 @dataclass(frozen=True)
 class Finish:
-    """What one race left to look at.
+    """The images at the end of one race.
 
     Attributes:
         title: of the pair.
-        content: file of the photograph.
-        style: file of the painting.
-        pictures: heading → (picture [1, 3, H, W] in 8 bits, or None; caption).
+        content: file of the content image.
+        style: file of the style image.
+        images: heading → (image [1, 3, H, W] of uint8, or None; caption).
     """
 
     title: str
     content: Path
     style: Path
-    pictures: Mapping[str, tuple[Tensor | None, str]]
+    images: Mapping[str, tuple[Tensor | None, str]]
 
 
 def finish(
     pair: str, title: str, judge: Judge, tracks: Mapping[str, Track], ours: str, mark: int
 ) -> Finish:
-    """The pictures of a race: each yardstick at a mark, ours at its loss and at the end."""
+    """Collect the images of a race: each yardstick at a mark, ours at its loss and at the end."""
     content, style = map(Path, pair.split(","))
-    pictures: dict[str, tuple[Tensor | None, str]] = {}
+    images: dict[str, tuple[Tensor | None, str]] = {}
     for name in (name for name in tracks if name != ours):
-        picture = tracks[name].pictures[mark]
-        target = judge.loss(picture)
+        image = tracks[name].pictures[mark]
+        target = judge.loss(image)
         reached = judge.first_reach(tracks[ours], target)
-        pictures[name] = (picture, f"{mark} evaluations, loss {target:.2f}")
-        pictures[f"{ours} at the loss of {name}"] = (
+        images[name] = (image, f"{mark} evaluations, loss {target:.2f}")
+        images[f"{ours} at the loss of {name}"] = (
             (None, "not reached")
             if reached is None
             else (tracks[ours].pictures[reached], f"{reached} evaluations")
         )
     last = tracks[ours].pictures[-1]
     caption = f"{len(tracks[ours].pictures) - 1} evaluations, loss {judge.loss(last):.2f}"
-    pictures[f"{ours} at the end"] = (last, caption)
-    return Finish(title, content, style, pictures)
+    images[f"{ours} at the end"] = (last, caption)
+    return Finish(title, content, style, images)
 
 
-def write_sheet(finishes: Sequence[Finish], size: int, path: Path) -> None:
-    """Write one sheet, a row for each race."""
+def write_grid(finishes: Sequence[Finish], size: int, path: Path) -> None:
+    """Write one grid, with a row for each race."""
     with tempfile.TemporaryDirectory() as folder:
         rows = [_row(each, Path(folder) / str(number)) for number, each in enumerate(finishes)]
         grid = Grid(
-            title=("The textbook and this library",),
+            title=("Plain implementation and this library",),
             subtitle=f"{size} × {size} px  ·  α 1  β 1e6",
-            columns=("content", "style", *finishes[0].pictures),
+            columns=("content", "style", *finishes[0].images),
             rows=tuple(rows),
             shape=(size, size),
         )
@@ -71,11 +71,11 @@ def write_sheet(finishes: Sequence[Finish], size: int, path: Path) -> None:
 
 def _row(race: Finish, folder: Path) -> Row:
     tiles = [Tile(race.content), Tile(race.style)]
-    for number, (picture, caption) in enumerate(race.pictures.values()):
-        if picture is None:
+    for number, (image, caption) in enumerate(race.images.values()):
+        if image is None:
             tiles.append(Tile(None, note=caption))
             continue
         path = folder / f"{number}.png"
-        save_image(to_images(picture.float() / 255)[0], path, 95)
+        save_image(to_images(image.float() / 255)[0], path, 95)
         tiles.append(Tile(path, caption=(caption,)))
     return Row(heading=race.title, tiles=tuple(tiles))
