@@ -74,8 +74,8 @@ snakemake() {{
 }}
 """
 
-OF_OTHER_PROGRAMS = {"--gpus", "--gres", "--mem"}
-"""Options that pages mention and that are Slurm's."""
+OF_OTHER_PROGRAMS = {"--gpus", "--gres", "--upgrade", "--upgrade-package"}
+"""Options that pages mention and that are those of Slurm's `sbatch`, and of uv."""
 
 
 @dataclass(frozen=True)
@@ -256,30 +256,22 @@ def test_every_key_and_option_that_a_page_names_is_there(
         for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", code):
             assert option in options, f"{name_of(page)}: no program has {option}"
         for key in re.findall(r"^([a-z_]+\.[a-z_.]+)(?::|$)", code):
-            if key.partition(".")[0] in sections and not key.endswith((".yaml", ".csv", ".json")):
+            if key.partition(".")[0] in sections and not key.endswith((".yaml", ".pdf")):
                 assert key in keys, f"{name_of(page)}: the configuration has no key {key}"
 
 
 @pytest.fixture(scope="session")
 def options(schema: Mapping[str, Any]) -> set[str]:
-    """The long options of Snakemake, make's `--dry-run`, pip, and the project's own scripts."""
-    programs = [
-        [str(BINARIES / "snakemake")],
-        *(
-            [sys.executable, str(path)]
-            for path in (REPOSITORY / "workflow" / "scripts").glob("*.py")
-        ),
-        *([sys.executable, str(path)] for path in (REPOSITORY / "docs" / "tools").glob("*.py")),
-    ]
-    found = {*OF_OTHER_PROGRAMS}
-    for program in programs:
-        source = Path(program[-1])
-        if source.suffix == ".py" and "argparse" not in source.read_text(encoding="utf-8"):
-            continue
-        shown = subprocess.run([*program, "--help"], capture_output=True, encoding="utf-8")
-        found |= set(re.findall(r"--[a-z][a-z-]*", shown.stdout))
-    assert {"--cores", "--content", flag("save_every")} <= found
-    return found
+    """The long options of Snakemake, of the project's own scripts, and of other programs."""
+    shown = subprocess.run(
+        [BINARIES / "snakemake", "--help"], capture_output=True, encoding="utf-8", check=True
+    )
+    folders = (REPOSITORY / "workflow" / "scripts", REPOSITORY / "docs" / "tools")
+    sources = [path.read_text(encoding="utf-8") for each in folders for path in each.glob("*.py")]
+    written = re.findall(r"add_argument\(\s*\"(--[a-z-]+)\"", "\n".join(sources))
+    made = [flag(key.rpartition(".")[2]) for key in dotted_keys(schema)]
+    made += map(flag, re.findall(r"add_argument\(\s*flag\(\"(\w+)\"\)", "\n".join(sources)))
+    return {*re.findall(r"--[a-z][a-z-]*", shown.stdout), *written, *made, *OF_OTHER_PROGRAMS}
 
 
 def dotted_keys(schema: Mapping[str, Any]) -> Iterator[str]:
