@@ -16,7 +16,6 @@ from typing import Any
 from neural_style.config.settings import STARTS, Settings
 from neural_style.config.sweep import LOGS, RESULTS, SECTIONS, make_settings
 from neural_style.errors import NeuralStyleError
-from neural_style.model.layers import LAYERS
 
 FOLDER = RESULTS / "layer_study"
 LOG_FOLDER = LOGS / "layer_study"
@@ -182,4 +181,5 @@ def span(layers: tuple[str, ...]) -> str:
 
 
 def _by_depth(layers: Iterable[str]) -> tuple[str, ...]:
-    return tuple(sorted(layers, key=LAYERS.index))
+    """Layers in the order of the network: conv1_1, relu1_1, conv1_2, …."""
+    return tuple(sorted(layers, key=lambda layer: (layer[4:], layer[:4])))
