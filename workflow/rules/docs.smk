@@ -1,19 +1,8 @@
 # The control grids of the documentation: `snakemake --cores all docs_images`. `snakemake` alone does
 # not make them. They show the images of images/samples.
-sys.path.append(str(WORKFLOW.parent / "docs" / "tools"))
-
-from controls import read_grids
-
-CONTROLS = "docs/controls.yaml"
 
 
-@functools.cache
-def control_grids():
-    """The grids of docs/controls.yaml, read only for this target: every job loads this file."""
-    try:
-        return read_grids(Path(CONTROLS), SCHEMA)
-    except NeuralStyleError as error:
-        stop(error)
+include: "docs_inputs.smk"
 
 
 rule docs_images:
