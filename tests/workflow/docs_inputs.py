@@ -1,4 +1,4 @@
-"""Called before each command of the documentation: small settings, and images where they are missing.
+"""Called before a command of the documentation: small settings, and images that are missing.
 
 Usage: python docs_inputs.py WORDS OF THE COMMAND, in the copy of the project.
 """
