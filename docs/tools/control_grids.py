@@ -10,8 +10,7 @@ import torch
 from controls import ControlGrid, ControlRow, FileTile, OutputTile, read_grids
 
 from neural_style.config.schema import read_schema
-from neural_style.config.settings import ENGINE_VERSION
-from neural_style.config.sweep import RUN, picture_name
+from neural_style.config.settings import ENGINE_VERSION, RUN, output_name
 from neural_style.engine.checkpoint import key_of
 from neural_style.engine.job import run_job
 from neural_style.errors import NeuralStyleError
@@ -20,7 +19,7 @@ from neural_style.images.encode import save_image
 from neural_style.io import sha256
 from neural_style.report.grid_layout import Grid, Row, Tile, bounding
 from neural_style.report.grid_render import render_grid
-from neural_style.runtime.device import DEVICES, claim_device
+from neural_style.runtime.device import DEVICES, lock_device
 
 SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
 
@@ -31,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(max(1, options.threads))
     try:
         grid = read_grids(options.grids, read_schema(SCHEMA))[options.name]
-        with claim_device(options.device, say_waiting) as device:
+        with lock_device(options.device, say_waiting) as device:
             for tile in grid.tiles:
                 if isinstance(tile, OutputTile):
                     make_tile(tile, options.folder, device, options.name)
@@ -99,7 +98,7 @@ def _row(row: ControlRow, folder: Path) -> Row:
 def _image(tile: FileTile | OutputTile, folder: Path) -> Path:
     if isinstance(tile, FileTile):
         return tile.file
-    return folder_of(tile, folder) / picture_name(tile.settings.epochs, tile.settings.format)
+    return folder_of(tile, folder) / output_name(tile.settings.epochs, tile.settings.format)
 
 
 def say_waiting() -> None:

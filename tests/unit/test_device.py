@@ -27,9 +27,9 @@ from neural_style.runtime.device import (
     DeviceError,
     choose_device,
     choose_precision,
-    claim_device,
+    lock_device,
     describe,
-    visible_cards,
+    visible_gpus,
 )
 
 CPU = torch.device("cpu")
@@ -189,7 +189,7 @@ def test_the_cards_are_those_that_cuda_shows(
     monkeypatch: pytest.MonkeyPatch, count: int, visible: str | None, expected: list[str]
 ):
     pretend_cards(monkeypatch, count, visible)
-    assert visible_cards() == expected
+    assert visible_gpus() == expected
 
 
 def no_waiting() -> None:
@@ -202,10 +202,10 @@ def test_each_claim_gets_a_card_of_its_own_and_sees_no_other(
 ):
     pretend_cards(monkeypatch, 0 if visible.startswith("MIG") else 2, visible)
     pretend(monkeypatch, card=True)
-    with claim_device("auto", no_waiting) as one:
+    with lock_device("auto", no_waiting) as one:
         assert (one.type, os.environ[VISIBLE]) == ("cuda", visible.split(",")[0])
         monkeypatch.setenv(VISIBLE, visible)  # as another process has it
-        with claim_device("cuda", no_waiting) as two:
+        with lock_device("cuda", no_waiting) as two:
             assert (two.type, os.environ[VISIBLE]) == ("cuda", visible.split(",")[1])
     assert os.environ[VISIBLE] == visible
 
@@ -213,7 +213,7 @@ def test_each_claim_gets_a_card_of_its_own_and_sees_no_other(
 def test_a_claim_without_a_list_leaves_none_behind(monkeypatch: pytest.MonkeyPatch, locks: Path):
     pretend_cards(monkeypatch, 1, None)
     pretend(monkeypatch, card=True)
-    with claim_device("auto", no_waiting):
+    with lock_device("auto", no_waiting):
         assert os.environ[VISIBLE] == "0"
     assert VISIBLE not in os.environ
 
@@ -227,7 +227,7 @@ def test_the_cpu_is_nobodys_alone(
 ):
     pretend_cards(monkeypatch, count, visible)
     pretend(monkeypatch, card=count > 0)
-    with claim_device(name, no_waiting) as device:
+    with lock_device(name, no_waiting) as device:
         assert device == CPU
         assert not list(locks.iterdir())
 
@@ -238,9 +238,9 @@ def test_cards_that_cuda_cannot_use_keep_nobody_waiting(
     """A driver too old for this torch: every job falls back to the CPU, and none holds a lock."""
     pretend_cards(monkeypatch, 1, None)
     pretend(monkeypatch, card=False)
-    with claim_device("auto", no_waiting) as one, claim_device("auto", no_waiting) as two:
+    with lock_device("auto", no_waiting) as one, lock_device("auto", no_waiting) as two:
         assert one == two == CPU
-    with pytest.raises(DeviceError), claim_device("cuda", no_waiting):
+    with pytest.raises(DeviceError), lock_device("cuda", no_waiting):
         pass
 
 

@@ -47,7 +47,7 @@ with lock_one(sys.argv[2:], lambda: print("waiting", flush=True), folder=Path(sy
 
 @pytest.fixture(autouse=True)
 def _quick_looks_outside_any_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_lock, "SECONDS_BETWEEN_LOOKS", 0.01)
+    monkeypatch.setattr(device_lock, "SECONDS_BETWEEN_TRIES", 0.01)
     for name in ALLOCATIONS:
         monkeypatch.delenv(name, raising=False)
 

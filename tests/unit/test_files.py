@@ -11,7 +11,14 @@ from pathlib import Path
 import pytest
 
 from neural_style.errors import NeuralStyleError
-from neural_style.io import atomic, remove_leftovers, remove_leftovers_below, sha256, write_text
+from neural_style.io import (
+    atomic,
+    format_duration,
+    remove_leftovers,
+    remove_leftovers_below,
+    sha256,
+    write_text,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -166,3 +173,20 @@ def test_the_checksum_is_that_of_the_bytes(tmp_path: Path):
     path = tmp_path / "data"
     path.write_bytes(b"\0\xff" * 100_000)
     assert sha256(path) == hashlib.sha256(b"\0\xff" * 100_000).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (0, "0 s"),
+        (45.4, "45 s"),
+        (99.4, "99 s"),
+        (100, "2 min"),
+        (720, "12 min"),
+        (11_100, "3 h 05 min"),
+        (47 * 3600, "47 h 00 min"),
+        (99 * 3600, "4 d 03 h"),
+    ],
+)
+def test_a_duration_is_in_units_that_suit_it(seconds: float, expected: str):
+    assert format_duration(seconds) == expected

@@ -1,4 +1,11 @@
-"""Files that are either whole or not there, and the checksums that name their content."""
+"""Atomic files, locks, work queues and text escapes, used by every package.
+
+- Atomic files: a reader sees the old file or the new one, never half of one.
+- `FileLock` and `lock_folder`: one process at a time.
+- `WorkQueue`: work in threads, with a limit on what may wait.
+- `escape` and `unescape`: any file name on one line of tab-separated text.
+- `sha256` and `format_duration`.
+"""
 
 from __future__ import annotations
 
@@ -10,23 +17,30 @@ import os
 import re
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from neural_style.errors import NeuralStyleError
 
-_STEM = 40  # characters that a temporary name keeps: all of a long name would not fit
+_STEM = 40  # characters of the stem in a temporary name, so that long names still fit
 _TEMPORARY = re.compile(r"\.(?P<stem>.*)\.[0-9a-f]{8}(?P<suffix>\.[^.]+)?", re.DOTALL)
+
+SECONDS_BETWEEN_TRIES = 0.2
+"""Pause of `lock_folder` between two tries."""
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Lend a temporary path beside `path` and move it onto `path` when the block ends well.
+    """Give a temporary path beside `path`, and move it onto `path` when the block succeeds.
 
-    A reader sees the old file or the new one, never half of one: the data are on the disk
-    before the name is. If the block raises, the temporary file is removed and `path` stays
-    as it was. The temporary name keeps the suffix, for libraries that choose a format by it.
+    The data are on the disk before the name is, so that even after a power failure the file is
+    the old one or the new one. If the block raises, the temporary file is removed and `path`
+    stays as it was. The temporary name keeps the suffix, because libraries choose a format by it.
 
     Raises:
         NeuralStyleError: the folder cannot be written to, or the disk is full.
@@ -49,10 +63,10 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(paths: Iterable[Path]) -> None:
-    """Remove the temporary files of `atomic` that killed writers of these files have left.
+    """Remove the temporary files that killed processes left beside these files.
 
-    To be called once, before the first of them is written, by who is alone in writing them: a
-    living writer's temporary file is removed, too.
+    Call it before the first of them is written, and only while no other process writes them: the
+    temporary file of a running `atomic` is removed, too.
     """
     folders: dict[Path, set[tuple[str, str]]] = {}
     for path in paths:
@@ -66,16 +80,19 @@ def remove_leftovers(paths: Iterable[Path]) -> None:
 
 
 def remove_leftovers_below(folder: Path) -> None:
-    """The same of all files in and below a folder, for who is alone in writing there."""
+    """Remove the temporary files that killed processes left in a folder and its subfolders.
+
+    Call it only while no other process writes there, see `remove_leftovers`.
+    """
     with suppress(OSError):
         for path in list(folder.rglob(".*")):
             if _TEMPORARY.fullmatch(path.name):
                 path.unlink(missing_ok=True)
 
 
-def settle(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Wait until the names of the files in a folder are on the disk, not only their bytes."""
-    with suppress(OSError):  # not every file system can
+    with suppress(OSError):  # some file systems cannot
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
@@ -90,7 +107,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 checksum of a file's bytes, in hexadecimal.
+    """Return the SHA-256 checksum of a file's bytes, in hexadecimal.
 
     Raises:
         NeuralStyleError: the file cannot be read.
@@ -100,79 +117,209 @@ def sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise NeuralStyleError(
-            f"cannot read {path}: {error.strerror or error}; mend the path or its permissions."
+            f"cannot read {path}: {error.strerror or error}; fix the path or its permissions."
         ) from error
 
 
-# MERGED: A folder for one process at a time. The kernel frees what a dead process held.
+class FileLock:
+    """A lock of the kernel (flock) on an open file or folder, against other processes.
 
+    The kernel releases the lock when its process ends, even if it is killed, so no lock is ever
+    left over. Use it as a context manager to release it at the end of the block.
 
-SECONDS_BETWEEN_TRIES = 0.2
+    The package `filelock` is not used, because it opens its own lock file by path and takes
+    exclusive locks only. Needed here, and tested, are:
+
+    - a lock on a folder itself, which leaves no file among the user's results;
+    - a lock that several processes share (the runs of Snakemake in one folder);
+    - a lock file opened relative to an open folder and never through a symbolic link, because
+      /tmp, where the locks of the GPUs are, can be written to by every user;
+    - a lock on the very file that is written to (the journal of a shard).
+
+    Args:
+        descriptor: of the open file or folder. The lock owns it: `release` closes it.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    def __enter__(self) -> Self:
+        """Return the lock; `acquire` locks it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Release the lock."""
+        self.release()
+
+    def acquire(self, *, shared: bool = False, wait: bool = False) -> bool:
+        """Lock it, or change the kind of a lock that this object already holds.
+
+        Args:
+            shared: whether other processes may hold shared locks at the same time.
+            wait: whether to wait until other processes allow it.
+
+        Returns:
+            Whether it is locked; False if another process prevents it.
+
+        Raises:
+            OSError: the file system has no locks.
+        """
+        kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        try:
+            fcntl.flock(self.descriptor, kind if wait else kind | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES):
+                return False
+            raise
+        return True
+
+    def release(self) -> None:
+        """Unlock, and close the descriptor."""
+        os.close(self.descriptor)
 
 
 @contextmanager
-def claimed(folder: Path, wait: Callable[[int], None]) -> Iterator[None]:
-    """Have a folder for oneself; it is made if need be, and removed again if nothing is put there.
+def lock_folder(folder: Path, wait: Callable[[int], None]) -> Iterator[None]:
+    """Lock a folder for this process.
 
-    Where the file system has no locks, the folder is not claimed, and nothing is said.
+    The folder is created if it is missing. If it is empty at the end, it is removed. Where the
+    file system has no locks, the block runs without one.
 
     Args:
-        folder: what another process may be at work in.
-        wait: called with 0, 1, 2, … before each new try, while another process has the folder;
-            it may raise.
+        folder: the folder that only one process may write to.
+        wait: called with 0, 1, 2, … before each further try, while another process holds the
+            lock; it ends the wait by raising an error.
 
     Raises:
-        NeuralStyleError: the folder cannot be made.
+        NeuralStyleError: the folder cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        lock = FileLock(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
     except OSError as error:
         raise NeuralStyleError(
             f"cannot write {folder}: {error.strerror}; choose a folder that you may write to."
         ) from error
     try:
-        for tries in itertools.count():
-            if claim(descriptor, fcntl.LOCK_EX):
-                break
-            wait(tries)
-            time.sleep(SECONDS_BETWEEN_TRIES)
-        yield
+        with lock:
+            for tries in itertools.count():
+                if _acquire_if_possible(lock):
+                    break
+                wait(tries)
+                time.sleep(SECONDS_BETWEEN_TRIES)
+            yield
     finally:
-        os.close(descriptor)
         with suppress(OSError):  # something is in it
             folder.rmdir()
 
 
-def claim(descriptor: int, kind: int) -> bool:
-    """Try to lock an open file or folder.
+def _acquire_if_possible(lock: FileLock) -> bool:
+    """Return False only if another process holds the lock."""
+    try:
+        return lock.acquire()
+    except OSError:
+        return True
+
+
+class WorkQueue:
+    """Does work in threads while the caller goes on; use it as a context manager.
+
+    With one thread, work is done in the order in which it was submitted. The error of a piece of
+    work is raised by a later call of `submit`, `check` or `finish`, or at the end of the block.
+    If the block raises, what was submitted is still done, and only the block's error is raised.
 
     Args:
-        descriptor: of the open file; closing it gives the claim up, and so does dying.
-        kind: `fcntl.LOCK_EX` or `fcntl.LOCK_SH`.
-
-    Returns:
-        False if another process has it. True if it is ours, or the file system has no locks.
+        threads: number of threads; with 0, `submit` does the work itself.
+        depth: pieces of work that may be unfinished, ≥ 1. With so many, `submit` waits, because
+            each of them holds an image in memory.
+        name: of the threads.
     """
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
-    return True
 
+    def __init__(self, threads: int, depth: int, name: str) -> None:
+        self._pool = ThreadPoolExecutor(threads, name) if threads else None
+        self._depth = depth
+        self._unfinished: deque[Future[object]] = deque()
 
-# MERGED: Lines of tab-separated text that hold any file name, and give it back exactly.
+    def __enter__(self) -> Self:
+        """Return the queue."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Finish what was submitted, and end the threads."""
+        try:
+            if error is None:
+                self.finish()
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown()
+
+    def submit(self, work: Callable[..., object], *arguments: object) -> None:
+        """Have `work(*arguments)` done, as soon as fewer than `depth` pieces are unfinished.
+
+        Raises:
+            Exception: the error of earlier work; then this work is not done. With 0 threads, its
+                own error.
+        """
+        if self._pool is None:
+            work(*arguments)
+            return
+        self.check()
+        while len(self._unfinished) >= self._depth:
+            self._unfinished.popleft().result()
+        self._unfinished.append(self._pool.submit(work, *arguments))
+
+    def check(self) -> None:
+        """Raise the error of work that has failed; do not wait for unfinished work."""
+        for future in [each for each in self._unfinished if each.done()]:
+            self._unfinished.remove(future)
+            future.result()
+
+    def finish(self) -> None:
+        """Wait until all work is done.
+
+        Raises:
+            Exception: the error of a piece of work.
+        """
+        while self._unfinished:
+            self._unfinished.popleft().result()
 
 
 def escape(text: str) -> str:
-    """Backslash escapes for tabs, line breaks, backslashes and bytes that are no UTF-8."""
+    r"""Escape a text so that it is one field of a line of tab-separated text.
+
+    Tabs, line breaks, backslashes and bytes that are not UTF-8 (as `os.fsdecode` represents them)
+    become backslash escapes, such as `\t`.
+    """
     if "\\" in text or not text.isprintable():
         return text.encode("unicode_escape").decode("ascii")
     return text
 
 
 def unescape(text: str) -> str:
-    """The text that `escape` was given."""
+    """Return the text that `escape` was given."""
     if "\\" not in text:
         return text
     return text.encode("ascii").decode("unicode_escape")
+
+
+def format_duration(seconds: float) -> str:
+    """Format a duration in units that suit it: `45 s`, `12 min`, `3 h 05 min`, `4 d 03 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours = minutes // 60
+    if hours < 48:
+        return f"{hours} h {minutes % 60:02} min"
+    return f"{hours // 24} d {hours % 24:02} h"

@@ -44,11 +44,11 @@ def make_engine(
     import torch
 
     from neural_style.bulk.engine import TorchEngine
-    from neural_style.runtime.device import claim_device
+    from neural_style.runtime.device import lock_device
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    claim = claim_device(options.device, lambda: say("every GPU is in use; waiting for one."))
+    claim = lock_device(options.device, lambda: say("every GPU is in use; waiting for one."))
     return TorchEngine(held.enter_context(claim), batch, say)
 
 

@@ -12,7 +12,7 @@ from display import say_waiting, show_in_turn
 from options import add_study_options, study_from
 
 from neural_style.engine.layer_study import run_study
-from neural_style.runtime.device import DEVICES, claim_device
+from neural_style.runtime.device import DEVICES, lock_device
 
 
 @command("layer study")
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = make_parser().parse_args(arguments)
     study = study_from(options)
     torch.set_num_threads(max(1, options.threads))
-    with claim_device(options.device, partial(say_waiting, "layer study")) as device:
+    with lock_device(options.device, partial(say_waiting, "layer study")) as device:
         steps = run_study(study, options.content, options.style, options.output, device)
         total = len(study.pictures)
         show_in_turn(

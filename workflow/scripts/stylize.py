@@ -22,7 +22,7 @@ from neural_style.engine.job import run_job
 from neural_style.engine.writer import Continuity, StoppedError
 from neural_style.errors import NeuralStyleError
 from neural_style.report.runs import VOICE
-from neural_style.runtime.device import DEVICES, claim_device
+from neural_style.runtime.device import DEVICES, lock_device
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace, stop: StopRequest) -> None:
         torch.set_num_threads(options.threads)
     title = options.title or f"{options.content.stem} × {options.style.stem}"
     with (
-        claim_device(
+        lock_device(
             options.device, partial(say_waiting, title), partial(_end_if_asked, stop)
         ) as device,
         Display(title, settings, on_cpu=device.type == "cpu") as display,

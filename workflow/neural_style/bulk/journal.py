@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import threading
 import time
@@ -14,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from neural_style.bulk.plan import BulkError
-from neural_style.io import escape, unescape, write_text
+from neural_style.io import FileLock, escape, unescape, write_text
 
 DONE = "done"
 FAILED = "failed"
@@ -181,17 +180,19 @@ class Journal:
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            # Without a buffer, which would be written again, in vain, to a full disk.
-            self._file = self._path.open("ab", buffering=0)
+            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+            self._lock = FileLock(os.open(self._path, flags, 0o666))
         except OSError as error:
-            raise BulkError(f"cannot write {self._path}: {error.strerror}; mend that.") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._file.close()
             raise BulkError(
-                f"another process is working on {self._path}; wait for it, or end it."
+                f"cannot write {self._path}: {error.strerror}; fix its permissions."
             ) from error
+        try:
+            alone = self._lock.acquire()
+        except OSError:  # a file system without locks
+            alone = False
+        if not alone:
+            self._lock.release()
+            raise BulkError(f"another process is working on {self._path}; wait for it, or end it.")
         self.rows = latest_rows(self._path)
         self._begin_line()
         return self
@@ -203,7 +204,7 @@ class Journal:
         trace: TracebackType | None,
     ) -> None:
         """Bring all rows to the disk, and unlock."""
-        with self._guard, self._file:
+        with self._guard, self._lock:
             self._sync()
 
     def append(self, row: Row) -> None:
@@ -236,7 +237,7 @@ class Journal:
     def _write(self, line: str) -> None:
         data = f"{line}\n".encode()
         try:
-            if self._file.write(data) != len(data):
+            if os.write(self._lock.descriptor, data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise BulkError(
@@ -244,7 +245,7 @@ class Journal:
             ) from error
 
     def _sync(self) -> None:
-        os.fsync(self._file.fileno())
+        os.fsync(self._lock.descriptor)
         self._synced = time.monotonic()
 
 

@@ -11,6 +11,7 @@ from neural_style.bulk.journal import DONE, FAILED, GONE, latest_rows
 from neural_style.bulk.listing import read_listing
 from neural_style.bulk.plan import BulkPlan
 from neural_style.bulk.shard import frozen_assignment
+from neural_style.io import format_duration
 
 WINDOW = 600.0
 """Seconds over which the rate is taken."""
@@ -88,23 +89,10 @@ def render(table: list[Progress]) -> str:
 
 def _cells(row: Progress) -> tuple[str, ...]:
     counts = (row.done, row.failed, row.gone, row.left)
-    time_left = _span(row.left / row.rate) if row.rate else ("-" if row.left else "0 s")
+    time_left = format_duration(row.left / row.rate) if row.rate else ("-" if row.left else "0 s")
     return (row.style, row.setting, *map(str, counts), f"{row.rate:.2f}", time_left)
 
 
 def _aligned(cells: tuple[str, ...], widths: list[int]) -> Iterator[str]:
     for place, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         yield cell.ljust(width) if place < 2 else cell.rjust(width)
-
-
-def _span(seconds: float) -> str:
-    """A time span in the units that suit it: `45 s`, `12 min`, `3 h 05 min`, `4 d 03 h`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    hours = minutes // 60
-    return (
-        f"{hours} h {minutes % 60:02} min" if hours < 48 else f"{hours // 24} d {hours % 24:02} h"
-    )

@@ -22,7 +22,7 @@ from neural_style.bulk.shard import Shard, Task
 from neural_style.config.settings import ORIGINAL
 from neural_style.images.decode import ImageError
 from neural_style.images.encode import Picture, finish_of, save_levels
-from neural_style.io import sha256
+from neural_style.io import WorkQueue, sha256
 
 OF_ONE_PICTURE = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR}
@@ -237,8 +237,7 @@ class _Run:
         with ExitStack() as stack:
             stack.enter_context(self._gallery)
             decoders = stack.enter_context(ThreadPoolExecutor(DECODERS, "decode"))
-            encoders = stack.enter_context(ThreadPoolExecutor(ENCODERS, "encode"))
-            self._behind = _Behind(encoders, MOST_BEHIND)
+            self._saving = stack.enter_context(WorkQueue(ENCODERS, MOST_BEHIND, "encode"))
             for prepared in _ahead(
                 decoders, self._shard.prepare, self._shard.photographs, self._depth()
             ):
@@ -248,7 +247,6 @@ class _Run:
                     self._collect(task)
             for key in list(self._waiting):
                 self._make(key)
-            self._behind.finish()
 
     def _depth(self) -> int:
         """How many photographs to decode ahead."""
@@ -283,7 +281,7 @@ class _Run:
         if result.picture is None:
             self._note(replace(row, status=FAILED, reason=result.reason))
             return
-        self._behind.submit(self._save, task, result.picture, row)
+        self._saving.submit(self._save, task, result.picture, row)
         self._counts[DONE] += 1
         self._tell()
 
@@ -333,23 +331,3 @@ def _ahead(
     finally:
         for future in pending:
             future.cancel()
-
-
-class _Behind:
-    """Work that is left to a pool; errors come out when later work is submitted, or at the end."""
-
-    def __init__(self, pool: Executor, depth: int) -> None:
-        self._pool = pool
-        self._depth = depth
-        self._pending: deque[Future[None]] = deque()
-
-    def submit(self, work: Callable[..., None], *arguments: object) -> None:
-        """Leave work to the pool, once fewer than `depth` others wait."""
-        while self._pending and (len(self._pending) >= self._depth or self._pending[0].done()):
-            self._pending.popleft().result()
-        self._pending.append(self._pool.submit(work, *arguments))
-
-    def finish(self) -> None:
-        """Wait for all of it."""
-        while self._pending:
-            self._pending.popleft().result()

@@ -20,7 +20,7 @@ from typing import IO, Any, cast
 import torch
 
 from neural_style.errors import NeuralStyleError
-from neural_style.io import atomic, remove_leftovers, settle, sha256
+from neural_style.io import atomic, remove_leftovers, sha256, sync_folder
 from neural_style.losses.objective import Evaluation
 from neural_style.optim.adam import AdamState
 from neural_style.optim.lbfgs import LbfgsState
@@ -123,10 +123,10 @@ class CheckpointStore:
         with atomic(self._file) as temporary:
             for name, checksum in checkpoint.pictures.items():
                 _link(self._results / name, self._folder / name, checksum)
-            settle(self._folder)  # the pictures are there before the state that names them
+            sync_folder(self._folder)  # the pictures are there before the state that names them
             with temporary.open("wb") as file:
                 _write({"key": self._key, "checkpoint": checkpoint}, file)
-        settle(self._folder)
+        sync_folder(self._folder)
 
     def load(self, device: torch.device) -> Checkpoint | None:
         """Read the checkpoint and put its pictures back; None if there is none.
@@ -159,7 +159,7 @@ class CheckpointStore:
         """
         if not self._folder.exists():
             return
-        settle(self._results)
+        sync_folder(self._results)
         try:
             self._file.unlink(missing_ok=True)  # first: a state without its pictures is no use
             shutil.rmtree(self._folder)

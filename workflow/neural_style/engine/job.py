@@ -10,15 +10,21 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import BUILT_IN, ENGINE_VERSION, ORIGINAL, Settings
-from neural_style.config.sweep import RUN, picture_name
+from neural_style.config.settings import (
+    BUILT_IN,
+    ENGINE_VERSION,
+    ORIGINAL,
+    RUN,
+    Settings,
+    output_name,
+)
 from neural_style.engine.checkpoint import CheckpointStore, key_of
 from neural_style.engine.load import prepare
 from neural_style.engine.record import Losses, Run, Source, losses_of, write_run
 from neural_style.engine.writer import NEVER, Backlog, Continuity, Journal, Snapshots, StoppedError
 from neural_style.images.decode import load_image
 from neural_style.images.encode import as_saved, finish_of
-from neural_style.io import claimed
+from neural_style.io import lock_folder
 from neural_style.losses.gatys import gatys_objective
 from neural_style.losses.problem import TransferProblem
 from neural_style.model.vgg import Vgg19
@@ -70,7 +76,7 @@ def run_job(
     checksums = (*((role, each.checksum) for role, each in files.items()), weights.checksum)
     store = CheckpointStore(folder, key_of(*checksums, settings, engine, precision, device.type))
     with (
-        claimed(folder, partial(_wait, folder, continuity)),
+        lock_folder(folder, partial(_wait, folder, continuity)),
         explaining_shortage(settings, height, width, device, precision),
     ):
         snapshots = Snapshots(folder, settings, finish, files, engine)
@@ -86,7 +92,7 @@ def run_job(
                 precision=precision,
                 seconds=seconds,
                 size=(width, height),
-                picture=folder / picture_name(settings.epochs, settings.format),
+                picture=folder / output_name(settings.epochs, settings.format),
                 picture_size=finish.original or (width, height),
                 saved=saved,
             ),

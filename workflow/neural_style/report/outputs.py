@@ -23,16 +23,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from neural_style.config.sweep import (
-    LOSSES,
-    RESULTS,
-    RUN,
-    Job,
-    Sweep,
-    format_number,
-    snapshot_names,
-)
-from neural_style.io import write_text
+from neural_style.config.settings import LOSSES, RUN, output_names
+from neural_style.config.sweep import RESULTS, Job, Sweep, format_number
+from neural_style.io import escape, write_text
 
 GRIDS = RESULTS / "grids"
 PDF = GRIDS / "grids.pdf"
@@ -121,9 +114,7 @@ class Sheets:
         jobs = self.jobs(kind, subject)
         if kind != "epochs":
             return [job.result for job in jobs]
-        return [
-            job.folder / name for job in jobs for name in (*snapshot_names(job.settings), LOSSES)
-        ]
+        return [job.folder / name for job in jobs for name in (*output_names(job.settings), LOSSES)]
 
     def jobs(self, kind: str, subject: str) -> list[Job]:
         """The jobs that the sheets of a kind show for an image."""
@@ -325,14 +316,5 @@ COLUMNS: Mapping[str, Callable[[Job], object]] = MappingProxyType(
 
 def write_index(jobs: Iterable[Job], path: Path) -> None:
     """Write a line a job, atomically. Tabs, line breaks and backslashes in names are escaped."""
-    rows = ([_escape(str(fact(job))) for fact in COLUMNS.values()] for job in jobs)
+    rows = ([escape(str(fact(job))) for fact in COLUMNS.values()] for job in jobs)
     write_text(path, "".join("\t".join(line) + "\n" for line in (COLUMNS, *rows)))
-
-
-def _escape(text: str) -> str:
-    """Backslash escapes for what would break a line or a column, and for undecodable bytes."""
-    return text.encode("unicode_escape").decode("ascii") if _needs_escape(text) else text
-
-
-def _needs_escape(text: str) -> bool:
-    return "\\" in text or not text.isprintable()

@@ -1,14 +1,13 @@
-"""Snakemake's lock of a folder, taken away where its owner is proved to be dead.
+"""Removes Snakemake's lock of a folder when the run that made it is proved to be dead.
 
-Snakemake writes the files that a run makes into `.snakemake/locks`, and a run that is killed leaves
-that list behind: the next one refuses to start. Here, every run of this workflow also holds a
-shared lock of the kernel on `.snakemake` until its process ends, however it ends. Who gets that
-lock for himself knows that no such run is left, on this machine.
+Snakemake lists the files that a run makes in `.snakemake/locks`. A run that is killed leaves this
+list behind, and the next run refuses to start. Therefore every run of this workflow also holds a
+shared `FileLock` on `.snakemake` until its process ends. A run that gets this lock exclusively
+knows that no other such run is alive on this machine.
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 from collections.abc import Callable
@@ -16,65 +15,55 @@ from contextlib import suppress
 from pathlib import Path
 
 from neural_style.errors import NeuralStyleError
-from neural_style.io import write_text
+from neural_style.io import FileLock, write_text
 
 MACHINES = "neural_style_machines"
-"""The machines whose runs may have left the locks that there are, a line each."""
+"""A file in `.snakemake`: the machines whose runs may have left the present locks, one a line."""
 
 
 def enter_run(folder: Path, is_ours: Callable[[str], bool]) -> None:
-    """Remove locks of dead runs, and take part in the proof until this process ends.
+    """Remove the locks of dead runs, and register this run until its process ends.
 
-    Nothing is removed while another run is alive, where a run on another machine may have made
-    a lock, where the file system has no kernel locks, or from another workflow's run.
+    Nothing is removed while another run is alive, if a run on another machine may have made a
+    lock, or if the file system has no locks. Locks of other workflows are never removed.
 
     Args:
-        folder: Snakemake's, `.snakemake`.
-        is_ours: whether this workflow makes a file, as the lock names it.
+        folder: Snakemake's folder, `.snakemake`.
+        is_ours: whether this workflow makes a file, given its name in the lock.
     """
     try:
         folder.mkdir(exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY)  # never closed: the kernel does that
-        alone = _is_alone(descriptor)
-        _account(folder, alone, is_ours)
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
+        lock = FileLock(os.open(folder, os.O_RDONLY))  # released by the end of the process
+        _remove_dead_locks(folder, lock.acquire(), is_ours)
+        lock.acquire(shared=True, wait=True)
     except (OSError, NeuralStyleError):
-        # No proof in times to come: this run may hold no lock of the kernel.
+        # Later runs cannot prove anything, because this run may hold no lock.
         with suppress(OSError):
             (folder / MACHINES).unlink(missing_ok=True)
 
 
-def _is_alone(descriptor: int) -> bool:
-    """Take the lock for this process alone if no other has a share in it."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _account(folder: Path, alone: bool, is_ours: Callable[[str], bool]) -> None:
-    """Remove what is proved to be dead, and write down who may leave locks from now on."""
+def _remove_dead_locks(folder: Path, alone: bool, is_ours: Callable[[str], bool]) -> None:
+    """Remove the locks that are proved to be dead, and note who may leave locks from now on."""
     record = folder / MACHINES
     machines = set(record.read_text("utf-8").splitlines()) if record.exists() else set()
     here = _machine()
     locks = list((folder / "locks").glob("*.lock"))
     if alone and machines == {here}:
-        for lock in filter(lambda lock: _is_of(lock, is_ours), locks):
+        for lock in filter(lambda lock: _names_a_file(lock, is_ours), locks):
             lock.unlink(missing_ok=True)
     if alone and not any(lock.exists() for lock in locks):
         machines = set()
     write_text(record, "".join(f"{each}\n" for each in sorted(machines | {here})))
 
 
-def _is_of(lock: Path, is_ours: Callable[[str], bool]) -> bool:
-    """Whether a lock names a file that this workflow makes."""
+def _names_a_file(lock: Path, is_ours: Callable[[str], bool]) -> bool:
+    """Whether a lock of Snakemake names a file that this workflow makes."""
     with lock.open(encoding="utf-8", errors="surrogateescape") as lines:
         return any(is_ours(line.rstrip("\n")) for line in lines)
 
 
 def _machine() -> str:
-    """A name for the machine that another one does not have, and that a restart leaves."""
+    """Name this machine; no other has the name, and a restart does not change it."""
     identity = ""
     with suppress(OSError):
         identity = Path("/etc/machine-id").read_text(encoding="ascii").strip()
