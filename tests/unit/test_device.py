@@ -1,4 +1,4 @@
-"""The choice of processor and precision, from what the processor says of itself."""
+"""The choice of device and precision, and the lock on the GPU that a process gets."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from neural_style.config.settings import Settings
 from neural_style.losses.gatys import gatys_objective
 from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19, full_precision
-from neural_style.runtime import device as device_lock
+from neural_style.runtime import device as device_module
 from neural_style.runtime.device import (
     ALLOCATIONS,
     DEVICES,
@@ -27,8 +27,8 @@ from neural_style.runtime.device import (
     DeviceError,
     choose_device,
     choose_precision,
-    lock_device,
     describe,
+    lock_device,
     visible_gpus,
 )
 
@@ -36,12 +36,12 @@ CPU = torch.device("cpu")
 CUDA = torch.device("cuda")
 
 
-def pretend(monkeypatch: pytest.MonkeyPatch, *, card: bool) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: card)
+def pretend(monkeypatch: pytest.MonkeyPatch, *, gpu: bool) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
 
 
 @pytest.mark.parametrize(
-    ("name", "card", "expected"),
+    ("name", "gpu", "expected"),
     [
         ("auto", True, "cuda"),
         ("auto", False, "cpu"),
@@ -51,15 +51,15 @@ def pretend(monkeypatch: pytest.MonkeyPatch, *, card: bool) -> None:
     ],
 )
 def test_the_device_is_the_one_asked_for_or_the_best(
-    monkeypatch: pytest.MonkeyPatch, name: str, card: bool, expected: str
+    monkeypatch: pytest.MonkeyPatch, name: str, gpu: bool, expected: str
 ):
     assert name in DEVICES
-    pretend(monkeypatch, card=card)
+    pretend(monkeypatch, gpu=gpu)
     assert choose_device(name).type == expected
 
 
-def test_a_card_that_is_not_there_is_told_and_not_replaced(monkeypatch: pytest.MonkeyPatch):
-    pretend(monkeypatch, card=False)
+def test_a_missing_gpu_is_an_error_and_not_replaced(monkeypatch: pytest.MonkeyPatch):
+    pretend(monkeypatch, gpu=False)
     with pytest.raises(DeviceError, match="--device cpu"):
         choose_device("cuda")
 
@@ -79,7 +79,7 @@ def test_a_named_precision_is_taken_as_it_is(device: torch.device):
         ({}, torch.float32),
     ],
 )
-def test_auto_asks_the_cpu(
+def test_auto_depends_on_the_cpu(
     monkeypatch: pytest.MonkeyPatch, abilities: dict[str, bool], expected: torch.dtype
 ):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: abilities, raising=False)
@@ -90,14 +90,14 @@ def test_auto_asks_the_cpu(
     ("capability", "expected"),
     [((7, 5), torch.float32), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)],
 )
-def test_auto_asks_the_card(
+def test_auto_depends_on_the_gpu(
     monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], expected: torch.dtype
 ):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     assert choose_precision("auto", CUDA) == expected
 
 
-def test_the_processor_of_this_machine_can_be_asked():
+def test_auto_works_on_this_machine():
     assert choose_precision("auto", CPU) in (torch.float32, torch.bfloat16)
 
 
@@ -150,21 +150,21 @@ def test_the_objective_is_computed_in_full_precision(
 @pytest.fixture
 def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of locks, outside any cluster."""
-    monkeypatch.setattr(device_lock, "FOLDER", tmp_path)
+    monkeypatch.setattr(device_module, "FOLDER", tmp_path)
     for name in ALLOCATIONS:
         monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 
-def pretend_cards(monkeypatch: pytest.MonkeyPatch, count: int, visible: str | None) -> None:
-    """A machine of so many cards, without waking CUDA to count the slices of one."""
+def pretend_gpus(monkeypatch: pytest.MonkeyPatch, count: int, visible: str | None) -> None:
+    """Pretend a number of GPUs, without initializing CUDA to count slices."""
     monkeypatch.delenv(VISIBLE, raising=False)
     if visible is not None:
         monkeypatch.setenv(VISIBLE, visible)
         assert not visible.startswith("MIG-") or count == 0
 
     def device_count() -> int:
-        assert not os.environ.get(VISIBLE, "").startswith("MIG-"), "this wakes CUDA"
+        assert not os.environ.get(VISIBLE, "").startswith("MIG-"), "this initializes CUDA"
         return count
 
     monkeypatch.setattr(torch.cuda, "device_count", device_count)
@@ -176,7 +176,7 @@ def pretend_cards(monkeypatch: pytest.MonkeyPatch, count: int, visible: str | No
         (4, None, ["0", "1", "2", "3"]),
         (2, "3,1", ["3", "1"]),
         (2, " 3 , 1 ", ["3", "1"]),
-        (1, "0,9", ["0"]),  # there is no card 9
+        (1, "0,9", ["0"]),  # there is no GPU 9
         (2, "GPU-8932f937,GPU-ab", ["GPU-8932f937", "GPU-ab"]),
         (0, "MIG-a,MIG-b", ["MIG-a", "MIG-b"]),
         (0, None, []),
@@ -185,23 +185,23 @@ def pretend_cards(monkeypatch: pytest.MonkeyPatch, count: int, visible: str | No
         (0, "0,1", []),
     ],
 )
-def test_the_cards_are_those_that_cuda_shows(
+def test_the_gpus_are_those_that_cuda_shows(
     monkeypatch: pytest.MonkeyPatch, count: int, visible: str | None, expected: list[str]
 ):
-    pretend_cards(monkeypatch, count, visible)
+    pretend_gpus(monkeypatch, count, visible)
     assert visible_gpus() == expected
 
 
 def no_waiting() -> None:
-    raise AssertionError("a card was free")
+    raise AssertionError("a GPU was free")
 
 
 @pytest.mark.parametrize("visible", ["5,7", "MIG-a,MIG-b"])
-def test_each_claim_gets_a_card_of_its_own_and_sees_no_other(
+def test_each_lock_is_on_another_gpu_and_hides_the_rest(
     monkeypatch: pytest.MonkeyPatch, locks: Path, visible: str
 ):
-    pretend_cards(monkeypatch, 0 if visible.startswith("MIG") else 2, visible)
-    pretend(monkeypatch, card=True)
+    pretend_gpus(monkeypatch, 0 if visible.startswith("MIG") else 2, visible)
+    pretend(monkeypatch, gpu=True)
     with lock_device("auto", no_waiting) as one:
         assert (one.type, os.environ[VISIBLE]) == ("cuda", visible.split(",")[0])
         monkeypatch.setenv(VISIBLE, visible)  # as another process has it
@@ -210,9 +210,11 @@ def test_each_claim_gets_a_card_of_its_own_and_sees_no_other(
     assert os.environ[VISIBLE] == visible
 
 
-def test_a_claim_without_a_list_leaves_none_behind(monkeypatch: pytest.MonkeyPatch, locks: Path):
-    pretend_cards(monkeypatch, 1, None)
-    pretend(monkeypatch, card=True)
+def test_without_a_list_of_visible_gpus_none_is_left_behind(
+    monkeypatch: pytest.MonkeyPatch, locks: Path
+):
+    pretend_gpus(monkeypatch, 1, None)
+    pretend(monkeypatch, gpu=True)
     with lock_device("auto", no_waiting):
         assert os.environ[VISIBLE] == "0"
     assert VISIBLE not in os.environ
@@ -222,22 +224,20 @@ def test_a_claim_without_a_list_leaves_none_behind(monkeypatch: pytest.MonkeyPat
     ("name", "count", "visible"),
     [("cpu", 2, None), ("auto", 0, None), ("auto", 0, "0"), ("auto", 0, "")],
 )
-def test_the_cpu_is_nobodys_alone(
+def test_the_cpu_is_not_locked(
     monkeypatch: pytest.MonkeyPatch, locks: Path, name: str, count: int, visible: str | None
 ):
-    pretend_cards(monkeypatch, count, visible)
-    pretend(monkeypatch, card=count > 0)
+    pretend_gpus(monkeypatch, count, visible)
+    pretend(monkeypatch, gpu=count > 0)
     with lock_device(name, no_waiting) as device:
         assert device == CPU
         assert not list(locks.iterdir())
 
 
-def test_cards_that_cuda_cannot_use_keep_nobody_waiting(
-    monkeypatch: pytest.MonkeyPatch, locks: Path
-):
-    """A driver too old for this torch: every job falls back to the CPU, and none holds a lock."""
-    pretend_cards(monkeypatch, 1, None)
-    pretend(monkeypatch, card=False)
+def test_gpus_that_cuda_cannot_use_are_not_waited_for(monkeypatch: pytest.MonkeyPatch, locks: Path):
+    """With a driver too old for torch, every job falls back to the CPU and holds no lock."""
+    pretend_gpus(monkeypatch, 1, None)
+    pretend(monkeypatch, gpu=False)
     with lock_device("auto", no_waiting) as one, lock_device("auto", no_waiting) as two:
         assert one == two == CPU
     with pytest.raises(DeviceError), lock_device("cuda", no_waiting):

@@ -1,4 +1,4 @@
-"""One process a card: pretended cards, real processes, and files that others might plant."""
+"""One process for each GPU: pretended GPUs, real processes, and files that others might plant."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.runtime import device as device_lock
+from neural_style.runtime import device as device_module
 from neural_style.runtime.device import ALLOCATIONS, DeviceLockError, lock_name, lock_one
 
-PACKAGE = Path(device_lock.__file__).parents[2]
+PACKAGE = Path(device_module.__file__).parents[2]
 
-# Takes a card, notes in a journal when it has it and when it gives it back, and does so again.
+# Locks a GPU and notes in a journal when it gets it and gives it back, several times.
 WORKER = """
 import os, sys, time
 from pathlib import Path
 from neural_style.runtime.device import lock_one
 
-folder, journal, rounds, *cards = sys.argv[1:]
+folder, journal, rounds, *gpus = sys.argv[1:]
 with open(journal, "a") as notes:
     for _ in range(int(rounds)):
-        with lock_one(cards, lambda: None, folder=Path(folder)) as card:
-            notes.write(f"take {card} {os.getpid()}\\n"); notes.flush()
+        with lock_one(gpus, lambda: None, folder=Path(folder)) as gpu:
+            notes.write(f"take {gpu} {os.getpid()}\\n"); notes.flush()
             time.sleep(0.02)
-            notes.write(f"give {card} {os.getpid()}\\n"); notes.flush()
+            notes.write(f"give {gpu} {os.getpid()}\\n"); notes.flush()
 """
 
-# Takes a card, says which one, and keeps it until it dies.
+# Locks a GPU, prints which one, and keeps it until it dies.
 HOLDER = """
 import sys
 from pathlib import Path
 from neural_style.runtime.device import lock_one
 
-with lock_one(sys.argv[2:], lambda: print("waiting", flush=True), folder=Path(sys.argv[1])) as card:
-    print(card, flush=True)
+with lock_one(sys.argv[2:], lambda: print("waiting", flush=True), folder=Path(sys.argv[1])) as gpu:
+    print(gpu, flush=True)
     sys.stdin.read()
 """
 
 
 @pytest.fixture(autouse=True)
-def _quick_looks_outside_any_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_lock, "SECONDS_BETWEEN_TRIES", 0.01)
+def _short_pauses_outside_any_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_module, "SECONDS_BETWEEN_TRIES", 0.01)
     for name in ALLOCATIONS:
         monkeypatch.delenv(name, raising=False)
 
@@ -69,9 +69,9 @@ def line(process: subprocess.Popen[str]) -> str:
 
 
 @contextmanager
-def holder(folder: Path, *cards: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds a card, or waits for one."""
-    process = start(HOLDER, folder, *cards)
+def holder(folder: Path, *gpus: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds a GPU, or waits for one."""
+    process = start(HOLDER, folder, *gpus)
     try:
         yield process
     finally:
@@ -80,32 +80,32 @@ def holder(folder: Path, *cards: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def not_waiting() -> None:
-    raise AssertionError("no card was free")
+    raise AssertionError("no GPU was free")
 
 
-@pytest.mark.parametrize("cards", [("0", "1"), ("GPU-8932f937", "MIG-a/1/2", "MIG-a/1/3")])
-def test_never_two_processes_on_one_card(tmp_path: Path, cards: tuple[str, ...]):
+@pytest.mark.parametrize("gpus", [("0", "1"), ("GPU-8932f937", "MIG-a/1/2", "MIG-a/1/3")])
+def test_two_processes_never_share_a_gpu(tmp_path: Path, gpus: tuple[str, ...]):
     journal = tmp_path / "journal"
     rounds, count = 8, 6
-    workers = [start(WORKER, tmp_path, journal, str(rounds), *cards) for _ in range(count)]
+    workers = [start(WORKER, tmp_path, journal, str(rounds), *gpus) for _ in range(count)]
     for worker in workers:
         worker.communicate(timeout=120)
         assert worker.returncode == 0
     holders: dict[str, str] = {}
     used = set()
     for note in journal.read_text(encoding="utf-8").splitlines():
-        what, card, process = note.split()
+        what, gpu, process = note.split()
         if what == "take":
-            assert card not in holders, f"{process} took {card}, which {holders[card]} had"
-            holders[card] = process
-            used.add(card)
+            assert gpu not in holders, f"{process} took {gpu}, which {holders[gpu]} had"
+            holders[gpu] = process
+            used.add(gpu)
         else:
-            assert holders.pop(card) == process
-    assert used == set(cards), "a card was never used"
+            assert holders.pop(gpu) == process
+    assert used == set(gpus), "a GPU was never used"
     assert len(journal.read_text(encoding="utf-8").splitlines()) == 2 * rounds * count
 
 
-def test_as_many_processes_as_cards_have_one_each_and_the_next_waits(tmp_path: Path):
+def test_each_process_gets_a_gpu_until_none_is_left_and_the_next_waits(tmp_path: Path):
     with (
         holder(tmp_path, "0", "1") as one,
         holder(tmp_path, "0", "1") as two,
@@ -117,22 +117,22 @@ def test_as_many_processes_as_cards_have_one_each_and_the_next_waits(tmp_path: P
             assert line(three) in {"0", "1"}, "it said more than once that it waits"
 
 
-def test_the_kernel_frees_the_card_of_a_killed_process(tmp_path: Path):
+def test_the_gpu_of_a_killed_process_is_free(tmp_path: Path):
     with holder(tmp_path, "7") as process:
         assert line(process) == "7"
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        with lock_one(["7"], not_waiting, folder=tmp_path) as card:
-            assert card == "7"
+        with lock_one(["7"], not_waiting, folder=tmp_path) as gpu:
+            assert gpu == "7"
 
 
-def test_a_card_is_given_back_at_the_end_and_after_an_error(tmp_path: Path):
+def test_a_gpu_is_released_at_the_end_and_after_an_error(tmp_path: Path):
     for _ in range(2):
         with pytest.raises(ZeroDivisionError), lock_one(["0"], not_waiting, folder=tmp_path):
             raise ZeroDivisionError
 
 
-def test_who_waits_says_so_once(tmp_path: Path):
+def test_a_wait_is_announced_once(tmp_path: Path):
     told: list[int] = []
     with holder(tmp_path, "0") as process:
         line(process)
@@ -141,45 +141,43 @@ def test_who_waits_says_so_once(tmp_path: Path):
             assert told == [1]
 
 
-def test_another_snakemake_of_the_same_user_counts(tmp_path: Path):
-    """Whatever its working directory and its TMPDIR are."""
-    assert device_lock.FOLDER.is_absolute()
+def test_processes_of_other_snakemake_runs_of_the_user_are_excluded(tmp_path: Path):
+    """The folder of the locks depends neither on the working directory nor on TMPDIR."""
+    assert device_module.FOLDER.is_absolute()
     with lock_one(["0"], not_waiting, folder=tmp_path), holder(tmp_path, "0") as other:
         assert line(other) == "waiting"
 
 
-def test_jobs_of_a_batch_system_may_all_call_their_card_0(
+def test_gpus_0_of_different_jobs_of_a_batch_system_are_different(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("SLURM_JOB_ID", "41")
     with holder(tmp_path, "0") as other:
         assert line(other) == "0"
         with holder(tmp_path, "0") as same:
-            assert line(same) == "waiting", "two processes of one allocation share its cards"
+            assert line(same) == "waiting", "two processes of one allocation share its GPUs"
         monkeypatch.setenv("SLURM_JOB_ID", "42")
         with lock_one(["0"], not_waiting, folder=tmp_path):
             pass
 
 
-@pytest.mark.parametrize(
-    "card", ["../../x", "/etc/passwd", "a\0b", ".", "", "é" * 300, "MIG-a/1/2"]
-)
-def test_an_id_is_no_path(tmp_path: Path, card: str):
-    name = lock_name(card)
+@pytest.mark.parametrize("gpu", ["../../x", "/etc/passwd", "a\0b", ".", "", "é" * 300, "MIG-a/1/2"])
+def test_an_id_cannot_be_a_path(tmp_path: Path, gpu: str):
+    name = lock_name(gpu)
     assert name.isascii()
     assert not set("/\0") & set(name)
     assert len(name) < 100
-    with lock_one([card], not_waiting, folder=tmp_path):
+    with lock_one([gpu], not_waiting, folder=tmp_path):
         (folder,) = tmp_path.iterdir()
         assert [path.name for path in folder.iterdir()] == [name]
 
 
 def test_different_ids_have_different_names():
     ids = ["0", "00", "MIG-a/1", "MIG-a_1", "x" * 100, "x" * 101]
-    assert len({lock_name(card) for card in ids}) == len(ids)
+    assert len({lock_name(gpu) for gpu in ids}) == len(ids)
 
 
-def test_folder_and_file_are_the_users_alone(tmp_path: Path):
+def test_only_the_user_can_read_folder_and_file(tmp_path: Path):
     with lock_one(["0"], not_waiting, folder=tmp_path):
         (folder,) = tmp_path.iterdir()
         (file,) = folder.iterdir()
@@ -231,4 +229,4 @@ def test_a_wait_can_be_ended(tmp_path: Path):
             pytest.raises(InterruptedError),
             lock_one(["0"], lambda: None, leave, folder=tmp_path),
         ):
-            pytest.fail("it got a card that another process holds")
+            pytest.fail("it got a GPU that another process holds")

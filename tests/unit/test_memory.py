@@ -1,9 +1,10 @@
-"""What a picture needs, and the sentence for one that does not fit."""
+"""Memory of an image, batches that fit, and the message when a single image does not."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 
 import psutil
@@ -13,11 +14,14 @@ import torch
 from neural_style.config.settings import Settings
 from neural_style.runtime import memory
 from neural_style.runtime.memory import (
+    LARGEST_BATCH,
     MemoryShortageError,
+    automatic_batch,
+    available_bytes,
     explaining_shortage,
+    in_batches,
     is_shortage,
     needed_bytes,
-    usable_bytes,
 )
 
 CPU = torch.device("cpu")
@@ -34,7 +38,7 @@ def test_memory_grows_with_the_area_and_is_less_in_half_precision(defaults: Sett
     assert needed_bytes(defaults, 256, 256, torch.bfloat16) < single
 
 
-def test_tiles_and_fewer_pairs_need_less(defaults: Settings):
+def test_tiles_and_a_smaller_history_need_less(defaults: Settings):
     whole = needed_bytes(defaults, 1024, 1024, torch.bfloat16)
     tiled = needed_bytes(replace(defaults, tile=256), 1024, 1024, torch.bfloat16)
     padded = needed_bytes(replace(defaults, padding="reflect"), 1024, 1024, torch.bfloat16)
@@ -44,9 +48,9 @@ def test_tiles_and_fewer_pairs_need_less(defaults: Settings):
     assert whole > 2 * tiled
 
 
-def test_usable_is_most_of_what_is_free():
+def test_most_of_the_free_memory_is_available():
     free = psutil.virtual_memory().available
-    assert 0.5 * free < usable_bytes(CPU) < free
+    assert 0.5 * free < available_bytes(CPU) < free
 
 
 def message_of(settings: Settings, height: int, width: int, error: Exception) -> str:
@@ -60,9 +64,9 @@ def message_of(settings: Settings, height: int, width: int, error: Exception) ->
 
 @pytest.mark.parametrize("error", SHORTAGES, ids=lambda error: type(error).__name__)
 def test_a_picture_that_does_not_fit_is_told_what_would(monkeypatch, error, defaults: Settings):
-    monkeypatch.setattr(memory, "usable_bytes", lambda device: 3_300_000_000)
+    monkeypatch.setattr(memory, "available_bytes", lambda device: 3_300_000_000)
     assert message_of(defaults, 1400, 1400, error) == (
-        "1400 × 1400 pixels need about 6.1 GB of memory, and 3.3 GB could be had on this CPU; "
+        "1400 × 1400 pixels need about 6.1 GB of memory, and 3.3 GB are available on this CPU; "
         "a size of 1024 or this size with network.tile 512 should fit."
     )
     assert needed_bytes(defaults, 1024, 1024, torch.bfloat16) <= 3_300_000_000
@@ -70,7 +74,7 @@ def test_a_picture_that_does_not_fit_is_told_what_would(monkeypatch, error, defa
 
 
 def test_what_has_just_failed_is_never_advised(monkeypatch, defaults: Settings):
-    monkeypatch.setattr(memory, "usable_bytes", lambda device: 10**12)
+    monkeypatch.setattr(memory, "available_bytes", lambda device: 10**12)
     assert "a size of 448 or this size with" in message_of(defaults, 512, 512, SHORTAGES[0])
     tiled = replace(defaults, tile=256, history=5)
     assert message_of(tiled, 512, 512, SHORTAGES[0]).endswith("; a size of 432 should fit.")
@@ -84,8 +88,8 @@ def test_other_errors_pass_as_they_are(defaults: Settings):
         raise ValueError("shape")
 
 
-def test_a_real_shortage_on_the_cpu_is_known_for_what_it_is():
-    """torch is made to ask for more than the process may have."""
+def test_a_real_shortage_on_the_cpu_is_recognized():
+    """torch requests more memory than the process may have."""
     code = (
         "import torch, resource\n"
         "from neural_style.runtime.memory import is_shortage\n"
@@ -102,3 +106,60 @@ def test_a_real_shortage_on_the_cpu_is_known_for_what_it_is():
 @pytest.mark.parametrize("error", [RuntimeError("shape"), ValueError("DefaultCPUAllocator")])
 def test_other_errors_are_no_shortage(error):
     assert not is_shortage(error)
+
+
+class Worker:
+    """Works on batches up to a size, and records them."""
+
+    def __init__(self, limit: int, error: Exception = SHORTAGES[0]) -> None:
+        self.limit = limit
+        self.error = error
+        self.done: list[list[int]] = []
+        self.said: list[str] = []
+
+    def work(self, batch: Sequence[int]) -> None:
+        if len(batch) > self.limit:
+            raise self.error
+        self.done.append(list(batch))
+
+
+def test_batches_keep_the_order():
+    worker = Worker(limit=9)
+    in_batches(range(7), 3, worker.work, worker.said.append)
+    assert worker.done == [[0, 1, 2], [3, 4, 5], [6]]
+    assert worker.said == []
+
+
+@pytest.mark.parametrize("error", SHORTAGES, ids=lambda error: type(error).__name__)
+def test_a_batch_that_does_not_fit_is_halved_and_it_is_said_once(error):
+    worker = Worker(limit=2, error=error)
+    in_batches(range(11), 8, worker.work, worker.said.append)
+    assert worker.done == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9], [10]]
+    assert worker.said == ["out of memory with 8 images at once; continuing with 4 or fewer."]
+
+
+def test_an_odd_batch_ends_at_single_items():
+    worker = Worker(limit=1)
+    in_batches(range(3), 3, worker.work, worker.said.append)
+    assert worker.done == [[0], [1], [2]]
+
+
+def test_the_error_of_a_single_item_that_does_not_fit_is_raised():
+    worker = Worker(limit=0)
+    with pytest.raises(torch.OutOfMemoryError):
+        in_batches(range(4), 4, worker.work, worker.said.append)
+    assert worker.done == []
+
+
+def test_other_errors_are_not_taken_for_a_shortage():
+    worker = Worker(limit=1, error=RuntimeError("shapes do not match"))
+    with pytest.raises(RuntimeError, match="shapes"):
+        in_batches(range(4), 4, worker.work, worker.said.append)
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "expected"), [(0.1, 1), (0.5, 2), (0.7, 3), (1000, LARGEST_BATCH["cpu"])]
+)
+def test_the_batch_is_what_fits(monkeypatch, defaults, gigabytes, expected):
+    monkeypatch.setattr(memory, "available_bytes", lambda device: gigabytes * 1e9)
+    assert automatic_batch(defaults, 256, 256, CPU, torch.bfloat16) == expected

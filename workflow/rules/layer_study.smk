@@ -25,7 +25,7 @@ rule layer_study_pictures:
         gres=gpu_gres,
         mem_mb=lambda wildcards, attempt: memory_mb(STUDY.settings, CLUSTER, attempt),
         runtime=lambda wildcards, attempt: runtime_minutes(
-            STUDY.settings, CLUSTER, attempt, pictures=len(STUDY.pictures)
+            STUDY.settings, CLUSTER, attempt, outputs=len(STUDY.pictures)
         ),
     params:
         script=SCRIPTS / "layer_study.py",

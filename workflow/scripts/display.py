@@ -15,7 +15,7 @@ from tqdm import tqdm
 from neural_style.config.settings import Settings
 from neural_style.engine.record import losses_of
 from neural_style.optim.loop import Progress
-from neural_style.runtime.estimates import work_up_to
+from neural_style.runtime.estimates import work_until
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_LOSSES = 0.5
@@ -121,7 +121,7 @@ class Display:
     def _share(self, first: int, last: int) -> float:
         """The epochs between two of them as a share of all work: those of small stages are less."""
         works = [
-            work_up_to(self._settings, epoch) for epoch in (first, last, self._settings.epochs)
+            work_until(self._settings, epoch) for epoch in (first, last, self._settings.epochs)
         ]
         return (works[1] - works[0]) / works[2]
 

@@ -1,1 +1,1 @@
-"""Devices, precision, memory, and what a job asks of a cluster."""
+"""Device and precision, memory and batch size, and what a job requests from a cluster."""

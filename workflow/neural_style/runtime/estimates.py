@@ -1,4 +1,9 @@
-"""What the optimization of a picture takes: memory, and work. Free of torch."""
+"""Estimates of the memory and time that a job needs, from its settings alone.
+
+The Snakefile reads this module, so it must not import torch. The requests to a cluster are generous
+on purpose: a job that asks for too much waits a little longer, one that asks for too little is
+killed. A retry asks for more.
+"""
 
 from __future__ import annotations
 
@@ -9,102 +14,63 @@ from pathlib import Path
 from neural_style.config.settings import BYTES_PER_HISTORY_ENTRY, Settings, history_size
 from neural_style.model.tiles import largest_seen, tile_edge, tiles_of
 
-VIEW_BYTES = {"bf16": 2500, "fp32": 3700}
-"""For a pixel that the network sees at a time: features and their gradients down to conv5_1.
+BYTES_PER_PIXEL_SEEN = {"bf16": 2500, "fp32": 3700}
+"""Bytes for each pixel that the network sees at a time, by precision: features and their gradients
+down to conv5_1.
 
-Measured on a CPU as the growth of the process's peak, less the rest: 1600 to 2800 in bf16, between
-1024 and 256 px, and 3300 in fp32 at 256."""
+Measured on a CPU as the growth of the process's peak, minus the rest: 1600 to 2800 in bf16, between
+1024 and 256 pixels, and 3300 in fp32 at 256 pixels."""
 
-PADDED = 1.2
-"""Factor on that where the network pads with something: a copy of features at every convolution."""
+PADDING_FACTOR = 1.2
+"""Factor on that for every padding but zeros, which copies the features at every convolution."""
 
-STATE_BYTES = 120
-"""For a pixel of the picture: ten copies of it, such as its gradient and its best values so far."""
+BYTES_PER_PIXEL = 120
+"""Bytes for each pixel of the image: ten copies of it, such as its gradient and its best values."""
 
-PAIRS_LIKE_ADAM = 1
-"""Adam keeps two moments."""
+ADAM_HISTORY_SIZE = 1
+"""Adam keeps two moments, as much memory as one entry of the L-BFGS history."""
 
-TWICE_SEEN = 4 / 3
-"""Work on a pixel of a tile, in units of one that is seen once: the first pass has no gradient."""
-
-
-def picture_bytes(settings: Settings, height: int, width: int, precision: str) -> int:
-    """An estimate of the memory that one more picture takes while it is optimized.
-
-    Args:
-        settings: tiles, pairs, layers and padding count.
-        height: of the picture, in pixels.
-        width: of the picture.
-        precision: of the network, a key of `VIEW_BYTES`.
-    """
-    edge = tile_edge(settings.tile, height, width)
-    seen = height * width if edge is None else largest_seen(height, width, edge, settings.layers)
-    adam = settings.optimizer == "adam"
-    pairs = PAIRS_LIKE_ADAM if adam else history_size(settings.history, height, width)
-    held = height * width * (STATE_BYTES + BYTES_PER_HISTORY_ENTRY * pairs)
-    padded = 1 if settings.padding == "zeros" else PADDED
-    return held + int(seen * VIEW_BYTES[precision] * padded)
-
-
-def work_up_to(settings: Settings, epoch: int) -> float:
-    """The work of a picture until it has had so many epochs, in the unit of `pixels_of_work`."""
-    return sum(
-        stage.epochs * pixels_of_work(settings, stage.size, stage.size)
-        for stage in settings.up_to(epoch).all_stages
-    )
-
-
-def pixels_of_work(settings: Settings, height: int, width: int) -> float:
-    """The work of an evaluation, in pixels of a picture that the network sees in one go."""
-    edge = tile_edge(settings.tile, height, width)
-    if edge is None:
-        return height * width
-    tiles = tiles_of(height, width, edge, settings.layers)
-    return TWICE_SEEN * sum(tile.pixels_seen for tile in tiles)
-
-
-# MERGED: What a job asks of a cluster: memory and time, from its settings. Free of torch.
-#
-# Both are generous on purpose: a job that asks for too much waits a little longer for its turn, one
-# that asks for too little is killed. A retry asks for more.
-
+WORK_PER_TILE_PIXEL = 4 / 3
+"""Work for a pixel of a tile, relative to one of an image without tiles: each tile goes through
+the network twice, the first time without a gradient."""
 
 BASE_MB = 1000
-"""Held whatever the size: torch and both networks (750 MB measured at 64 pixels), and the two
-processes of Snakemake that stand over a job (250 MB). Pictures come on top, as in `footprint`; in
-all, 982 MB were measured in float32 at 256 pixels and 1555 at 512, where 100 more would have come
-for pairs that the run was too short to fill."""
+"""MB at any size: torch and both networks (750 MB measured at 64 pixels), and the two processes of
+Snakemake that run a job (250 MB). Images come on top, see `bytes_per_image`. In all, 982 MB were
+measured in float32 at 256 pixels and 1555 MB at 512 pixels, plus 100 MB that a longer run would
+need for the L-BFGS history."""
 
 CUDA_MB = 2000
-"""An allowance for what CUDA's libraries take of the machine's memory; not measured."""
+"""MB for the libraries of CUDA in the memory of the machine: an allowance, not measured."""
 
 MEMORY_MARGIN = 1.5
 
 CPU_SECONDS = 4.0
-"""Core-seconds of an evaluation at 512 × 512 in float32; 3.9 were measured for the textbook's loop
-on two cores of a Xeon."""
+"""Core-seconds of an evaluation at 512 × 512 pixels in float32. 3.9 were measured for the textbook
+loop on two cores of a Xeon."""
 
 GPU_SECONDS = 0.2
-"""The same on a card that sustains 2 TFLOP/s, since an evaluation takes about 0.38 TFLOP; computed,
-not measured."""
+"""Seconds of the same on a GPU that sustains 2 TFLOP/s, because an evaluation takes about 0.38
+TFLOP; computed, not measured."""
 
 START_SECONDS = 300.0
-"""An allowance for a slow file system, from which torch has to be read."""
+"""Seconds to read torch from a slow file system: an allowance, not measured."""
 
 RUNTIME_MARGIN = 2.0
 
 MEASURED_SIZE = 512
+"""Pixels of the edge to which `CPU_SECONDS` and `GPU_SECONDS` refer."""
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """The section `cluster` of a configuration; its defaults live in `config.schema.yaml`.
+    """The section `cluster` of a configuration; its defaults are in `config.schema.yaml`.
 
     Attributes:
-        gpu_as: how a job asks for its card, `gpus`, `gres` or `none`.
-        threads: processor cores of a job.
-        memory_factor: on the memory that is estimated here.
-        runtime_factor: on the time that is estimated here.
+        gpu_as: how a job asks for its GPU: `gpus`, `gres` or `none`.
+        threads: CPU cores of a job.
+        memory_factor: the user's factor on the estimated memory.
+        runtime_factor: the user's factor on the estimated time.
     """
 
     gpu_as: str
@@ -114,50 +80,84 @@ class Cluster:
 
     @property
     def has_gpus(self) -> bool:
-        """Whether a job gets a card."""
+        """Whether a job gets a GPU."""
         return self.gpu_as != "none"
 
 
-def memory_mb(settings: Settings, cluster: Cluster, attempt: int, at_once: int = 1) -> int:
-    """The memory to ask for, in MB: it grows with the pixels, and with every attempt.
+def bytes_per_image(settings: Settings, height: int, width: int, precision: str) -> int:
+    """Estimate the bytes of memory that each image of a batch takes while it is optimized.
 
     Args:
-        settings: of the job; size, tiles, pairs and layers count.
-        cluster: the user's factor, and whether there are cards.
-        attempt: 1 for the first try.
-        at_once: pictures that are optimized together.
+        settings: tiles, L-BFGS history size, layers and padding matter.
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+        precision: of the network, a key of `BYTES_PER_PIXEL_SEEN`.
+    """
+    edge = tile_edge(settings.tile, height, width)
+    seen = height * width if edge is None else largest_seen(height, width, edge, settings.layers)
+    adam = settings.optimizer == "adam"
+    history = ADAM_HISTORY_SIZE if adam else history_size(settings.history, height, width)
+    pixels = height * width * (BYTES_PER_PIXEL + BYTES_PER_HISTORY_ENTRY * history)
+    padding = 1 if settings.padding == "zeros" else PADDING_FACTOR
+    return pixels + int(seen * BYTES_PER_PIXEL_SEEN[precision] * padding)
+
+
+def work_until(settings: Settings, epoch: int) -> float:
+    """Return the work of one image up to an iteration, in the unit of `work_per_evaluation`."""
+    return sum(
+        stage.epochs * work_per_evaluation(settings, stage.size, stage.size)
+        for stage in settings.up_to(epoch).all_stages
+    )
+
+
+def work_per_evaluation(settings: Settings, height: int, width: int) -> float:
+    """Return the work of one evaluation of the objective.
+
+    The unit is the work for one pixel of an image that goes through the network without tiles.
+    """
+    edge = tile_edge(settings.tile, height, width)
+    if edge is None:
+        return height * width
+    tiles = tiles_of(height, width, edge, settings.layers)
+    return WORK_PER_TILE_PIXEL * sum(tile.pixels_seen for tile in tiles)
+
+
+def memory_mb(settings: Settings, cluster: Cluster, attempt: int, batch: int = 1) -> int:
+    """Return the memory to request for a job, in MB.
+
+    Args:
+        settings: of the job; size, tiles, L-BFGS history size and layers matter.
+        cluster: the user's factor, and whether jobs get GPUs.
+        attempt: 1 for the first try; the request grows in proportion.
+        batch: images that are optimized together.
     """
     base = BASE_MB + (CUDA_MB if cluster.has_gpus else 0)
-    held = base + at_once * picture_bytes(settings, settings.size, settings.size, "fp32") / 1e6
-    return math.ceil(held * MEMORY_MARGIN * cluster.memory_factor * attempt)
+    needed = base + batch * bytes_per_image(settings, settings.size, settings.size, "fp32") / 1e6
+    return math.ceil(needed * MEMORY_MARGIN * cluster.memory_factor * attempt)
 
 
-def runtime_minutes(settings: Settings, cluster: Cluster, attempt: int, pictures: int = 1) -> int:
-    """The time to ask for, in minutes: it grows with pixels × epochs, and with every attempt.
+def runtime_minutes(settings: Settings, cluster: Cluster, attempt: int, outputs: int = 1) -> int:
+    """Return the time to request for a job, in minutes.
 
     Args:
-        settings: of the job; size, tiles, stages and epochs count.
-        cluster: the user's factor, whether there are cards, and the cores of a job without one.
-        attempt: 1 for the first try.
-        pictures: pictures that the job makes.
+        settings: of the job; size, tiles, stages and number of iterations matter.
+        cluster: the user's factor, whether jobs get GPUs, and the cores of a job without one.
+        attempt: 1 for the first try; the request grows in proportion.
+        outputs: output images that the job makes.
     """
-    evaluation = GPU_SECONDS if cluster.has_gpus else CPU_SECONDS / cluster.threads
-    seconds = START_SECONDS + evaluation * _work(settings) * pictures
+    per_evaluation = GPU_SECONDS if cluster.has_gpus else CPU_SECONDS / cluster.threads
+    evaluations = work_until(settings, settings.epochs) / MEASURED_SIZE**2
+    seconds = START_SECONDS + per_evaluation * evaluations * outputs
     return math.ceil(seconds / 60 * RUNTIME_MARGIN * cluster.runtime_factor * attempt)
 
 
 def can_be_submitted(path: Path) -> bool:
-    """Whether Snakemake can name an input file to a job of a cluster.
+    """Whether Snakemake can pass the name of an input file to a job of a cluster.
 
-    Its executors (interface 9.4) write the name into a shell script as Python prints it. To a shell
-    that may be another name, or even a command: "it's $(reboot).jpg".
+    Its executors (interface 9.4) write the name into a shell script as Python prints it. A shell
+    may read this as another name, or even as a command: "it's $(reboot).jpg".
     """
     text, printed = str(path), repr(str(path))
-    if text.startswith(("'", '"')):  # is taken for quoted already
+    if text.startswith(("'", '"')):  # Snakemake takes it for a quoted name
         return False
     return printed == f"'{text}'" or (printed == f'"{text}"' and not set("$`") & set(text))
-
-
-def _work(settings: Settings) -> float:
-    """The work of a picture in evaluations of the size that was measured."""
-    return work_up_to(settings, settings.epochs) / MEASURED_SIZE**2

@@ -1,4 +1,4 @@
-"""How much memory an optimization needs, how much there is, and what to say when it is short."""
+"""How many images fit into the memory, and what to do and say when they do not."""
 
 from __future__ import annotations
 
@@ -13,40 +13,57 @@ import torch
 from neural_style.config.settings import Settings
 from neural_style.errors import NeuralStyleError
 from neural_style.model.tiles import GRID
-from neural_style.runtime.estimates import picture_bytes
+from neural_style.runtime.estimates import bytes_per_image
 
-NAMES = {torch.bfloat16: "bf16", torch.float32: "fp32"}
+PRECISION_NAMES = {torch.bfloat16: "bf16", torch.float32: "fp32"}
 
 SAVINGS = ((512, None), (256, None), (256, 5))
-"""Tiles and pairs that save memory at the price of time, tried in this order; None: as it is."""
+"""Tile edges in pixels and L-BFGS history sizes that save memory but take more time, in the order
+in which they are tried; None leaves the history size as it is."""
 
-CUDNN = 0.5e9
+CUDNN_BYTES = 0.5e9
 """Bytes left free on a GPU for the working memory of its convolutions."""
 
-USABLE = 0.8
-"""Share of the free memory that is planned with; the rest is for what others take meanwhile."""
+USABLE_SHARE = 0.8
+"""Share of the free memory to use; other processes may take the rest in the meantime."""
+
+LARGEST_BATCH = {"cpu": 4, "cuda": 64}
+"""Larger batches gain nothing: on two CPU cores, an image of 256 pixels took 0.12 s an evaluation
+in batches of 2, 4 and 8. The number for a GPU was not measured."""
+
+T = TypeVar("T")
 
 
 class MemoryShortageError(NeuralStyleError):
-    """A single picture does not fit into the memory of the device."""
+    """A single image does not fit into the memory of the device."""
 
 
 def needed_bytes(settings: Settings, height: int, width: int, precision: torch.dtype) -> int:
-    """An estimate of what one more picture takes while it is optimized."""
-    return picture_bytes(settings, height, width, NAMES[precision])
+    """Estimate the bytes that each image of a batch takes while it is optimized.
+
+    Args:
+        settings: see `bytes_per_image`.
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+        precision: of the network.
+    """
+    return bytes_per_image(settings, height, width, PRECISION_NAMES[precision])
 
 
-def usable_bytes(device: torch.device) -> int:
-    """What can be planned with on a device now."""
+def available_bytes(device: torch.device) -> int:
+    """Return the bytes of memory that may be used on a device now."""
     if device.type != "cuda":
-        return int(USABLE * psutil.virtual_memory().available)
+        return int(USABLE_SHARE * psutil.virtual_memory().available)
     free, _ = torch.cuda.mem_get_info(device)
     cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return max(0, int(USABLE * (free + cached) - CUDNN))
+    return max(0, int(USABLE_SHARE * (free + cached) - CUDNN_BYTES))
 
 
 def is_shortage(error: BaseException) -> bool:
-    """Whether an error says that memory could not be had; the CPU's allocator has no own class."""
+    """Whether an error means that memory was short.
+
+    torch's allocator for the CPU has no error class of its own.
+    """
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
     )
@@ -56,29 +73,36 @@ def is_shortage(error: BaseException) -> bool:
 def explaining_shortage(
     settings: Settings, height: int, width: int, device: torch.device, precision: torch.dtype
 ) -> Iterator[None]:
-    """Within it, a shortage of memory says what a single picture needs, and what would fit.
+    """Replace a shortage of memory in the block by an error that says what would fit.
+
+    Args:
+        settings: of the image.
+        height: of the image, in pixels.
+        width: of the image, in pixels.
+        device: on which the block optimizes a single image.
+        precision: of the network.
 
     Raises:
-        MemoryShortageError: in place of the shortage.
+        MemoryShortageError: the block ran out of memory.
     """
-    needed, usable = needed_bytes(settings, height, width, precision), usable_bytes(device)
+    needed, available = needed_bytes(settings, height, width, precision), available_bytes(device)
     try:
         yield
     except Exception as error:
         if not is_shortage(error):
             raise
-        # What is free was only an estimate, too: never advise what has just failed.
-        limit = min(usable, int(0.8 * needed))
+        # The free memory is an estimate, too: never advise what has just failed.
+        limit = min(available, int(0.8 * needed))
         advice = [f"a size of {_size_that_fits(settings, height, width, precision, limit)}"]
         for tile, history in SAVINGS:
             saving = replace(settings, tile=tile, history=history or settings.history)
             if needed_bytes(saving, height, width, precision) <= limit:
-                pairs = f" and optimization.history {history}" if history else ""
-                advice.append(f"this size with network.tile {tile}{pairs}")
+                smaller = f" and optimization.history {history}" if history else ""
+                advice.append(f"this size with network.tile {tile}{smaller}")
                 break
         raise MemoryShortageError(
             f"{width} × {height} pixels need about {needed / 1e9:.1f} GB of memory, and "
-            f"{usable / 1e9:.1f} GB could be had on this {device.type.upper()}; "
+            f"{available / 1e9:.1f} GB are available on this {device.type.upper()}; "
             f"{' or '.join(advice)} should fit."
         ) from error
 
@@ -86,7 +110,7 @@ def explaining_shortage(
 def _size_that_fits(
     settings: Settings, height: int, width: int, precision: torch.dtype, limit: int
 ) -> int:
-    """The largest long edge, on the grid, of such a picture that needs no more than `limit`."""
+    """Return the largest long edge, a multiple of `GRID`, that needs no more than `limit` bytes."""
     longest = max(height, width)
     for size in range(longest // GRID * GRID, GRID, -GRID):
         scaled = height * size // longest, width * size // longest
@@ -95,22 +119,20 @@ def _size_that_fits(
     return GRID
 
 
-# MERGED: How many pictures are optimized at once, and what happens when that was too many.
-
-
-MOST = {"cpu": 4, "cuda": 64}
-"""Larger batches gain nothing: on two CPU cores a picture of 256 px took 0.12 s an evaluation
-in batches of 2, 4 and 8. The GPU's figure has not been measured."""
-
-T = TypeVar("T")
-
-
 def automatic_batch(
     settings: Settings, height: int, width: int, device: torch.device, precision: torch.dtype
 ) -> int:
-    """How many pictures of a size to optimize at once: what fits, at least one, at most `MOST`."""
-    fitting = usable_bytes(device) // needed_bytes(settings, height, width, precision)
-    return max(1, min(fitting, MOST[device.type]))
+    """Return how many images to optimize together: as many as fit, 1 to `LARGEST_BATCH`.
+
+    Args:
+        settings: of the images.
+        height: of each image, in pixels.
+        width: of each image, in pixels.
+        device: on which they are optimized.
+        precision: of the network.
+    """
+    fitting = available_bytes(device) // needed_bytes(settings, height, width, precision)
+    return max(1, min(fitting, LARGEST_BATCH[device.type]))
 
 
 def in_batches(
@@ -119,13 +141,13 @@ def in_batches(
     work: Callable[[Sequence[T]], None],
     say: Callable[[str], None],
 ) -> None:
-    """Work through items in batches; when memory does not suffice, go on with half the size.
+    """Work on items in batches; when memory is short, continue with half the batch size.
 
     Args:
-        items: what there is to do, in order.
-        size: items of a batch, ≥ 1.
-        work: does a batch, and must be able to do one again that it left half-way.
-        say: is told once, in a sentence, that batches had to become smaller.
+        items: in the order in which they are worked on.
+        size: items in a batch, ≥ 1.
+        work: works on a batch; called again for items of a batch that ran out of memory.
+        say: told once, in a sentence, that batches became smaller.
 
     Raises:
         torch.OutOfMemoryError, MemoryError, RuntimeError: a single item does not fit.
@@ -141,12 +163,12 @@ def in_batches(
             torch.cuda.empty_cache()
         size = len(batch) // 2
         if not said:
-            say(f"out of memory with {len(batch)} pictures at once; going on with {size} or fewer.")
+            say(f"out of memory with {len(batch)} images at once; continuing with {size} or fewer.")
             said = True
 
 
 def _fits(work: Callable[[Sequence[T]], None], batch: Sequence[T]) -> bool:
-    """Do a batch; False if memory did not suffice and it can be made smaller."""
+    """Work on a batch; return False if memory was short and the batch can be made smaller."""
     try:
         work(batch)
     except Exception as error:

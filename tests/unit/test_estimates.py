@@ -1,4 +1,4 @@
-"""What a job asks of a cluster, and which names can be told to one."""
+"""What a job requests from a cluster, and which file names can be passed to one."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ CLUSTER = Cluster(gpu_as="gpus", threads=4, memory_factor=1, runtime_factor=1)
 WITHOUT = replace(CLUSTER, gpu_as="none")
 
 
-def test_the_section_of_the_configuration_is_complete(schema):
+def test_the_defaults_of_the_schema_are_those_of_the_section(schema):
     assert Cluster(**complete({}, schema)["cluster"]) == CLUSTER
 
 
 @pytest.mark.parametrize(("size", "measured"), [(64, 754), (256, 982), (512, 1655)])
-def test_what_was_measured_fits_well(defaults: Settings, size: int, measured: int):
-    """With the 250 MB of Snakemake, and half as much again to spare."""
+def test_a_request_covers_what_was_measured(defaults: Settings, size: int, measured: int):
+    """Including the 250 MB of Snakemake, with a margin of half as much again."""
     asked = memory_mb(replace(defaults, size=size), WITHOUT, 1)
     assert 1.5 * (measured + 250) <= asked * 1.01 <= 2.5 * (measured + 250)
 
@@ -35,10 +35,10 @@ def test_memory_grows_with_the_pixels(defaults: Settings, cluster: Cluster):
         memory_mb(replace(defaults, size=size), cluster, 1) for size in (256, 512, 1024)
     )
     assert four - two == pytest.approx(4 * (two - one), rel=0.01)
-    assert memory_mb(defaults, cluster, 1, at_once=4) == pytest.approx(four, abs=2)
+    assert memory_mb(defaults, cluster, 1, batch=4) == pytest.approx(four, abs=2)
 
 
-def test_tiles_and_few_pairs_save_memory_and_tiles_take_time(defaults: Settings):
+def test_tiles_and_a_small_history_save_memory_and_tiles_take_time(defaults: Settings):
     large = replace(defaults, size=2048)
     whole, tiled = replace(large, tile=4096), replace(large, tile=256)
     few = replace(tiled, history=5)
@@ -50,10 +50,10 @@ def test_tiles_and_few_pairs_save_memory_and_tiles_take_time(defaults: Settings)
     assert times[-1] < 4 * times[0]
 
 
-def test_time_grows_with_pixels_epochs_and_pictures(defaults: Settings):
-    def beyond_the_start(size: int, epochs: int, pictures: int = 1) -> int:
+def test_time_grows_with_pixels_iterations_and_outputs(defaults: Settings):
+    def beyond_the_start(size: int, epochs: int, outputs: int = 1) -> int:
         settings = replace(defaults, size=size, epochs=epochs)
-        return runtime_minutes(settings, CLUSTER, 1, pictures) - runtime_minutes(
+        return runtime_minutes(settings, CLUSTER, 1, outputs) - runtime_minutes(
             replace(settings, epochs=0), CLUSTER, 1
         )
 
@@ -61,10 +61,10 @@ def test_time_grows_with_pixels_epochs_and_pictures(defaults: Settings):
     assert base == pytest.approx(67, abs=1)
     assert beyond_the_start(1024, 10_000) == pytest.approx(4 * base, abs=4)
     assert beyond_the_start(512, 30_000) == pytest.approx(3 * base, abs=4)
-    assert beyond_the_start(512, 10_000, pictures=256) == pytest.approx(256 * base, rel=0.02)
+    assert beyond_the_start(512, 10_000, outputs=256) == pytest.approx(256 * base, rel=0.02)
 
 
-def test_epochs_of_smaller_stages_take_less_time(defaults: Settings):
+def test_iterations_of_smaller_stages_take_less_time(defaults: Settings):
     long = replace(defaults, size=1024, epochs=30_000)
     staged = replace(long, stages=(Stage(256, 10_000), Stage(512, 10_000)))
     start = runtime_minutes(replace(defaults, epochs=0), CLUSTER, 1)
@@ -72,18 +72,18 @@ def test_epochs_of_smaller_stages_take_less_time(defaults: Settings):
     assert other == pytest.approx(one * (1 + 1 / 4 + 1 / 16) / 3, rel=0.02)
 
 
-def test_without_a_card_time_depends_on_the_cores(defaults: Settings):
+def test_without_a_gpu_time_depends_on_the_cores(defaults: Settings):
     four, one = (runtime_minutes(defaults, replace(WITHOUT, threads=cores), 1) for cores in (4, 1))
     assert runtime_minutes(defaults, CLUSTER, 1) < four < one
 
 
-@pytest.mark.parametrize("ask", [memory_mb, runtime_minutes])
-def test_a_retry_asks_for_more_and_so_does_a_factor(defaults: Settings, ask):
-    first = ask(defaults, CLUSTER, 1)
+@pytest.mark.parametrize("request_for", [memory_mb, runtime_minutes])
+def test_a_retry_and_a_factor_request_more(defaults: Settings, request_for):
+    first = request_for(defaults, CLUSTER, 1)
     assert isinstance(first, int)
-    assert ask(defaults, CLUSTER, 3) == pytest.approx(3 * first, abs=3)
+    assert request_for(defaults, CLUSTER, 3) == pytest.approx(3 * first, abs=3)
     doubled = replace(CLUSTER, memory_factor=2, runtime_factor=2)
-    assert ask(defaults, doubled, 1) == pytest.approx(2 * first, abs=2)
+    assert request_for(defaults, doubled, 1) == pytest.approx(2 * first, abs=2)
 
 
 NAMES = [
@@ -102,7 +102,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize(("name", "expected"), NAMES)
-def test_which_names_can_be_told_to_a_cluster(name: str, expected: bool):
+def test_which_names_can_be_passed_to_a_cluster(name: str, expected: bool):
     assert can_be_submitted(Path(name)) is expected
 
 

@@ -1,4 +1,4 @@
-"""A lock of Snakemake is removed when its owner is proved to be dead, and never else."""
+"""A lock of Snakemake is removed only when the run that made it is proved to be dead."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.runtime import snakemake_lock as stale_locks
+from neural_style.runtime import snakemake_lock
 from neural_style.runtime.snakemake_lock import MACHINES
 
 OURS = "results/cat/sea/1_1e6_1/generated_1000.jpg"
 THEIRS = "thesis/figures/1.pdf"
 ENTER = (
-    "import sys; from pathlib import Path; from neural_style.runtime import snakemake_lock as stale_locks;"
-    "stale_locks._machine = lambda: sys.argv[2];"
-    "stale_locks.enter_run(Path(sys.argv[1]), lambda path: path.startswith('results/'));"
+    "import sys; from pathlib import Path; from neural_style.runtime import snakemake_lock;"
+    "snakemake_lock._machine = lambda: sys.argv[2];"
+    "snakemake_lock.enter_run(Path(sys.argv[1]), lambda path: path.startswith('results/'));"
     "print('in', flush=True); sys.stdin.read()"
 )
 
@@ -94,7 +94,7 @@ def test_a_lock_from_before_stays(folder: Path):
     folder.mkdir()
     held = lock(folder, OURS)
     kill(enter(folder))
-    assert held.exists(), "nobody can tell whose it is"
+    assert held.exists(), "it is unknown who made it"
 
 
 def test_a_lock_that_another_machine_may_have_made_stays(folder: Path):
@@ -112,7 +112,7 @@ def test_a_lock_that_another_machine_may_have_made_stays(folder: Path):
     assert not left.exists()
 
 
-def test_without_locks_of_the_kernel_nothing_is_removed(
+def test_on_a_file_system_without_locks_nothing_is_removed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     run = enter(folder)
@@ -123,12 +123,12 @@ def test_without_locks_of_the_kernel_nothing_is_removed(
         raise OSError("this file system has no locks")
 
     monkeypatch.setattr(fcntl, "flock", refuse)
-    stale_locks.enter_run(folder, lambda path: True)
+    snakemake_lock.enter_run(folder, lambda path: True)
     assert held.exists()
-    assert not (folder / MACHINES).exists(), "from now on, nothing is proved any more"
+    assert not (folder / MACHINES).exists(), "later runs would take this for a proof"
 
 
-def test_a_folder_that_cannot_be_made_is_snakemakes_to_report(tmp_path: Path):
+def test_a_folder_that_cannot_be_created_is_left_to_snakemake(tmp_path: Path):
     (tmp_path / "file").touch()
-    stale_locks.enter_run(tmp_path / "file" / ".snakemake", lambda path: True)
+    snakemake_lock.enter_run(tmp_path / "file" / ".snakemake", lambda path: True)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
