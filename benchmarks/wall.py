@@ -16,8 +16,7 @@ from statistics import median, quantiles
 
 from playwright.sync_api import Page, sync_playwright
 
-from neural_style.config.schema import read_schema
-from neural_style.config.sweep import default_settings
+from neural_style.config.settings import Settings
 from neural_style.report.gallery_page import write_gallery
 
 REPOSITORY = Path(__file__).parents[1]
@@ -25,7 +24,6 @@ sys.path.append(str(REPOSITORY))
 
 from tests.fake_results import finish, make_jobs, paint_originals  # noqa: E402 - path comes first
 
-SCHEMA = REPOSITORY / "workflow" / "schemas" / "config.schema.yaml"
 BETAS = [10.0**power for power in range(1, 11)]
 SHOWN = "[...document.images].filter(i => i.complete && i.naturalWidth).length >= 12"
 SCROLL = """() => new Promise(done => {
@@ -71,7 +69,7 @@ def write(count: int) -> tuple[Path, int, float]:
     styles = [f"painting {number}.png" for number in range(10)]
     each = len(BETAS) * len(styles)
     contents = [f"photograph {number}.png" for number in range(count // each)]
-    defaults = default_settings(read_schema(SCHEMA))
+    defaults = Settings()
     jobs = make_jobs(contents, styles, BETAS, defaults)
     paint_originals(jobs)
     for number, job in enumerate(jobs):

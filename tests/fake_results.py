@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from neural_style.config.inputs import slug
-from neural_style.config.settings import Settings
-from neural_style.config.sweep import LOSSES, RUN, Job, format_number, picture_name
+from neural_style.config.settings import LOSSES, RUN, Settings, output_name
+from neural_style.config.sweep import Job, format_number
 
 LAYERS = ("content/conv4_2", "style/conv1_1", "style/conv5_1")
 
@@ -43,6 +43,7 @@ def make_jobs(
             Path("images", "content", content),
             Path("images", "style", style),
             values,
+            Path("results"),
         )
         for content in contents
         for style in styles
@@ -60,7 +61,7 @@ def paint_originals(jobs: Sequence[Job]) -> None:
 def finish(job: Job, number: int) -> None:
     """What a job leaves; the larger `number`, the more content loss and the less style loss."""
     for epoch in job.settings.snapshots:
-        name = picture_name(epoch, job.settings.format)
+        name = output_name(epoch, job.settings.format)
         paint(job.folder / name, 10 * number + epoch)
     lines = [",".join(["epoch", "seconds", "total", "content", "style", *LAYERS])]
     for epoch in range(job.settings.epochs + 1):

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import argparse
+import json
 import random
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from options import add_settings_options, settings_from
+from options import add_settings_options, checked_settings, settings_from
 
 from neural_style.config.options import (
     OptionError,
-    flag,
+    option_name,
+    option_strings,
     read_layers,
     read_share,
-    words,
     write_shares,
     write_value,
 )
 from neural_style.config.schema import ConfigError
-from neural_style.config.settings import Settings, Stage, find_conflicts
-from neural_style.config.sweep import SECTIONS, WEIGHTS
+from neural_style.config.settings import SECTIONS, WEIGHTS, Settings, Stage, find_conflicts
 from neural_style.model.layers import LAYERS
 
 
@@ -77,8 +77,44 @@ def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
     return random_settings(dice, schema) if find_conflicts(settings) else settings
 
 
+def test_settings_of_the_snakefile_come_back_as_they_were(schema: Mapping[str, Any]):
+    dice = random.Random(1)
+    for _ in range(25):
+        settings = random_settings(dice, schema)
+        assert checked_settings(json.dumps(asdict(settings))) == settings
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1]", "3", '{"sise": 3}', '{"stages": [{"edge": 3}]}'])
+def test_what_is_no_record_of_settings_ends_with_the_usage(text: str):
+    with pytest.raises(argparse.ArgumentTypeError, match="not settings of a run"):
+        checked_settings(text)
+
+
+def test_the_old_spelling_of_the_color_names_the_new_one(capsys: pytest.CaptureFixture[str]):
+    for arguments in (["--colour", "match"], ["--colour=match"], ["--colour"]):
+        with pytest.raises(SystemExit, match="2"):
+            parse(arguments)
+        assert "--colour is now called --color; rename it." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("key", ["tile", "history", "stages", "blend", "mask", "style_mask"])
+def test_no_value_can_be_typed_where_it_is_the_default(defaults: Settings, key: str):
+    assert write_value(getattr(defaults, key)) == "none"
+    parser = argparse.ArgumentParser()
+    add_settings_options(parser)
+    options = parser.parse_args([option_name(key), "none"])
+    options.recalled = {"tile": 64, "history": 3, "mask": "m.png", "style_mask": "s.png"}
+    options.recalled |= {"stages": [{"size": 64, "epochs": 1}], "blend": {"a.jpg": 1.0}}
+    assert getattr(settings_from(options), key) == getattr(defaults, key)
+
+
+def test_every_default_of_the_help_can_be_typed(defaults: Settings):
+    for name, value in vars(defaults).items():
+        assert parse([f"{option_name(name)}={write_value(value)}"]) == defaults
+
+
 def test_nothing_is_said_of_the_defaults(defaults: Settings):
-    assert words(defaults, defaults) == []
+    assert option_strings(defaults, defaults) == []
     assert parse([]) == defaults
 
 
@@ -86,7 +122,7 @@ def test_only_what_differs_is_said(defaults: Settings):
     changed = replace(
         defaults, beta=1e5, save_every=7, content_layers={"conv5_1": 1, "relu1_1": 0.5}
     )
-    assert words(changed, defaults) == [
+    assert option_strings(changed, defaults) == [
         "--beta=100000",
         "--content-layers=conv5_1:1,relu1_1:0.5",
         "--save-every=7",
@@ -97,7 +133,7 @@ def test_any_settings_come_back_through_the_options(defaults: Settings, schema: 
     dice = random.Random(0)
     for _ in range(25):
         settings = random_settings(dice, schema)
-        assert parse(words(settings, defaults)) == settings
+        assert parse(option_strings(settings, defaults)) == settings
 
 
 @pytest.mark.parametrize("number", [0.0, 1.0, 0.1, 1 / 3, 1e6, 1e15, 5e-324, 123456789.123])
@@ -106,8 +142,8 @@ def test_numbers_lose_nothing(number: float):
 
 
 def test_keys_become_flags():
-    assert flag("save_every") == "--save-every"
-    assert flag("alpha") == "--alpha"
+    assert option_name("save_every") == "--save-every"
+    assert option_name("alpha") == "--alpha"
 
 
 def test_every_field_has_an_option_with_its_default_in_the_help(defaults: Settings):
@@ -115,7 +151,7 @@ def test_every_field_has_an_option_with_its_default_in_the_help(defaults: Settin
     add_settings_options(parser)
     text = parser.format_help()
     for name in vars(defaults):
-        assert flag(name) in text
+        assert option_name(name) in text
     assert "(default: 1000000)" in text.replace("\n", " ").replace("  ", " ")
 
 
@@ -141,13 +177,13 @@ def test_a_file_with_a_weight_comes_back_whatever_its_name(file: str, weight: fl
 
 @pytest.mark.parametrize("text", ["a.jpg", "a.jpg:", ":0.5", "0.5", "a.jpg:half", "a:0.5:"])
 def test_a_file_without_a_weight_is_refused(text: str):
-    with pytest.raises(OptionError, match=r"no file with a weight; write it as wave\.jpg:0\.5"):
+    with pytest.raises(OptionError, match=r"not a file with a weight; write it as wave\.jpg:0\.5"):
         read_share(text)
 
 
 def test_a_blend_is_an_option_for_each_of_its_styles(defaults: Settings):
     blend = {"b.jpg": 0.5, "a, b:c.jpg": 2.0}
-    assert words(replace(defaults, blend=blend), defaults) == [
+    assert option_strings(replace(defaults, blend=blend), defaults) == [
         "--blend=b.jpg:0.5",
         "--blend=a, b:c.jpg:2",
     ]
@@ -160,8 +196,8 @@ def test_a_blend_is_an_option_for_each_of_its_styles(defaults: Settings):
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ("conv4_2:one", "conv4_2 is 'one', which is no number"),
-        ("conv4_2:1:2", "conv4_2 is '1:2', which is no number"),
+        ("conv4_2:one", "conv4_2 is 'one', which is not a number"),
+        ("conv4_2:1:2", "conv4_2 is '1:2', which is not a number"),
         ("conv4_2:1,conv4_2:2", "conv4_2 is given twice"),
     ],
 )

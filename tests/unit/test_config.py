@@ -15,8 +15,8 @@ import pytest
 import yaml
 
 from neural_style.config.schema import ConfigError, complete, find_mistakes
-from neural_style.config.settings import FITS, OUTPUT_FORMATS, Settings
-from neural_style.config.sweep import SECTIONS, WEIGHTS, expand_settings
+from neural_style.config.settings import FITS, OUTPUT_FORMATS, SECTIONS, WEIGHTS, Settings
+from neural_style.config.sweep import expand_settings
 from neural_style.model.layers import LAYERS
 
 Json = Any
@@ -30,7 +30,7 @@ def mistakes(config: Json, schema: Schema) -> list[str]:
     with pytest.raises(ConfigError) as caught:
         complete(config, schema)
     first, *lines = str(caught.value).splitlines()
-    assert first == "the configuration has to be mended:"
+    assert first == "invalid configuration:"
     return [line.strip() for line in lines]
 
 
@@ -38,9 +38,10 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
     assert complete({}, schema) == {
         "content": "images/content",
         "style": "images/style",
+        "output": "results",
         "image": {
             "size": 512,
-            "fit": "stretch",
+            "fit": "keep",
             "format": "jpg",
             "quality": 95,
             "dimensions": "fitted",
@@ -73,7 +74,7 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "seed": 0,
             "precision": "auto",
         },
-        "paint": {
+        "transfer": {
             "color": "style",
             "blend": {},
             "style_scales": [1],
@@ -184,17 +185,28 @@ MISTAKES: list[tuple[Json, list[tuple[str, ...]]]] = [
     ({"setings": {}}, [("setings", "no such key", "did you mean settings?")]),
     ({"image": {"szie": 4}}, [("image.szie", "no such key", "did you mean size?", "quality")]),
     ({"overall": 1}, [("overall", "no such key", "allowed: content, style")]),
-    ({"bulk": {"content": 5}}, [("bulk.content", "5", "a text or null")]),
+    ({"bulk": {"content": 5}}, [("bulk.content", "5", "text or null")]),
     ({"bulk": {"batch": 0}}, [("bulk.batch", "0", "from 1 up to 4096")]),
     ({"bulk": {"assign": "rand"}}, [("bulk.assign", "'rand'", "did you mean random?", "cross")]),
     ({"bulk": {"failed_fraction": 2}}, [("bulk.failed_fraction", "2", "from 0 up to 1")]),
     ({"bulk": {"output": "a{b}"}}, [("bulk.output", "'a{b}'", "without { } < >")]),
     ({3: 4}, [("3", "no such key")]),
-    ({"content": 5}, [("content", "5", "a text")]),
+    ({"paint": {"colour": "match"}}, [("paint", "this key is now called transfer; rename it.")]),
+    ({"transfer": {"colour": "match"}}, [("transfer.colour", "is now called color; rename it.")]),
+    ({"colour": "match"}, [("colour", "no such key")]),
+    (
+        {"settings": {"named": {"a": {"paint": {}}}}},
+        [("settings.named.a.paint", "this key is now called transfer; rename it.")],
+    ),
+    ({"output": ""}, [("output", "empty", "at least one character")]),
+    ({"output": "a{b}"}, [("output", "'a{b}'", "without { } < >")]),
+    ({"output": "a<b>"}, [("output", "'a<b>'", "without { } < >")]),
+    ({"output": ["a"]}, [("output", "['a']", "give text")]),
+    ({"content": 5}, [("content", "5", "text")]),
     ({"content": ""}, [("content", "empty", "at least one character")]),
-    ({"style": None}, [("style", "None", "a text or a list")]),
+    ({"style": None}, [("style", "None", "text or a list")]),
     ({"style": []}, [("style", "empty", "at least one value")]),
-    ({"style": ["a", 5, ""]}, [("style[1]", "5", "a text"), ("style[2]", "empty")]),
+    ({"style": ["a", 5, ""]}, [("style[1]", "5", "give text"), ("style[2]", "empty")]),
     ({"image": None}, [("image", "None", "keys with values")]),
     ({"image": ["size"]}, [("image", "['size']", "keys with values")]),
     ({"image": {"size": 31}}, [("image.size", "31", "from 32 up to 4096")]),
@@ -249,7 +261,7 @@ MISTAKES: list[tuple[Json, list[tuple[str, ...]]]] = [
     ({"optimization": {"init": "a{b}"}}, [("optimization.init", "'a{b}'", "name without {")]),
     ({"optimization": {"init_noise": 1.5}}, [("optimization.init_noise", "1.5", "from 0 up to 1")]),
     ({"optimization": {"precision": "fp16"}}, [("optimization.precision", "'fp16'", "bf16")]),
-    ({"layer_study": {"content": 5}}, [("layer_study.content", "5", "a text or null")]),
+    ({"layer_study": {"content": 5}}, [("layer_study.content", "5", "text or null")]),
     ({"layer_study": {"size": 2048}}, [("layer_study.size", "2048", "from 32 up to 1024")]),
     ({"layer_study": {"beta": 0}}, [("layer_study.beta", "0", "above 0 up to 1e+15")]),
     ({"layer_study": {"style_layers": []}}, [("layer_study.style_layers", "empty", "one value")]),
@@ -323,6 +335,10 @@ def test_the_names_in_the_schema_are_those_of_the_library(schema: Schema):
     image = definitions["image"]["properties"]
     assert tuple(image["fit"]["enum"]) == FITS
     assert image["format"]["enum"] == list(OUTPUT_FORMATS)
+
+
+def test_settings_in_python_have_the_defaults_of_the_schema(schema: Schema):
+    assert expand_settings(complete({}, schema)) == {"1_1e6_1": Settings()}
 
 
 def test_the_schema_describes_every_field_of_the_settings_and_no_other(schema: Schema):

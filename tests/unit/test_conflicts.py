@@ -10,8 +10,8 @@ import pytest
 
 from neural_style.bulk.plan import BulkError, bulk_plan
 from neural_style.config.schema import complete
-from neural_style.config.settings import Settings, Stage, find_conflicts
-from neural_style.config.sweep import SweepError, expand_settings
+from neural_style.config.settings import Settings, SettingsError, Stage, find_conflicts
+from neural_style.config.sweep import expand_settings
 
 Schema = Mapping[str, Any]
 
@@ -45,7 +45,7 @@ def test_the_defaults_have_no_conflict(defaults: Settings):
         ),
         (
             {"stages": (Stage(64, 10),), "style_scales": (0.25, 1.0)},
-            ["paint.style_scales: 0.25", "optimization.stages", "16 px", "begin with a larger"],
+            ["transfer.style_scales: 0.25", "optimization.stages", "16 px", "begin with a larger"],
         ),
     ],
 )
@@ -70,9 +70,14 @@ def test_every_other_fit_can_be_undone(defaults: Settings, fit: str):
 
 @pytest.mark.parametrize(("scale", "edge"), [(0.05, 26), (9, 4608)])
 def test_a_style_image_too_small_or_too_large(schema: Schema, scale: float, edge: int):
-    with pytest.raises(SweepError, match=rf"paint\.style_scales: {scale} of .* 512 is {edge} px"):
-        expand_settings(complete({"paint": {"style_scales": [1, scale]}}, schema))
-    allowed = {"paint": {"style_scales": [1, scale]}, "image": {"size": 448 if scale > 1 else 640}}
+    with pytest.raises(
+        SettingsError, match=rf"transfer\.style_scales: {scale} of .* 512 is {edge} px"
+    ):
+        expand_settings(complete({"transfer": {"style_scales": [1, scale]}}, schema))
+    allowed = {
+        "transfer": {"style_scales": [1, scale]},
+        "image": {"size": 448 if scale > 1 else 640},
+    }
     assert expand_settings(complete(allowed, schema))
 
 
@@ -83,6 +88,6 @@ def test_a_data_set_takes_no_further_images(schema: Schema, key: str, value: obj
     config = {"bulk": {"content": "photographs"}, "settings": {"beta": [1, 2]}}
     assert len(bulk_plan(complete(config, schema)).settings) == 2
     with pytest.raises(BulkError) as caught:
-        bulk_plan(complete({**config, "paint": {key: value}}, schema))
-    assert str(caught.value).startswith(f"paint.{key}: a data set (bulk.content)")
+        bulk_plan(complete({**config, "transfer": {key: value}}, schema))
+    assert str(caught.value).startswith(f"transfer.{key}: a data set (bulk.content)")
     assert len(str(caught.value).splitlines()) == 1

@@ -14,7 +14,7 @@ from neural_style.report.runs import reason
 @pytest.fixture
 def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, defaults: Settings) -> Job:
     monkeypatch.chdir(tmp_path)
-    return Job("cat", "sea", "1_1e6_1", Path("cat.jpg"), Path("sea.jpg"), defaults)
+    return Job("cat", "sea", "1_1e6_1", Path("cat.jpg"), Path("sea.jpg"), defaults, Path("results"))
 
 
 def log(job: Job, text: str) -> None:

@@ -34,7 +34,8 @@ NAMES = [
 
 
 def job(settings: Settings, name: str) -> Job:
-    return Job("cat", "wave", "1_1e6_1", Path("in") / name, Path("st") / name, settings)
+    files = Path("in") / name, Path("st") / name
+    return Job("cat", "wave", "1_1e6_1", *files, settings, Path("results"))
 
 
 def read_index(path: Path) -> list[dict[str, str]]:

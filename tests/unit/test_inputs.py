@@ -122,7 +122,7 @@ def test_a_source_that_is_not_there_is_named(tmp_path: Path):
 
 def test_a_folder_without_images_is_named_even_beside_others(tmp_path: Path):
     full, empty = fill(tmp_path / "full", "a.jpg"), fill(tmp_path / "empty", "notes.txt")
-    with pytest.raises(InputError, match=r"empty.* holds no image \(.*\.webp\)"):
+    with pytest.raises(InputError, match=r"empty.* contains no image \(.*\.webp\)"):
         find_images([full, empty], "content")
 
 
@@ -158,7 +158,7 @@ def test_names_that_snakemake_cannot_keep_track_of_are_shown(tmp_path: Path, nam
     images = find_images([tmp_path], "content")
     assert list(images.files) == ["sound"]
     (refusal,) = images.refused
-    assert re.match(r"content: .*; rename it without \{ \}, <…>", refusal)
+    assert re.match(r"content: .*; rename the file without \{ \}, <…>", refusal)
     assert repr(str(tmp_path / name)) in refusal
     assert "\n" not in refusal
 
@@ -256,7 +256,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path):
         find_images(sources, "content")
     none, long, link = str(caught.value).splitlines()
     assert none.startswith("content: there is no folder or file") and "none" in none
-    assert link.startswith("content: ") and "gone.png" in link and "leads nowhere" in link
+    assert link.startswith("content: ") and "gone.png" in link and "broken link" in link
     assert long.startswith("content: cannot read ")
 
 

@@ -45,7 +45,7 @@ def test_nothing_is_missing_where_nothing_is_named(defaults: Settings):
 def test_a_style_that_is_nearly_there_is_suggested(defaults: Settings, name: str, hint: str):
     (sentence,) = missing(defaults, blend={name: 1.0})
     assert sentence == (
-        f"paint.blend: {name!r} is neither the id of a style image nor a file; {hint}"
+        f"transfer.blend: {name!r} is neither the id of a style image nor a file; {hint}"
     )
 
 
@@ -57,7 +57,7 @@ def test_a_style_like_none_shows_those_that_there_are(defaults: Settings):
 def test_a_start_is_a_keyword_or_a_file(defaults: Settings, tmp_path: Path):
     assert missing(defaults, init="noise") == []
     assert missing(defaults, init="nosie") == [
-        "optimization.init: 'nosie' is neither content nor noise nor a file; mend the path."
+        "optimization.init: 'nosie' is neither content nor noise nor a file; fix the path."
     ]
     picture = tmp_path / "noise"
     picture.touch()
@@ -70,7 +70,7 @@ def test_a_start_is_a_keyword_or_a_file(defaults: Settings, tmp_path: Path):
 def test_a_mask_that_is_not_there_is_named(defaults: Settings, key: str, tmp_path: Path):
     name = str(tmp_path / "m.png")
     assert missing(defaults, **{key: name}) == [
-        f"paint.{key}: there is no file {name!r}; mend the path."
+        f"transfer.{key}: there is no file {name!r}; fix the path."
     ]
     (tmp_path / "m.png").touch()
     assert missing(defaults, **{key: name}) == []
@@ -85,7 +85,7 @@ def test_names_that_snakemake_cannot_keep_track_of_are_refused(
     path.touch()
     for changes in ({"mask": str(path)}, {"blend": {str(path): 1.0}}):
         (sentence,) = missing(defaults, **changes)
-        assert "Snakemake cannot keep track of" in sentence
+        assert "Snakemake cannot handle the name" in sentence
 
 
 @pytest.fixture
@@ -103,31 +103,31 @@ def sweep(tmp_path: Path, schema: Mapping[str, Any], monkeypatch: pytest.MonkeyP
 
 
 def test_a_sweep_knows_the_files_of_its_blends(sweep: Any):
-    named = {"mixed": {"paint": {"blend": {"my-sun": 0.5, "images/style/sea.jpg": 1}}}}
+    named = {"mixed": {"transfer": {"blend": {"my-sun": 0.5, "images/style/sea.jpg": 1}}}}
     settings = sweep(settings={"named": named}).settings
     assert settings["mixed"].blend == {"images/style/My Sun.png": 0.5, "images/style/sea.jpg": 1}
     assert settings["1_1e6_1"].blend == {}
 
 
 def test_all_that_is_missing_is_told_at_once_and_once(sweep: Any):
-    paint = {"blend": {"sean": 1, "moon": 1}, "mask": "m.png"}
+    transfer = {"blend": {"sean": 1, "moon": 1}, "mask": "m.png"}
     with pytest.raises(SweepError) as caught:
-        sweep(paint=paint, settings={"beta": [1, 2]})
+        sweep(transfer=transfer, settings={"beta": [1, 2]})
     assert str(caught.value).splitlines() == [
-        "paint.mask: there is no file 'm.png'; mend the path.",
-        "paint.blend: 'moon' is neither the id of a style image nor a file; "
+        "transfer.mask: there is no file 'm.png'; fix the path.",
+        "transfer.blend: 'moon' is neither the id of a style image nor a file; "
         "the ids are my-sun, sea.",
-        "paint.blend: 'sean' is neither the id of a style image nor a file; did you mean sea?",
+        "transfer.blend: 'sean' is neither the id of a style image nor a file; did you mean sea?",
     ]
 
 
 def test_the_order_of_scales_and_of_a_blend_does_not_matter(sweep: Any):
-    one = sweep(paint={"style_scales": [2, 0.5], "blend": {"sea": 1, "my-sun": 2}}).settings
-    other = sweep(paint={"style_scales": [0.5, 2], "blend": {"my-sun": 2, "sea": 1}}).settings
+    one = sweep(transfer={"style_scales": [2, 0.5], "blend": {"sea": 1, "my-sun": 2}}).settings
+    other = sweep(transfer={"style_scales": [0.5, 2], "blend": {"my-sun": 2, "sea": 1}}).settings
     assert repr(one) == repr(other)
     assert one["1_1e6_1"].style_scales == (0.5, 2.0)
     assert one["1_1e6_1"].style_sizes == (256, 1024)
 
 
 def test_a_weight_of_zero_takes_a_style_out_again(sweep: Any):
-    assert sweep(paint={"blend": {"sea": 0, "nowhere": 0}}).settings["1_1e6_1"].blend == {}
+    assert sweep(transfer={"blend": {"sea": 0, "nowhere": 0}}).settings["1_1e6_1"].blend == {}

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from options import add_settings_options, settings_from
 
-from neural_style.config.options import words
+from neural_style.config.options import option_strings
 from neural_style.config.presets import PRESETS, with_preset
 from neural_style.config.schema import ConfigError, complete
-from neural_style.config.settings import Settings
-from neural_style.config.sweep import SECTIONS, WEIGHTS, SweepError, expand_settings
+from neural_style.config.settings import SECTIONS, WEIGHTS, Settings
+from neural_style.config.sweep import SweepError, expand_settings
 from neural_style.report.grid_compose import setting_labels
 
 Schema = Mapping[str, Any]
@@ -42,13 +42,10 @@ def test_the_schema_allows_the_names_that_there_are(schema: Schema):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_preset_is_an_entry_that_the_schema_allows_and_one_line_for_people(
-    schema: Schema, name: str
-):
-    preset = PRESETS[name]
-    assert set(preset.overrides) <= {*WEIGHTS, *SECTIONS}
-    expand(schema, settings={"named": {"it": preset.overrides}})
-    assert preset.description and "\n" not in preset.description
+def test_a_preset_is_an_entry_that_the_schema_allows_and_describes(schema: Schema, name: str):
+    assert set(PRESETS[name]) <= {*WEIGHTS, *SECTIONS}
+    expand(schema, settings={"named": {"it": PRESETS[name]}})
+    assert f" {name} (" in schema["$defs"]["preset"]["description"]
 
 
 def test_presets_differ_from_one_another(schema: Schema):
@@ -74,16 +71,16 @@ def test_the_paper_is_the_method_s_numbers_whatever_else_is_said(
     schema: Schema, defaults: Settings
 ):
     config = {
-        "image": {"size": 96, "fit": "keep"},
+        "image": {"size": 96, "fit": "crop"},
         "network": {"style_layers": {"relu1_1": 9}},
         "optimization": {"epochs": 5, "init": "noise"},
         "settings": {"alpha": [3], "beta": [4], "learning_rate": [0.5], "presets": ["paper"]},
     }
-    assert expand(schema, **config)["paper"] == defaults
+    assert expand(schema, **config)["paper"] == replace(defaults, fit="stretch")
 
 
 def test_front_loaded_layers_weigh_as_much_together_as_the_method_s(defaults: Settings):
-    layers = PRESETS["front_loaded"].overrides["network"]["style_layers"]
+    layers = PRESETS["front_loaded"]["network"]["style_layers"]
     assert list(layers) == list(defaults.style_layers)
     ratios = [weight / layers["conv5_1"] for weight in layers.values()]
     assert ratios == pytest.approx([256, 64, 16, 4, 1])
@@ -130,7 +127,7 @@ def test_a_name_that_a_preset_has_already_is_refused(schema: Schema):
     [
         ({"presets": ["sutble"]}, r"settings.presets\[0\]: 'sutble' is not .* mean subtle\?"),
         ({"named": {"a": {"preset": "stong"}}}, r"settings.named.a.preset: .* did you mean strong"),
-        ({"presets": ["strong", "strong"]}, "holds a value twice"),
+        ({"presets": ["strong", "strong"]}, "has a value twice"),
     ],
 )
 def test_a_name_that_there_is_not_is_refused(
@@ -146,7 +143,7 @@ def test_the_option_is_the_preset_and_a_rule_can_pass_it_on(
 ):
     wanted = expand(schema, settings={"presets": [name]})[name]
     assert parse("--preset", name) == wanted
-    assert parse(*words(wanted, defaults)) == wanted
+    assert parse(*option_strings(wanted, defaults)) == wanted
 
 
 def test_options_that_are_given_win_even_where_they_say_the_default(defaults: Settings):

@@ -1,4 +1,4 @@
-"""The all_stages of a setting through its stages."""
+"""Stages of a setting, and settings from records."""
 
 from __future__ import annotations
 
@@ -49,3 +49,10 @@ def test_records_from_before_the_correction_had_none(defaults: Settings):
     facts = json.loads(json.dumps(asdict(defaults)))
     del facts["size_correction"]
     assert settings_from_facts(facts) == replace(defaults, size_correction=False)
+
+
+def test_records_in_the_old_spelling_are_understood(defaults: Settings):
+    facts = json.loads(json.dumps(asdict(replace(defaults, color="match"))))
+    facts["colour"] = facts.pop("color")
+    del facts["padding"]  # a key that is younger than the record
+    assert settings_from_facts(facts) == replace(defaults, color="match")

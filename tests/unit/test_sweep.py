@@ -1,4 +1,4 @@
-"""From a configuration to jobs: ids that tell settings apart, and paths that stay the same."""
+"""From a configuration to jobs: ids of settings, paths of results, and the folder for them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,12 @@ from typing import Any
 import pytest
 
 from neural_style.config.schema import complete
-from neural_style.config.settings import Settings
+from neural_style.config.settings import Settings, output_name, output_names
 from neural_style.config.sweep import (
     SweepError,
-    default_settings,
     expand_settings,
     format_number,
-    picture_name,
     plan,
-    snapshot_names,
 )
 
 Schema = Mapping[str, Any]
@@ -101,9 +98,7 @@ def test_a_setting_takes_the_rest_from_the_sections(schema: Schema):
         network={"weights": "w.pth"},
         optimization={"epochs": 5, "seed": 9},
     ).values()
-    assert settings == replace(
-        default_settings(schema), size=64, fit="crop", weights="w.pth", epochs=5, seed=9
-    )
+    assert settings == replace(Settings(), size=64, fit="crop", weights="w.pth", epochs=5, seed=9)
 
 
 def test_a_named_setting_overrides_what_it_names_and_nothing_else(schema: Schema):
@@ -164,12 +159,12 @@ def test_every_few_epochs_and_the_last_are_saved(
 ):
     settings = replace(defaults, epochs=epochs, save_every=every)
     assert settings.snapshots == expected
-    assert snapshot_names(settings) == [f"generated_{epoch}.jpg" for epoch in expected]
+    assert output_names(settings) == [f"generated_{epoch}.jpg" for epoch in expected]
 
 
 def test_a_picture_is_named_by_its_epoch_and_its_format():
-    assert picture_name(100, "jpg") == "generated_100.jpg"
-    assert picture_name(7, "webp") == "generated_7.webp"
+    assert output_name(100, "jpg") == "generated_100.jpg"
+    assert output_name(7, "webp") == "generated_7.webp"
 
 
 def test_every_layer_that_is_compared_is_needed(defaults: Settings):
@@ -197,7 +192,68 @@ def test_results_lie_where_the_readme_says(schema: Schema, folders: dict[str, st
     job = next(iter(plan(complete(folders, schema)).jobs))
     assert job.folder == Path("results/cat/a/1_1e6_1")
     assert job.result == Path("results/cat/a/1_1e6_1/generated_1000.jpg")
-    assert job.result.name == snapshot_names(job.settings)[-1]
+    assert job.result.name == output_names(job.settings)[-1]
+    assert job.log == Path("results/logs/cat/a/1_1e6_1.log")
+
+
+@pytest.mark.parametrize(
+    "output", ["results/bold", "./my experiments/no 1", "/tmp/elsewhere", ".."]
+)
+def test_another_folder_for_the_results_holds_jobs_and_logs(
+    schema: Schema, folders: dict[str, str], output: str
+):
+    sweep = plan(complete({**folders, "output": output}, schema))
+    job = next(iter(sweep.jobs))
+    assert sweep.folder == Path(output)
+    assert job.folder == Path(output) / "cat/a/1_1e6_1"
+    assert job.log == Path(output) / "logs/cat/a/1_1e6_1.log"
+
+
+@pytest.mark.parametrize("output", ["{content}", "style", "{content}/new", "", "content/holiday"])
+def test_results_and_images_stay_apart(
+    schema: Schema,
+    folders: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    output: str,
+):
+    """Else the next run would stylize its own outputs."""
+    monkeypatch.chdir(tmp_path)
+    folder = output.format(**folders) or str(tmp_path)
+    with pytest.raises(
+        SweepError, match=r"^output: .* or one is within the other; choose a folder"
+    ):
+        plan(complete({**folders, "output": folder}, schema))
+
+
+def test_an_image_file_may_be_a_result(schema: Schema, folders: dict[str, str], tmp_path: Path):
+    """It cannot be found by a search of a folder."""
+    result = tmp_path / "results" / "cat" / "generated_1000.jpg"
+    result.parent.mkdir(parents=True)
+    result.touch()
+    config = {
+        "content": str(result),
+        "style": folders["style"],
+        "output": str(tmp_path / "results"),
+    }
+    assert list(plan(complete(config, schema)).contents) == ["generated_1000"]
+
+
+def test_a_home_folder_has_to_be_written_in_full(schema: Schema, folders: dict[str, str]):
+    with pytest.raises(
+        SweepError, match=r"^output: '~/out' begins with ~, .* write the whole path"
+    ):
+        plan(complete({**folders, "output": "~/out"}, schema))
+
+
+@pytest.mark.parametrize("output", ["photographs_out", "photographs_out/sweep"])
+def test_the_results_of_a_sweep_and_of_a_data_set_stay_apart(
+    schema: Schema, folders: dict[str, str], output: str
+):
+    bulk = {"content": folders["content"], "output": "photographs_out"}
+    with pytest.raises(SweepError, match=r"^output: .* is within bulk\.output 'photographs_out'"):
+        plan(complete({**folders, "output": output, "bulk": bulk}, schema))
+    assert plan(complete({**folders, "output": output}, schema)).folder == Path(output)
 
 
 def test_files_and_folders_may_be_listed(schema: Schema, folders: dict[str, str]):

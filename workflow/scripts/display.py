@@ -1,37 +1,44 @@
-"""Progress for people: a bar on a terminal, a plain line every few seconds in a log."""
+"""Progress on a terminal or in a log, and requests to stop."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from itertools import chain, groupby
 from operator import itemgetter
-from types import TracebackType
+from pathlib import Path
+from types import FrameType, TracebackType
 from typing import Self, TextIO
 
 from tqdm import tqdm
 
 from neural_style.config.settings import Settings
-from neural_style.engine.record import losses_of
+from neural_style.engine.record import summarize_losses
+from neural_style.io import format_duration
 from neural_style.optim.loop import Progress
 from neural_style.runtime.estimates import work_until
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_LOSSES = 0.5
 LONG_RUN_SECONDS = 180.0
-EPOCHS_BEFORE_ADVICE = 3
+ITERATIONS_BEFORE_ADVICE = 3
 SMALLEST_ADVISED_SIZE = 128
 
 
 class Display:
-    """Shows epoch, losses and time left of one run; use it as a context manager.
+    """Shows iteration, losses and time left of one run; use it as a context manager.
+
+    On a terminal it is a progress bar, in a log a line every few seconds.
 
     Args:
         title: names the run, since lines of several runs may mix.
         settings: of the run.
-        on_cpu: whether a long run is worth a warning and some advice.
-        stream: a terminal, or where the log goes.
+        on_cpu: whether a long run gets a warning and advice.
+        stream: a terminal or a log.
     """
 
     def __init__(
@@ -45,7 +52,7 @@ class Display:
         self._bar = tqdm(
             total=settings.epochs,
             desc=title,
-            unit="epoch",
+            unit="iteration",
             file=stream,
             disable=not self._terminal,
             dynamic_ncols=True,
@@ -64,19 +71,19 @@ class Display:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Leave the terminal tidy."""
+        """Close the progress bar."""
         self._bar.close()
 
     def show(self, progress: Progress) -> None:
-        """Show an epoch. Most are only counted: reading a loss waits for the device."""
+        """Show an iteration. Most are only counted, since reading a loss synchronizes the GPU."""
         now = time.monotonic()
-        if self._first is None:  # where it goes on from, if not 0
+        if self._first is None:  # 0, or the iteration from which the run resumes
             self._first, self._began, self._shown = progress.epoch, now, now
             self._bar.update(progress.epoch)
             return
         self._bar.update()
         done = progress.epoch - self._first
-        if done == EPOCHS_BEFORE_ADVICE and self._on_cpu:
+        if done == ITERATIONS_BEFORE_ADVICE and self._on_cpu:
             self._advise(now - self._began, progress.epoch)
         last = progress.epoch == self._settings.epochs
         pause = SECONDS_BETWEEN_LOSSES if self._terminal else SECONDS_BETWEEN_LINES
@@ -84,12 +91,12 @@ class Display:
             self._shown = now
             self._report(progress, now - self._began)
 
-    def tell(self, sentence: str) -> None:
-        """Show something else that is worth knowing."""
-        self._say(f"{self._title}: {sentence}")
+    def log(self, sentence: str) -> None:
+        """Show a sentence for the user."""
+        self._write(f"{self._title}: {sentence}")
 
     def _report(self, progress: Progress, seconds: float) -> None:
-        losses = losses_of(progress.term_names, progress.losses[:, 0])
+        losses = summarize_losses(progress.term_names, progress.losses[:, 0])
         sums = {"total": losses.total, "content": losses.content, "style": losses.style}
         parts = ", ".join(f"{kind} {loss:.4g}" for kind, loss in {**sums, **losses.further}.items())
         if self._terminal:
@@ -97,53 +104,45 @@ class Display:
             return
         left = seconds * self._share(progress.epoch, self._settings.epochs)
         left /= self._share(self._first or 0, progress.epoch)
-        self._say(
-            f"{self._title}: epoch {progress.epoch}/{self._settings.epochs}, {parts}, "
-            f"{duration(left)} left"
+        self._write(
+            f"{self._title}: iteration {progress.epoch}/{self._settings.epochs}, {parts}, "
+            f"{format_duration(left)} left"
         )
 
     def _advise(self, so_far: float, epoch: int) -> None:
-        """Say how long a long run will take, and what would be quicker."""
+        """Show how long a long run will take, and what is faster."""
         seconds = so_far / self._share(self._first or 0, epoch)
         if seconds < LONG_RUN_SECONDS:
             return
         size, quarter = self._settings.size // 2, max(1, self._settings.epochs // 4)
-        quicker = ["a CUDA GPU"]
-        if not self._settings.stages:  # which would have to be shortened, too
-            quicker.insert(0, f"--epochs {quarter} (about {duration(seconds / 4)})")
+        faster = ["a CUDA GPU"]
+        if not self._settings.stages:  # stages would have to be shortened, too
+            faster.insert(0, f"--epochs {quarter} (about {format_duration(seconds / 4)})")
             if size >= SMALLEST_ADVISED_SIZE:
-                quicker.insert(0, f"--size {size} (about {duration(seconds / 4)})")
-        self._say(
-            f"{self._title}: this will take about {duration(seconds)} on this CPU "
-            f"({seconds / self._settings.epochs:.2f} s an epoch). Quicker: {', '.join(quicker)}."
+                faster.insert(0, f"--size {size} (about {format_duration(seconds / 4)})")
+        self._write(
+            f"{self._title}: this will take about {format_duration(seconds)} on this CPU "
+            f"({seconds / self._settings.epochs:.2f} s an iteration). Faster: {', '.join(faster)}."
         )
 
     def _share(self, first: int, last: int) -> float:
-        """The epochs between two of them as a share of all work: those of small stages are less."""
+        """Return the share of all work between two iterations; those of small stages count less."""
         works = [
             work_until(self._settings, epoch) for epoch in (first, last, self._settings.epochs)
         ]
         return (works[1] - works[0]) / works[2]
 
-    def _say(self, line: str) -> None:
+    def _write(self, line: str) -> None:
         tqdm.write(line, file=self._stream)
         self._stream.flush()
 
 
-def duration(seconds: float) -> str:
-    """A time span in the largest units that suit it: `45 s`, `12 min`, `3 h 05 min`."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02} min"
-
-
 def show_in_turn(steps: Iterable[tuple[str, Settings, Progress]]) -> None:
-    """A display for each picture, one after another.
+    """Show several runs one after another.
 
     Args:
-        steps: title and settings of a picture with each of its epochs; the next picture has
-            another title.
+        steps: title and settings of a run with each of its iterations; the next run has another
+            title.
     """
     for title, group in groupby(steps, key=itemgetter(0)):
         first = next(group)
@@ -152,6 +151,74 @@ def show_in_turn(steps: Iterable[tuple[str, Settings, Progress]]) -> None:
                 display.show(progress)
 
 
-def say_waiting(title: str) -> None:
-    """Say why nothing happens."""
+def log_waiting(title: str) -> None:
+    """Print why nothing happens."""
     print(f"{title}: every GPU is in use; waiting for one.", file=sys.stderr, flush=True)
+
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Preemption by a cluster, Ctrl-C, and a terminal that was closed."""
+
+
+class StopRequest:
+    """Notes signals that ask to stop instead of ending at once; use it as a context manager.
+
+    Call it to ask whether to stop. A second Ctrl-C ends at once. A signal that was ignored before
+    (`nohup`) stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self._owner: int | None = None
+        self._signal: int | None = None
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def __enter__(self) -> Self:
+        """Begin to note signals."""
+        for number, handler in self._before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, self._note)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Restore the handlers of the signals."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def watch(self, owner: int | None) -> None:
+        """Treat the end of a process as a request, too."""
+        self._owner = owner
+
+    def __call__(self) -> bool:
+        """Return whether to stop."""
+        if self._signal is None and self._owner is not None and not _is_alive(self._owner):
+            self._signal = signal.SIGTERM
+        return self._signal is not None
+
+    @property
+    def exit_code(self) -> int:
+        """Exit code of a program that the signal ended, as shells report it: 143 for SIGTERM."""
+        return 128 + (self._signal or 0)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self._signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self._signal = number
+
+
+def _is_alive(process: int) -> bool:
+    """Return whether a process runs; a zombie does not."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it runs, but belongs to another user
+        return True
+    with suppress(OSError):  # only on Linux
+        status = Path("/proc", str(process), "stat").read_text("utf-8", errors="replace")
+        return status.rpartition(")")[2].split()[0] != "Z"
+    return True

@@ -7,11 +7,9 @@ import os
 import sys
 from pathlib import Path
 
-from command import command
-from options import SCHEMA, add_config_option, sweep_from
+from options import add_config_option, command, sweep_from
 
-from neural_style.config.schema import read_schema
-from neural_style.config.sweep import default_settings
+from neural_style.config.settings import Settings
 from neural_style.report.gallery_page import write_gallery
 
 STYLIZE = Path(__file__).with_name("stylize.py")
@@ -26,7 +24,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     jobs = list(sweep_from(options).jobs)
     stylize = Path(os.path.relpath(STYLIZE))
-    write_gallery(jobs, default_settings(read_schema(SCHEMA)), stylize, options.output)
+    write_gallery(jobs, Settings(), stylize, options.output)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,8 @@ import sys
 from functools import partial
 
 import torch
-from command import command
-from display import say_waiting, show_in_turn
-from options import add_study_options, study_from
+from display import log_waiting, show_in_turn
+from options import add_study_options, command, study_from
 
 from neural_style.engine.layer_study import run_study
 from neural_style.runtime.device import DEVICES, lock_device
@@ -21,12 +20,12 @@ def main(arguments: list[str] | None = None) -> None:
     options = make_parser().parse_args(arguments)
     study = study_from(options)
     torch.set_num_threads(max(1, options.threads))
-    with lock_device(options.device, partial(say_waiting, "layer study")) as device:
+    with lock_device(options.device, partial(log_waiting, "layer study")) as device:
         steps = run_study(study, options.content, options.style, options.output, device)
-        total = len(study.pictures)
+        total = len(study.images)
         show_in_turn(
             (
-                f"layer study {step.number + 1}/{total}, {step.picture.label}",
+                f"layer study {step.number + 1}/{total}, {step.image.label}",
                 step.settings,
                 step.progress,
             )

@@ -1,230 +1,360 @@
-"""Options that scripts share; those of a setting are made from the schema, the defaults' home."""
+"""What the scripts share: how a command line ends, and options made from the schema.
+
+Modules of the library that only some scripts need are imported where they are used, so that a job
+of the workflow, which gets checked settings, starts without the schema.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
-from neural_style.config.layer_study import LayerStudy, plan_study
 from neural_style.config.options import (
+    NONE,
     SHARES,
     OptionError,
-    flag,
+    option_name,
+    read_boolean,
     read_layers,
     read_numbers,
     read_share,
     read_stages,
-    read_truth,
     write_value,
 )
-from neural_style.config.presets import PRESETS, laid_over, with_preset
-from neural_style.config.schema import complete, read_schema, resolve
-from neural_style.config.settings import Settings
-from neural_style.config.sweep import (
+from neural_style.config.settings import (
     SECTIONS,
     WEIGHTS,
-    Sweep,
-    default_settings,
+    Settings,
     make_settings,
-    plan,
+    settings_from_facts,
 )
+from neural_style.errors import NeuralStyleError
+
+if TYPE_CHECKING:
+    from neural_style.config.layer_study import LayerStudy
+    from neural_style.config.sweep import Sweep
+
+INTERRUPTED = 130
+"""Exit code of a program that Ctrl-C has ended, as shells report it."""
 
 SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
+
+# How a command line ends
+
+Work = Callable[[list[str] | None], None]
+
+
+class Main(Protocol):
+    """The main function of a script."""
+
+    def __call__(self, arguments: list[str] | None = None) -> int:
+        """Run the arguments of a command line, by default the process's; return the exit code."""
+
+
+def command(name: str, kept: str = "") -> Callable[[Work], Main]:
+    """Make a main function of a function that does the work and raises errors.
+
+    The exit code is 0 if the work succeeds, 1 after a `NeuralStyleError`, and `INTERRUPTED` after
+    Ctrl-C. Errors are one sentence on the error stream, without a traceback.
+
+    Args:
+        name: begins the sentence.
+        kept: ends the sentence after Ctrl-C, such as `the outputs made so far are kept`.
+    """
+
+    def decorate(work: Work) -> Main:
+        @wraps(work)
+        def main(arguments: list[str] | None = None) -> int:
+            try:
+                work(arguments)
+            except NeuralStyleError as error:
+                print(f"{name}: {error}", file=sys.stderr)
+                return 1
+            except KeyboardInterrupt:
+                print(f"{name}: interrupted{kept and f'; {kept}'}.", file=sys.stderr)
+                return INTERRUPTED
+            return 0
+
+        return main
+
+    return decorate
+
+
+# The whole configuration
+
+
+@cache
+def load_schema() -> Mapping[str, Any]:
+    """Return the schema of the configuration."""
+    from neural_style.config.schema import read_schema
+
+    return read_schema(SCHEMA)
+
+
+def add_config_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--config` and `--checked-config`, for scripts that need a whole configuration."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(
+        "--config",
+        type=json.loads,
+        default={},
+        metavar="JSON",
+        help="a configuration; what it leaves out has its default",
+    )
+    group.add_argument(
+        "--checked-config",
+        type=json.loads,
+        metavar="JSON",
+        help="a configuration that the Snakefile has checked and completed; not checked again",
+    )
+
+
+def config_from(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the complete configuration of the options of `add_config_option`.
+
+    Raises:
+        NeuralStyleError: it is invalid.
+    """
+    if options.checked_config is not None:
+        checked: dict[str, Any] = options.checked_config
+        return checked
+    from neural_style.config.schema import complete
+
+    return complete(options.config, load_schema())
+
+
+def sweep_from(options: argparse.Namespace) -> Sweep:
+    """Return the sweep of the options of `add_config_option`.
+
+    Raises:
+        NeuralStyleError: the configuration is invalid, or its images do not exist.
+    """
+    from neural_style.config.sweep import plan
+
+    return plan(config_from(options))
+
+
+def add_study_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of the layer study's scripts: configuration, two images, a folder."""
+    add_config_option(parser)
+    parser.add_argument(
+        "--content", type=Path, required=True, metavar="FILE", help="the content image"
+    )
+    parser.add_argument("--style", type=Path, required=True, metavar="FILE", help="the style image")
+    parser.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="folder of the study"
+    )
+
+
+def study_from(options: argparse.Namespace) -> LayerStudy:
+    """Return the layer study of the options of `add_study_options`.
+
+    Raises:
+        NeuralStyleError: the configuration is invalid.
+    """
+    from neural_style.config.layer_study import plan_study
+
+    return plan_study(config_from(options))
+
+
+# One setting
+
 _READERS: Mapping[str, Callable[[str], object]] = {
     "array": read_numbers,
-    "boolean": read_truth,
+    "boolean": read_boolean,
     "integer": int,
     "number": float,
     "object": read_layers,
     "string": str,
 }
 _METAVARS = {
-    "array": "LIST",
+    "array": "X,…",
     "boolean": "true|false",
     "integer": "N",
     "number": "X",
-    "object": "LAYERS",
+    "object": "LAYER:X,…",
     "string": "NAME",
 }
-
-
-def add_config_option(parser: argparse.ArgumentParser) -> None:
-    """Add `--config`, for scripts that look at a whole sweep."""
-    parser.add_argument(
-        "--config",
-        type=json.loads,
-        default={},
-        metavar="JSON",
-        help="the configuration as Snakemake has it (default: the schema's defaults)",
-    )
-
-
-def config_from(options: argparse.Namespace) -> dict[str, Any]:
-    """The configuration of `--config`, checked and completed.
-
-    Raises:
-        NeuralStyleError: it is not allowed.
-    """
-    return complete(options.config, read_schema(SCHEMA))
-
-
-def sweep_from(options: argparse.Namespace) -> Sweep:
-    """The sweep of `--config`.
-
-    Raises:
-        NeuralStyleError: the configuration is not allowed or its images are not there.
-    """
-    return plan(config_from(options))
-
-
-def add_study_options(parser: argparse.ArgumentParser) -> None:
-    """Add what the scripts of the layer study share: the configuration, two images, a folder."""
-    add_config_option(parser)
-    parser.add_argument(
-        "--content", type=Path, required=True, metavar="FILE", help="the photograph"
-    )
-    parser.add_argument("--style", type=Path, required=True, metavar="FILE", help="the painting")
-    parser.add_argument(
-        "--output", type=Path, required=True, metavar="FOLDER", help="where the study lies"
-    )
-
-
-def study_from(options: argparse.Namespace) -> LayerStudy:
-    """The layer study of `--config`.
-
-    Raises:
-        NeuralStyleError: the configuration is not allowed.
-    """
-    return plan_study(complete(options.config, read_schema(SCHEMA)))
+_SPECIAL: Mapping[str, Mapping[str, Any]] = {
+    "stages": {"type": read_stages, "metavar": "SIZE:N,…"},
+    "blend": {
+        "metavar": "FILE:X",
+        "help": "further style image with its weight; give the option once for each image; the "
+        "pair's own style has weight 1, and only the ratios matter",
+    },
+    "weights": {"metavar": "NAME|FILE"},
+    "init": {"metavar": "NAME|FILE"},
+    "mask": {"metavar": "FILE|beside"},
+    "style_mask": {"metavar": "FILE|beside"},
+}
+"""Settings whose option differs from what their type in the schema says."""
 
 
 def add_settings_options(parser: argparse.ArgumentParser) -> None:
-    """Add `--alpha`, `--size`, … : every key that a setting of the sweep may hold.
+    """Add an option for each setting, such as `--alpha` and `--size`, and for a preset.
 
-    What is not given is taken from `recalled`, values by their names, and else from the schema.
+    A setting that is not given is taken from `recalled`, a mapping of names to values, or else has
+    its default.
     """
+    from neural_style.config.schema import resolve
+
+    schema = load_schema()
     parser.set_defaults(recalled={})
-    schema = read_schema(SCHEMA)
-    defaults = default_settings(schema)
-    presets = parser.add_argument_group("a setting that proved good")
-    presets.add_argument(
-        flag("preset"),
-        choices=PRESETS,
+    preset = schema["$defs"]["preset"]
+    parser.add_argument_group("preset").add_argument(
+        "--preset",
+        choices=preset["enum"],
         metavar="NAME",
-        help="; ".join(f"{name}: {preset.description}" for name, preset in PRESETS.items())
-        + ". Other options win",
+        help=f"{preset['description']}. Other options override it",
     )
-    weights = parser.add_argument_group("the balance")
+    weights = parser.add_argument_group("weights")
     for name in WEIGHTS:
-        _add(weights, name, resolve(schema["$defs"][name], schema), defaults)
+        _add(weights, name, resolve(schema["$defs"][name], schema))
     for section in SECTIONS:
         node = resolve(schema["$defs"][section], schema)
         group = parser.add_argument_group(node["description"])
         for name, child in node["properties"].items():
-            _add(group, name, resolve(child, schema), defaults)
+            _add(group, name, resolve(child, schema))
+    parser.add_argument("--colour", action=_Renamed, nargs="?", help=argparse.SUPPRESS)
+
+
+def add_jobs_options(group: argparse._ArgumentGroup) -> None:
+    """Add `--checkpoint-every`: every key of the section `jobs`, without defaults."""
+    for name, node in load_schema()["$defs"]["jobs"]["properties"].items():
+        kind = _kind(node)
+        group.add_argument(
+            option_name(name), type=_READERS[kind], metavar=_METAVARS[kind], help=_help(node)
+        )
 
 
 def settings_from(options: argparse.Namespace) -> Settings:
-    """The settings that the options name, checked as a configuration is.
+    """Return the settings of the options, checked as a configuration is.
+
+    Options of `add_jobs_options` are checked, too.
 
     Raises:
-        NeuralStyleError: a value is not allowed.
+        NeuralStyleError: a value is invalid.
     """
-    schema = read_schema(SCHEMA)
-    names = [*WEIGHTS, *(name for each in SECTIONS for name in schema["$defs"][each]["properties"])]
+    from neural_style.config.presets import laid_over, with_preset
+    from neural_style.config.schema import complete
+
+    definitions = load_schema()["$defs"]
+    names = [*WEIGHTS, *(name for each in SECTIONS for name in definitions[each]["properties"])]
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}
     setting = laid_over(
-        _entry(options.recalled, schema),
-        with_preset({**_entry(given, schema), "preset": options.preset}),
+        _entry(options.recalled, definitions),
+        with_preset({**_entry(given, definitions), "preset": options.preset}),
     )
     config = {section: setting[section] for section in SECTIONS}
     config["settings"] = {name: [setting[name]] for name in WEIGHTS if name in setting}
-    checked = complete(config, schema)
+    jobs = {name: getattr(options, name, None) for name in definitions["jobs"]["properties"]}
+    config["jobs"] = {name: value for name, value in jobs.items() if value is not None}
+    checked = complete(config, load_schema())
     weights = {name: checked["settings"][name][0] for name in WEIGHTS}
     return make_settings(weights, checked)
 
 
-def _entry(values: Mapping[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Values by their names, as an entry of `settings.named` that is not checked yet."""
-    homes = {name: home for home in SECTIONS for name in schema["$defs"][home]["properties"]}
+def checked_settings(text: str) -> Settings:
+    """Read settings that the Snakefile has checked: JSON, as in the record of a run.
+
+    Raises:
+        argparse.ArgumentTypeError: the text has another form.
+    """
+    try:
+        return settings_from_facts(json.loads(text))
+    except (ValueError, TypeError, AttributeError) as error:
+        raise argparse.ArgumentTypeError(f"these are not settings of a run: {error}") from error
+
+
+def _entry(values: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by name as an unchecked entry of `settings.named`."""
+    homes = {name: home for home in SECTIONS for name in definitions[home]["properties"]}
     entry: dict[str, Any] = {section: {} for section in SECTIONS}
     for name, value in values.items():
         if name in WEIGHTS:
             entry[name] = value
         else:
-            entry[homes.get(name, SECTIONS[0])][name] = value  # the check knows no such key
+            entry[homes.get(name, SECTIONS[0])][name] = value  # the check refuses unknown keys
     return entry
 
 
-def add_jobs_options(group: argparse._ArgumentGroup) -> None:
-    """Add `--checkpoint-every`, … : every key of `jobs`, without defaults."""
-    schema = read_schema(SCHEMA)
-    for name, node in schema["$defs"]["jobs"]["properties"].items():
-        kind = _kind(node)
-        group.add_argument(
-            flag(name), type=_READERS[kind], metavar=_METAVARS[kind], help=node["description"]
-        )
-
-
-def jobs_from(options: argparse.Namespace) -> dict[str, Any]:
-    """What the options of `add_jobs_options` say, checked; without what was not given.
-
-    Raises:
-        NeuralStyleError: a value is not allowed.
-    """
-    schema = read_schema(SCHEMA)
-    names = schema["$defs"]["jobs"]["properties"]
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    jobs: dict[str, Any] = complete({"jobs": given}, schema)["jobs"]
-    return jobs
-
-
-def _add(
-    group: argparse._ArgumentGroup, name: str, node: Mapping[str, Any], defaults: Settings
-) -> None:
-    """Add the option of one key."""
-    default = getattr(defaults, name)
+def _add(group: argparse._ArgumentGroup, name: str, node: Mapping[str, Any]) -> None:
+    """Add the option of a setting."""
     kind = _kind(node)
+    reader = _READERS[kind]
     shown = "|".join(node["enum"]) if "enum" in node else _METAVARS[kind]
-    form: Mapping[str, Any] = {"type": _READERS[kind], "metavar": shown}
-    if name == "stages":
-        form = {"type": read_stages, "metavar": "SIZE:N,…"}
+    form: dict[str, Any] = {"type": _or_none(reader) if _is_nullable(node) else reader}
     if name in SHARES:
-        form = {"type": read_share, "metavar": "FILE:X", "action": _Shares}
-    group.add_argument(
-        flag(name),
-        default=argparse.SUPPRESS,
-        help=(
-            node["description"]
-            + ("" if default in (None, {}, ()) else f" (default: {write_value(default)})")
-        ).replace("%", "%%"),
-        **form,
-    )
+        form = {"type": _or_none(read_share), "action": _Shares}
+    form |= {"metavar": shown, "help": _help(node), **_SPECIAL.get(name, {})}
+    form["help"] += f" (default: {write_value(getattr(Settings(), name))})"
+    group.add_argument(option_name(name), default=argparse.SUPPRESS, **form)
+
+
+def _help(node: Mapping[str, Any]) -> str:
+    """Return the description of a setting in the words of a command line."""
+    text = re.sub(r"\bnull\b", NONE, node["description"])
+    text = re.sub(rf"\b(?:{'|'.join(SECTIONS)})\.(\w+)", lambda key: option_name(key[1]), text)
+    return text.replace("%", "%%")
+
+
+def _or_none(reader: Callable[[str], object]) -> Callable[[str], object]:
+    """Return a reader that reads `none` as None and leaves the rest to another one."""
+
+    @wraps(reader)  # argparse names it in messages
+    def read(text: str) -> object:
+        return None if text == NONE else reader(text)
+
+    return read
 
 
 class _Shares(argparse.Action):
-    """Gathers options such as `--blend wave.jpg:0.5`, which may be given several times."""
+    """Collects options such as `--blend wave.jpg:0.5`, which may be given several times."""
 
     def __call__(
         self,
         parser: argparse.ArgumentParser,
         namespace: argparse.Namespace,
-        values: Any,  # noqa: ANN401 - argparse has it so
+        values: Any,  # noqa: ANN401 - as argparse declares it
         option_string: str | None = None,
     ) -> None:
-        """Add a file and its weight to those before."""
+        """Add a file and its weight to those before; `none` removes them."""
+        before: Mapping[str, float] = getattr(namespace, self.dest, {})
+        if values is None:
+            setattr(namespace, self.dest, {})
+            return
         file, weight = values
-        before = getattr(namespace, self.dest, {})
         if file in before:
             raise OptionError(f"{option_string} names {file!r} twice; give it once.")
         setattr(namespace, self.dest, {**before, file: weight})
 
 
+class _Renamed(argparse.Action):
+    """The former name of an option."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: str | Sequence[Any] | None,
+        option_string: str | None = None,
+    ) -> NoReturn:
+        """End with the usage and the present name."""
+        parser.error("--colour is now called --color; rename it.")
+
+
 def _kind(node: Mapping[str, Any]) -> str:
-    """What an option holds; null, where it is allowed, is an option that is not given."""
+    """Return the type of a setting in the schema, null aside."""
     kinds = node.get("type", "string")
     return str(kinds if isinstance(kinds, str) else next(k for k in kinds if k != "null"))
+
+
+def _is_nullable(node: Mapping[str, Any]) -> bool:
+    return "null" in node.get("type", "")

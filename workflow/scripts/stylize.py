@@ -1,6 +1,7 @@
-"""Paint one photograph in the style of one picture (Gatys, Ecker and Bethge, 2015).
+"""Transfer the style of one image to the content of another (Gatys, Ecker and Bethge, 2015).
 
-Writes a picture every few epochs (generated_100.jpg …), losses.csv and run.json to a folder.
+Writes an output image every few iterations (generated_100.jpg …), losses.csv and run.json to a
+folder.
 """
 
 from __future__ import annotations
@@ -11,136 +12,198 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from command import INTERRUPTED
-from display import Display, say_waiting
-from options import add_jobs_options, add_settings_options, jobs_from, settings_from
-from remaking import check_files, recall
-from stopping import StopRequest
+from display import Display, StopRequest, log_waiting
+from options import (
+    INTERRUPTED,
+    add_jobs_options,
+    add_settings_options,
+    checked_settings,
+    settings_from,
+)
 
-from neural_style.config.settings import ENGINE_VERSION
+from neural_style.config.inputs import companions_of
+from neural_style.config.settings import BUILT_IN, ENGINE_VERSION, LOG_PREFIX, Settings
 from neural_style.engine.job import run_job
-from neural_style.engine.writer import Continuity, StoppedError
+from neural_style.engine.record import (
+    Provenance,
+    ProvenanceError,
+    read_provenance,
+    require_unchanged,
+)
+from neural_style.engine.writer import StoppedError
 from neural_style.errors import NeuralStyleError
-from neural_style.report.runs import VOICE
 from neural_style.runtime.device import DEVICES, lock_device
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 1 after a mistake that the user can mend."""
+    """Run the command line; the exit code is 1 after an error that the user can fix."""
     with StopRequest() as stop:
         try:
-            _run(_read(arguments), stop)
+            stylize(*read_options(sys.argv[1:] if arguments is None else arguments), stop)
         except StoppedError as stopped:
-            _say(str(stopped))
+            log(str(stopped))
             return stop.exit_code
         except NeuralStyleError as error:
-            _say(str(error))
+            log(str(error))
             return 1
         except KeyboardInterrupt:
-            _say("interrupted at once; the pictures saved so far are kept.")
+            log("interrupted at once; the outputs saved so far are kept.")
             return INTERRUPTED
     return 0
 
 
-def _read(arguments: list[str] | None) -> argparse.Namespace:
-    """The options, those that a picture remembers among them.
+def stylize(options: argparse.Namespace, settings: Settings, stop: StopRequest) -> None:
+    """Make the outputs of one pair and show the progress.
 
     Raises:
-        NeuralStyleError: it remembers none, or its files are not what they were.
+        StoppedError: the process was asked to stop.
+        NeuralStyleError: see `run_job`.
     """
+    stop.watch(options.owner)
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    title = options.title or f"{options.content.stem} × {options.style.stem}"
+    with (
+        lock_device(
+            options.device, partial(log_waiting, title), partial(end_if_asked, stop)
+        ) as device,
+        Display(title, settings, on_cpu=device.type == "cpu") as display,
+    ):
+        for progress in run_job(
+            options.content,
+            options.style,
+            options.output,
+            settings,
+            device,
+            options.checkpoint_every,
+            stop,
+            display.log,
+        ):
+            display.show(progress)
+
+
+def read_options(arguments: list[str]) -> tuple[argparse.Namespace, Settings]:
+    """Read a command line.
+
+    Raises:
+        NeuralStyleError: a value is invalid, or the image of `--from-image` cannot be made again.
+    """
+    # A job of the workflow gets settings that the Snakefile has checked.
+    if any(each.partition("=")[0] == "--settings" for each in arguments):
+        options = make_parser(checked=True).parse_args(arguments)
+        return options, options.settings
     parser = make_parser()
     options = parser.parse_args(arguments)
     provenance = recall(options.from_image, options) if options.from_image else None
     missing = [f"--{name}" for name in ("content", "style") if getattr(options, name) is None]
     if missing:
         parser.error(f"the following arguments are required: {', '.join(missing)}")
-    if provenance is not None:
-        check_files(provenance, options)
-        if provenance.engine != ENGINE_VERSION:
-            _say(f"{str(options.from_image)!r} is of another version; the picture may differ.")
-    return options
-
-
-def _run(options: argparse.Namespace, stop: StopRequest) -> None:
-    """Do what the options say, until it is done or the process is asked to stop."""
-    stop.watch(options.owner)
     settings = settings_from(options)
-    every = jobs_from(options).get("checkpoint_every")
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    title = options.title or f"{options.content.stem} × {options.style.stem}"
-    with (
-        lock_device(
-            options.device, partial(say_waiting, title), partial(_end_if_asked, stop)
-        ) as device,
-        Display(title, settings, on_cpu=device.type == "cpu") as display,
-    ):
-        continuity = Continuity(every, stop, display.tell)
-        for progress in run_job(
-            options.content, options.style, options.output, settings, device, continuity
-        ):
-            display.show(progress)
+    if provenance is not None:
+        require_unchanged(options.from_image, provenance, input_files(options, settings))
+        if provenance.engine != ENGINE_VERSION:
+            log(f"{str(options.from_image)!r} was made by another version; the output may differ.")
+    return options, settings
 
 
-def _say(sentence: str) -> None:
-    """Say why there is no picture, in the form that sheets quote (see `failures`)."""
-    print(f"{VOICE}{sentence}", file=sys.stderr, flush=True)
+def recall(image: Path, options: argparse.Namespace) -> Provenance:
+    """Complete options with the settings and files that an output records; given options win.
+
+    Raises:
+        NeuralStyleError: it records nothing, or settings that are invalid.
+    """
+    provenance = read_provenance(image)
+    options.recalled = provenance.settings
+    try:
+        settings_from(argparse.Namespace(recalled=provenance.settings, preset=None))
+    except NeuralStyleError as error:
+        raise ProvenanceError(f"{str(image)!r} records invalid settings; {error}") from error
+    for role in {"content", "style"} & provenance.sources.keys():
+        if getattr(options, role) is None:
+            setattr(options, role, provenance.sources[role].path)
+    return provenance
 
 
-def _end_if_asked(stop: StopRequest) -> None:
-    """Wait no longer."""
+def input_files(options: argparse.Namespace, settings: Settings) -> dict[str, Path]:
+    """Return every file that the run reads, by role."""
+    return {
+        "content": options.content,
+        "style": options.style,
+        **companions_of(options.content, options.style, settings),
+        **({} if settings.weights in BUILT_IN else {"weights": Path(settings.weights)}),
+    }
+
+
+def log(sentence: str) -> None:
+    """Print why there is no output, in the form that the report reads from logs."""
+    print(f"{LOG_PREFIX}{sentence}", file=sys.stderr, flush=True)
+
+
+def end_if_asked(stop: StopRequest) -> None:
+    """End the wait for a GPU."""
     if stop():
-        raise StoppedError("asked to stop while it waited for a GPU; nothing is lost.")
+        raise StoppedError("stopped while waiting for a GPU; nothing is lost.")
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """The options: three files, the settings of the schema, and the machine."""
+def make_parser(checked: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of the command line.
+
+    Args:
+        checked: whether the settings are one option, `--settings`, instead of one for each.
+    """
     parser = argparse.ArgumentParser(
+        usage="%(prog)s --content FILE --style FILE --output FOLDER [OPTIONS]",
         description=__doc__,
         epilog="example: stylize.py --content cat.jpg --style wave.jpg --output out --size 256 "
         "--epochs 200",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     files = parser.add_argument_group("files")
-    files.add_argument("--content", type=Path, metavar="FILE", help="the photograph")
-    files.add_argument("--style", type=Path, metavar="FILE", help="the painting")
     files.add_argument(
-        "--from-image",
-        type=Path,
-        metavar="PICTURE",
-        help="take both, and all settings, from a picture that this program has made, so that the "
-        "same picture is made again; options given beside it win",
+        "--content", type=Path, required=checked, metavar="FILE", help="the content image"
     )
     files.add_argument(
-        "--output", type=Path, required=True, metavar="FOLDER", help="where the pictures go"
+        "--style", type=Path, required=checked, metavar="FILE", help="the style image"
     )
-    add_settings_options(parser)
-    machine = parser.add_argument_group("the machine")
+    files.add_argument(
+        "--output", type=Path, required=True, metavar="FOLDER", help="folder for the outputs"
+    )
+    if checked:
+        parser.add_argument("--settings", type=checked_settings, required=True, metavar="JSON")
+        parser.add_argument("--checkpoint-every", type=int, metavar="N")
+    else:
+        files.add_argument(
+            "--from-image",
+            type=Path,
+            metavar="FILE",
+            help="take the images and all settings from an output of this program, to make it "
+            "again; options given beside it win",
+        )
+        add_settings_options(parser)
+    machine = parser.add_argument_group("machine")
     machine.add_argument(
         "--device",
         choices=DEVICES,
         default="auto",
-        help="processor; auto takes the GPU if there is one (default: auto)",
+        help="auto uses the GPU if there is one (default: auto)",
     )
     machine.add_argument(
-        "--threads",
-        type=_positive,
-        metavar="N",
-        help="CPU threads (default: as many as torch likes)",
+        "--threads", type=_positive, metavar="N", help="CPU threads (default: torch chooses)"
     )
+    if not checked:
+        add_jobs_options(machine)
     machine.add_argument(
         "--owner",
         type=_positive,
         metavar="PID",
-        help="a process, say Snakemake, whose end is a request to stop",
+        help="stop when this process, such as Snakemake, ends",
     )
-    add_jobs_options(machine)
     machine.add_argument("--title", metavar="TEXT", help="name of the run in messages")
     return parser
 
 
 def _positive(text: str) -> int:
-    """A whole number from 1 on."""
+    """Read a whole number from 1 on."""
     if (number := int(text)) < 1:
         raise argparse.ArgumentTypeError("give a whole number from 1 on")
     return number

@@ -1,4 +1,8 @@
-"""The images of a folder and their ids: short names that are safe in paths and on pages."""
+"""Input files: the images of a sweep with their ids, masks, and files that settings name.
+
+An id is a short name that is safe in paths and on pages. Snakemake has to know all files before a
+job starts, so this module does not import torch.
+"""
 
 from __future__ import annotations
 
@@ -23,28 +27,29 @@ RESERVED = frozenset(
         "gallery",
         "layer_study",
         "docs_images",
+        "logs",
         "index.tsv",
         "index.log",
         "refused_files",
         "refused_files.log",
     }
 )
-"""Names under `results/` and `logs/` that no content image may take."""
+"""Names in the folder of a sweep and in its folder of logs that are not the id of an image."""
 
 SNAKEMAKE_SYNTAX = re.compile(r"[{}]|<[a-z][a-z0-9_]*>")
-"""What Snakemake would take for a wildcard or a path variable; it has no way to quote either."""
+"""Text that Snakemake reads as a wildcard or a path variable; it cannot be quoted."""
 
 PERIODIC = re.compile(r"(.{1,3}?)\1{18,}")
-"""Snakemake refuses a wildcard that ends in 20 repeats of anything; an id has room for threes."""
+"""Snakemake refuses a wildcard that ends in 20 repeats; an id repeats up to three characters."""
 
 
 class InputError(NeuralStyleError):
-    """A source of images is missing or empty; the message says so of every such source."""
+    """A source of images is missing or empty; the message names every such source."""
 
 
 @dataclass(frozen=True)
 class Images:
-    """What the sources of a key of the configuration hold.
+    """The images of a key of the configuration.
 
     Attributes:
         files: id → file, sorted by id.
@@ -56,22 +61,22 @@ class Images:
 
 
 def find_images(sources: Iterable[Path], key: str) -> Images:
-    """Find the images that the configuration names, and those below the folders that it names.
+    """Find the images of a key of the configuration.
 
-    Files that would share an id are refused, all of them: nobody could tell whose the results
-    are. So are links that lead nowhere, and names that Snakemake cannot keep track of.
+    All files that would share an id are refused, because their results would be ambiguous. Broken
+    links and names that Snakemake cannot handle are refused, too.
 
     Args:
-        sources: image files, and folders that are searched recursively for images, whatever the
-            case of their suffix. Hidden files and folders are passed over, and so are masks (see
-            `formats.MASK_SUFFIXES`); links to folders are not followed.
+        sources: image files, and folders that are searched recursively for images with a suffix of
+            `IMAGE_SUFFIXES` in upper or lower case. Hidden files and folders and masks (see
+            `MASK_SUFFIXES`) are skipped; links to folders are not followed.
         key: of the configuration, for messages.
 
     Returns:
-        The images by id, made of the path below the folder.
+        The images by id; the id is made from the path below the folder.
 
     Raises:
-        InputError: a source is missing or holds no image, or every file is refused.
+        InputError: a source is missing or contains no image, or every file is refused.
     """
     found: dict[str, list[Path]] = {}
     mistakes: list[str] = []
@@ -90,28 +95,28 @@ def find_images(sources: Iterable[Path], key: str) -> Images:
 
 
 def _named(source: Path) -> list[tuple[str, Path]]:
-    """The id and the path of each image of a source; at least one."""
+    """Return the id and the path of each image of a source; at least one."""
     try:
         if source.is_file():
             return [(slug(source.stem), source)]
         if not source.is_dir():
             raise InputError(
-                f"there is no folder or file {str(source)!r}; create it or mend the path."
+                f"there is no folder or file {str(source)!r}; create it or fix the path."
             )
         paths = sorted(walk_images(source))
     except OSError as error:
         raise InputError(
             f"cannot read {str(error.filename or source)!r}: {error.strerror}; "
-            "mend the path or its permissions."
+            "fix the path or its permissions."
         ) from error
     if not paths:
         kinds = " ".join(sorted(IMAGE_SUFFIXES))
-        raise InputError(f"{str(source)!r} holds no image ({kinds}); put one there.")
+        raise InputError(f"{str(source)!r} contains no image ({kinds}); put one there.")
     return [(slug(path.relative_to(source).with_suffix("").as_posix()), path) for path in paths]
 
 
 def _refusals(name: str, paths: Sequence[Path]) -> Iterator[str]:
-    """What speaks against the files of an id."""
+    """Yield the reasons to refuse the files of an id."""
     if len(paths) > 1:
         listed = " and ".join(repr(str(path)) for path in paths)
         yield f"{listed} would share the id {name}; rename all but one of them."
@@ -120,19 +125,19 @@ def _refusals(name: str, paths: Sequence[Path]) -> Iterator[str]:
 
 
 def refusals_of_file(path: Path) -> Iterator[str]:
-    """What speaks against a file that was found, whatever it holds."""
+    """Yield the reasons to refuse a file by its name, without looking at its content."""
     text = str(path)
     if not path.exists():
-        yield f"{text!r} is a link that leads nowhere; mend or remove it."
+        yield f"{text!r} is a broken link; fix or remove it."
     if not text.isprintable() or SNAKEMAKE_SYNTAX.search(text):
         yield (
-            f"Snakemake cannot keep track of {text!r}; rename it without {{ }}, <…>, line "
+            f"Snakemake cannot handle the name {text!r}; rename the file without {{ }}, <…>, line "
             "breaks and other unprintable characters."
         )
 
 
 def walk_images(folder: Path) -> Iterator[Path]:
-    """The image files below a folder, by their suffix, in no order; without hidden ones and masks.
+    """Yield the image files below a folder, unsorted, without hidden files and masks.
 
     Raises:
         OSError: a folder cannot be read.
@@ -147,7 +152,7 @@ def walk_images(folder: Path) -> Iterator[Path]:
 
 
 def _is_image(name: str) -> bool:
-    """Whether a file takes part, by its name."""
+    """Return whether a file name is that of an image that takes part."""
     suffixes = Path(name.lower()).suffixes
     return (
         not name.startswith(".")
@@ -157,12 +162,11 @@ def _is_image(name: str) -> bool:
 
 
 def slug(name: str) -> str:
-    """A name as an id: lower-case ASCII letters, digits, `.`, `_` and `-`, at most 64 of them.
+    """Return a name as an id: lower-case ASCII letters, digits, `.`, `_` and `-`, at most 64.
 
-    What has no ASCII letter of its own is left out, and so are runs of dots and what is repeated
-    19 times and more; where that, or the limit, could make two names alike, a digest of the whole
-    name is added. Lower case, because many file systems do
-    not tell `Cat` from `cat`.
+    Characters without an ASCII letter, runs of dots, and text repeated 19 times and more are left
+    out. Where this or the limit could make two names equal, a hash of the whole name is added. Ids
+    are lower-case because many file systems do not distinguish `Cat` and `cat`.
     """
     plain = unicodedata.normalize("NFKD", name)
     ascii_name = "".join(char for char in plain if not unicodedata.combining(char))
@@ -174,28 +178,25 @@ def slug(name: str) -> str:
     return f"{short[: LONGEST_ID - 9].strip('-._') or 'image'}-{digest}"
 
 
-# MERGED: The files that a job reads beside its photograph, its painting and the network's weights.
-#
-# Free of torch: Snakemake has to know them before any job starts.
-
+# Companions: the files that a job reads besides its content and style image and the weights
 
 INIT = "init"
-"""What the picture to start from is to a job."""
+"""Role of the image that the optimization starts from."""
 
 MASK, STYLE_MASK = "mask", "style_mask"
-"""What the masks of the photograph and of the painting are to a job."""
+"""Roles of the masks of the content image and of the style image."""
 
 
 def companions_of(content: Path, style: Path, settings: Settings) -> Mapping[str, Path]:
-    """The further files of a job, by what they are to it, such as `mask`.
+    """Return the companion files of a job, role → file.
 
-    The style images of a blend are `blend_1`, `blend_2` …, in the order of `settings.blend`, and
-    their masks `blend_1_mask` ….
+    The style images of a blend have the roles `blend_1`, `blend_2` …, in the order of
+    `settings.blend`, and their masks `blend_1_mask` ….
 
     Args:
-        content: the photograph.
-        style: the painting.
-        settings: of the job, with the files of its blend (see `named_files`).
+        content: the content image.
+        style: the style image.
+        settings: of the job, with files in its blend (see `with_blended_files`).
     """
     return dict(_companions(content, style, settings))
 
@@ -211,47 +212,47 @@ def _companions(content: Path, style: Path, settings: Settings) -> Iterator[tupl
             yield role, found
     for number, name in enumerate(settings.blend, start=1):
         yield blended(number), Path(name)
-        # A mask that is named is one of the pair's own style.
+        # A mask that is given as a file belongs to the pair's own style.
         if settings.style_mask == BESIDE and (found := _mask_of(Path(name), BESIDE)):
             yield mask_of_blended(number), found
 
 
 def blended(number: int) -> str:
-    """What the style image of a place in the blend, from 1, is to a job."""
+    """Return the role of a style image by its place in the blend, from 1."""
     return f"blend_{number}"
 
 
 def mask_of_blended(number: int) -> str:
-    """What its mask is."""
+    """Return the role of the mask of a style image in the blend."""
     return f"blend_{number}_mask"
 
 
 def _mask_of(image: Path, mask: str | None) -> Path | None:
-    """The mask that a setting has for an image."""
+    """Return the mask of an image: a file, the one beside the image, or None."""
     if mask is None:
         return None
     return mask_beside(image) if mask == BESIDE else Path(mask)
 
 
 def mask_beside(image: Path) -> Path | None:
-    """The mask of an image by its name: `cat.mask.png` for `cat.jpg`, or None.
+    """Return the mask beside an image, such as `cat.mask.png` for `cat.jpg`, or None.
 
-    Of several, the first by its suffix counts, in lower case or else in upper case.
+    If there are several, the first by its suffix is used, lower case before upper case.
     """
     suffixes = sorted(IMAGE_SUFFIXES)
     names = (f"{image.stem}.mask{each}" for each in [*suffixes, *map(str.upper, suffixes)])
     return next((path for path in map(image.with_name, names) if path.is_file()), None)
 
 
-# MERGED: The images that settings name, looked up before any job starts. Free of torch.
+# Files that settings name
 
 
 def with_blended_files(settings: Settings, styles: Mapping[str, Path]) -> Settings:
-    """The settings with files for the ids in `blend`.
+    """Return the settings with files in place of the ids in `blend`.
 
     Args:
-        settings: as they are configured.
-        styles: id → file of each style image of the sweep; what is no id is the path of a file.
+        settings: as configured.
+        styles: id → file of each style image of the sweep. A name that is not an id is a path.
     """
     weights: dict[str, float] = {}
     for name, weight in settings.blend.items():
@@ -261,7 +262,7 @@ def with_blended_files(settings: Settings, styles: Mapping[str, Path]) -> Settin
 
 
 def files_of(settings: Settings) -> Iterator[Path]:
-    """The images that the settings name, with files for ids."""
+    """Yield the image files that the settings name; ids must have been replaced by files."""
     masks = (settings.mask, settings.style_mask)
     yield from (Path(mask) for mask in masks if mask is not None and mask != BESIDE)
     yield from map(Path, settings.blend)
@@ -270,27 +271,27 @@ def files_of(settings: Settings) -> Iterator[Path]:
 
 
 def find_missing(settings: Settings, styles: Mapping[str, Path]) -> Iterator[str]:
-    """A sentence for each image that the settings name and that no job could read.
+    """Yield a sentence for each image that the settings name but that does not exist.
 
     Args:
-        settings: as they are configured.
+        settings: as configured.
         styles: as in `with_blended_files`.
     """
     for key, name in (("mask", settings.mask), ("style_mask", settings.style_mask)):
         if name is not None and name != BESIDE:
             yield from _file_refusals(
-                f"paint.{key}", name, f"there is no file {name!r}; mend the path."
+                f"transfer.{key}", name, f"there is no file {name!r}; fix the path."
             )
     for name in settings.blend:
         if name not in styles:
-            yield from _file_refusals("paint.blend", name, _no_style(name, styles))
+            yield from _file_refusals("transfer.blend", name, _no_style(name, styles))
     if (name := settings.init) not in STARTS:
-        missing = f"{name!r} is neither {' nor '.join(STARTS)} nor a file; mend the path."
+        missing = f"{name!r} is neither {' nor '.join(STARTS)} nor a file; fix the path."
         yield from _file_refusals("optimization.init", name, missing)
 
 
 def _file_refusals(key: str, name: str, if_missing: str) -> Iterator[str]:
-    """What speaks against a file."""
+    """Yield the reasons to refuse a file that a setting names."""
     try:
         missing = not Path(name).is_file()
     except OSError:  # such as a name that is too long
@@ -300,7 +301,7 @@ def _file_refusals(key: str, name: str, if_missing: str) -> Iterator[str]:
 
 
 def _no_style(name: str, styles: Mapping[str, Path]) -> str:
-    """What to say of a style that is not there, with the nearest id or a few of them."""
+    """Return the message for an unknown style, with the nearest id or some ids."""
     near = difflib.get_close_matches(name, styles, n=1, cutoff=0.5)
     some = ", ".join(list(styles)[:5]) + (" and others" if len(styles) > 5 else "")
     hint = f"did you mean {near[0]}?" if near else f"the ids are {some}."

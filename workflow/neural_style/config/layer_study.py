@@ -1,9 +1,9 @@
-"""The layer study: what each depth of the network keeps of a photograph and of a painting.
+"""The layer study: what each depth of the network keeps of a content image and of a style image.
 
-Three parts, as in the figures of Gatys, Ecker and Bethge (2015): pictures that agree with the
-photograph in the features of one layer, pictures that agree with the painting in the Gram matrices
-of the layers down to some depth, and stylizations for every pair of the two. This module only says
-which pictures those are; free of torch, since the Snakefile reads it.
+It has three parts, as the figures of Gatys, Ecker and Bethge (2015): images that match the content
+image in the features of one layer, images that match the style image in the Gram matrices of the
+layers down to some depth, and stylizations for every pair of the two. This module only says which
+images these are. The Snakefile imports it, so it does not import torch.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from neural_style.config.settings import STARTS, Settings
-from neural_style.config.sweep import LOGS, RESULTS, SECTIONS, make_settings
+from neural_style.config.settings import STARTS, Settings, make_settings
 from neural_style.errors import NeuralStyleError
 
-FOLDER = RESULTS / "layer_study"
-LOG_FOLDER = LOGS / "layer_study"
+FOLDER = "layer_study"
+"""Name of the study's folder, in the folder of the sweep and in that of the logs."""
+
 FIGURE = "figure.jpg"
 CHART = "chart.png"
 LAYER_LOSSES = "losses.csv"
 
-_FROM_THE_SWEEP = {
+_FROM_THE_SWEEP: Mapping[str, tuple[str, ...]] = {
     "image": ("fit",),
     "network": ("weights", "pooling", "padding"),
     "optimization": ("optimizer", "init", "seed", "precision"),
 }
+"""Keys of the sweep that hold for the study, too. All others are its own or have their default."""
 
 
 class LayerStudyError(NeuralStyleError):
@@ -35,12 +36,12 @@ class LayerStudyError(NeuralStyleError):
 
 
 @dataclass(frozen=True)
-class StudyPicture:
-    """One picture of the study.
+class StudyImage:
+    """One image of the study.
 
     Attributes:
-        content_layer: where it shall agree with the photograph; None if nowhere.
-        style_layers: where its Gram matrices shall agree with the painting's, by depth.
+        content_layer: whose features match those of the content image; None for no layer.
+        style_layers: whose Gram matrices match those of the style image, by depth.
     """
 
     content_layer: str | None
@@ -51,11 +52,11 @@ class StudyPicture:
         """Its file, below the folder of the study."""
         content = f"content_{self.content_layer}" if self.content_layer else ""
         style = f"style_{span(self.style_layers)}" if self.style_layers else ""
-        return f"pictures/{'_'.join(filter(None, [content, style]))}.png"
+        return f"images/{'_'.join(filter(None, [content, style]))}.png"
 
     @property
     def label(self) -> str:
-        """What it is made from, for people."""
+        """What it is made from, such as `content of conv4_2 × style of conv1_1`."""
         content = f"content of {self.content_layer}" if self.content_layer else ""
         style = f"style of {span(self.style_layers)}" if self.style_layers else ""
         return " × ".join(filter(None, [content, style]))
@@ -66,11 +67,11 @@ class LayerStudy:
     """The layer study of a configuration.
 
     Attributes:
-        content: id of the photograph; None for the first.
-        style: id of the painting; None for the first.
-        content_layers: one a row of the figure, by depth.
+        content: id of the content image; None for the first.
+        style: id of the style image; None for the first.
+        content_layers: one for each row of the figure, by depth.
         style_layers: by depth; the first, the first two, … of them are the sets.
-        settings: of every picture but for layers and start.
+        settings: of every image except for layers and start.
     """
 
     content: str | None
@@ -81,7 +82,7 @@ class LayerStudy:
 
     @property
     def layers(self) -> tuple[str, ...]:
-        """Every layer of the study, by depth: where the pictures are judged."""
+        """Every layer of the study, by depth; at these the images are compared."""
         return _by_depth({*self.content_layers, *self.style_layers})
 
     @property
@@ -90,43 +91,46 @@ class LayerStudy:
         return tuple(self.style_layers[: end + 1] for end in range(len(self.style_layers)))
 
     @property
-    def pictures(self) -> tuple[StudyPicture, ...]:
+    def images(self) -> tuple[StudyImage, ...]:
         """Content reconstructions, style reconstructions, then every pair of the two."""
         return (
-            *(StudyPicture(layer, ()) for layer in self.content_layers),
-            *(StudyPicture(None, layers) for layers in self.style_sets),
+            *(StudyImage(layer, ()) for layer in self.content_layers),
+            *(StudyImage(None, layers) for layers in self.style_sets),
             *(
-                StudyPicture(layer, layers)
+                StudyImage(layer, layers)
                 for layer in self.content_layers
                 for layers in self.style_sets
             ),
         )
 
-    def settings_of(self, picture: StudyPicture) -> Settings:
-        """How a picture is made: like any job of the sweep, with terms left out.
+    def settings_of(self, image: StudyImage) -> Settings:
+        """Return how an image is made: like a job of the sweep, with only some layers.
 
-        A reconstruction starts from noise, since it must not know what it shall find. A file to
-        start from is the sweep's own: it says nothing of the photograph of the study.
+        A reconstruction starts from noise, because it must not know what it shall find. A file that
+        the sweep starts from is not used, because it has nothing to do with the study's images.
         """
-        content_layers = {picture.content_layer: 1.0} if picture.content_layer else {}
-        both = bool(content_layers and picture.style_layers)
+        content_layers = {image.content_layer: 1.0} if image.content_layer else {}
+        both = bool(content_layers and image.style_layers)
         init = self.settings.init if self.settings.init in STARTS else "content"
         return replace(
             self.settings,
             content_layers=content_layers,
-            style_layers=dict.fromkeys(picture.style_layers, 1.0),
+            style_layers=dict.fromkeys(image.style_layers, 1.0),
             init=init if both else "noise",
         )
 
 
 def plan_study(config: Mapping[str, Any]) -> LayerStudy:
-    """The layer study of a configuration that `config.complete` has checked."""
+    """Plan the layer study of a configuration that `complete` has checked, or of `study_config`."""
+    config = study_config(config)
     study = config["layer_study"]
-    sections = {key: dict(config[key]) for key in SECTIONS}
+    sections = {section: config[section] for section in _FROM_THE_SWEEP}
     sections["image"]["size"] = study["size"]
-    sections["optimization"] |= {"epochs": study["epochs"], "save_every": study["epochs"]}
     # The stages of the sweep may be larger than the study, and its weights are its own.
-    sections["optimization"] |= {"stages": [], "size_correction": False}
+    sections["optimization"] |= {
+        **{"epochs": study["epochs"], "save_every": study["epochs"]},
+        "size_correction": False,
+    }
     weights = {
         "alpha": study["alpha"],
         "beta": study["beta"],
@@ -142,23 +146,26 @@ def plan_study(config: Mapping[str, Any]) -> LayerStudy:
 
 
 def study_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a complete configuration a study depends on; a change elsewhere makes none again."""
+    """Return the part of a configuration that the study depends on.
+
+    A change elsewhere does not make the study again.
+    """
     return {
         "layer_study": config["layer_study"],
         "settings": {"learning_rate": config["settings"]["learning_rate"][:1]},
         **{
-            key: {name: config[key][name] for name in names}
-            for key, names in _FROM_THE_SWEEP.items()
+            section: {key: config[section][key] for key in keys}
+            for section, keys in _FROM_THE_SWEEP.items()
         },
     }
 
 
 def choose(files: Mapping[str, Path], name: str | None, key: str) -> Path:
-    """The image of an id, or the first image.
+    """Return the image with an id, or the first image.
 
     Args:
         files: id → file, not empty.
-        name: the id; None takes the first.
+        name: the id; None for the first image.
         key: `content` or `style`, for the message.
 
     Raises:
@@ -176,10 +183,10 @@ def choose(files: Mapping[str, Path], name: str | None, key: str) -> Path:
 
 
 def span(layers: tuple[str, ...]) -> str:
-    """A set of layers, by depth, as its first and its last: `conv1_1-conv3_1`."""
+    """Return a set of layers, sorted by depth, as its first and last: `conv1_1-conv3_1`."""
     return layers[0] if len(layers) == 1 else f"{layers[0]}-{layers[-1]}"
 
 
 def _by_depth(layers: Iterable[str]) -> tuple[str, ...]:
-    """Layers in the order of the network: conv1_1, relu1_1, conv1_2, …."""
+    """Return layers in the order of the network: conv1_1, relu1_1, conv1_2, …."""
     return tuple(sorted(layers, key=lambda layer: (layer[4:], layer[:4])))

@@ -1,4 +1,4 @@
-"""Settings as the words of a command line: what rules pass and `scripts/stylize.py` reads."""
+"""Values of settings as texts of a command line, and back."""
 
 from __future__ import annotations
 
@@ -9,35 +9,43 @@ from neural_style.config.settings import Settings, Stage
 from neural_style.errors import NeuralStyleError
 
 SHARES = frozenset({"blend"})
-"""Keys that hold weights of files: an option for each, since a name may hold any character."""
+"""Settings that map files to weights. Each file has its own option, since a file name may contain
+any character."""
+
+NONE = "none"
+"""Text of a setting without a value, null in the configuration."""
+
+_DEFAULTS = Settings()
 
 
 class OptionError(NeuralStyleError):
-    """An option's text cannot be understood."""
+    """The text of an option cannot be read."""
 
 
-def words(settings: Settings, defaults: Settings) -> list[str]:
-    """The options that turn `defaults` into `settings`: `["--beta=100000"]`."""
-    chosen: list[str] = []
+def option_strings(settings: Settings, defaults: Settings = _DEFAULTS) -> list[str]:
+    """Return the options that turn `defaults` into `settings`: `["--beta=100000"]`."""
+    options: list[str] = []
     for field in fields(Settings):
         value = getattr(settings, field.name)
         if value != getattr(defaults, field.name):
             texts = write_shares(value) if field.name in SHARES else [write_value(value)]
-            chosen += [f"{flag(field.name)}={text}" for text in texts]
-    return chosen
+            options += [f"{option_name(field.name)}={text}" for text in texts]
+    return options
 
 
-def flag(name: str) -> str:
-    """The option for a key: `save_every` → `--save-every`."""
-    return f"--{name.replace('_', '-')}"
+def option_name(key: str) -> str:
+    """Return the option of a key: `save_every` → `--save-every`."""
+    return f"--{key.replace('_', '-')}"
 
 
 def write_value(value: object) -> str:
-    """A value as the text of an option.
+    """Return a value as the text of an option.
 
-    Layers become `conv4_2:1,conv5_1:0.5`, stages `256:300,362:100`, lists `0.5,1`, and truth values
-    `true` and `false`.
+    Layers become `conv4_2:1,conv5_1:0.5`, stages `256:300,362:100`, lists `0.5,1`, Booleans `true`
+    and `false`, and no value `none`.
     """
+    if value is None or value == () or value == {}:
+        return NONE
     if isinstance(value, Stage):
         return f"{value.size}:{value.epochs}"
     if isinstance(value, bool):
@@ -52,15 +60,15 @@ def write_value(value: object) -> str:
 
 
 def write_shares(weights: Mapping[str, float]) -> list[str]:
-    """Weights of files, a text each: `wave.jpg:0.5`."""
+    """Return weights of files as one text for each file: `wave.jpg:0.5`."""
     return [f"{file}:{write_value(weight)}" for file, weight in weights.items()]
 
 
 def read_share(text: str) -> tuple[str, float]:
-    """Read `wave.jpg:0.5`: a file, whose name may hold colons, and its weight.
+    """Read `wave.jpg:0.5`: a file, whose name may contain colons, and its weight.
 
     Raises:
-        OptionError: there is no number behind the last colon, or no name before it.
+        OptionError: there is no number after the last colon, or no name before it.
     """
     file, _, weight = text.rpartition(":")
     try:
@@ -68,15 +76,15 @@ def read_share(text: str) -> tuple[str, float]:
     except ValueError:
         file, value = "", 0.0
     if not file:
-        raise OptionError(f"{text!r} is no file with a weight; write it as wave.jpg:0.5.")
+        raise OptionError(f"{text!r} is not a file with a weight; write it as wave.jpg:0.5.")
     return file, value
 
 
-def read_truth(text: str) -> bool:
+def read_boolean(text: str) -> bool:
     """Read `true` or `false`.
 
     Raises:
-        OptionError: it is neither.
+        OptionError: the text is neither.
     """
     if text not in ("true", "false"):
         raise OptionError(f"{text!r} is neither true nor false; write one of them.")
@@ -87,34 +95,34 @@ def read_numbers(text: str) -> list[float]:
     """Read `0.5,1`.
 
     Raises:
-        OptionError: a part is no number.
+        OptionError: a part is not a number.
     """
     try:
         return [float(part) for part in text.split(",")]
     except ValueError as error:
-        raise OptionError(f"{text!r} is no list of numbers; write it as 0.5,1.") from error
+        raise OptionError(f"{text!r} is not a list of numbers; write it as 0.5,1.") from error
 
 
 def read_stages(text: str) -> list[dict[str, int]]:
-    """Read `256:300,362:100`: sizes, each with its epochs. An empty text is no stage.
+    """Read `256:300,362:100`: sizes, each with its number of iterations. `none` is no stage.
 
     Raises:
-        OptionError: a part is no pair of whole numbers.
+        OptionError: a part is not a pair of whole numbers.
     """
     try:
-        pairs = [part.split(":") for part in text.split(",")] if text else []
+        pairs = [part.split(":") for part in text.split(",")] if text != NONE else []
         return [{"size": int(size), "epochs": int(epochs)} for size, epochs in pairs]
     except ValueError as error:
         raise OptionError(
-            f"{text!r} are no sizes with their epochs; write stages as 256:300,362:100."
+            f"{text!r} is not a list of sizes with iterations; write stages as 256:300,362:100."
         ) from error
 
 
 def read_layers(text: str) -> dict[str, float]:
-    """Read `conv4_2:1,conv5_1:0.5`; a layer without a number has the weight 1.
+    """Read `conv4_2:1,conv5_1:0.5`; a layer without a number has weight 1.
 
     Raises:
-        OptionError: a weight is no number, or a layer is given twice.
+        OptionError: a weight is not a number, or a layer is given twice.
     """
     layers: dict[str, float] = {}
     for part in text.split(","):
@@ -123,7 +131,7 @@ def read_layers(text: str) -> dict[str, float]:
             value = float(weight or 1)
         except ValueError as error:
             raise OptionError(
-                f"the weight of layer {layer} is {weight!r}, which is no number; "
+                f"the weight of layer {layer} is {weight!r}, which is not a number; "
                 "write layers as conv4_2:1,conv5_1:0.5."
             ) from error
         if layer in layers:

@@ -1,102 +1,71 @@
-"""Settings that proved good, by name. Free of torch: the Snakefile reads it.
+"""Presets: settings with a name, from a light tint to the method's own numbers.
 
-Each has the shape of an entry of `settings.named`: what it does not say comes from the rest of the
-configuration, and an entry that takes a preset may contradict it.
+A preset has the form of an entry of `settings.named`. What it does not set comes from the rest of
+the configuration, and an entry that uses a preset may override it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 """The style layers of the method."""
 
 
-@dataclass(frozen=True)
-class Preset:
-    """A setting by name.
-
-    Attributes:
-        description: on one line, for people.
-        overrides: what it says, in the shape of an entry of `settings.named`.
-    """
-
-    description: str
-    overrides: Mapping[str, Any]
-
-
 def _weighted(*weights: float) -> dict[str, float]:
-    """The method's style layers with these weights, scaled so that their sum is the method's."""
+    """Return weights of the method's style layers, scaled to the method's sum."""
     scale = len(STYLE_LAYERS) / sum(weights)
     return {
         layer: scale * weight for layer, weight in zip(STYLE_LAYERS, weights, strict=True) if weight
     }
 
 
-PRESETS: Mapping[str, Preset] = {
-    "subtle": Preset(
-        "the photograph as it is, in the painting's tint and with a little of its brushwork",
-        {"alpha": 1.0, "beta": 2e4},
-    ),
-    "balanced": Preset(
-        "the photograph plainly recognizable, the paint plainly the painting's",
-        {"alpha": 1.0, "beta": 1e6},
-    ),
-    "strong": Preset(
-        "the painting first: its shapes move into the photograph's",
-        {"alpha": 1.0, "beta": 1e7},
-    ),
-    "texture": Preset(
-        "the painting's brushwork without its shapes: the three shallower style layers only",
-        {"alpha": 1.0, "beta": 1e7, "network": {"style_layers": _weighted(1, 1, 1, 0, 0)}},
-    ),
-    "front_loaded": Preset(
-        "the painting's colors and grain rather than its shapes: style layers weigh 256:64:16:4:1",
-        {"network": {"style_layers": _weighted(256, 64, 16, 4, 1)}},
-    ),
-    "paper": Preset(
-        "the method's own numbers, whatever the rest of the configuration says",
-        {
-            "alpha": 1.0,
-            "beta": 1e6,
-            "learning_rate": 1.0,
-            "image": {"size": 512, "fit": "stretch"},
-            "network": {
-                "weights": "caffe",
-                "content_layers": {"conv4_2": 1.0},
-                "style_layers": _weighted(1, 1, 1, 1, 1),
-            },
-            "optimization": {
-                "optimizer": "lbfgs",
-                "stages": [],
-                "size_correction": True,
-                "epochs": 1000,
-                "init": "content",
-            },
+PRESETS: Mapping[str, Mapping[str, Any]] = {
+    "subtle": {"alpha": 1.0, "beta": 2e4},
+    "balanced": {"alpha": 1.0, "beta": 1e6},
+    "strong": {"alpha": 1.0, "beta": 1e7},
+    "texture": {"alpha": 1.0, "beta": 1e7, "network": {"style_layers": _weighted(1, 1, 1, 0, 0)}},
+    "front_loaded": {"network": {"style_layers": _weighted(256, 64, 16, 4, 1)}},
+    "paper": {
+        "alpha": 1.0,
+        "beta": 1e6,
+        "learning_rate": 1.0,
+        "image": {"size": 512, "fit": "stretch"},
+        "network": {
+            "weights": "caffe",
+            "content_layers": {"conv4_2": 1.0},
+            "style_layers": _weighted(1, 1, 1, 1, 1),
         },
-    ),
+        "optimization": {
+            "optimizer": "lbfgs",
+            "stages": [],
+            "size_correction": True,
+            "epochs": 1000,
+            "init": "content",
+        },
+    },
 }
-"""By name, in the order in which people are shown them."""
+"""Name → values, in the form of an entry of `settings.named`. The schema describes each."""
 
 
 def with_preset(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry of `settings.named`, with the keys of the preset that it takes below its own.
+    """Return an entry of `settings.named` with the values of its preset filled in.
 
     Args:
-        entry: its own keys; `preset`, if it is there, is a name in `PRESETS`.
+        entry: may have the key `preset`, a name in `PRESETS`. Its own keys win over the preset, and
+            its own layers replace those of the preset.
 
     Returns:
-        The same without the key `preset`. As ever, layers of its own replace those of the preset.
+        The entry without the key `preset`.
     """
     name = entry.get("preset")
     own = {key: value for key, value in entry.items() if key != "preset"}
-    return laid_over(PRESETS[name].overrides if name else {}, own)
+    return laid_over(PRESETS[name] if name else {}, own)
 
 
 def laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """An entry of `settings.named` with the keys of another over its own, section by section."""
+    """Merge two entries of `settings.named` section by section; the keys of `over` win."""
     merged = dict(under)
     for key, value in over.items():
         merged[key] = {**merged.get(key, {}), **value} if isinstance(value, Mapping) else value

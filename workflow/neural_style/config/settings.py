@@ -1,207 +1,210 @@
-"""The names of picture formats and fits that the config, the Snakefile and the library share."""
+"""The settings of an output: names, defaults, the sizes that follow from them, and conflicts.
+
+The Snakefile imports this module, so it does not import torch.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-#: Lower-case suffixes of the files that are read as images.
+from neural_style.errors import NeuralStyleError
+
+ENGINE_VERSION = 1
+"""Raise this number when you change the pixels of outputs on purpose.
+
+An output is current if the hashes of its inputs, its settings and this number are the recorded
+ones. The golden test fails until the number is raised.
+"""
+
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 )
+"""Lower-case suffixes of the files that are read as images."""
 
-#: Lower-case endings of the files that are masks: `cat.mask.png` is that of `cat.jpg`.
 MASK_SUFFIXES: frozenset[str] = frozenset(f".mask{suffix}" for suffix in IMAGE_SUFFIXES)
+"""Lower-case endings of mask files: `cat.mask.png` is the mask of `cat.jpg`."""
 
-#: The value of `image.format` in the config → the suffix of the pictures that are written.
 OUTPUT_FORMATS: Mapping[str, str] = MappingProxyType(
     {"jpg": ".jpg", "png": ".png", "webp": ".webp", "png16": ".png", "tiff": ".tiff"}
 )
+"""Value of `image.format` → suffix of the outputs."""
 
-#: Those of 16 bits a channel.
 DEEP: frozenset[str] = frozenset({"png16", "tiff"})
+"""Formats with 16 bits a channel."""
 
-#: Those that give back the very samples that they were given.
 LOSSLESS: frozenset[str] = frozenset({"png"}) | DEEP
+"""Formats that keep every sample exactly."""
 
-#: The one without room for opacity.
 OPAQUE: frozenset[str] = frozenset({"jpg"})
+"""Formats without an alpha channel."""
 
-#: Those that browsers show.
 SHOWN_BY_BROWSERS: frozenset[str] = frozenset({"jpg", "png", "webp", "png16"})
+"""Formats that browsers display."""
 
-#: The values of `image.fit` in the config; `images.fit_image` says what each does.
 FITS: tuple[str, ...] = ("stretch", "crop", "pad", "keep")
+"""Values of `image.fit`; `images.decode.fit_image` says what each does."""
 
+BUILT_IN = ("caffe", "torchvision")
+"""Values of `network.weights` that are not a file of the user."""
 
-# MERGED: Some epochs at a size, and the lengths of a picture there. Free of torch.
+ORIGINAL = "original"
+"""Value of `image.dimensions` and `bulk.size`: outputs have the content image's dimensions."""
 
+KEEP = "keep"
+"""Value of `image.transparency`: outputs get the opacity of their content image."""
+
+BESIDE = "beside"
+"""Value of a mask key: use the mask beside the image, `cat.mask.png`, if there is one."""
+
+STARTS = ("content", "noise")
+"""Values of `optimization.init` that are not a file of the user."""
+
+LOSSES = "losses.csv"
+"""File name of the table of losses of an output."""
+
+RUN = "run.json"
+"""File name of the record of a run."""
+
+LOG_PREFIX = "stylize: "
+"""How the last line of a failed job's log begins; grids quote the rest."""
 
 SHORTEST = 16
-"""Pixels of a side: the deepest layer has one feature then, and with fewer none."""
+"""Shortest allowed side of an image in pixels; the deepest layer then has one feature."""
+
+HISTORY_SIZE = 20
+"""L-BFGS history size unless that would take too much memory."""
+
+HISTORY_BYTES = 3.6e9
+"""Limit for the L-BFGS history of one image: 20 entries at 2700 × 2700 pixels, 8 at 4096 × 4096."""
+
+BYTES_PER_HISTORY_ENTRY = 24
+"""Bytes a pixel: two vectors of three channels in float32."""
+
+REFERENCE_SIZE = 512
+"""Long edge in pixels at which `beta` is used as it is."""
+
+SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
+"""Bounds of `image.size` in pixels; they hold for style images, too."""
+
+SECTIONS = ("image", "network", "optimization", "transfer")
+"""Sections of the configuration whose keys are fields of `Settings`."""
+
+WEIGHTS = ("alpha", "beta", "learning_rate")
+"""Fields of `Settings` that the configuration lists in `settings`."""
+
+
+class SettingsError(NeuralStyleError):
+    """Settings contradict each other; the message has one line for each conflict."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Some epochs at a size.
+    """Iterations at one size.
 
     Attributes:
-        size: edge of the picture in pixels, as `image.size`.
-        epochs: iterations.
+        size: edge of the image in pixels, as `image.size`.
+        epochs: number of iterations.
     """
 
     size: int
     epochs: int
 
 
-def scaled_size(height: int, width: int, scale: float) -> tuple[int, int]:
-    """The height and width of a picture with each side `scale` times as long, not too short."""
-    return max(SHORTEST, round(height * scale)), max(SHORTEST, round(width * scale))
-
-
-# MERGED: How many pairs of L-BFGS a picture can afford. Free of torch: estimates for clusters need it.
-
-
-HISTORY_SIZE = 20
-"""Pairs that are kept unless they would take too much memory."""
-
-MOST_BYTES = 3.6e9
-"""Of all pairs of a picture: 20 pairs of a picture of 2700 × 2700, 8 of one of 4096 × 4096."""
-
-BYTES_PER_HISTORY_ENTRY = 24
-"""For a pixel: two vectors of three channels in float32."""
-
-
-def history_size(asked: int | None, height: int, width: int) -> int:
-    """The number of pairs that L-BFGS keeps for a picture.
-
-    It follows from the size alone, so that a picture does not depend on the machine.
-
-    Args:
-        asked: `optimization.history`; None leaves it to the size.
-        height: of the picture, in pixels.
-        width: of the picture.
-    """
-    if asked is not None:
-        return asked
-    return min(HISTORY_SIZE, int(MOST_BYTES / (BYTES_PER_HISTORY_ENTRY * height * width)))
-
-
-# MERGED: Everything that decides how one picture turns out. Free of torch: the Snakefile reads it.
-
-
-ENGINE_VERSION = 1
-"""Raised by whoever changes the pixels of outputs on purpose.
-
-An output is current if the hashes of its inputs, its settings and this number are the recorded
-ones. The golden test fails until it is raised.
-"""
-
-BUILT_IN = ("caffe", "torchvision")
-"""The sources of weights that are no file of the user's."""
-
-ORIGINAL = "original"
-"""The dimensions of pictures that get those of their photograph."""
-
-KEEP = "keep"
-"""The transparency of pictures that get that of their photograph."""
-BESIDE = "beside"
-"""The value for a mask that lies beside its image, if there is one: `cat.mask.png`."""
-
-UNTIL_NAMED: Mapping[str, Any] = MappingProxyType({"size_correction": False})
-"""What held before there was a key, where its default is something else: for older records."""
-
-STARTS = ("content", "noise")
-"""What a picture can start from that is no file of the user's."""
+def _default_style_layers() -> dict[str, float]:
+    return {f"conv{block}_1": 1.0 for block in range(1, 6)}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One setting of a sweep, complete. The defaults live in `config.schema.yaml`.
+    """Everything that decides how one output turns out, apart from its images.
+
+    The defaults are those of the configuration. Values are not checked here: `complete` checks a
+    configuration, and `find_conflicts` checks whether settings go together.
 
     Attributes:
         alpha: weight of the content loss, ≥ 0.
-        beta: weight of the style loss, ≥ 0.
+        beta: weight of the style loss, ≥ 0; see `beta_at`.
         learning_rate: factor on every step of the optimizer, > 0.
-        size: edge of the picture in pixels.
-        fit: how an image comes to that size, one of `formats.FITS`.
-        format: type of the pictures written, a key of `formats.OUTPUT_FORMATS`.
-        quality: of JPEG and WebP, 1 … 100.
-        dimensions: of the pictures written, `fitted` or `original`, see `finishing.Finish`.
-        transparency: of the photograph, `white` or `keep`, see `finishing.Finish`.
-        weights: source of the network, see `weights.load_weights`.
+        size: edge of the image in pixels.
+        fit: how an image is brought to that size, one of `FITS`.
+        format: file type of the outputs, a key of `OUTPUT_FORMATS`.
+        quality: of JPEG and WebP, 1 to 100.
+        dimensions: of the outputs, `fitted` (as optimized) or `original`.
+        transparency: of the content image, `white` (put on white) or `keep`.
+        weights: source of VGG19's weights: one of `BUILT_IN` or a file.
         content_layers: weight of each layer whose features are compared.
         style_layers: weight of each layer whose Gram matrices are compared.
-        pooling: between the network's blocks, `max` or `average`.
-        padding: of its convolutions, `zeros`, `reflect` or `replicate`.
-        tile: edge of the tiles that the network sees a picture in, in pixels; None leaves it to
-            `tiling.tile_edge`.
+        pooling: between the blocks of the network, `max` or `average`.
+        padding: of the convolutions, `zeros`, `reflect` or `replicate`.
+        tile: edge in pixels of the tiles that the network processes; None chooses by the size.
         optimizer: `lbfgs` or `adam`.
-        history: pairs that L-BFGS keeps; None leaves it to `history.history_size`.
-        stages: what goes before the picture's own size, from coarse to fine.
-        size_correction: whether beta is that of 512 pixels, see `balance.beta_at`.
-        epochs: iterations of the optimizer, those of the stages included.
-        save_every: epochs between two pictures.
-        init: what the picture starts from, one of `STARTS` or an image file.
-        init_noise: share of noise that is mixed into that, 0 … 1.
+        history: L-BFGS history size; None chooses by the size, see `history_size`.
+        stages: smaller sizes to optimize first, ascending.
+        size_correction: whether `beta_at` scales beta with the size.
+        epochs: number of iterations, including those of the stages.
+        save_every: iterations between two outputs.
+        init: what the optimization starts from, one of `STARTS` or an image file.
+        init_noise: share of noise mixed into the start, 0 to 1.
         seed: of the noise.
         precision: of the network, `auto`, `fp32` or `bf16`.
-        color: what becomes of the photograph's colors, see `color.recolored`.
-        blend: weight of each further style image, by its file; that of the style itself is 1.
+        color: `style`, `luminance` (keep the chroma of the content image) or `match` (recolor the
+            style image first).
+        blend: weight of each further style image by its file; the pair's own style has weight 1.
         style_scales: edges of the style images in units of `size`, ascending.
-        mask: where the style acts: a file, `BESIDE`, or None for everywhere.
-        style_mask: where the style is looked at, likewise.
-        total_variation: weight of the smoothness of what is painted, ≥ 0.
+        mask: where in the content image the style acts: a file, `BESIDE`, or None for everywhere.
+        style_mask: which part of the style image is used: a file, `BESIDE`, or None for all.
+        total_variation: weight of the total variation loss, ≥ 0.
     """
 
-    alpha: float
-    beta: float
-    learning_rate: float
-    size: int
-    fit: str
-    format: str
-    quality: int
-    dimensions: str
-    transparency: str
-    weights: str
-    content_layers: Mapping[str, float]
-    style_layers: Mapping[str, float]
-    pooling: str
-    padding: str
-    tile: int | None
-    optimizer: str
-    history: int | None
-    stages: tuple[Stage, ...]
-    size_correction: bool
-    epochs: int
-    save_every: int
-    init: str
-    init_noise: float
-    seed: int
-    precision: str
-    color: str
-    blend: Mapping[str, float]
-    style_scales: tuple[float, ...]
-    mask: str | None
-    style_mask: str | None
-    total_variation: float
+    alpha: float = 1.0
+    beta: float = 1e6
+    learning_rate: float = 1.0
+    size: int = 512
+    fit: str = "keep"
+    format: str = "jpg"
+    quality: int = 95
+    dimensions: str = "fitted"
+    transparency: str = "white"
+    weights: str = "caffe"
+    content_layers: Mapping[str, float] = field(default_factory=lambda: {"conv4_2": 1.0})
+    style_layers: Mapping[str, float] = field(default_factory=_default_style_layers)
+    pooling: str = "max"
+    padding: str = "zeros"
+    tile: int | None = None
+    optimizer: str = "lbfgs"
+    history: int | None = None
+    stages: tuple[Stage, ...] = ()
+    size_correction: bool = True
+    epochs: int = 1000
+    save_every: int = 100
+    init: str = "content"
+    init_noise: float = 0
+    seed: int = 0
+    precision: str = "auto"
+    color: str = "style"
+    blend: Mapping[str, float] = field(default_factory=dict)
+    style_scales: tuple[float, ...] = (1.0,)
+    mask: str | None = None
+    style_mask: str | None = None
+    total_variation: float = 0
 
     @property
     def style_sizes(self) -> tuple[int, ...]:
-        """The edges in pixels at which style images are looked at."""
+        """Edges in pixels to which the style images are resized."""
         return tuple(int(self.size * scale + 0.5) for scale in self.style_scales)
 
     @property
     def all_stages(self) -> tuple[Stage, ...]:
-        """All stages; the last has the picture's own size, and the epochs that are left."""
+        """All stages; the last has the image's own size and the remaining iterations."""
         before = sum(stage.epochs for stage in self.stages)
         return (*self.stages, Stage(self.size, self.epochs - before))
 
     def up_to(self, epoch: int) -> Settings:
-        """Settings of which the picture after that epoch is the last one."""
+        """Return the settings whose last output is the one after this iteration."""
         done = 0
         for number, stage in enumerate(self.stages):
             done += stage.epochs
@@ -217,91 +220,172 @@ class Settings:
 
     @property
     def saved_fit(self) -> str:
-        """How the photograph lies in the saved pictures: `keep` where they have its dimensions."""
+        """How the content image is fitted in saved outputs; `keep` if they have its dimensions."""
         return "keep" if self.dimensions == ORIGINAL else self.fit
 
     @property
     def noise_share(self) -> float:
-        """How much of the start is noise, 0 … 1."""
+        """Share of noise in the start, 0 to 1."""
         return 1.0 if self.init == "noise" else self.init_noise
 
     @property
     def snapshots(self) -> tuple[int, ...]:
-        """The epochs whose pictures are saved: each multiple of `save_every`, and the last."""
+        """Iterations after which outputs are saved: each multiple of `save_every`, and the last."""
         return (*range(self.save_every, self.epochs, self.save_every), self.epochs)
 
 
+# Making settings from other forms
+
+
+def make_settings(
+    weights: Mapping[str, float], sections: Mapping[str, Mapping[str, Any]]
+) -> Settings:
+    """Make settings from checked values of a configuration.
+
+    Args:
+        weights: values of `WEIGHTS`. Missing ones take their default.
+        sections: values of `SECTIONS`, section → key → value. Missing ones take their default.
+
+    Raises:
+        SettingsError: all content layers or all style layers have weight 0, or settings contradict
+            each other.
+    """
+    values = {key: value for name in SECTIONS for key, value in sections.get(name, {}).items()}
+    values |= {name: float(weights[name]) for name in WEIGHTS if name in weights}
+    for key in ("content_layers", "style_layers"):
+        if key in values:
+            # Snakemake merges configurations, so weight 0 is how a layer is taken out again.
+            values[key] = {name: float(weight) for name, weight in values[key].items() if weight}
+            if not values[key]:
+                raise SettingsError(f"network.{key}: every weight is 0; give one layer a weight.")
+    if "blend" in values:  # sorted, because the sums over styles are made in this order
+        blend = sorted(values["blend"].items())
+        values["blend"] = {style: float(weight) for style, weight in blend if weight}
+    if "style_scales" in values:
+        values["style_scales"] = tuple(sorted(map(float, values["style_scales"])))
+    if "stages" in values:
+        values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
+    settings = Settings(**values)
+    if conflicts := find_conflicts(settings):
+        raise SettingsError("\n".join(conflicts))
+    return settings
+
+
 def settings_from_facts(facts: Mapping[str, Any]) -> Settings:
-    """Settings from what `dataclasses.asdict` made of them and JSON gave back."""
+    """Make settings from a record: what `dataclasses.asdict` returned, after a way through JSON.
+
+    Raises:
+        TypeError: the record has a key that is not a setting, or a value of a wrong type.
+    """
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
-        for key, value in {**UNTIL_NAMED, **facts}.items()
+        for key, value in current_facts(facts).items()
     }
-    values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
+    if "stages" in values:
+        values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
     return Settings(**values)
 
 
-# MERGED: The weight of the style at a size, so that it does there what it does at 512 pixels.
-#
-# The network sees a fixed number of pixels. The larger a picture, the smoother is what it sees, and
-# the less of the style loss is left for the same content loss: with the same beta, less of the
-# photograph is left in a small picture than in a large one. Beta grows with the long edge to make
-# up for it.
-#
-# That beta has to grow in proportion was measured (benchmarks/RESULTS.md, "The balance at a
-# size"); the power came out between 0.8 and 2.2, depending on the pair, on beta and on the
-# sizes. The size of the strokes does not grow with the picture, whatever beta is; stages are for
-# that.
-#
-# Free of torch.
+def current_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a record, perhaps an old one, under their current names.
+
+    A key that an old record lacks has its default, except where results had another value before
+    the key existed.
+    """
+    current = {"size_correction": False, **facts}
+    if "colour" in current:
+        current["color"] = current.pop("colour")
+    return current
 
 
-REFERENCE_SIZE = 512
-"""Pixels of the long edge at which beta is taken as it is."""
+# Names and numbers that follow from the settings
+
+
+def output_name(epoch: int, format_name: str) -> str:
+    """Return the file name of the output after an iteration, such as `generated_100.jpg`."""
+    return f"generated_{epoch}{OUTPUT_FORMATS[format_name]}"
+
+
+def output_names(settings: Settings) -> Sequence[str]:
+    """Return the file names of all outputs of a run, the final one last."""
+    return [output_name(epoch, settings.format) for epoch in settings.snapshots]
+
+
+def scaled_size(height: int, width: int, scale: float) -> tuple[int, int]:
+    """Return height and width of an image in pixels after scaling, each at least `SHORTEST`."""
+    return max(SHORTEST, round(height * scale)), max(SHORTEST, round(width * scale))
+
+
+def history_size(asked: int | None, height: int, width: int) -> int:
+    """Return the L-BFGS history size for an image.
+
+    It depends on the size alone and not on the machine, so that outputs do not, either.
+
+    Args:
+        asked: `optimization.history`; None chooses by the size.
+        height: of the image in pixels.
+        width: of the image in pixels.
+    """
+    if asked is not None:
+        return asked
+    return min(HISTORY_SIZE, int(HISTORY_BYTES / (BYTES_PER_HISTORY_ENTRY * height * width)))
 
 
 def beta_at(settings: Settings, height: int, width: int) -> float:
-    """The weight of the style loss at a size: beta · long edge / `REFERENCE_SIZE`, if it is corrected.
+    """Return the weight of the style loss at a size: beta · long edge / `REFERENCE_SIZE`.
+
+    The network sees a fixed number of pixels. The larger the image, the smoother is what it sees,
+    and the smaller the style loss is against the content loss. With a constant beta, a small output
+    would keep less of the content than a large one. That beta has to grow in proportion was
+    measured (benchmarks/RESULTS.md, "The balance at a size"): the exponent was between 0.8 and 2.2,
+    depending on the pair, on beta and on the sizes. The brush strokes do not grow with
+    the image, whatever beta is; use `stages` for that.
 
     Args:
-        settings: beta, and whether it is to be corrected.
-        height: of the picture as it is optimized, in pixels.
-        width: of the same.
+        settings: beta, and whether it is corrected.
+        height: of the image as it is optimized, in pixels.
+        width: of the same image.
     """
     if not settings.size_correction:
         return settings.beta
     return settings.beta * (max(height, width) / REFERENCE_SIZE)
 
 
-# MERGED: Settings that are each allowed and make no sense together. Free of torch.
-
+# Conflicts: settings that are each allowed but do not go together
 
 Rule = Callable[[Settings], Iterator[str]]
-"""Yields a sentence for each conflict: the keys, what is wrong, what to do."""
-SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
-"""The bounds of `image.size`, in pixels; they are those of style images, too."""
+"""Yields one sentence for each conflict: the keys, what is wrong, what to do."""
 
 
-def file_to_start_from(settings: Settings) -> Iterator[str]:
-    """Every photograph of a data set would start from the same picture."""
-    if settings.init not in STARTS:
+def _stages_must_grow(settings: Settings) -> Iterator[str]:
+    sizes = [stage.size for stage in settings.all_stages]
+    if any(after <= before for before, after in itertools.pairwise(sizes)):
+        shown = ", ".join(map(str, sizes[:-1]))
         yield (
-            f"optimization.init: {settings.init!r} is one file, and the photographs of "
-            "bulk.content are many; start them from content or noise."
+            f"optimization.stages: the sizes {shown} must grow and stay below image.size "
+            f"{settings.size}; sort them, or remove some."
         )
 
 
-def opacity_without_room(settings: Settings) -> Iterator[str]:
-    """JPEG has no channel for opacity."""
+def _every_stage_needs_epochs(settings: Settings) -> Iterator[str]:
+    coarse = sum(stage.epochs for stage in settings.stages)
+    if coarse >= settings.epochs:
+        yield (
+            f"optimization.stages: their {coarse} epochs leave none of optimization.epochs "
+            f"{settings.epochs} for image.size {settings.size}; shorten the stages, or give more "
+            "epochs."
+        )
+
+
+def _opacity_needs_a_channel(settings: Settings) -> Iterator[str]:
     if settings.transparency == KEEP and settings.format in OPAQUE:
         yield (
-            f"image.transparency: keep has no room in image.format: {settings.format}; use "
-            "image.format: png, webp, png16 or tiff."
+            f"image.transparency: keep is not possible with image.format: {settings.format}, which "
+            "has no transparency; use image.format: png, webp, png16 or tiff."
         )
 
 
-def dimensions_after_a_crop(settings: Settings) -> Iterator[str]:
-    """What was cut off has no pixels."""
+def _a_crop_has_other_dimensions(settings: Settings) -> Iterator[str]:
     if settings.dimensions == ORIGINAL and settings.fit == "crop":
         yield (
             "image.dimensions: original cannot bring back what image.fit: crop cuts off; use "
@@ -309,74 +393,66 @@ def dimensions_after_a_crop(settings: Settings) -> Iterator[str]:
         )
 
 
-def style_scales_in_bounds(settings: Settings) -> Iterator[str]:
-    """A style image needs some pixels, and must not take all memory."""
+def _style_scales_have_bounds(settings: Settings) -> Iterator[str]:
     for scale, edge in zip(settings.style_scales, settings.style_sizes, strict=True):
         if not SMALLEST_SIZE <= edge <= LARGEST_SIZE:
             yield (
-                f"paint.style_scales: {scale:g} of image.size {settings.size} is {edge} px, but a "
-                f"style image may have {SMALLEST_SIZE} to {LARGEST_SIZE}; choose another scale or size."
+                f"transfer.style_scales: {scale:g} of image.size {settings.size} is {edge} px, but "
+                f"a style image may have {SMALLEST_SIZE} to {LARGEST_SIZE} px; choose another "
+                "scale or size."
             )
 
 
-def no_further_files(settings: Settings) -> Iterator[str]:
-    """A data set knows photographs and styles alone."""
-    for key in ("blend", "mask", "style_mask"):
-        if getattr(settings, key):
-            yield (
-                f"paint.{key}: a data set (bulk.content) takes no further images; leave the key "
-                "out, or make such pictures with the sweep."
-            )
-
-
-def stages_from_coarse_to_fine(settings: Settings) -> Iterator[str]:
-    """Each stage is larger than the one before, and the picture's own size comes last."""
-    sizes = [stage.size for stage in settings.all_stages]
-    if any(after <= before for before, after in itertools.pairwise(sizes)):
-        shown = ", ".join(map(str, sizes[:-1]))
-        yield (
-            f"optimization.stages: the sizes {shown} must grow and stay below image.size "
-            f"{settings.size}; sort them, or take some out."
-        )
-
-
-def epochs_for_every_stage(settings: Settings) -> Iterator[str]:
-    """The picture's own size gets what the stages leave over."""
-    coarse = sum(stage.epochs for stage in settings.stages)
-    if coarse >= settings.epochs:
-        yield (
-            f"optimization.stages: their {coarse} epochs leave none of optimization.epochs "
-            f"{settings.epochs} for image.size {settings.size}; shorten them, or give more epochs."
-        )
-
-
-def style_scales_in_stages(settings: Settings) -> Iterator[str]:
-    """Style images shrink with the picture."""
+def _style_images_shrink_in_stages(settings: Settings) -> Iterator[str]:
     size = settings.all_stages[0].size
     for scale in settings.style_scales:
         edge = int(size * scale + 0.5)
         if settings.stages and edge < SMALLEST_SIZE:
             yield (
-                f"paint.style_scales: {scale:g} of optimization.stages {size} is {edge} px, "
-                f"but a style image needs {SMALLEST_SIZE} px; choose another scale, or begin with a "
+                f"transfer.style_scales: {scale:g} of optimization.stages {size} is {edge} px, but "
+                f"a style image needs {SMALLEST_SIZE} px; choose another scale, or begin with a "
                 "larger size."
             )
 
 
+def _a_data_set_takes_no_further_images(settings: Settings) -> Iterator[str]:
+    for key in ("blend", "mask", "style_mask"):
+        if getattr(settings, key):
+            yield (
+                f"transfer.{key}: a data set (bulk.content) takes no further images; remove the "
+                "key, or make these outputs with the sweep."
+            )
+
+
+def _a_data_set_has_no_single_start(settings: Settings) -> Iterator[str]:
+    if settings.init not in STARTS:
+        yield (
+            f"optimization.init: {settings.init!r} is one file, but bulk.content has many content "
+            "images; use content or noise."
+        )
+
+
 RULES: tuple[Rule, ...] = (
-    stages_from_coarse_to_fine,
-    epochs_for_every_stage,
-    opacity_without_room,
-    dimensions_after_a_crop,
-    style_scales_in_bounds,
-    style_scales_in_stages,
+    _stages_must_grow,
+    _every_stage_needs_epochs,
+    _opacity_needs_a_channel,
+    _a_crop_has_other_dimensions,
+    _style_scales_have_bounds,
+    _style_images_shrink_in_stages,
 )
 """For every setting of a sweep, and for the options of `scripts/stylize.py`."""
 
-BULK_RULES: tuple[Rule, ...] = (no_further_files, file_to_start_from)
-"""For a setting that a data set is made in; they come on top."""
+BULK_RULES: tuple[Rule, ...] = (
+    _a_data_set_takes_no_further_images,
+    _a_data_set_has_no_single_start,
+)
+"""Further rules for a data set."""
 
 
 def find_conflicts(settings: Settings, rules: tuple[Rule, ...] = RULES) -> list[str]:
-    """The sentences of all rules that the settings break."""
+    """Return the sentences of all rules that the settings break."""
     return [sentence for rule in rules for sentence in rule(settings)]
+
+
+MOST_BYTES = HISTORY_BYTES  # transitional
+UNTIL_NAMED = {"size_correction": False}  # transitional

@@ -1,13 +1,14 @@
-"""From a configuration to the list of jobs: ids, paths and settings. Free of torch.
+"""The sweep of a configuration: content images × style images × settings, with ids and paths.
 
-Every job of Snakemake evaluates the Snakefile anew, and the Snakefile imports this module.
+The Snakefile imports this module, and every job of Snakemake evaluates the Snakefile, so it does
+not import torch.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,33 +22,26 @@ from neural_style.config.inputs import (
     with_blended_files,
 )
 from neural_style.config.presets import with_preset
-from neural_style.config.schema import complete
-from neural_style.config.settings import OUTPUT_FORMATS, Settings, Stage, find_conflicts
+from neural_style.config.settings import SECTIONS, WEIGHTS, Settings, make_settings, output_name
 from neural_style.errors import NeuralStyleError
-
-SECTIONS = ("image", "network", "optimization", "paint")
-WEIGHTS = ("alpha", "beta", "learning_rate")
-RESULTS = Path("results")
-LOGS = Path("logs")
-LOSSES = "losses.csv"
-RUN = "run.json"
 
 
 class SweepError(NeuralStyleError):
-    """The sweep cannot be laid out."""
+    """The sweep cannot be planned; the message has one line for each mistake."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to make: a content image, a style image and a setting.
+    """One output to make: a content image, a style image and a setting.
 
     Attributes:
         content: id of the content image.
         style: id of the style image.
         setting: id of the setting.
-        content_path: its file.
-        style_path: its file.
-        settings: the values of the setting.
+        content_path: file of the content image.
+        style_path: file of the style image.
+        settings: values of the setting.
+        root: folder of the sweep, see `Sweep.folder`.
     """
 
     content: str
@@ -56,41 +50,44 @@ class Job:
     content_path: Path
     style_path: Path
     settings: Settings
+    root: Path
 
     @property
     def folder(self) -> Path:
-        """Where everything about this picture lies."""
-        return RESULTS / self.content / self.style / self.setting
+        """Folder of this job's outputs, losses and record."""
+        return self.root / self.content / self.style / self.setting
 
     @property
     def result(self) -> Path:
-        """The finished picture."""
-        return self.folder / picture_name(self.settings.epochs, self.settings.format)
+        """File of the final output."""
+        return self.folder / output_name(self.settings.epochs, self.settings.format)
 
     @property
     def log(self) -> Path:
-        """What the job said."""
-        return LOGS / self.content / self.style / f"{self.setting}.log"
+        """Log file of the job."""
+        return self.root / "logs" / self.content / self.style / f"{self.setting}.log"
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Contents × styles × settings.
+    """Content images × style images × settings.
 
     Attributes:
         contents: id → file of each content image.
         styles: id → file of each style image.
         settings: id → values of each setting.
         refused: a sentence for each image file that cannot take part.
+        folder: for everything that the sweep makes (key `output`).
     """
 
     contents: Mapping[str, Path]
     styles: Mapping[str, Path]
     settings: Mapping[str, Settings]
     refused: tuple[str, ...]
+    folder: Path
 
     def job(self, content: str, style: str, setting: str) -> Job:
-        """The job of three ids."""
+        """Return the job of three ids."""
         return Job(
             content,
             style,
@@ -98,6 +95,7 @@ class Sweep:
             self.contents[content],
             self.styles[style],
             self.settings[setting],
+            self.folder,
         )
 
     @property
@@ -106,24 +104,26 @@ class Sweep:
         return itertools.chain.from_iterable(map(self.jobs_of, self.contents))
 
     def jobs_of(self, content: str) -> Iterator[Job]:
-        """The jobs of one content image."""
+        """Yield the jobs of one content image."""
         for style, setting in itertools.product(self.styles, self.settings):
             yield self.job(content, style, setting)
 
 
 def plan(config: Mapping[str, Any]) -> Sweep:
-    """Lay out the sweep of a configuration that `config.complete` has checked.
+    """Plan the sweep of a configuration that `complete` has checked.
 
     Raises:
-        SweepError: a folder is missing or holds no image that can take part, two settings would
-            share an id, or a setting names an image that is not there; the message says all that
-            is wrong.
+        SweepError: a folder is missing or holds no image that can take part, the folder for the
+            results cannot be used, two settings would share an id, or a setting names an image that
+            is not there.
     """
     mistakes: list[str] = []
     contents, styles = (_images(config, key, mistakes) for key in ("content", "style"))
+    mistakes += _refusals_of_output(config)
+    settings: dict[str, Settings] = {}
     try:
         settings = expand_settings(config)
-    except SweepError as error:
+    except NeuralStyleError as error:
         mistakes.append(str(error))
     if not mistakes:
         missing = (find_missing(each, styles.files) for each in settings.values())
@@ -132,31 +132,67 @@ def plan(config: Mapping[str, Any]) -> Sweep:
         raise SweepError("\n".join(mistakes))
     refused = (*contents.refused, *styles.refused)
     resolved = {name: with_blended_files(each, styles.files) for name, each in settings.items()}
-    return Sweep(contents.files, styles.files, resolved, refused)
+    return Sweep(contents.files, styles.files, resolved, refused, Path(config["output"]))
+
+
+def _sources(config: Mapping[str, Any], key: str) -> list[str]:
+    """Return the paths of a key that holds one path or several."""
+    value = config[key]
+    return [value] if isinstance(value, str) else value
 
 
 def _images(config: Mapping[str, Any], key: str, mistakes: list[str]) -> Images:
-    """The images of a key, which holds one path or several; what is wrong joins `mistakes`."""
-    value = config[key]
+    """Find the images of a key; add what is wrong to `mistakes`."""
     try:
-        return find_images(map(Path, [value] if isinstance(value, str) else value), key)
+        return find_images(map(Path, _sources(config, key)), key)
     except InputError as error:
         mistakes.append(str(error))
         return Images({}, ())
 
 
+def _refusals_of_output(config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the folder for the results; the schema has checked its characters.
+
+    If one of the folders were within the other, the next run would take outputs for inputs.
+    """
+    output = config["output"]
+    if output.startswith("~"):
+        yield f"output: {output!r} begins with ~, which is not expanded here; write the whole path."
+        return
+    folder = Path(output).resolve()
+    inputs = [(key, name) for key in ("content", "style") for name in _sources(config, key)]
+    for key, name in inputs:
+        path = Path(name)
+        if path.is_dir() and _overlap(folder, path.resolve()):
+            yield (
+                f"output: {output!r} and {key} {name!r} are the same folder, or one is within the "
+                "other; choose a folder beside the images."
+            )
+    bulk = config.get("bulk", {})
+    if bulk.get("content") is not None and folder.is_relative_to(Path(bulk["output"]).resolve()):
+        yield (
+            f"output: {output!r} is within bulk.output {bulk['output']!r}; choose another folder "
+            "for one of them."
+        )
+
+
+def _overlap(one: Path, other: Path) -> bool:
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
 def expand_settings(config: Mapping[str, Any]) -> dict[str, Settings]:
-    """The settings of a sweep by their ids: the cross product, the presets, then the named ones.
+    """Return the settings of a sweep by id: the cross product, the presets, then the named ones.
 
     Raises:
         SweepError: two settings would share an id.
+        SettingsError: settings contradict each other.
     """
     sections = {section: config[section] for section in SECTIONS}
     lists = [config["settings"][name] for name in WEIGHTS]
     expanded: dict[str, Settings] = {}
     for values in itertools.product(*lists):
         weights = dict(zip(WEIGHTS, values, strict=True))
-        expanded["_".join(map(format_number, values))] = make_settings(weights, sections)
+        expanded[setting_id(values)] = make_settings(weights, sections)
     first = {name: values[0] for name, values in zip(WEIGHTS, lists, strict=True)}
     presets = [(name, {"preset": name}) for name in config["settings"]["presets"]]
     for name, entry in (*presets, *config["settings"]["named"].items()):
@@ -171,48 +207,13 @@ def expand_settings(config: Mapping[str, Any]) -> dict[str, Settings]:
     return expanded
 
 
-def make_settings(
-    weights: Mapping[str, float], sections: Mapping[str, Mapping[str, Any]]
-) -> Settings:
-    """Settings from alpha, beta and learning rate and the sections of a configuration.
-
-    Raises:
-        SweepError: every content layer or every style layer has the weight 0, or the settings
-            contradict each other.
-    """
-    values = {key: value for section in SECTIONS for key, value in sections[section].items()}
-    values |= {name: float(weights[name]) for name in WEIGHTS}
-    values |= {key: _weighted(key, values[key]) for key in ("content_layers", "style_layers")}
-    values["blend"] = _in_order(values["blend"])
-    values["style_scales"] = tuple(sorted(map(float, values["style_scales"])))
-    values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
-    settings = Settings(**{field.name: values[field.name] for field in fields(Settings)})
-    if conflicts := find_conflicts(settings):
-        raise SweepError("\n".join(conflicts))
-    return settings
-
-
-def _weighted(key: str, layers: Mapping[str, float]) -> dict[str, float]:
-    """The layers that count. Snakemake merges configurations; 0 takes a layer out again."""
-    weighted = {layer: float(weight) for layer, weight in layers.items() if weight}
-    if not weighted:
-        raise SweepError(f"network.{key}: every weight is 0; give one layer a weight.")
-    return weighted
-
-
-def _in_order(blend: Mapping[str, float]) -> dict[str, float]:
-    """The styles that count, in an order that is not the configuration's: sums are made in it."""
-    return {style: float(weight) for style, weight in sorted(blend.items()) if weight}
-
-
-def default_settings(schema: Mapping[str, Any]) -> Settings:
-    """The settings of an empty configuration."""
-    (settings,) = expand_settings(complete({}, schema)).values()
-    return settings
+def setting_id(weights: Iterable[float]) -> str:
+    """Return the id of a setting of the three lists: `1_1e6_1`."""
+    return "_".join(map(format_number, weights))
 
 
 def format_number(number: float) -> str:
-    """A number as a part of an id, different for different numbers: 1, 0.5, 1e6, 2.5e-7.
+    """Return a number as part of an id; different numbers differ: 1, 0.5, 1e6, 2.5e-7.
 
     Exponents are used from 10 000 on and below a thousandth.
     """
@@ -224,11 +225,9 @@ def format_number(number: float) -> str:
     return f"{'-' if sign else ''}{first}{'.' if rest else ''}{rest}e{magnitude}"
 
 
-def picture_name(epoch: int, format_name: str) -> str:
-    """The file name of the picture after an epoch."""
-    return f"generated_{epoch}{OUTPUT_FORMATS[format_name]}"
+# Transitional names, until all call sites have moved.
+from neural_style.config.settings import LOSSES, RUN  # noqa: E402, F401
+from neural_style.config.settings import output_name as picture_name  # noqa: E402, F401
+from neural_style.config.settings import output_names as snapshot_names  # noqa: E402, F401
 
-
-def snapshot_names(settings: Settings) -> Sequence[str]:
-    """The file names of all pictures of a job, the finished one last."""
-    return [picture_name(epoch, settings.format) for epoch in settings.snapshots]
+RESULTS, LOGS = Path("results"), Path("results/logs")
