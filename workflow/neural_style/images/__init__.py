@@ -1,1 +1,1 @@
-"""Image files: decoding, fitting, encoding, metadata, and images as tensors."""
+"""Images: reading and fitting files, encoding outputs, and conversion to tensors."""

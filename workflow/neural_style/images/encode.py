@@ -1,4 +1,10 @@
-"""A text that a picture carries along: EXIF's comment, in TIFF the description of the image."""
+"""Output files: from the optimized image to encoded bytes with a color profile and a comment.
+
+An optimized image is [3, H, W] in [0, 1]. `Postprocessor` makes the pixels of its file from it
+(original dimensions, rounding, opacity), `save_pixels` encodes and writes them. A comment travels
+in EXIF's UserComment, in TIFF in the ImageDescription; the library stores there how to make the
+image again.
+"""
 
 from __future__ import annotations
 
@@ -13,83 +19,153 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from neural_style.config.settings import DEEP, KEEP, LOSSLESS, Settings
-from neural_style.images.decode import ImageError, examine, fit_image, load_opacity
-from neural_style.images.png import encode_png16
+from neural_style.images.decode import ImageError, fit_image, load_opacity, read_image_file
 from neural_style.images.srgb import srgb_profile, to_srgb
 from neural_style.io import atomic
 
-LONGEST = 60_000
-"""Characters, all of ASCII: a JPEG's EXIF block has room for so many."""
+FloatImage = NDArray[np.float32]
+"""An optimized image, [3, H, W] in [0, 1]."""
 
+PixelArray = NDArray[np.unsignedinteger[Any]]
+"""The pixels of a file, [H, W, 3] or with opacity [H, W, 4], of uint8 or uint16."""
+
+MAX_COMMENT_LENGTH = 60_000
+"""The longest comment, in ASCII characters, for which a JPEG's EXIF block has room."""
+
+_FORMAT_OF_SUFFIX = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
 _EXIF_IFD = 0x8769
 _USER_COMMENT = 0x9286
 _IMAGE_DESCRIPTION = 0x010E
-_IN_ASCII = b"ASCII\0\0\0"
-
-
-def exif_block(note: str) -> bytes:
-    """An EXIF block that holds a note and nothing else.
-
-    Raises:
-        ValueError: the note is too long, or not in ASCII.
-    """
-    if len(note) > LONGEST:
-        raise ValueError(f"a note has up to {LONGEST} characters, this one has {len(note)}")
-    exif = Image.Exif()
-    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = _IN_ASCII + note.encode("ascii")
-    return exif.tobytes()
-
-
-def load_note(picture: Path) -> str:
-    """The note of a picture, or what another program has put there; empty if there is none.
-
-    Raises:
-        ImageError: the file is no picture, or its metadata are damaged.
-    """
-    return examine(picture, _note_in)
-
-
-def _note_in(image: Image.Image) -> str:
-    if image.format == "TIFF":
-        note = image.getexif().get(_IMAGE_DESCRIPTION, "")
-    else:
-        note = image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT, b"")
-    if isinstance(note, bytes):
-        note = note.removeprefix(_IN_ASCII).decode("ascii", "replace")
-    return note if isinstance(note, str) and len(note) <= LONGEST else ""
-
-
-# MERGED: Pictures as files: encoded with an sRGB profile and a note, and written whole.
-
-
-Levels = NDArray[np.unsignedinteger[Any]]
-"""The samples of a file: [H, W, 3], or with opacity [H, W, 4]."""
-
+_ASCII_COMMENT = b"ASCII\0\0\0"
 _EXIF_PREFIX = b"Exif\0\0"
-_BY_SUFFIX = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
 
 
-def quantized(picture: NDArray[np.float32], format_name: str) -> Levels:
-    """Samples in [0, 1], clipped and rounded to the levels of a format, 8 or 16 bits of them."""
-    kind = np.uint16 if format_name in DEEP else np.uint8
-    scaled = np.clip(picture, 0, 1) * np.float32(np.iinfo(kind).max)
-    levels: Levels = np.rint(scaled).astype(kind)
-    return levels
+@dataclass(frozen=True)
+class Postprocessor:
+    """Turns optimized images into the pixels of their files.
+
+    Attributes:
+        format: a key of `settings.OUTPUT_FORMATS`.
+        fit: how the content image was fitted to its size, see `decode.fit_image`.
+        original_size: width and height of the files in pixels; None for those of the image.
+        opacity: mode L, of the size of the files; None for opaque files.
+    """
+
+    format: str
+    fit: str
+    original_size: tuple[int, int] | None = None
+    opacity: Image.Image | None = None
+
+    def to_pixels(self, image: FloatImage) -> PixelArray:
+        """Resize (Lanczos, on sRGB values), round and add the opacity.
+
+        16 bits are resized as floating-point numbers. 8 bits are rounded first, which is five
+        times as fast at the dimensions of a photograph.
+        """
+        if self.format in DEEP:
+            channels = (self._restore_size(Image.fromarray(channel)) for channel in image)
+            planes = [quantize(np.asarray(channel), self.format) for channel in channels]
+            pixels = np.stack(planes, axis=-1)
+        else:
+            rounded = quantize(image.transpose(1, 2, 0), self.format)
+            pixels = np.asarray(self._restore_size(Image.fromarray(rounded)))
+        if self.opacity is None:
+            return pixels
+        opacity = self.opacity
+        height, width = pixels.shape[:2]
+        if opacity.size != (width, height):  # a stage of the optimization has a size of its own
+            opacity = opacity.resize((width, height), Image.Resampling.LANCZOS)
+        scale = np.iinfo(pixels.dtype).max // 255
+        return np.dstack([pixels, np.asarray(opacity).astype(pixels.dtype) * scale])
+
+    def _restore_size(self, image: Image.Image) -> Image.Image:
+        """The image in the content image's dimensions, without the mirrored margins of `pad`."""
+        if self.original_size is None or self.original_size == image.size:
+            return image
+        box = _unpadded_box(image.width, self.original_size) if self.fit == "pad" else None
+        return image.resize(self.original_size, Image.Resampling.LANCZOS, box)
 
 
-def save_levels(
-    levels: Levels, path: Path, format_name: str, quality: int = 95, note: str = ""
-) -> None:
-    """Write a picture, whole or not at all; see `encode`.
+def make_postprocessor(
+    content_path: Path, settings: Settings, original_size: tuple[int, int] | None
+) -> Postprocessor:
+    """Make the postprocessor for the outputs of a content image.
+
+    Args:
+        content_path: its file; its opacity is read if the outputs keep it.
+        settings: the settings of the outputs.
+        original_size: width and height of the content image, if the outputs get them.
 
     Raises:
-        ImageError: it is larger than the format can hold.
-        NeuralStyleError: the file cannot be written (see `files.atomic`).
+        ImageError: the content image cannot be read.
+    """
+    opacity = load_opacity(content_path) if settings.transparency == KEEP else None
+    if opacity is not None and original_size is None:
+        opacity = fit_image(opacity, settings.size, settings.fit)
+    return Postprocessor(settings.format, settings.fit, original_size, opacity)
+
+
+def _unpadded_box(side: int, original: tuple[int, int]) -> tuple[float, float, float, float]:
+    """The part of a square made by `fit_image(…, "pad")` that shows the image itself."""
+    width, height = (int(each * side / max(original) + 0.5) for each in original)
+    left, top = (side - width) // 2, (side - height) // 2
+    return (left, top, left + width, top + height)
+
+
+def quantize(image: FloatImage, format_name: str) -> PixelArray:
+    """Clip values in [0, 1] and round them to the 8 or 16 bits of a format; any shape."""
+    dtype = np.uint16 if format_name in DEEP else np.uint8
+    scaled = np.clip(image, 0, 1) * np.float32(np.iinfo(dtype).max)
+    pixels: PixelArray = np.rint(scaled).astype(dtype)
+    return pixels
+
+
+def round_trip(image: FloatImage, settings: Settings) -> FloatImage:
+    """Encode an image in its format and decode it, to compute the losses of the saved image.
+
+    The result has the image's own dimensions and no opacity.
+    """
+    pixels = quantize(image.transpose(1, 2, 0), settings.format)
+    white = np.float32(np.iinfo(pixels.dtype).max)
+    if settings.format not in LOSSLESS:
+        file = io.BytesIO(encode_image(pixels, settings.format, settings.quality))
+        with Image.open(file) as decoded:
+            pixels = np.asarray(to_srgb(decoded))
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32) / white
+
+
+def save_image(image: Image.Image, path: Path, quality: int = 95) -> None:
+    """Write an RGB image of 8 bits in the format that the suffix names; see `save_pixels`.
+
+    Raises:
+        ImageError: another suffix, or an image larger than the format can hold.
+        NeuralStyleError: the file cannot be written (see `io.atomic`).
+        ValueError: the image is not of mode RGB.
+    """
+    if image.mode != "RGB":
+        raise ValueError(f"only RGB images are saved, this one is of mode {image.mode}")
+    format_name = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
+    if format_name is None:
+        raise ImageError(
+            f"cannot write {str(path)!r}: its suffix is not that of an output format; "
+            f"use {', '.join(sorted(_FORMAT_OF_SUFFIX))}."
+        )
+    save_pixels(np.asarray(image), path, format_name, quality)
+
+
+def save_pixels(
+    pixels: PixelArray, path: Path, format_name: str, quality: int = 95, comment: str = ""
+) -> None:
+    """Encode an image and write it atomically; see `encode_image`.
+
+    Raises:
+        ImageError: the image is larger than the format can hold.
+        NeuralStyleError: the file cannot be written (see `io.atomic`).
     """
     try:
-        encoded = encode(levels, format_name, quality, note)
+        encoded = encode_image(pixels, format_name, quality, comment)
     except (OSError, ValueError) as error:
-        height, width, _ = levels.shape
+        height, width, _ = pixels.shape
         raise ImageError(
             f"cannot write {str(path)!r}: {format_name} cannot hold {width} × {height} px; "
             "choose a smaller size or png."
@@ -98,178 +174,106 @@ def save_levels(
         temporary.write_bytes(encoded)
 
 
-def save_image(image: Image.Image, path: Path, quality: int = 95) -> None:
-    """Write an RGB image of 8 bits in the format that the suffix names; see `save_levels`.
-
-    Raises:
-        ImageError: another suffix, or an image larger than the format can hold.
-        NeuralStyleError: the file cannot be written (see `files.atomic`).
-        ValueError: the image is not of mode RGB.
-    """
-    if image.mode != "RGB":
-        raise ValueError(f"only RGB images are saved, this one is of mode {image.mode}")
-    format_name = _BY_SUFFIX.get(path.suffix.lower())
-    if format_name is None:
-        raise ImageError(
-            f"cannot write {str(path)!r}: its suffix is none of the picture formats; "
-            f"use {', '.join(sorted(_BY_SUFFIX))}."
-        )
-    save_levels(np.asarray(image), path, format_name, quality)
-
-
-def encode(levels: Levels, format_name: str, quality: int = 95, note: str = "") -> bytes:
-    """The bytes of a file, with an sRGB profile; equal pictures and notes make equal bytes.
+def encode_image(
+    pixels: PixelArray, format_name: str, quality: int = 95, comment: str = ""
+) -> bytes:
+    """Encode an image with an sRGB profile; equal images and comments make equal bytes.
 
     Args:
-        levels: [H, W, 3] or [H, W, 4], of 16 bits for `formats.DEEP` and of 8 for the others.
-        format_name: a key of `formats.OUTPUT_FORMATS`.
+        pixels: [H, W, 3] or [H, W, 4], uint16 for the formats in `settings.DEEP`, else uint8.
+        format_name: a key of `settings.OUTPUT_FORMATS`.
         quality: 1 to 100 for JPEG (without chroma subsampling) and WebP; 95 is near-lossless.
-        note: a text to carry along, see `notes`.
+        comment: ASCII, at most `MAX_COMMENT_LENGTH` characters; empty for none.
 
     Raises:
-        OSError, ValueError: the picture is larger than the format can hold.
+        OSError, ValueError: the image is larger than the format can hold.
     """
-    return _ENCODERS[format_name](levels, quality, note)
+    return _ENCODERS[format_name](pixels, quality, comment)
 
 
-def _by_pillow(encoder: str, **options: int) -> Callable[[Levels, int, str], bytes]:
-    """Encode 8 bits a channel."""
+def exif_block(comment: str) -> bytes:
+    """Make an EXIF block that holds a comment and nothing else.
 
-    def encoded(levels: Levels, quality: int, note: str) -> bytes:
+    Raises:
+        ValueError: the comment is too long, or not ASCII.
+    """
+    if len(comment) > MAX_COMMENT_LENGTH:
+        raise ValueError(
+            f"a comment has up to {MAX_COMMENT_LENGTH} characters, this one has {len(comment)}"
+        )
+    exif = Image.Exif()
+    exif.get_ifd(_EXIF_IFD)[_USER_COMMENT] = _ASCII_COMMENT + comment.encode("ascii")
+    return exif.tobytes()
+
+
+def load_comment(path: Path) -> str:
+    """Read the comment of an image file, whoever wrote it; empty if there is none.
+
+    Raises:
+        ImageError: the file is not an image, or its metadata are damaged.
+    """
+    return read_image_file(path, _comment_of)
+
+
+def _comment_of(image: Image.Image) -> str:
+    if image.format == "TIFF":
+        comment = image.getexif().get(_IMAGE_DESCRIPTION, "")
+    else:
+        comment = image.getexif().get_ifd(_EXIF_IFD).get(_USER_COMMENT, b"")
+    if isinstance(comment, bytes):
+        comment = comment.removeprefix(_ASCII_COMMENT).decode("ascii", "replace")
+    return comment if isinstance(comment, str) and len(comment) <= MAX_COMMENT_LENGTH else ""
+
+
+def _pillow_encoder(encoder: str, **options: int) -> Callable[[PixelArray, int, str], bytes]:
+    """An encoder of 8 bits a channel."""
+
+    def encode(pixels: PixelArray, quality: int, comment: str) -> bytes:
         file = io.BytesIO()
-        # Without `optimize`: Pillow's buffer for it is too small for noisy 4:4:4 pictures.
-        Image.fromarray(levels).save(
+        # Without `optimize`: Pillow's buffer for it is too small for noisy 4:4:4 images.
+        Image.fromarray(pixels).save(
             file,
             encoder,
             quality=quality,
             icc_profile=srgb_profile(),
             **options,
-            **({"exif": exif_block(note)} if note else {}),
+            **({"exif": exif_block(comment)} if comment else {}),
         )
         return file.getvalue()
 
-    return encoded
+    return encode
 
 
-def _png16(levels: Levels, quality: int, note: str) -> bytes:
-    exif = exif_block(note).removeprefix(_EXIF_PREFIX) if note else b""
-    return encode_png16(levels.astype(np.uint16, copy=False), srgb_profile(), exif)
+def _encode_png16(pixels: PixelArray, quality: int, comment: str) -> bytes:
+    from neural_style.images.png import encode_png16  # few runs write 16 bits
+
+    exif = exif_block(comment).removeprefix(_EXIF_PREFIX) if comment else b""
+    return encode_png16(pixels.astype(np.uint16, copy=False), srgb_profile(), exif)
 
 
-def _tiff(levels: Levels, quality: int, note: str) -> bytes:
-    import tifffile  # by this format alone: benchmarks do with torch, numpy and Pillow
+def _encode_tiff(pixels: PixelArray, quality: int, comment: str) -> bytes:
+    import tifffile  # only TIFF needs it: benchmarks run with torch, numpy and Pillow alone
 
     file = io.BytesIO()
     tifffile.imwrite(
         file,
-        levels,
+        pixels,
         photometric="rgb",
-        extrasamples=["unassalpha"] if levels.shape[2] == 4 else None,
+        extrasamples=["unassalpha"] if pixels.shape[2] == 4 else None,
         compression="zlib",
         predictor=True,
         iccprofile=srgb_profile(),
-        description=note or None,
+        description=comment or None,
         software=False,
         metadata=None,
     )
     return file.getvalue()
 
 
-_ENCODERS: Mapping[str, Callable[[Levels, int, str], bytes]] = {
-    "jpg": _by_pillow("JPEG", subsampling=0),
-    "png": _by_pillow("PNG"),
-    "webp": _by_pillow("WEBP", exact=True),  # colors count where a picture is transparent, too
-    "png16": _png16,
-    "tiff": _tiff,
+_ENCODERS: Mapping[str, Callable[[PixelArray, int, str], bytes]] = {
+    "jpg": _pillow_encoder("JPEG", subsampling=0),
+    "png": _pillow_encoder("PNG"),
+    "webp": _pillow_encoder("WEBP", exact=True),  # keeps the colors of transparent pixels, too
+    "png16": _encode_png16,
+    "tiff": _encode_tiff,
 }
-
-
-# MERGED: From a picture as it was optimized to the samples of its file: dimensions, levels, opacity.
-
-
-Picture = NDArray[np.float32]
-"""[3, H, W] in [0, 1]."""
-
-
-@dataclass(frozen=True)
-class Finish:
-    """What is done to a picture before it is saved.
-
-    Attributes:
-        format: a key of `formats.OUTPUT_FORMATS`.
-        fit: how the photograph was brought to its size.
-        original: width and height that the file is to have; None for those of the picture.
-        opacity: mode L, of the finished file's size; None where the file is to be opaque.
-    """
-
-    format: str
-    fit: str
-    original: tuple[int, int] | None = None
-    opacity: Image.Image | None = None
-
-    def levels(self, picture: Picture) -> Levels:
-        """The samples of the file, resampled (Lanczos, on sRGB values) where they have to be.
-
-        16 bits are resampled as floating-point numbers. 8 bits are rounded first, which is five
-        times as fast at the dimensions of a photograph.
-        """
-        if self.format in DEEP:
-            channels = (self._restored(Image.fromarray(channel)) for channel in picture)
-            planes = [quantized(np.asarray(channel), self.format) for channel in channels]
-            levels = np.stack(planes, axis=-1)
-        else:
-            rounded = quantized(picture.transpose(1, 2, 0), self.format)
-            levels = np.asarray(self._restored(Image.fromarray(rounded)))
-        if self.opacity is None:
-            return levels
-        widest = np.iinfo(levels.dtype).max // 255
-        height, width = levels.shape[:2]  # a stage of the optimization has a size of its own
-        opacity = self.opacity
-        if opacity.size != (width, height):
-            opacity = opacity.resize((width, height), Image.Resampling.LANCZOS)
-        return np.dstack([levels, np.asarray(opacity).astype(levels.dtype) * widest])
-
-    def _restored(self, image: Image.Image) -> Image.Image:
-        """The image in the photograph's dimensions, without the mirrored margins of `pad`."""
-        if self.original is None or self.original == image.size:
-            return image
-        box = unpadded(image.width, self.original) if self.fit == "pad" else None
-        return image.resize(self.original, Image.Resampling.LANCZOS, box)
-
-
-def unpadded(edge: int, original: tuple[int, int]) -> tuple[float, float, float, float]:
-    """The part of a padded square that shows the photograph; compare `images.fit_image`."""
-    width, height = (int(side * edge / max(original) + 0.5) for side in original)
-    left, top = (edge - width) // 2, (edge - height) // 2
-    return (left, top, left + width, top + height)
-
-
-def finish_of(photograph: Path, settings: Settings, original: tuple[int, int] | None) -> Finish:
-    """What is to be done to the pictures of a photograph.
-
-    Args:
-        photograph: its file, of which the opacity is read if it is to be kept.
-        settings: of the pictures.
-        original: dimensions of the photograph, if the files are to have them.
-
-    Raises:
-        ImageError: the photograph cannot be read.
-    """
-    opacity = load_opacity(photograph) if settings.transparency == KEEP else None
-    if opacity is not None and original is None:
-        opacity = fit_image(opacity, settings.size, settings.fit)
-    return Finish(settings.format, settings.fit, original, opacity)
-
-
-def as_saved(picture: Picture, settings: Settings) -> Picture:
-    """A picture as its format holds it: rounded, and compressed if the format loses by that.
-
-    Dimensions and opacity stay out of it: it is what a loss can be computed of.
-    """
-    levels = quantized(picture.transpose(1, 2, 0), settings.format)
-    white = np.float32(np.iinfo(levels.dtype).max)
-    if settings.format not in LOSSLESS:
-        file = io.BytesIO(encode(levels, settings.format, settings.quality))
-        with Image.open(file) as image:
-            levels = np.asarray(to_srgb(image))
-    return np.ascontiguousarray(levels.transpose(2, 0, 1)).astype(np.float32) / white

@@ -1,4 +1,4 @@
-"""Pixels of any Pillow mode, depth and color space, brought to 8-bit sRGB."""
+"""Conversion of pixels of any Pillow mode, bit depth and color space to 8-bit sRGB."""
 
 from __future__ import annotations
 
@@ -13,24 +13,23 @@ from PIL import Image, ImageCms, TiffTags
 _GRAY_MODES = frozenset({"1", "L", "LA", "La"})
 _PROFILED_MODES = frozenset({"L", "RGB", "CMYK"})
 _TIFF_TAGS = {tag.name: number for number, tag in TiffTags.TAGS_V2.items()}
-_CREATION_DATE = slice(24, 36)  # in an ICC header, as six 16-bit numbers
+_CREATION_DATE = slice(24, 36)  # bytes of an ICC header: six 16-bit numbers
 
 
 class PixelError(ValueError):
-    """Pixels whose meaning is not known; the message is a clause that follows a file's name."""
+    """Pixels that cannot be interpreted; the message continues "cannot read 'a.tif': …"."""
 
 
 def to_srgb(image: Image.Image) -> Image.Image:
     """Convert a decoded image to 8-bit sRGB, composited on white where it is transparent.
 
-    Samples of 16 bits (and 12, in TIFF) are scaled to 8, not clipped. Floating-point samples
-    must lie in [0, 1]. An embedded ICC profile that fits the samples (gray, RGB or CMYK) is
-    applied with the relative colorimetric intent and black-point compensation; a broken or
-    unfitting one counts as absent, and without one the samples are taken for sRGB (CMYK for
-    the plain complement).
+    Samples of 16 bits (and 12, in TIFF) are scaled to 8, not clipped. Floating-point samples must
+    lie in [0, 1]. An embedded ICC profile is applied with the relative colorimetric intent and
+    black-point compensation. A profile that is damaged, or made for other channels, is ignored;
+    without a profile, samples are taken as sRGB (CMYK as the plain complement of RGB).
 
     Args:
-        image: any mode, at least 1×1 px, loaded, and with the `info` that its decoder left.
+        image: any mode, at least 1 × 1 px, loaded, with the `info` that its decoder left.
 
     Returns:
         A new RGB image of the same size, with an empty `info`.
@@ -47,8 +46,8 @@ def to_srgb(image: Image.Image) -> Image.Image:
     return rgb
 
 
-def opacity_of(image: Image.Image) -> Image.Image:
-    """The opacity of a decoded image, of mode L: 255 everywhere if it has none of its own.
+def extract_opacity(image: Image.Image) -> Image.Image:
+    """Extract the opacity of a decoded image, of mode L; 255 everywhere without transparency.
 
     Args and errors are those of `to_srgb`.
     """
@@ -58,10 +57,10 @@ def opacity_of(image: Image.Image) -> Image.Image:
 
 
 def scale_transparent_gray(image: Image.Image) -> None:
-    """Bring the transparent gray of a 2- or 4-bit PNG to the 0–255 scale of its pixels.
+    """Scale the transparent gray value of a 2- or 4-bit PNG to 0–255, as its pixels are.
 
-    Pillow expands the pixels (bits are replicated) but leaves the tRNS value as it stands in
-    the file. To be called between opening and loading, while the depth is still to be seen.
+    Pillow expands the pixels (it replicates the bits) but not the value of the tRNS chunk. Call
+    this between opening and loading: the bit depth is known only then.
     """
     tiles = getattr(image, "tile", [])
     factor = {"L;2": 85, "L;4": 17}.get(str(tiles[0][3])) if tiles else None
@@ -71,10 +70,10 @@ def scale_transparent_gray(image: Image.Image) -> None:
 
 
 def srgb_profile() -> bytes:
-    """An ICC profile of sRGB (IEC 61966-2-1): the same bytes at every call.
+    """Make an ICC profile of sRGB (IEC 61966-2-1): the same bytes at every call.
 
-    LittleCMS stamps the current time into the header; a fixed date takes its place, so that
-    the same picture makes the same file.
+    LittleCMS writes the current time into the header. A fixed date replaces it, so that equal
+    images make equal files.
     """
     data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     data[_CREATION_DATE] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)
@@ -88,8 +87,8 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     gray = image.mode in _GRAY_MODES
     if image.has_transparency_data:
         mode = "LA" if gray else "RGBA"
-        whole = image.convert(mode)
-        return whole.convert(mode.removesuffix("A")), whole.getchannel("A")
+        expanded = image.convert(mode)
+        return expanded.convert(mode.removesuffix("A")), expanded.getchannel("A")
     if image.mode in _PROFILED_MODES:
         return image, None
     return image.convert("L" if gray else "RGB"), None
@@ -98,21 +97,21 @@ def _split_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
 def _eight_bit_gray(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Scale integer or floating-point gray to 0–255; opacity from the transparent value."""
     samples = np.asarray(image)
-    levels = samples.astype(np.float32)
-    levels *= 255 / _white(image, samples)
+    scaled = samples.astype(np.float32)
+    scaled *= 255 / _white_value(image, samples)
     if _tiff_tags(image).get(_TIFF_TAGS["PhotometricInterpretation"]) == 0:
-        levels = 255 - levels  # white is zero: Pillow inverts this for 8 bits only
-    gray = Image.fromarray(np.rint(levels).astype(np.uint8))
+        scaled = 255 - scaled  # white is zero: Pillow inverts this for 8 bits only
+    gray = Image.fromarray(np.rint(scaled).astype(np.uint8))
     transparent = image.info.get("transparency")
     if transparent is None:
         return gray, None
     return gray, Image.fromarray(np.where(samples == transparent, 0, 255).astype(np.uint8))
 
 
-def _white(image: Image.Image, samples: np.ndarray[Any, Any]) -> float:
-    """The sample value that stands for full intensity, once all samples are seen to obey it."""
+def _white_value(image: Image.Image, samples: np.ndarray[Any, Any]) -> float:
+    """The sample value of full intensity; checks that no sample exceeds it."""
     white = 1.0 if image.mode == "F" else 65535.0
-    if not ((samples >= 0) & (samples <= white)).all():  # so written that NaN fails
+    if not ((samples >= 0) & (samples <= white)).all():  # NaN fails this check
         raise PixelError(
             f"its samples are not all finite and between 0 and {white:g}, so their scale is "
             "unknown; save it with 8 or 16 bits a channel"
@@ -122,7 +121,7 @@ def _white(image: Image.Image, samples: np.ndarray[Any, Any]) -> float:
 
 
 def _refuse_separate_deep_planes(image: Image.Image) -> None:
-    """Stop at the one TIFF layout that Pillow decodes to noise without an error."""
+    """Refuse the one TIFF layout that Pillow decodes to noise without an error."""
     tags = _tiff_tags(image)
     bits = tags.get(_TIFF_TAGS["BitsPerSample"], (8,))
     separate = tags.get(_TIFF_TAGS["PlanarConfiguration"]) == 2
@@ -134,13 +133,13 @@ def _refuse_separate_deep_planes(image: Image.Image) -> None:
 
 
 def _tiff_tags(image: Image.Image) -> Mapping[int, Any]:
-    """The tags of a TIFF by number; nothing for other formats."""
+    """The tags of a TIFF file by number; empty for other formats."""
     tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
     return tags if image.format == "TIFF" else {}
 
 
 def _apply_profile(color: Image.Image, icc: object) -> Image.Image:
-    """Convert L, RGB or CMYK through its ICC profile to sRGB; unchanged if `icc` is no use."""
+    """Convert L, RGB or CMYK from its ICC profile to sRGB; unchanged if the profile is unusable."""
     if not isinstance(icc, bytes):
         return color
     try:
@@ -157,15 +156,15 @@ def _apply_profile(color: Image.Image, icc: object) -> Image.Image:
             flags=flags,
         )
     except (OSError, ValueError, ImageCms.PyCMSError):
-        return color  # broken, or made for other channels than these
+        return color  # damaged, or made for other channels
     return _map_gray(color, transform) if color.mode == "L" else transform.apply(color)
 
 
 def _map_gray(gray: Image.Image, transform: ImageCms.ImageCmsTransform) -> Image.Image:
-    """Apply a transform to the 256 levels and look the pixels up.
+    """Apply a color transform to gray pixels by a table of its 256 values.
 
-    LittleCMS's optimized gray transforms are up to 10 levels off in the shadows, and its exact
-    ones ten times slower; this is exact and fast.
+    LittleCMS's optimized gray transforms are off by up to 10 of 255 in the shadows, and its exact
+    ones are ten times slower. This is exact and fast.
     """
     ramp = Image.frombytes("L", (256, 1), bytes(range(256)))
     return Image.fromarray(np.asarray(transform.apply(ramp))[0][np.asarray(gray)])

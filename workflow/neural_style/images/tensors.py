@@ -1,4 +1,4 @@
-"""Between pictures and tensors: 0 … 255 in a Pillow image, [0, 1] in a tensor, normalized."""
+"""Images as tensors: conversion from and to Pillow, normalization, masks, and color statistics."""
 
 from __future__ import annotations
 
@@ -12,76 +12,81 @@ from torch import Tensor
 
 from neural_style.images.decode import ImageError, fit_image, load_image
 
-MEAN = (0.485, 0.456, 0.406)
-"""Mean of ImageNet's red, green and blue, in units of [0, 1]."""
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+"""Mean of the red, green and blue of ImageNet, in units of [0, 1]."""
 
-STD = (0.229, 0.224, 0.225)
+IMAGENET_STD = (0.229, 0.224, 0.225)
 """Their standard deviation."""
+
+ASPECT_TOLERANCE = 0.02
+"""Largest relative difference of the aspect ratios of a mask and its image: sizes are rounded."""
+
+LUMA_WEIGHTS = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the luminance Y of YIQ (ITU-R BT.601)."""
+
+MIN_COLOR_STD = 2 / 255
+"""Colors with a smaller standard deviation, in units of [0, 1], count as noise of the file:
+`match_color` amplifies them no further than it would amplify this one."""
 
 
 def to_tensor(image: Image.Image) -> Tensor:
-    """An RGB image as a contiguous tensor [1, 3, H, W] of float32 in [0, 1]."""
-    levels = torch.from_numpy(np.array(image, dtype=np.uint8))
-    return levels.permute(2, 0, 1).unsqueeze(0).contiguous().float() / 255
+    """Convert an RGB image to a contiguous tensor [1, 3, H, W] of float32 in [0, 1]."""
+    pixels = torch.from_numpy(np.array(image, dtype=np.uint8))
+    return pixels.permute(2, 0, 1).unsqueeze(0).contiguous().float() / 255
 
 
-def to_images(pictures: Tensor) -> list[Image.Image]:
-    """Tensors [B, 3, H, W] as 8-bit RGB images; values are clipped to [0, 1] and rounded."""
-    levels = pictures.detach().clamp(0, 1).mul(255).round().to(torch.uint8)
-    arrays = levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+def to_pil_images(images: Tensor) -> list[Image.Image]:
+    """Convert [B, 3, H, W] to 8-bit RGB images; values are clipped to [0, 1] and rounded."""
+    pixels = images.detach().clamp(0, 1).mul(255).round().to(torch.uint8)
+    arrays = pixels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
     return [Image.fromarray(array) for array in arrays]
 
 
-def normalize(pictures: Tensor) -> Tensor:
-    """(x - mean) / std for each channel of pictures [B, 3, H, W] in [0, 1]."""
-    mean, std = _mean_and_std(pictures.dtype, pictures.device)
-    return (pictures - mean) / std
+def normalize(images: Tensor) -> Tensor:
+    """(x - mean) / std of ImageNet for each channel of images [B, 3, H, W] in [0, 1]."""
+    mean, std = _mean_and_std(images.dtype, images.device)
+    return (images - mean) / std
 
 
 @cache
 def _mean_and_std(dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Both as [1, 3, 1, 1]; kept, since a copy from the host would wait for the device."""
-    mean, std = (torch.tensor(each, dtype=dtype, device=device) for each in (MEAN, STD))
+    """Both as [1, 3, 1, 1]; cached, since a copy to the GPU synchronizes with it."""
+    mean, std = (
+        torch.tensor(each, dtype=dtype, device=device) for each in (IMAGENET_MEAN, IMAGENET_STD)
+    )
     return mean.view(1, 3, 1, 1), std.view(1, 3, 1, 1)
 
 
-# MERGED: Masks: gray images that say where something acts, brought to what the network is to see.
+def load_mask(path: Path, image_size: tuple[int, int], *, same_aspect: bool) -> Image.Image:
+    """Read a mask: any image file, as gray, stretched to the size of the image it belongs to.
 
-
-TOLERANCE = 0.02
-"""How much the proportions of a mask beside its image may differ: it may be rounded, or smaller."""
-
-
-def load_mask(path: Path, picture: tuple[int, int], *, same_shape: bool) -> Image.Image:
-    """Read a mask for an image: any image that can be read, as gray, stretched over that image.
-
-    It is decoded like any image, so it is turned by its own EXIF orientation, its colors count as
-    their brightness, and what is transparent counts as white.
+    It is decoded like every image: turned upright by its own EXIF orientation, colors converted
+    to their brightness, and transparent pixels white.
 
     Args:
         path: the file.
-        picture: width and height of the image it is for, upright.
-        same_shape: whether it must have the proportions of that image.
+        image_size: width and height of the image that the mask is for, upright.
+        same_aspect: whether the mask must have the aspect ratio of that image.
 
     Returns:
-        An image of mode L, of the size `picture`.
+        An image of mode L and of size `image_size`.
 
     Raises:
-        ImageError: the file cannot be read, or has other proportions; the sentence names it.
+        ImageError: the file cannot be read, or has another aspect ratio; the message names it.
     """
     mask = load_image(path).convert("L")
-    if same_shape and not _alike(mask.size, picture):
+    if same_aspect and not _same_aspect(mask.size, image_size):
         raise ImageError(
             "the mask {!r} has {} × {} px, but its image, turned upright, has {} × {} px; "
-            "save it with the same proportions.".format(str(path), *mask.size, *picture)
+            "save it with the same proportions.".format(str(path), *mask.size, *image_size)
         )
-    return mask.resize(picture, Image.Resampling.BILINEAR)
+    return mask.resize(image_size, Image.Resampling.BILINEAR)
 
 
-def mask_tensor(mask: Image.Image, size: int, fit: str) -> Tensor:
-    """A mask fitted like its image (see `images.fit_image`), as [1, 1, H, W] in [0, 1].
+def mask_to_tensor(mask: Image.Image, size: int, fit: str) -> Tensor:
+    """Fit a mask like its image (see `decode.fit_image`): [1, 1, H, W] in [0, 1].
 
-    The filter is one that does not swing over: what is black stays black, close to an edge, too.
+    The bilinear filter does not overshoot, so black stays exactly black beside an edge.
 
     Raises:
         ImageError: it cannot be fitted.
@@ -90,6 +95,53 @@ def mask_tensor(mask: Image.Image, size: int, fit: str) -> Tensor:
     return torch.from_numpy(np.array(fitted, dtype=np.float32))[None, None] / 255
 
 
-def _alike(one: tuple[int, int], other: tuple[int, int]) -> bool:
-    """Whether two sizes have the same proportions, nearly."""
-    return abs(one[0] * other[1] / (one[1] * other[0]) - 1) <= TOLERANCE
+def _same_aspect(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether two sizes have the same aspect ratio, within the tolerance."""
+    return abs(one[0] * other[1] / (one[1] * other[0]) - 1) <= ASPECT_TOLERANCE
+
+
+def luminance(images: Tensor) -> Tensor:
+    """Y = 0.299 R + 0.587 G + 0.114 B of images [B, 3, H, W]: [B, 1, H, W]."""
+    weights = images.new_tensor(LUMA_WEIGHTS).view(1, 3, 1, 1)
+    return (images * weights).sum(dim=1, keepdim=True)
+
+
+def match_color(image: Tensor, target: Tensor) -> Tensor:
+    """Give an image the mean and the covariance of the pixels of another one.
+
+    x ↦ Σₜ^½ Σ^-½ (x - μ) + μₜ, with μ, Σ of the image and μₜ, Σₜ of the target. Of all linear
+    maps that match both, this is the one that Gatys, Bethge, Hertzmann and Shechtman chose in
+    *Preserving Color in Neural Artistic Style Transfer* (2016). Directions in which the image
+    hardly varies (all but one in a gray image) are amplified by a bounded factor, which prevents
+    amplified noise and division by zero.
+
+    Args:
+        image: [1, C, h, w] in [0, 1].
+        target: [1, C, H, W] in [0, 1]; with one channel, mean and standard deviation are matched.
+
+    Returns:
+        [1, C, h, w], clipped to [0, 1].
+    """
+    mean, covariance = _mean_and_covariance(image)
+    target_mean, target_covariance = _mean_and_covariance(target)
+    whiten = _matrix_power(covariance, -0.5, min_eigenvalue=MIN_COLOR_STD**2)
+    transform = _matrix_power(target_covariance, 0.5) @ whiten
+    pixels = image.flatten(start_dim=2)[0].double().cpu()
+    matched = transform @ (pixels - mean) + target_mean
+    return matched.clamp(0, 1).to(image).view_as(image)
+
+
+def _mean_and_covariance(image: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean [C, 1] and covariance [C, C] of the pixels of [1, C, h, w], in float64 on the CPU."""
+    pixels = image.flatten(start_dim=2)[0].double().cpu()
+    mean = pixels.mean(dim=1, keepdim=True)
+    centered = pixels - mean
+    return mean, centered @ centered.mT / pixels.shape[1]
+
+
+def _matrix_power(matrix: Tensor, exponent: float, min_eigenvalue: float = 0.0) -> Tensor:
+    """A power of a symmetric matrix whose eigenvalues are first raised to `min_eigenvalue`."""
+    values, vectors = torch.linalg.eigh(matrix)
+    powers = values.clamp(min=min_eigenvalue).pow(exponent)
+    power: Tensor = vectors @ torch.diag(powers) @ vectors.mT
+    return power
