@@ -1,1 +1,1 @@
-"""The loss: the transfer problem, its terms, their targets, and the objective."""
+"""The loss: the transfer problem, the terms and their targets, and the objective."""

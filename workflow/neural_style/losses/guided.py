@@ -1,9 +1,9 @@
-"""Style in a region: Gram matrices that count each place as much as a mask says.
+"""Style in a region: guided Gram matrices, which weigh each position by a mask.
 
-After L. A. Gatys, A. S. Ecker, M. Bethge, A. Hertzmann, E. Shechtman, *Controlling Perceptual
-Factors in Neural Style Transfer*, CVPR 2017. Their guidance channel T multiplies the features, so
-that T² weighs their products; here the gray value of the mask is that weight, g = T². So a mask
-and its inverse share every pixel out whole, and none is forgotten where they meet in a soft edge.
+After Gatys, Ecker, Bethge, Hertzmann and Shechtman, *Controlling Perceptual Factors in Neural Style
+Transfer* (CVPR 2017). There, a guidance channel T multiplies the features, so their products have
+the weight T². Here the gray value of the mask is that weight, g = T²: a mask and its inverse then
+add up to 1 at every pixel, also where they overlap in a soft edge.
 """
 
 from __future__ import annotations
@@ -16,80 +16,28 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-from neural_style.losses.terms import Term, mean_squared_error, positions, widen
+from neural_style.losses.terms import (
+    Term,
+    at_least_float32,
+    flatten_positions,
+    mean_squared_error,
+)
 from neural_style.model.layers import block_of
 from neural_style.model.vgg import View
 
 
-def guide_at(mask: Tensor, layer: str) -> Tensor:
-    """A mask of pixels as the weights of the places of a layer.
-
-    It goes through the poolings that the picture goes through, but averaged: a place that stands
-    for many pixels weighs as much as they do on average. What a feature sees beyond those pixels
-    does not count, since on deep layers that is a good part of the picture.
-
-    Args:
-        mask: [B, 1, H, W] in [0, 1].
-        layer: of the network.
-
-    Returns:
-        [B, 1, H', W'], as large as the features of that layer.
-    """
-    for _ in range(block_of(layer) - 1):
-        mask = functional.avg_pool2d(mask, kernel_size=2)
-    return mask
-
-
-def guided_gram_matrix(features: Tensor, guide: Tensor, places: Tensor | None = None) -> Tensor:
-    """G = Σ g(p) F(p) F(p)ᵀ / (C · Σ g(p)), summed over the places p.
-
-    Args:
-        features: [B, C, H, W], of any precision.
-        guide: g, [B, 1, H, W] or [1, 1, H, W], not negative. Where it is zero everywhere, so is G.
-        places: what to divide by instead of Σ g(p), [B] or [1], where these are features of a part
-            of a picture.
-
-    Returns:
-        [B, C, C] in float32 (float64 for float64 features). With a guide of ones it is the Gram
-        matrix of `losses.gram_matrix`.
-    """
-    sums = guide.sum(dim=(1, 2, 3)) if places is None else places
-    divisor = features.shape[1] * sums.clamp(min=torch.finfo(sums.dtype).tiny)
-    gram: Tensor = _GuidedGram.apply(features, guide, divisor.view(-1, 1, 1))
-    return gram
-
-
-class _GuidedGram(torch.autograd.Function):
-    """Its gradient in one product, g(p) · (S + Sᵀ) F(p) / (C · Σ g) for slope S; see `_Gram`."""
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, features: Tensor, guide: Tensor, divisor: Tensor) -> Tensor:
-        ctx.save_for_backward(features, guide, divisor)
-        rows = widen(positions(features))
-        return rows.mT @ (rows * positions(guide)) / divisor
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, slope: Tensor) -> tuple[Tensor, None, None]:
-        # The hints name the context of the forward pass here, too.
-        features, guide, divisor = ctx.saved_tensors  # type: ignore[attr-defined]
-        symmetric = ((slope + slope.mT) / divisor).to(features.dtype)
-        gradient = (positions(features) @ symmetric) * positions(guide).to(features.dtype)
-        return gradient.mT.view_as(features), None, None
-
-
 @dataclass(frozen=True)
-class RegionTerm(Term):
-    """weight · a · MSE(guided Gram matrix, that of the style) at one layer, with a = mean of g.
+class GuidedStyleTerm(Term):
+    """Style loss of a region at one layer: weight · a · mean((G_g - G_style)²), with a = mean of g.
 
-    The share a of the region makes a pixel in it feel what it would feel without any mask, however
-    small the region is: the gradient at p is g(p) times that of `losses.StyleTerm`, but for the
-    Gram matrices in it.
+    The factor a makes the loss independent of the region's area: the gradient at position p is g(p)
+    times that of `StyleTerm`, apart from the difference of the Gram matrices.
 
     Attributes:
-        layer: where the features are taken.
-        weight: [B] or a number; beta times the layer's own weight.
-        guide: g at this layer, [B, 1, H, W] in [0, 1], see `guide_at`.
-        target: guided Gram matrices [B, C, C] of the style.
+        layer: the layer of the features F.
+        weight: [B] or a number; beta times the weight of the layer.
+        guide: g at this layer, [B, 1, H, W] in [0, 1], see `downsample_guide`.
+        target: guided Gram matrices of the style images, [B, C, C].
     """
 
     layer: str
@@ -104,35 +52,92 @@ class RegionTerm(Term):
 
     def statistic(self, view: View) -> Tensor:
         """The view's share of the guided Gram matrix, [B, C, C]."""
-        features, guide = view.features(self.layer), view.part(self.layer, self.guide)
+        features, guide = view.features(self.layer), view.crop(self.layer, self.guide)
         return guided_gram_matrix(features, guide, self.guide.sum(dim=(1, 2, 3)))
 
     def loss(self, statistic: Tensor) -> Tensor:
-        """Weight · a · MSE(guided Gram matrix, target), [B]."""
-        share = self.guide.mean(dim=(1, 2, 3))
-        return self.weight * share * mean_squared_error(statistic, self.target)
+        """Weight · a · mean squared error of the guided Gram matrix, [B]."""
+        area = self.guide.mean(dim=(1, 2, 3))
+        return self.weight * area * mean_squared_error(statistic, self.target)
 
 
 @dataclass(frozen=True)
 class SumOfTerms(Term):
-    """Terms of one name, such as those of a layer's regions, as one term of that name.
+    """The sum of terms with one name, such as those of all regions at a layer.
 
     Attributes:
-        terms: at least one; the statistics of all are of one shape.
+        terms: at least one; all statistics have one shape.
     """
 
     terms: Sequence[Term]
 
     @property
     def name(self) -> str:
-        """That of its terms."""
+        """The name of the terms."""
         return self.terms[0].name
 
     def statistic(self, view: View) -> Tensor:
-        """Those of the terms, [B, R, ...]."""
+        """The statistics of the terms, stacked: [B, R, ...] for R terms."""
         return torch.stack([term.statistic(view) for term in self.terms], dim=1)
 
     def loss(self, statistic: Tensor) -> Tensor:
         """The sum of the losses, [B]."""
         pairs = zip(self.terms, statistic.unbind(dim=1), strict=True)
         return torch.stack([term.loss(each) for term, each in pairs]).sum(dim=0)
+
+
+def guided_gram_matrix(features: Tensor, guide: Tensor, total: Tensor | None = None) -> Tensor:
+    """Compute the guided Gram matrix G = Σ g(p) F(p) F(p)ᵀ / (C · Σ g(p)), summed over positions p.
+
+    Args:
+        features: F, [B, C, H, W], of any precision.
+        guide: g, [B, 1, H, W] or [1, 1, H, W], not negative. If it is 0 everywhere, so is G.
+        total: divide by C times this instead of C · Σ g(p), [B] or [1], if these are the features
+            of a tile.
+
+    Returns:
+        [B, C, C] in float32 (float64 for float64 features). With a guide of ones this is
+        `terms.gram_matrix`.
+    """
+    sums = guide.sum(dim=(1, 2, 3)) if total is None else total
+    divisor = features.shape[1] * sums.clamp(min=torch.finfo(sums.dtype).tiny)
+    gram: Tensor = _GuidedGram.apply(features, guide, divisor.view(-1, 1, 1))
+    return gram
+
+
+class _GuidedGram(torch.autograd.Function):
+    """Its gradient in one product, g(p) · (D + Dᵀ) F(p) / (C · Σ g); see `terms._Gram`."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, features: Tensor, guide: Tensor, divisor: Tensor) -> Tensor:
+        ctx.save_for_backward(features, guide, divisor)
+        rows = at_least_float32(flatten_positions(features))
+        return rows.mT @ (rows * flatten_positions(guide)) / divisor
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, grad_gram: Tensor) -> tuple[Tensor, None, None]:
+        # torch's hints declare the context of the forward pass here, too.
+        features, guide, divisor = ctx.saved_tensors  # type: ignore[attr-defined]
+        symmetric = ((grad_gram + grad_gram.mT) / divisor).to(features.dtype)
+        weights = flatten_positions(guide).to(features.dtype)
+        gradient = (flatten_positions(features) @ symmetric) * weights
+        return gradient.mT.view_as(features), None, None
+
+
+def downsample_guide(mask: Tensor, layer: str) -> Tensor:
+    """Downsample a mask of pixels to the positions of a layer.
+
+    The mask passes the poolings that the image passes, as average poolings: a position gets the
+    mean of the pixels it stands for. The rest of its receptive field does not count, because on
+    deep layers that is a large part of the image.
+
+    Args:
+        mask: [B, 1, H, W] in [0, 1].
+        layer: a layer of VGG19.
+
+    Returns:
+        [B, 1, H', W'], with the height and width of the features of that layer.
+    """
+    for _ in range(block_of(layer) - 1):
+        mask = functional.avg_pool2d(mask, kernel_size=2)
+    return mask

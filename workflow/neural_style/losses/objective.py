@@ -1,4 +1,8 @@
-"""The function that is minimized: pictures in, losses and gradient out."""
+"""The objective: images in, the losses of all terms and the gradient out.
+
+`Objective` evaluates the network on whole images. `TiledObjective` computes the same function for
+images that are too large for that, in the memory of one tile.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,21 @@ import torch
 from torch import Tensor
 
 from neural_style.losses.terms import Term
-from neural_style.model.tiles import tiles_of
-from neural_style.model.vgg import Vgg19, View, full_precision, tile_view, views_of, whole_view
+from neural_style.model.tiles import split_into_tiles
+from neural_style.model.vgg import (
+    TileView,
+    Vgg19,
+    View,
+    WholeView,
+    extract_features,
+    full_precision,
+    iterate_views,
+)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The losses of a batch of pictures, and where they lead.
+    """The losses of a batch of images and their gradient.
 
     Attributes:
         losses: weighted loss of each term and image, [T, B].
@@ -28,7 +40,7 @@ class Evaluation:
 
     @property
     def total(self) -> Tensor:
-        """Sum over the terms, [B]."""
+        """The loss of each image: the sum over the terms, [B]."""
         return self.losses.sum(dim=0)
 
 
@@ -39,18 +51,18 @@ class Evaluator(Protocol):
     def term_names(self) -> tuple[str, ...]:
         """The names of the terms, in the order of `Evaluation.losses`."""
 
-    def __call__(self, pictures: Tensor) -> Evaluation:
-        """Losses and gradient at pictures [B, 3, H, W] in [0, 1]."""
+    def __call__(self, images: Tensor) -> Evaluation:
+        """Compute losses and gradient at images [B, 3, H, W] in [0, 1]."""
 
 
 class Objective:
-    """The sum of terms, for each picture of a batch on its own.
+    """The weighted sum of terms, for each image of a batch by itself.
 
-    What is in float32 is computed in float32, whatever CUDA would do by itself.
+    float32 is computed in float32 on CUDA, too (see `vgg.full_precision`).
 
     Args:
-        network: gives the features that the terms ask for.
-        terms: the summands.
+        network: computes the features of at least the layers that the terms use.
+        terms: the terms of the loss.
     """
 
     def __init__(self, network: Vgg19, terms: Sequence[Term]) -> None:
@@ -59,85 +71,82 @@ class Objective:
 
     @property
     def term_names(self) -> tuple[str, ...]:
-        """The names of the terms, in the order of `losses`."""
+        """The names of the terms, in the order of the losses."""
         return tuple(term.name for term in self.terms)
 
     @full_precision()
-    def losses(self, pictures: Tensor) -> Tensor:
-        """Weighted loss of each term for pictures [B, 3, H, W] in [0, 1]: [T, B]."""
-        whole = whole_view(self.network, pictures)
-        return self.weighted_losses([term.statistic(whole) for term in self.terms])
-
-    def weighted_losses(self, statistics: Sequence[Tensor]) -> Tensor:
-        """Weighted loss of each term from its statistic of whole pictures: [T, B]."""
-        pairs = zip(self.terms, statistics, strict=True)
-        return torch.stack([term.loss(statistic) for term, statistic in pairs])
-
-    @full_precision()
-    def __call__(self, pictures: Tensor) -> Evaluation:
-        """Losses and gradient at pictures [B, 3, H, W] in [0, 1]."""
-        variable = pictures.detach().requires_grad_()
+    def __call__(self, images: Tensor) -> Evaluation:
+        """Compute losses and gradient at images [B, 3, H, W] in [0, 1]."""
+        variable = images.detach().requires_grad_()
         losses = self.losses(variable)
         (gradient,) = torch.autograd.grad(losses.sum(), variable)
         return Evaluation(losses.detach(), gradient.contiguous())
 
+    @full_precision()
+    def losses(self, images: Tensor) -> Tensor:
+        """Compute the weighted loss of each term, [T, B], for images [B, 3, H, W] in [0, 1]."""
+        view = WholeView(extract_features(self.network, images))
+        return self._losses_of(self._statistics_of(view))
 
-# MERGED: The function that is minimized, for pictures too large for the network in one go.
-#
-# Mathematically it is that of `objective`: the Gram matrices are those of the whole picture, summed
-# over its tiles, and not a matrix a tile. Only the order of additions differs, and the memory, which
-# is that of one tile. The price is that every tile goes through the network with its surroundings
-# (see `tiling`), and once more for the sums, before any gradient is known.
+    def _statistics_of(self, view: View) -> list[Tensor]:
+        """The statistic of each term for a view."""
+        return [term.statistic(view) for term in self.terms]
+
+    def _losses_of(self, statistics: Sequence[Tensor]) -> Tensor:
+        """The weighted loss of each term, [T, B], from the statistics of whole images."""
+        pairs = zip(self.terms, statistics, strict=True)
+        return torch.stack([term.loss(statistic) for term, statistic in pairs])
 
 
 class TiledObjective(Objective):
-    """The sum of terms for each picture of a batch on its own, looked at tile by tile.
+    """`Objective`, computed tile by tile.
+
+    The function is the same: statistics such as Gram matrices are summed over the tiles before
+    the loss is computed, so only the order of additions differs. Memory is that of one tile.
+    The cost: every tile passes the network with its margin (see `tiles`), and twice, because the
+    gradient needs the statistics of the whole image.
 
     Args:
-        network: gives the features that the terms ask for.
-        terms: the summands.
-        edge: of the tiles, see `tiling.tiles_of`.
+        network: computes the features of at least the layers that the terms use.
+        terms: the terms of the loss.
+        tile: the size of the tiles, see `tiles.split_into_tiles`.
     """
 
-    def __init__(self, network: Vgg19, terms: Sequence[Term], edge: int) -> None:
+    def __init__(self, network: Vgg19, terms: Sequence[Term], tile: int) -> None:
         super().__init__(network, terms)
-        self.edge = edge
+        self.tile = tile
+
+    @full_precision()
+    def __call__(self, images: Tensor) -> Evaluation:
+        """Compute losses and gradient at images [B, 3, H, W] in [0, 1]."""
+        with torch.no_grad():
+            statistics = [each.requires_grad_() for each in self._whole_statistics(images)]
+        losses = self._losses_of(statistics)
+        grad_statistics = torch.autograd.grad(losses.sum(), statistics)
+        gradient = torch.zeros_like(images, memory_format=torch.contiguous_format)
+        height, width = images.shape[2:]
+        for tile in split_into_tiles(height, width, self.tile, self.network.layers):
+            pixels = images[(..., *tile.input)].detach().requires_grad_()
+            view = TileView(extract_features(self.network, pixels), tile)
+            (grad_pixels,) = torch.autograd.grad(self._statistics_of(view), pixels, grad_statistics)
+            gradient[(..., *tile.input)] += grad_pixels
+        return Evaluation(losses.detach(), gradient)
 
     @torch.no_grad()
     @full_precision()
-    def losses(self, pictures: Tensor) -> Tensor:
-        """Weighted loss of each term for pictures [B, 3, H, W] in [0, 1], [T, B]: values alone."""
-        return self.weighted_losses(self._statistics(pictures))
+    def losses(self, images: Tensor) -> Tensor:
+        """Compute the weighted loss of each term, [T, B], without a graph for gradients."""
+        return self._losses_of(self._whole_statistics(images))
 
-    @full_precision()
-    def __call__(self, pictures: Tensor) -> Evaluation:
-        """Losses and gradient at pictures [B, 3, H, W] in [0, 1]."""
-        with torch.no_grad():
-            statistics = [each.requires_grad_() for each in self._statistics(pictures)]
-        losses = self.weighted_losses(statistics)
-        slopes = torch.autograd.grad(losses.sum(), statistics)
-        gradient = torch.zeros_like(pictures, memory_format=torch.contiguous_format)
-        height, width = pictures.shape[2:]
-        for tile in tiles_of(height, width, self.edge, self.network.layers):
-            seen = pictures[(..., *tile.seen)].detach().requires_grad_()
-            shares = self._shares(tile_view(self.network, seen, tile))
-            (slope,) = torch.autograd.grad(shares, seen, slopes)
-            gradient[(..., *tile.seen)] += slope
-        return Evaluation(losses.detach(), gradient)
-
-    def _statistics(self, pictures: Tensor) -> list[Tensor]:
-        """What each term has to know of whole pictures."""
-        views = views_of(self.network, pictures, self.edge)
-        return sums(self._shares(view) for view in views)
-
-    def _shares(self, view: View) -> list[Tensor]:
-        """What a view adds to that."""
-        return [term.statistic(view) for term in self.terms]
+    def _whole_statistics(self, images: Tensor) -> list[Tensor]:
+        """The statistic of each term for whole images."""
+        views = iterate_views(self.network, images, self.tile)
+        return sum_statistics(self._statistics_of(view) for view in views)
 
 
-def sums(shares: Iterable[Sequence[Tensor]]) -> list[Tensor]:
-    """The sum of the first tensors of all, of the second of all, and so on."""
+def sum_statistics(statistics: Iterable[Sequence[Tensor]]) -> list[Tensor]:
+    """Add up the statistics of several views, term by term."""
     total: list[Tensor] = []
-    for each in shares:
+    for each in statistics:
         total = [one + other for one, other in zip(total, each, strict=True)] if total else [*each]
     return total

