@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
-from tests.unit.pictures import P3_TO_XYZ, chunk, encode, noise, png, rgb_profile, smooth, write
+from tests.unit.images import P3_TO_XYZ, chunk, encode, noise, png, rgb_profile, smooth, write
 
 from neural_style.images.decode import ImageError, load_image
 
@@ -128,7 +128,7 @@ def test_a_header_that_claims_too_much_is_refused(tmp_path: Path, side: int) -> 
 def test_the_limit_holds_before_any_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A picture of zeros packs a thousand to one; nothing of it may be unpacked."""
+    """A image of zeros packs a thousand to one; nothing of it may be unpacked."""
     path = tmp_path / "bomb.png"
     Image.new("L", (3000, 3000)).save(path)
     assert path.stat().st_size < 50_000
@@ -192,7 +192,7 @@ def mutants(data: bytes, count: int, generator: np.random.Generator) -> list[byt
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("encoder", ["JPEG", "PNG", "WEBP", "TIFF", "TIFF-LZW", "BMP", "GIF"])
-def test_damage_ends_in_a_picture_or_an_image_error(tmp_path: Path, encoder: str) -> None:
+def test_damage_ends_in_a_image_or_an_image_error(tmp_path: Path, encoder: str) -> None:
     name, _, packed = encoder.partition("-")
     options: dict[str, Any] = {"compression": "tiff_lzw"} if packed else {}
     exif = Image.Exif()

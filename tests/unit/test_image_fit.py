@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from PIL import Image
-from tests.unit.pictures import assert_close, levels, noise, smooth
+from tests.unit.images import assert_close, levels, noise, smooth
 
 from neural_style.config.settings import FITS
 from neural_style.images.decode import ImageError, fit_image
@@ -39,18 +39,18 @@ def test_crop_takes_the_center_in_both_directions() -> None:
     values[:, 16:32] = 200
     wide = Image.fromarray(values)
     tall = wide.transpose(Image.Transpose.ROTATE_90)
-    for picture in (wide, tall):
-        assert np.unique(levels(fit_image(picture, 16, "crop"))).tolist() == [200]
-        assert np.unique(levels(fit_image(picture, 16, "stretch"))).size > 1
+    for image in (wide, tall):
+        assert np.unique(levels(fit_image(image, 16, "crop"))).tolist() == [200]
+        assert np.unique(levels(fit_image(image, 16, "stretch"))).size > 1
 
 
 @pytest.mark.parametrize("size", [(32, 20), (20, 32), (32, 3), (32, 1)])
 def test_pad_mirrors_about_the_edges(size: tuple[int, int]) -> None:
-    """Already of the right long side, so the picture itself must be found untouched."""
-    picture = levels(noise(*size))
+    """Already of the right long side, so the image itself must be found untouched."""
+    image = levels(noise(*size))
     padded = levels(fit_image(noise(*size), 32, "pad"))
     top, left = (32 - size[1]) // 2, (32 - size[0]) // 2
-    assert_close(padded[top : top + size[1], left : left + size[0]], picture, 0)
+    assert_close(padded[top : top + size[1], left : left + size[0]], image, 0)
     for axis, start, length in ((0, top, size[1]), (1, left, size[0])):
         rows = np.moveaxis(padded, axis, 0)
         for distance in range(min(start, 32 - start - length)):
@@ -81,5 +81,5 @@ def test_keep_allows_sixteen_pixels() -> None:
 
 def test_shrinking_averages_instead_of_skipping() -> None:
     board = np.indices((64, 64)).sum(axis=0) % 2 * 255
-    picture = Image.fromarray(np.repeat(board[..., None], 3, axis=2).astype(np.uint8))
-    assert_close(levels(fit_image(picture, 16, "stretch")), np.full((16, 16, 3), 128), 3)
+    image = Image.fromarray(np.repeat(board[..., None], 3, axis=2).astype(np.uint8))
+    assert_close(levels(fit_image(image, 16, "stretch")), np.full((16, 16, 3), 128), 3)

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image, JpegImagePlugin
-from tests.unit.pictures import Pixels, assert_close, levels, loaded, noise, smooth
+from tests.unit.images import Pixels, assert_close, levels, loaded, noise, smooth
 
 from neural_style.config.settings import OPAQUE, OUTPUT_FORMATS
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import ImageError
-from neural_style.images.encode import quantized, save_image, save_levels
+from neural_style.images.encode import quantize, save_image, save_pixels
 from neural_style.images.srgb import srgb_profile
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".jpeg", ".PNG"])
-def test_saved_pictures_come_back(tmp_path: Path, suffix: str) -> None:
+def test_saved_images_come_back(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "deep" / "folder" / f"a{suffix}"
     save_image(smooth(64, 48), path)
     tolerance = {".png": 0, ".webp": 16}.get(suffix.lower(), 8)
@@ -27,18 +27,18 @@ def test_saved_pictures_come_back(tmp_path: Path, suffix: str) -> None:
 
 
 def samples(format_name: str, channels: int = 3) -> Pixels:
-    """A picture in the depth of a format, with its lowest bits in use."""
+    """A image in the depth of a format, with its lowest bits in use."""
     picture = np.random.default_rng(0).random((32, 24, channels), dtype=np.float32)
-    return quantized(picture, format_name)
+    return quantize(picture, format_name)
 
 
 @pytest.mark.parametrize("name", OUTPUT_FORMATS)
-def test_the_same_picture_makes_the_same_bytes_with_an_srgb_profile(
+def test_the_same_image_makes_the_same_bytes_with_an_srgb_profile(
     tmp_path: Path, name: str
 ) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
-    save_levels(samples(name), first, name)
-    save_levels(samples(name), second, name)
+    save_pixels(samples(name), first, name)
+    save_pixels(samples(name), second, name)
     assert first.read_bytes() == second.read_bytes()
     with Image.open(first) as image:
         assert image.info["icc_profile"] == srgb_profile()
@@ -46,7 +46,7 @@ def test_the_same_picture_makes_the_same_bytes_with_an_srgb_profile(
 
 @pytest.mark.parametrize("channels", [3, 4])
 def test_tiff_keeps_16_bits_of_every_channel(tmp_path: Path, channels: int) -> None:
-    save_levels(samples("tiff", channels), tmp_path / "a.tiff", "tiff")
+    save_pixels(samples("tiff", channels), tmp_path / "a.tiff", "tiff")
     assert np.array_equal(tifffile.imread(tmp_path / "a.tiff"), samples("tiff", channels))
     with tifffile.TiffFile(tmp_path / "a.tiff") as file:
         tags = {tag.name for tag in file.pages.first.tags}
@@ -58,7 +58,7 @@ def test_opacity_and_the_colors_below_it_are_saved(tmp_path: Path, name: str) ->
     picture = np.zeros((32, 24, 4), np.float32)
     picture[:, :, :3] = np.asarray(smooth(24, 32)) / np.float32(255)
     picture[8:, :, 3] = 1
-    save_levels(quantized(picture, name), tmp_path / "a", name, quality=100)
+    save_pixels(quantize(picture, name), tmp_path / "a", name, quality=100)
     with Image.open(tmp_path / "a") as image:
         assert image.mode == "RGBA"
         tolerance = 10 if name == "webp" else 1  # Pillow drops the lower byte of 16 bits
@@ -68,8 +68,8 @@ def test_opacity_and_the_colors_below_it_are_saved(tmp_path: Path, name: str) ->
 
 def test_levels_are_rounded_once_and_clipped() -> None:
     values = np.array([-1, 0, 0.2 / 255, 0.6 / 255, 100.4 / 255, 1, 2, np.inf], np.float32)
-    assert quantized(values, "png").tolist() == [0, 0, 0, 1, 100, 255, 255, 255]
-    deep = quantized(values, "png16")
+    assert quantize(values, "png").tolist() == [0, 0, 0, 1, 100, 255, 255, 255]
+    deep = quantize(values, "png16")
     assert deep.dtype == np.uint16
     assert deep.tolist() == [0, 0, 51, 154, 25803, 65535, 65535, 65535]
 
@@ -105,7 +105,7 @@ def test_only_rgb_is_saved(tmp_path: Path) -> None:
         save_image(Image.new("L", (8, 8)), tmp_path / "a.png")
 
 
-def test_a_failed_write_keeps_the_old_picture(
+def test_a_failed_write_keeps_the_old_image(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_image(smooth(8, 8), tmp_path / "a.png")
@@ -126,7 +126,7 @@ def test_sheets_and_gallery_see_what_is_transparent_on_white(tmp_path: Path, nam
     picture = np.full((32, 24, 4), 0.25, np.float32)
     picture[:16, :, 3] = 0
     picture[16:, :, 3] = 0.5
-    save_levels(quantized(picture, name), tmp_path / "a", name)
+    save_pixels(quantize(picture, name), tmp_path / "a", name)
     shown = loaded(tmp_path / "a")
     assert_close(shown[:16], np.full((16, 24, 3), 255), 2)
     assert_close(shown[16:], np.full((16, 24, 3), 159), 3)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.unit.pictures import (
+from tests.unit.images import (
     Pixels,
     assert_close,
     chunk,
@@ -51,7 +51,7 @@ def test_the_first_frame_is_taken(tmp_path: Path, suffix: str) -> None:
     assert_close(loaded(tmp_path / f"a{suffix}"), levels(frames[0]), 3)
 
 
-def test_the_first_picture_of_a_camera_jpeg_is_taken(tmp_path: Path) -> None:
+def test_the_first_image_of_a_camera_jpeg_is_taken(tmp_path: Path) -> None:
     """Phones put several JPEGs in one file (MPO) and call it .jpg."""
     frames = [Image.new("RGB", (20, 20), color) for color in ("red", "blue")]
     data = encode(frames[0], "MPO", save_all=True, append_images=frames[1:])
@@ -102,9 +102,7 @@ def test_an_impossible_orientation_is_ignored(tmp_path: Path, orientation: int) 
         (b"tEXt", b"Raw profile type exif\0\nexif\n 4\nnot hexadecimal"),
     ],
 )
-def test_broken_exif_does_not_cost_the_picture(
-    tmp_path: Path, metadata: tuple[bytes, bytes]
-) -> None:
+def test_broken_exif_does_not_cost_the_image(tmp_path: Path, metadata: tuple[bytes, bytes]) -> None:
     data = png(2, 1, 8, 0, bytes([0, 10, 200]), before=chunk(*metadata))
     assert loaded(write(tmp_path / "a.png", data))[0, :, 0].tolist() == [10, 200]
 

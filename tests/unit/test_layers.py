@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from neural_style.model.layers import CONVOLUTIONS, LAYERS, block_of, convolution_of, up_to_deepest
+from neural_style.model.layers import (
+    CONVOLUTIONS,
+    LAYERS,
+    block_of,
+    convolution_of,
+    required_convolutions,
+)
 
 
 def test_the_convolutions_are_those_of_vgg19_in_their_order():
@@ -15,7 +21,7 @@ def test_the_convolutions_are_those_of_vgg19_in_their_order():
     assert expected.split() == list(CONVOLUTIONS)
 
 
-def test_every_convolution_is_followed_by_its_rectifier():
+def test_every_convolution_is_followed_by_its_relu():
     assert LAYERS[::2] == CONVOLUTIONS
     assert LAYERS[1::2] == tuple(name.replace("conv", "relu") for name in CONVOLUTIONS)
 
@@ -27,11 +33,11 @@ def test_a_layer_knows_its_convolution_and_block(layer: str):
 
 
 def test_the_deepest_layer_decides_how_far_to_run():
-    assert up_to_deepest(["relu2_1", "conv1_1"]) == ("conv1_1", "conv1_2", "conv2_1")
-    assert up_to_deepest(["conv1_1"]) == ("conv1_1",)
-    assert up_to_deepest(["relu5_4"]) == CONVOLUTIONS
+    assert required_convolutions(["relu2_1", "conv1_1"]) == ("conv1_1", "conv1_2", "conv2_1")
+    assert required_convolutions(["conv1_1"]) == ("conv1_1",)
+    assert required_convolutions(["relu5_4"]) == CONVOLUTIONS
 
 
 def test_an_unknown_layer_is_an_error():
     with pytest.raises(ValueError):
-        up_to_deepest(["conv6_1"])
+        required_convolutions(["conv6_1"])

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.unit.pictures import levels, noise, smooth
+from tests.unit.images import levels, noise, smooth
 
 from neural_style.config.settings import FITS
 from neural_style.images.decode import ImageError, fit_image
-from neural_style.images.tensors import load_mask, mask_tensor
+from neural_style.images.tensors import load_mask, mask_to_tensor
 
 
 def saved(folder: Path, image: Image.Image, name: str = "cat.mask.png", **options: Any) -> Path:
@@ -24,9 +24,9 @@ def saved(folder: Path, image: Image.Image, name: str = "cat.mask.png", **option
 @pytest.mark.parametrize("fit", FITS)
 def test_a_mask_is_fitted_like_its_image(tmp_path: Path, fit: str):
     picture = noise(50, 30).convert("L")
-    mask = load_mask(saved(tmp_path, picture), (50, 30), same_shape=True)
+    mask = load_mask(saved(tmp_path, picture), (50, 30), same_aspect=True)
     fitted = fit_image(Image.merge("RGB", [picture] * 3), 32, fit, Image.Resampling.BILINEAR)
-    tensor = mask_tensor(mask, 32, fit)
+    tensor = mask_to_tensor(mask, 32, fit)
     assert tensor.shape == (1, 1, fitted.height, fitted.width)
     assert np.array_equal((255 * tensor[0, 0]).round().numpy(), levels(fitted)[..., 0])
 
@@ -36,7 +36,7 @@ def test_a_mask_may_be_larger_or_smaller_than_its_image(tmp_path: Path, size: tu
     halves = np.zeros((size[1], size[0]), dtype=np.uint8)
     halves[:, size[0] // 2 :] = 255
     path = saved(tmp_path, Image.fromarray(halves))
-    mask = levels(load_mask(path, (50, 30), same_shape=True))
+    mask = levels(load_mask(path, (50, 30), same_aspect=True))
     assert mask.shape == (30, 50)
     assert (mask[:, :22] == 0).all()
     assert (mask[:, 28:] == 255).all()
@@ -46,7 +46,7 @@ def test_a_hard_edge_is_black_and_white_but_for_its_own_pixels():
     """Lanczos would swing over: a little style where there is to be none."""
     halves = Image.new("L", (600, 400))
     halves.paste(255, (0, 0, 290, 400))
-    tensor = mask_tensor(halves, 64, "keep")
+    tensor = mask_to_tensor(halves, 64, "keep")
     assert set(tensor[..., :30].unique().tolist()) == {1.0}
     assert set(tensor[..., 32:].unique().tolist()) == {0.0}
 
@@ -55,20 +55,20 @@ def test_a_hard_edge_is_black_and_white_but_for_its_own_pixels():
 @pytest.mark.parametrize("fit", FITS)
 def test_an_even_mask_stays_even_to_the_bit(tmp_path: Path, level: int, fit: str):
     path = saved(tmp_path, Image.new("L", (37, 53), level))
-    tensor = mask_tensor(load_mask(path, (61, 80), same_shape=False), 33, fit)
+    tensor = mask_to_tensor(load_mask(path, (61, 80), same_aspect=False), 33, fit)
     assert torch.equal(tensor, torch.full_like(tensor, level / 255))
 
 
 def test_any_image_will_do_as_its_brightness(tmp_path: Path):
     path = saved(tmp_path, smooth(40, 20), "cat.mask.jpg", quality=95)
-    mask = levels(load_mask(path, (40, 20), same_shape=True))
+    mask = levels(load_mask(path, (40, 20), same_aspect=True))
     assert np.abs(mask - levels(smooth(40, 20).convert("L"))).max() <= 4
 
 
 def test_what_is_transparent_is_white(tmp_path: Path):
     clear = Image.new("LA", (4, 4), (0, 0))
     clear.putpixel((0, 0), (0, 255))
-    mask = levels(load_mask(saved(tmp_path, clear), (4, 4), same_shape=True))
+    mask = levels(load_mask(saved(tmp_path, clear), (4, 4), same_aspect=True))
     assert mask[0, 0] == 0
     assert mask.sum() == 15 * 255
 
@@ -79,7 +79,7 @@ def test_a_mask_is_turned_as_its_own_exif_says(tmp_path: Path):
     lying = Image.new("L", (40, 20), 0)
     lying.paste(255, (0, 0, 10, 20))
     path = saved(tmp_path, lying, "cat.mask.jpg", exif=exif, quality=100)
-    mask = levels(load_mask(path, (20, 40), same_shape=True))
+    mask = levels(load_mask(path, (20, 40), same_aspect=True))
     assert (mask[:10] > 250).all()
     assert (mask[10:] < 5).all()
 
@@ -87,12 +87,12 @@ def test_a_mask_is_turned_as_its_own_exif_says(tmp_path: Path):
 def test_a_mask_beside_its_image_must_have_its_proportions(tmp_path: Path):
     path = saved(tmp_path, Image.new("L", (40, 30)), "it's a mask.png")
     with pytest.raises(ImageError, match=r"it's a mask.*40 × 30 px.*upright.*30 × 40 px"):
-        load_mask(path, (30, 40), same_shape=True)
-    assert load_mask(path, (30, 40), same_shape=False).size == (30, 40)
+        load_mask(path, (30, 40), same_aspect=True)
+    assert load_mask(path, (30, 40), same_aspect=False).size == (30, 40)
 
 
 def test_a_mask_that_is_no_image_is_named(tmp_path: Path):
     path = tmp_path / "cat.mask.png"
     path.write_text("white", encoding="utf-8")
     with pytest.raises(ImageError, match=r"cat\.mask\.png"):
-        load_mask(path, (30, 40), same_shape=True)
+        load_mask(path, (30, 40), same_aspect=True)

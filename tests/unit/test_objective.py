@@ -1,4 +1,4 @@
-"""The function that is minimized, against a VGG19 and a loss written anew in NumPy."""
+"""The function that is minimized, against a VGG19 and a loss written again in NumPy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from neural_style.config.settings import Settings
-from neural_style.images.tensors import MEAN, STD
+from neural_style.images.tensors import IMAGENET_MEAN, IMAGENET_STD
 from neural_style.losses.gatys import gatys_objective
 from neural_style.losses.objective import Objective
 from neural_style.losses.problem import TransferProblem, single_style_problem
@@ -39,20 +39,20 @@ def network(random_convolutions: Convolutions, settings: list[Settings]) -> Vgg1
     )
 
 
-def random_pictures(*shape: int, seed: int) -> Tensor:
+def random_images(*shape: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     return torch.rand(*shape, generator=generator, dtype=torch.float64)
 
 
-CONTENTS = random_pictures(3, 3, 16, 20, seed=1)
-STYLES = [random_pictures(1, 3, *size, seed=2) for size in ((16, 16), (21, 13), (8, 30))]
-PICTURES = random_pictures(3, 3, 16, 20, seed=3)
+CONTENTS = random_images(3, 3, 16, 20, seed=1)
+STYLES = [random_images(1, 3, *size, seed=2) for size in ((16, 16), (21, 13), (8, 30))]
+IMAGES = random_images(3, 3, 16, 20, seed=3)
 
 
 def problems(
     contents: Tensor, styles: Sequence[Tensor], settings: Sequence[Settings]
 ) -> list[TransferProblem]:
-    """A problem for each picture of a batch."""
+    """A problem for each image of a batch."""
     return list(map(single_style_problem, contents.split(1), styles, settings))
 
 
@@ -62,8 +62,10 @@ def objective(network: Vgg19, settings: list[Settings]) -> Objective:
 
 
 def numpy_features(convolutions: Convolutions, picture: Array) -> dict[str, Array]:
-    """Every layer of a picture [3, H, W] in [0, 1], up to conv2_2."""
-    current = (picture - np.array(MEAN)[:, None, None]) / np.array(STD)[:, None, None]
+    """Every layer of a image [3, H, W] in [0, 1], up to conv2_2."""
+    current = (picture - np.array(IMAGENET_MEAN)[:, None, None]) / np.array(IMAGENET_STD)[
+        :, None, None
+    ]
     features: dict[str, Array] = {}
     for name in CONVOLUTIONS[:4]:
         if name == "conv2_1":
@@ -80,7 +82,7 @@ def numpy_features(convolutions: Convolutions, picture: Array) -> dict[str, Arra
     return features
 
 
-def numpy_parts(
+def numpy_losses(
     convolutions: Convolutions, picture: Array, content: Array, style: Array, settings: Settings
 ) -> dict[str, float]:
     """The weighted loss of each term, from its definition."""
@@ -105,12 +107,12 @@ def numpy_parts(
 def test_every_term_is_that_of_numpy(
     random_convolutions: Convolutions, objective: Objective, settings: list[Settings]
 ):
-    parts = objective(PICTURES).losses
+    parts = objective(IMAGES).losses
     assert parts.shape == (4, 3)
     for i, each in enumerate(settings):
-        expected = numpy_parts(
+        expected = numpy_losses(
             random_convolutions,
-            PICTURES[i].numpy(),
+            IMAGES[i].numpy(),
             CONTENTS[i].numpy(),
             STYLES[i][0].numpy(),
             each,
@@ -120,28 +122,28 @@ def test_every_term_is_that_of_numpy(
 
 
 def test_the_gradient_is_that_of_finite_differences(objective: Objective):
-    gradient = objective(PICTURES).gradient
+    gradient = objective(IMAGES).gradient
     for seed in range(3):
-        direction = random_pictures(3, 3, 16, 20, seed=10 + seed) - 0.5
+        direction = random_images(3, 3, 16, 20, seed=10 + seed) - 0.5
         step = 1e-6 * direction
-        measured = (objective(PICTURES + step).total - objective(PICTURES - step).total) / 2e-6
+        measured = (objective(IMAGES + step).total - objective(IMAGES - step).total) / 2e-6
         predicted = (gradient * direction).flatten(start_dim=1).sum(dim=1)
         torch.testing.assert_close(predicted, measured, rtol=1e-5, atol=1e-7)
 
 
-def test_a_picture_has_the_same_losses_and_gradient_alone_and_in_a_batch(
+def test_a_image_has_the_same_losses_and_gradient_alone_and_in_a_batch(
     network: Vgg19, objective: Objective, settings: list[Settings]
 ):
-    together = objective(PICTURES)
+    together = objective(IMAGES)
     for i, (style, each) in enumerate(zip(STYLES, settings, strict=True)):
         problem = single_style_problem(CONTENTS[i : i + 1], style, each)
-        alone = gatys_objective(network, [problem])(PICTURES[i : i + 1])
+        alone = gatys_objective(network, [problem])(IMAGES[i : i + 1])
         torch.testing.assert_close(alone.losses[:, 0], together.losses[:, i], rtol=1e-10, atol=0)
         torch.testing.assert_close(alone.gradient[0], together.gradient[i], rtol=1e-9, atol=1e-12)
 
 
 def test_the_total_is_the_sum_of_the_terms(objective: Objective):
-    evaluation = objective(PICTURES)
+    evaluation = objective(IMAGES)
     torch.testing.assert_close(evaluation.total, evaluation.losses.sum(dim=0))
     assert objective.term_names == (
         *(f"content/{layer}" for layer in CONTENT_LAYERS),
@@ -152,7 +154,7 @@ def test_the_total_is_the_sum_of_the_terms(objective: Objective):
 def test_the_content_costs_no_content_loss_and_the_style_no_style_loss(
     network: Vgg19, settings: list[Settings]
 ):
-    picture = random_pictures(1, 3, 16, 16, seed=5)
+    picture = random_images(1, 3, 16, 16, seed=5)
     evaluation = gatys_objective(network, [single_style_problem(picture, picture, settings[0])])(
         picture
     )
@@ -163,18 +165,20 @@ def test_alpha_of_zero_leaves_the_style_alone_and_beta_of_zero_the_content(
     objective: Objective,
 ):
     kinds = np.array([name.split("/")[0] for name in objective.term_names])
-    parts = objective(PICTURES).losses.numpy()
+    parts = objective(IMAGES).losses.numpy()
     assert (parts[kinds == "content", 1] == 0).all()
     assert (parts[kinds == "style", 1] > 0).all()
     assert (parts[kinds == "style", 2] == 0).all()
     assert (parts[kinds == "content", 2] > 0).all()
 
 
-def test_evaluating_leaves_the_pictures_as_they_are(objective: Objective):
-    pictures = PICTURES.clone()
+def test_evaluating_leaves_the_images_as_they_are(objective: Objective):
+    pictures = IMAGES.clone()
     evaluation = objective(pictures)
-    assert torch.equal(pictures, PICTURES)
-    assert not any(each.requires_grad for each in (pictures, evaluation.losses, evaluation.gradient))
+    assert torch.equal(pictures, IMAGES)
+    assert not any(
+        each.requires_grad for each in (pictures, evaluation.losses, evaluation.gradient)
+    )
     assert evaluation.gradient.shape == pictures.shape
 
 
@@ -186,10 +190,10 @@ def test_a_network_in_16_bits_gives_losses_in_float32(
     )
     styles = [style.float() for style in STYLES]
     evaluation = gatys_objective(network, problems(CONTENTS.float(), styles, settings))(
-        PICTURES.float()
+        IMAGES.float()
     )
     assert evaluation.losses.dtype == evaluation.gradient.dtype == torch.float32
-    exact = objective(PICTURES)
+    exact = objective(IMAGES)
     torch.testing.assert_close(evaluation.total.double(), exact.total, rtol=0.05, atol=0)
     slope = evaluation.gradient.double()
     assert torch.cosine_similarity(slope.flatten(1), exact.gradient.flatten(1)).min() > 0.99
@@ -201,9 +205,9 @@ def test_a_style_given_several_times_is_computed_once(
     sizes: list[torch.Size] = []
     forward = Vgg19.forward
 
-    def counted(self: Vgg19, image: Tensor) -> dict[str, Tensor]:
-        sizes.append(image.shape[2:])
-        return forward(self, image)
+    def counted(self: Vgg19, images: Tensor) -> dict[str, Tensor]:
+        sizes.append(images.shape[2:])
+        return forward(self, images)
 
     monkeypatch.setattr(Vgg19, "forward", counted)
     gatys_objective(network, problems(CONTENTS, [STYLES[1]] * 3, settings))

@@ -21,7 +21,7 @@ def gradient(height: int, width: int, channels: int) -> np.ndarray:
     return (x * 211 + y * 977 + c * 20_011 + RANDOM.integers(0, 9, x.shape)).astype(np.uint16)
 
 
-PICTURES = {
+IMAGES = {
     "smooth": gradient(150, 70, 3),
     "with opacity": gradient(65, 130, 4),
     "noise": RANDOM.integers(0, 65536, (64, 33, 3)).astype(np.uint16),
@@ -70,27 +70,27 @@ def paeth(a: int, b: int, c: int) -> int:
     return (a, b, c)[nearest[0][1]]
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", IMAGES)
 def test_every_sample_comes_back(name: str):
-    assert np.array_equal(decoded(encode_png16(PICTURES[name], srgb_profile())), PICTURES[name])
+    assert np.array_equal(decoded(encode_png16(IMAGES[name], srgb_profile())), IMAGES[name])
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", IMAGES)
 def test_pillow_sees_the_upper_bytes(name: str):
-    with Image.open(io.BytesIO(encode_png16(PICTURES[name], srgb_profile()))) as image:
-        assert np.array_equal(np.asarray(image), PICTURES[name] >> 8)
+    with Image.open(io.BytesIO(encode_png16(IMAGES[name], srgb_profile()))) as image:
+        assert np.array_equal(np.asarray(image), IMAGES[name] >> 8)
         assert image.info["icc_profile"] == srgb_profile()
 
 
 def test_chunks_are_in_the_order_that_the_specification_wants():
-    picture = PICTURES["smooth"]
+    picture = IMAGES["smooth"]
     plain = [kind for kind, _ in chunks(encode_png16(picture, srgb_profile()))]
     assert plain == [b"IHDR", b"iCCP", b"IDAT", b"IEND"]
     noted = chunks(encode_png16(picture, srgb_profile(), b"MM\0*"))
     assert noted[2] == (b"eXIf", b"MM\0*")
 
 
-def test_filters_make_smooth_pictures_small():
-    picture = PICTURES["smooth"]
+def test_filters_make_smooth_images_small():
+    picture = IMAGES["smooth"]
     unfiltered = len(zlib.compress(picture.astype(">u2").tobytes()))
     assert len(encode_png16(picture, b"")) < 0.6 * unfiltered

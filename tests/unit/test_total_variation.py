@@ -17,7 +17,7 @@ from torch import Tensor
 from neural_style.config.settings import Settings
 from neural_style.engine.job import run_job
 from neural_style.images.decode import load_fitted
-from neural_style.images.tensors import to_images, to_tensor
+from neural_style.images.tensors import to_pil_images, to_tensor
 from neural_style.losses.gatys import gatys_objective
 from neural_style.losses.objective import Objective, TiledObjective
 from neural_style.losses.problem import (
@@ -26,15 +26,15 @@ from neural_style.losses.problem import (
     TransferProblem,
     single_style_problem,
 )
-from neural_style.losses.terms import EDGE, UNIT, SmoothnessTerm
+from neural_style.losses.terms import EDGE_THRESHOLD, TOTAL_VARIATION_SCALE, TotalVariationTerm
 from neural_style.model.vgg import PIXELS, Convolution, Vgg19
 from neural_style.model.weights import Weights
-from neural_style.optim.loop import stylize
+from neural_style.optim.loop import Optimization
 from neural_style.report.runs import read_run
 
 CPU = torch.device("cpu")
 NAME = "smoothness/total_variation"
-PLAIN = SmoothnessTerm(1.0)
+PLAIN = TotalVariationTerm(1.0)
 
 
 def random(*shape: int, seed: int) -> Tensor:
@@ -42,44 +42,44 @@ def random(*shape: int, seed: int) -> Tensor:
     return torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
-def loss(pictures: Tensor, term: SmoothnessTerm = PLAIN) -> Tensor:
+def loss(pictures: Tensor, term: TotalVariationTerm = PLAIN) -> Tensor:
     return term({PIXELS: pictures})
 
 
-def by_hand(picture: np.ndarray) -> float:
-    """The total variation of a picture [3, H, W], pixel by pixel."""
-    _, height, width = picture.shape
+def by_hand(image: np.ndarray) -> float:
+    """The total variation of a image [3, H, W], pixel by pixel."""
+    _, height, width = image.shape
     total = 0.0
     for row in range(height):
         for column in range(width):
-            here = picture[:, row, column]
-            down = picture[:, min(row + 1, height - 1), column] - here
-            across = picture[:, row, min(column + 1, width - 1)] - here
-            total += np.sqrt(EDGE**2 + np.mean(down**2 + across**2)) - EDGE
+            here = image[:, row, column]
+            down = image[:, min(row + 1, height - 1), column] - here
+            across = image[:, row, min(column + 1, width - 1)] - here
+            total += np.sqrt(EDGE_THRESHOLD**2 + np.mean(down**2 + across**2)) - EDGE_THRESHOLD
     return total / (height * width)
 
 
 def test_it_is_the_sum_over_neighbors():
     pictures = random(2, 3, 5, 7, seed=0)
     expected = [2 * by_hand(pictures[0].numpy()), 3 * by_hand(pictures[1].numpy())]
-    ours = loss(pictures, SmoothnessTerm(torch.tensor([2.0, 3.0])))
+    ours = loss(pictures, TotalVariationTerm(torch.tensor([2.0, 3.0])))
     assert ours.tolist() == pytest.approx(expected)
-    assert SmoothnessTerm(1.0).name == NAME
+    assert TotalVariationTerm(1.0).name == NAME
 
 
 def test_the_gradient_is_that_of_finite_differences():
     where = random(2, 1, 4, 5, seed=1)
-    term = SmoothnessTerm(torch.tensor([2.0, 0.5], dtype=torch.float64), where)
-    pictures = random(2, 3, 4, 5, seed=2).mul(0.05)  # differences on both sides of EDGE
+    term = TotalVariationTerm(torch.tensor([2.0, 0.5], dtype=torch.float64), where)
+    pictures = random(2, 3, 4, 5, seed=2).mul(0.05)  # differences on both sides of EDGE_THRESHOLD
     assert torch.autograd.gradcheck(lambda x: loss(x, term), pictures.requires_grad_())
 
 
 @pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
-def test_an_even_picture_costs_nothing_and_is_left_alone(level: float):
-    picture = torch.full((1, 3, 8, 8), level).requires_grad_()
-    cost = loss(picture)
-    (gradient,) = torch.autograd.grad(cost.sum(), picture)
-    assert cost.tolist() == [0]
+def test_an_even_image_costs_nothing_and_is_left_alone(level: float):
+    image = torch.full((1, 3, 8, 8), level).requires_grad_()
+    loss_value = loss(image)
+    (gradient,) = torch.autograd.grad(loss_value.sum(), image)
+    assert loss_value.tolist() == [0]
     assert (gradient == 0).all()
 
 
@@ -115,16 +115,18 @@ def test_without_a_weight_there_is_no_term(network: Vgg19, shallow: Settings):
     assert NAME not in gatys_objective(network, [problem]).term_names
 
 
-def test_weights_are_those_of_each_picture(network: Vgg19, shallow: Settings):
+def test_weights_are_those_of_each_image(network: Vgg19, shallow: Settings):
     pictures = random(3, 3, 32, 32, seed=5)
     style = random(1, 3, 32, 32, seed=4)
     problems = [
-        single_style_problem(picture, style, replace(shallow, total_variation=weight))
-        for picture, weight in zip(pictures.split(1), (0.0, 1.0, 2.5), strict=True)
+        single_style_problem(image, style, replace(shallow, total_variation=weight))
+        for image, weight in zip(pictures.split(1), (0.0, 1.0, 2.5), strict=True)
     ]
     objective = gatys_objective(network, problems)
     assert objective.term_names[-1] == NAME
-    expected = UNIT * torch.tensor([0, 1, 2.5], dtype=torch.float64) * loss(pictures)
+    expected = (
+        TOTAL_VARIATION_SCALE * torch.tensor([0, 1, 2.5], dtype=torch.float64) * loss(pictures)
+    )
     torch.testing.assert_close(objective.losses(pictures)[-1], expected)
 
 
@@ -136,14 +138,14 @@ def masked(shallow: Settings, *masks: Tensor | None) -> TransferProblem:
 
 
 def test_it_acts_where_a_style_acts(network: Vgg19, shallow: Settings):
-    picture, mask = random(1, 3, 32, 32, seed=6), torch.zeros(1, 1, 32, 32, dtype=torch.float64)
+    image, mask = random(1, 3, 32, 32, seed=6), torch.zeros(1, 1, 32, 32, dtype=torch.float64)
     mask[..., :16] = 1
 
     def smoothness(*masks: Tensor | None) -> float:
-        return float(gatys_objective(network, [masked(shallow, *masks)]).losses(picture)[-1])
+        return float(gatys_objective(network, [masked(shallow, *masks)]).losses(image)[-1])
 
     everywhere = smoothness(None)
-    left = UNIT * float(loss(picture, SmoothnessTerm(1.0, mask)))
+    left = TOTAL_VARIATION_SCALE * float(loss(image, TotalVariationTerm(1.0, mask)))
     assert 0 < left < everywhere
     assert smoothness(mask) == pytest.approx(left)
     assert smoothness(mask, 1 - mask) == pytest.approx(everywhere)
@@ -152,15 +154,15 @@ def test_it_acts_where_a_style_acts(network: Vgg19, shallow: Settings):
 
 def test_tiles_add_up_to_the_whole(network: Vgg19):
     pictures = random(2, 3, 61, 50, seed=7)
-    terms = [SmoothnessTerm(torch.tensor([1.0, 2.0]), random(2, 1, 61, 50, seed=8))]
+    terms = [TotalVariationTerm(torch.tensor([1.0, 2.0]), random(2, 1, 61, 50, seed=8))]
     whole, tiled = Objective(network, terms)(pictures), TiledObjective(network, terms, 32)(pictures)
     torch.testing.assert_close(tiled.losses, whole.losses)
     torch.testing.assert_close(tiled.gradient, whole.gradient)
 
 
-def grain(picture: Image.Image) -> float:
+def grain(image: Image.Image) -> float:
     """Mean difference to the median of each pixel's 3×3 neighbors, in levels of luminance."""
-    gray = picture.convert("L")
+    gray = image.convert("L")
     smooth = gray.filter(ImageFilter.MedianFilter(3))
     return float(np.abs(np.asarray(gray, float) - np.asarray(smooth, float)).mean())
 
@@ -173,8 +175,8 @@ def test_grain_is_less_at_a_high_style_weight(caffe: Weights, defaults: Settings
     grains = []
     for weight in (0.0, 100.0):
         problem = single_style_problem(content, style, replace(settings, total_variation=weight))
-        *_, last = stylize(network, [problem])
-        grains.append(grain(to_images(last.pictures)[0]))
+        *_, last = Optimization(network, [problem])
+        grains.append(grain(to_pil_images(last.images)[0]))
     assert grains[1] < 0.75 * grains[0], grains
 
 

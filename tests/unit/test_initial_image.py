@@ -1,4 +1,4 @@
-"""What a picture starts from: the content, noise, a file, or a mixture."""
+"""What a image starts from: the content, noise, a file, or a mixture."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from neural_style.bulk.plan import BulkError, bulk_plan
+from neural_style.bulk.plan import BulkError, make_bulk_plan
 from neural_style.config.inputs import companions_of
 from neural_style.config.schema import complete
 from neural_style.config.settings import Settings
-from neural_style.engine.load import prepare
+from neural_style.engine.load import load_problem
 from neural_style.images.decode import ImageError
-from neural_style.images.tensors import to_images
+from neural_style.images.tensors import to_pil_images
 from neural_style.io import sha256
-from neural_style.losses.problem import single_style_problem, start_picture
+from neural_style.losses.problem import initial_image, single_style_problem
 
 CPU = torch.device("cpu")
 CONTENT = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(7))
@@ -29,7 +29,7 @@ GIVEN = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(8))
 
 def started(settings: Settings, content: Tensor = CONTENT, given: Tensor | None = None) -> Tensor:
     problem = single_style_problem(content, torch.zeros(1, 3, 32, 32), settings)
-    return start_picture(replace(problem, start=given))
+    return initial_image(replace(problem, start=given))
 
 
 def test_noise_depends_on_the_seed_alone(shallow: Settings):
@@ -62,37 +62,37 @@ def test_a_share_of_noise_is_that_share_of_it(shallow: Settings, given: Tensor |
 
 @pytest.fixture
 def pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder, and the current one, with a content, a style and two pictures to start from."""
+    """A folder, and the current one, with a content, a style and two images to start from."""
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (64, 48), "navy").save("content.png")
     Image.new("RGB", (50, 50), "gold").save("style.png")
     for name in ("noise", "start.png"):
-        to_images(GIVEN)[0].save(name, format="PNG")
+        to_pil_images(GIVEN)[0].save(name, format="PNG")
     return tmp_path
 
 
 def prepared_start(settings: Settings) -> Tensor:
-    start = prepare(Path("content.png"), Path("style.png"), settings, CPU).problem.start
+    start = load_problem(Path("content.png"), Path("style.png"), settings, CPU)[0].start
     assert start is not None
     return start
 
 
 def test_a_file_is_read_and_recorded(pictures: Path, shallow: Settings):
     settings = replace(shallow, init="start.png", fit="keep")
-    prepared = prepare(Path("content.png"), Path("style.png"), settings, CPU)
-    torch.testing.assert_close(start_picture(prepared.problem), GIVEN, rtol=0, atol=0.5 / 255)
-    assert prepared.sources["init"].path == Path("start.png")
-    assert prepared.sources["init"].checksum == sha256(pictures / "start.png")
+    problem, sources = load_problem(Path("content.png"), Path("style.png"), settings, CPU)
+    torch.testing.assert_close(initial_image(problem), GIVEN, rtol=0, atol=0.5 / 255)
+    assert sources["init"].path == Path("start.png")
+    assert sources["init"].checksum == sha256(pictures / "start.png")
 
 
 @pytest.mark.parametrize("fit", ["stretch", "crop", "pad", "keep"])
 @pytest.mark.parametrize("size", [(32, 24), (160, 120), (40, 70)])
-def test_a_file_comes_to_the_size_of_the_picture(
+def test_a_file_comes_to_the_size_of_the_image(
     pictures: Path, shallow: Settings, fit: str, size: tuple[int, int]
 ):
     Image.new("RGB", size, (51, 102, 204)).save("start.png")
     settings = replace(shallow, init="start.png", fit=fit)
-    problem = prepare(Path("content.png"), Path("style.png"), settings, CPU).problem
+    problem = load_problem(Path("content.png"), Path("style.png"), settings, CPU)[0]
     assert problem.start is not None
     assert problem.start.shape == problem.content.shape
     expected = torch.tensor([51, 102, 204]).view(1, 3, 1, 1) / 255
@@ -105,7 +105,7 @@ def test_a_file_named_like_a_keyword_is_reached_by_its_folder(pictures: Path, sh
     for keyword in ("content", "noise"):
         settings = replace(shallow, init=keyword)
         assert "init" not in companions_of(Path("content.png"), Path("style.png"), settings)
-        assert prepare(Path("content.png"), Path("style.png"), settings, CPU).problem.start is None
+        assert load_problem(Path("content.png"), Path("style.png"), settings, CPU)[0].start is None
 
 
 def test_a_file_that_cannot_be_read_is_named(pictures: Path, shallow: Settings):
@@ -118,4 +118,4 @@ def test_a_file_that_cannot_be_read_is_named(pictures: Path, shallow: Settings):
 def test_a_data_set_has_no_single_file_to_start_from(schema: Mapping[str, Any]):
     config = {"bulk": {"content": "photographs"}, "optimization": {"init": "start.png"}}
     with pytest.raises(BulkError, match=r"optimization.init: 'start.png' .* bulk.content"):
-        bulk_plan(complete(config, schema))
+        make_bulk_plan(complete(config, schema))

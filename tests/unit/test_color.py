@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.losses.problem import NOISE, luminance, match_moments
+from neural_style.images.tensors import MIN_COLOR_STD, luminance, match_color
 
 
 def painted(*deviations: float, mean: float = 0.5, seed: int = 0) -> Tensor:
@@ -28,30 +28,30 @@ def gray(level: float) -> Tensor:
 
 
 def test_mean_and_covariance_become_those_of_the_target():
-    style, photograph = painted(0.1, 0.04, 0.02), painted(0.05, 0.06, 0.03, mean=0.4, seed=1)
-    moved = match_moments(style, photograph)
+    style, content = painted(0.1, 0.04, 0.02), painted(0.05, 0.06, 0.03, mean=0.4, seed=1)
+    moved = match_color(style, content)
     assert moved.shape == style.shape
-    for actual, expected in zip(moments(moved), moments(photograph), strict=True):
+    for actual, expected in zip(moments(moved), moments(content), strict=True):
         torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6)
 
 
 def test_the_map_of_an_image_to_its_own_colors_is_the_identity():
     image = painted(0.1, 0.04, 0.02)
-    torch.testing.assert_close(match_moments(image, image), image, rtol=0, atol=1e-6)
+    torch.testing.assert_close(match_color(image, image), image, rtol=0, atol=1e-6)
 
 
 def test_brightness_alone_takes_mean_and_deviation():
-    style, photograph = luminance(painted(0.1, 0.1, 0.1)), luminance(painted(0.05, 0.05, 0.05))
-    moved = match_moments(style, photograph)
-    assert float(moved.mean()) == pytest.approx(float(photograph.mean()), abs=1e-6)
-    assert float(moved.std()) == pytest.approx(float(photograph.std()), rel=1e-3)
+    style, content = luminance(painted(0.1, 0.1, 0.1)), luminance(painted(0.05, 0.05, 0.05))
+    moved = match_color(style, content)
+    assert float(moved.mean()) == pytest.approx(float(content.mean()), abs=1e-6)
+    assert float(moved.std()) == pytest.approx(float(content.std()), rel=1e-3)
 
 
 @pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
 def test_one_colored_images_give_numbers_in_range(level: float):
     colorful = painted(0.1, 0.04, 0.02)
     for image, target in [(gray(level), colorful), (colorful, gray(level)), (gray(level),) * 2]:
-        moved = match_moments(image, target)
+        moved = match_color(image, target)
         assert moved.isfinite().all()
         assert moved.min() >= 0
         assert moved.max() <= 1
@@ -59,17 +59,17 @@ def test_one_colored_images_give_numbers_in_range(level: float):
         torch.testing.assert_close(moments(moved)[0], wanted, rtol=0, atol=1e-6)
 
 
-def test_a_gray_photograph_makes_the_style_gray():
+def test_a_gray_content_image_makes_the_style_gray():
     shades = painted(0.1, 0.1, 0.1)[:, :1].expand(-1, 3, -1, -1)
-    moved = match_moments(painted(0.1, 0.04, 0.02, seed=2), shades)
+    moved = match_color(painted(0.1, 0.04, 0.02, seed=2), shades)
     assert float((moved - moved.mean(dim=1, keepdim=True)).abs().max()) < 1e-5
 
 
 def test_the_noise_of_a_gray_style_does_not_become_color():
     shades = painted(0.1, 0.1, 0.1)[:, :1].expand(-1, 3, -1, -1)
     speckles = torch.randn(shades.shape, generator=torch.Generator().manual_seed(4))
-    speckled = shades + 0.1 * NOISE * speckles
-    moved = match_moments(speckled, painted(0.2, 0.2, 0.2, seed=3))
+    speckled = shades + 0.1 * MIN_COLOR_STD * speckles
+    moved = match_color(speckled, painted(0.2, 0.2, 0.2, seed=3))
     colors = moved - moved.mean(dim=1, keepdim=True)
     assert float(colors.std()) < 0.2 * 0.2
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageCms
-from tests.unit.pictures import (
+from tests.unit.images import (
     P3_TO_XYZ,
     SRGB_TO_XYZ,
     Pixels,
@@ -113,8 +113,8 @@ def test_a_gray_profile_is_applied(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".jpg", ".tif"])
 def test_a_cmyk_profile_is_applied(tmp_path: Path, suffix: str) -> None:
     for name, inks in {"cyan": (255, 0, 0, 0), "black": (0, 0, 0, 255)}.items():
-        picture = Image.new("CMYK", (16, 16), inks)
-        picture.save(tmp_path / f"{name}{suffix}", icc_profile=black_ink_only_profile())
+        image = Image.new("CMYK", (16, 16), inks)
+        image.save(tmp_path / f"{name}{suffix}", icc_profile=black_ink_only_profile())
     assert loaded(tmp_path / f"cyan{suffix}").min() >= 250
     assert loaded(tmp_path / f"black{suffix}").max() <= 5
 

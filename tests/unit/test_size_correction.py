@@ -30,19 +30,19 @@ def test_it_can_be_left_as_it_is(defaults: Settings):
     assert beta_at(replace(defaults, beta=1e5, size_correction=False), 4096, 4096) == 1e5
 
 
-def test_the_style_losses_of_each_picture_are_those_of_its_corrected_beta(
+def test_the_style_losses_of_each_image_are_those_of_its_corrected_beta(
     random_convolutions: Mapping[str, Convolution], shallow: Settings
 ):
     network = Vgg19(random_convolutions, shallow.layers).prepare(torch.device("cpu"), torch.float64)
     generator = torch.Generator().manual_seed(0)
-    content, style, picture = (
+    content, style, image = (
         torch.rand(1, 3, 24, 36, generator=generator, dtype=torch.float64) for _ in range(3)
     )
     settings = [replace(shallow, beta=1e3), replace(shallow, beta=1e3, size_correction=True)]
     objective = gatys_objective(
         network, [single_style_problem(content, style, each) for each in settings]
     )
-    plain, corrected = objective.losses(picture.expand(2, -1, -1, -1)).T
+    plain, corrected = objective.losses(image.expand(2, -1, -1, -1)).T
     is_style = torch.tensor([name.startswith("style/") for name in objective.term_names])
     torch.testing.assert_close(corrected[~is_style], plain[~is_style])
     torch.testing.assert_close(corrected[is_style], plain[is_style] * 36 / 512)

@@ -1,4 +1,4 @@
-"""What the tests of images share: pictures, hand-made PNGs, a color profile, comparisons."""
+"""What the tests of images share: images, hand-made PNGs, a color profile, comparisons."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Pixels = np.ndarray
 
 
 def smooth(width: int, height: int) -> Image.Image:
-    """A picture without any symmetry, mild enough for JPEG to keep it within a few levels."""
+    """A image without any symmetry, mild enough for JPEG to keep it within a few levels."""
     y, x = np.mgrid[0:height, 0:width]
     red, green, blue = 255 * x / width, 255 * y / height, 90 + 60 * x * y / (width * height)
     return Image.fromarray(np.stack([red, green, blue], axis=-1).astype(np.uint8))

@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
-from tests.unit.pictures import assert_close, chunk, levels, loaded, png, smooth, write
+from tests.unit.images import assert_close, chunk, levels, loaded, png, smooth, write
 
 from neural_style.images.decode import ImageError, load_image
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P"])
 def test_modes_without_alpha(tmp_path: Path, mode: str) -> None:
-    picture = smooth(24, 16).convert(mode)
-    picture.save(tmp_path / "a.png")
-    assert_close(loaded(tmp_path / "a.png"), levels(picture.convert("RGB")), 0)
+    image = smooth(24, 16).convert(mode)
+    image.save(tmp_path / "a.png")
+    assert_close(loaded(tmp_path / "a.png"), levels(image.convert("RGB")), 0)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".webp", ".tif"])
@@ -48,9 +48,9 @@ def test_premultiplied_gray_tiff(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("transparency", [1, bytes([255, 0, 255])])
 def test_palette_with_transparency(tmp_path: Path, transparency: int | bytes) -> None:
-    picture = Image.fromarray(np.array([[0, 1, 2]], dtype=np.uint8), "P")
-    picture.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
-    picture.save(tmp_path / "a.png", transparency=transparency)
+    image = Image.fromarray(np.array([[0, 1, 2]], dtype=np.uint8), "P")
+    image.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
+    image.save(tmp_path / "a.png", transparency=transparency)
     assert loaded(tmp_path / "a.png")[0].tolist() == [[255, 0, 0], [255, 255, 255], [0, 0, 255]]
 
 

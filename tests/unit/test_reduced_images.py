@@ -1,4 +1,4 @@
-"""Pictures for small places: the same as the whole ones, only sooner."""
+"""Pictures for small positions: the same as the whole ones, only sooner."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
-from tests.unit.pictures import P3_TO_XYZ, levels, noise, rgb_profile, smooth
+from tests.unit.images import P3_TO_XYZ, levels, noise, rgb_profile, smooth
 
-from neural_style.images.decode import ImageError, load_image, load_small, upright_size
+from neural_style.images.decode import ImageError, load_image, load_reduced, upright_size
 
-TURNED = 6  # EXIF: the top of the picture is at the right of the file
+TURNED = 6  # EXIF: the top of the image is at the right of the file
 
 
 def save_turned(path, image, orientation=TURNED, **options):
@@ -28,34 +28,34 @@ def assert_same(small, whole):
     assert off.max() < 16
 
 
-def test_a_large_photograph_is_decoded_smaller_and_is_the_same(tmp_path):
+def test_a_large_content_image_is_decoded_smaller_and_is_the_same(tmp_path):
     path = tmp_path / "large.jpg"
     smooth(1600, 1200).save(path, quality=95, icc_profile=rgb_profile(P3_TO_XYZ))
-    small, whole = load_small(path, 64), load_image(path)
+    small, whole = load_reduced(path, 64), load_image(path)
     assert 64 <= max(small.size) <= 400, "the whole picture was decoded"
     assert small.size[0] * 3 == small.size[1] * 4
     assert_same(small, whole)
 
 
-def test_a_turned_photograph_is_upright(tmp_path):
+def test_a_turned_content_image_is_upright(tmp_path):
     path = save_turned(tmp_path / "turned.jpg", smooth(1600, 1200), quality=95)
-    small, whole = load_small(path, 64), load_image(path)
+    small, whole = load_reduced(path, 64), load_image(path)
     assert small.size[0] < small.size[1]
     assert_same(small, whole)
     assert upright_size(path) == whole.size == (1200, 1600)
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp"])
-def test_a_small_picture_is_read_as_it_is(tmp_path, name):
+def test_a_small_image_is_read_as_it_is(tmp_path, name):
     path = tmp_path / name
     noise(90, 60).save(path)
-    assert np.array_equal(levels(load_small(path, 64)), levels(load_image(path)))
+    assert np.array_equal(levels(load_reduced(path, 64)), levels(load_image(path)))
     assert upright_size(path) == (90, 60)
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 5, 8, 99])
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif"])
-def test_the_size_is_that_of_the_upright_picture(tmp_path, name, orientation):
+def test_the_size_is_that_of_the_upright_image(tmp_path, name, orientation):
     path = save_turned(tmp_path / name, noise(50, 20), orientation)
     assert upright_size(path) == load_image(path).size
 
@@ -70,6 +70,6 @@ def test_what_cannot_be_read_says_why_as_ever(tmp_path):
     os.mkfifo(tmp_path / "pipe.jpg")
     for path in (torn, text, tmp_path / "pipe.jpg", tmp_path, tmp_path / "absent.jpg"):
         with pytest.raises(ImageError, match="cannot read"):
-            load_small(path, 32)
+            load_reduced(path, 32)
     for path in (text, tmp_path / "pipe.jpg", tmp_path, tmp_path / "absent.jpg"):
         assert upright_size(path) is None
