@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from neural_style.config.options import flag
+from neural_style.config.options import option_name
 from neural_style.config.schema import read_schema, resolve
-from neural_style.config.sweep import SECTIONS, WEIGHTS, format_number
+from neural_style.config.settings import SECTIONS, WEIGHTS
+from neural_style.config.sweep import format_number
 from neural_style.io import write_text
 
 Schema = Mapping[str, Any]
@@ -129,7 +130,7 @@ def _option(path: str) -> str:
     """Return the option of stylize.py for a key, or an empty text."""
     section, _, name = path.partition(".")
     taken = section in SECTIONS or (section == "settings" and name in WEIGHTS)
-    return _code(flag(name)) if taken and name and "." not in name else ""
+    return _code(option_name(name)) if taken and name and "." not in name else ""
 
 
 def _values(node: Schema, schema: Schema) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from controls import ControlGrid, ControlRow, FileTile, OutputTile, read_grids
 
 from neural_style.config.schema import read_schema
 from neural_style.config.settings import ENGINE_VERSION, RUN, output_name
-from neural_style.engine.checkpoint import key_of
 from neural_style.engine.job import run_job
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import upright_size
@@ -67,8 +67,8 @@ def make_tile(tile: OutputTile, folder: Path, device: torch.device, grid: str) -
 
 def folder_of(tile: OutputTile, folder: Path) -> Path:
     """Return the folder of a tile."""
-    checksums = [sha256(path) for path in tile.files]
-    return folder / key_of(checksums, tile.settings, ENGINE_VERSION)[:16]
+    facts = ([sha256(path) for path in tile.files], tile.settings, ENGINE_VERSION)
+    return folder / hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
 
 def layout(grid: ControlGrid, folder: Path) -> Grid:
