@@ -44,8 +44,8 @@ def make_tile(tile: OutputTile, folder: Path, device: torch.device, grid: str) -
     """Make the output image of a tile, if it does not exist yet.
 
     The tile's folder is named by a hash of its input files, its settings, and the engine version.
-    So grids share their tiles, an interrupted run resumes, and after a change only the tiles that
-    it affects are made again.
+    So grids share their tiles, an interrupted run keeps the tiles that it has finished, and after a
+    change only the tiles that it affects are made again.
 
     Args:
         tile: what to make.
