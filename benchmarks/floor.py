@@ -28,7 +28,7 @@ def operations(network: Vgg19, style_layers: Collection[str], height: int, width
     optimizer) is small, and bound by the memory.
     """
     products = 0
-    for previous, name in pairwise((network.names[0], *network.names)):
+    for previous, name in pairwise((network.convolutions[0], *network.convolutions)):
         if block_of(name) != block_of(previous):
             height, width = height // 2, width // 2
         weight = network.get_buffer(f"{name}_weight")

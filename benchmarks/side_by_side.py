@@ -11,7 +11,7 @@ from race import Judge, Track
 from torch import Tensor
 
 from neural_style.images.encode import save_image
-from neural_style.images.tensors import to_images
+from neural_style.images.tensors import to_pil_images
 from neural_style.report.grid_layout import Grid, Row, Tile
 from neural_style.report.grid_render import render_grid
 
@@ -76,6 +76,6 @@ def _row(race: Finish, folder: Path) -> Row:
             tiles.append(Tile(None, note=caption))
             continue
         path = folder / f"{number}.png"
-        save_image(to_images(image.float() / 255)[0], path, 95)
+        save_image(to_pil_images(image.float() / 255)[0], path, 95)
         tiles.append(Tile(path, caption=(caption,)))
     return Row(heading=race.title, tiles=tuple(tiles))

@@ -19,7 +19,7 @@ from contestants import Contest
 from machine import add_machine_options, describe_machine, enter_contest, peak_megabytes
 from race import wait
 
-from neural_style.images.tensors import to_images
+from neural_style.images.tensors import to_pil_images
 
 SINGLE = 512
 """The size of the one picture whose evaluations are counted."""
@@ -111,7 +111,7 @@ def time_batch(contest: Contest, batch: int, epochs: int) -> Speed:
     (last,) = deque(stream, maxlen=1)
     wait(device)
     ended = time.perf_counter()
-    to_images(last.pictures)
+    to_pil_images(last.images)
     finished = time.perf_counter()
     return Speed(epochs / (ended - started), batch / (finished - began), peak_megabytes(device))
 

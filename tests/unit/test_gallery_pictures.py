@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.unit.pictures import levels, smooth
+from tests.unit.images import levels, smooth
 
 from neural_style.config.settings import Settings
 from neural_style.images.decode import ImageError, load_image

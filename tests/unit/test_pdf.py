@@ -7,7 +7,7 @@ import re
 
 import pytest
 from PIL import Image, PdfParser
-from tests.unit.tiles import color, solid
+from tests.unit.grids import color, solid
 
 from neural_style.errors import NeuralStyleError
 from neural_style.report import grid_render as pdf

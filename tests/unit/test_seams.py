@@ -13,7 +13,7 @@ from neural_style.config.settings import Settings
 from neural_style.losses.problem import single_style_problem
 from neural_style.model import tiles as tiling
 from neural_style.model.vgg import Convolution, Vgg19
-from neural_style.optim.loop import stylize
+from neural_style.optim.loop import Optimization
 
 HEIGHT, WIDTH, EDGE = 90, 120, 32
 MARGIN = 8
@@ -27,8 +27,8 @@ def tiled_pictures(convolutions: Mapping[str, Convolution], settings: Settings) 
     style = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     noisy = replace(settings, tile=EDGE, epochs=10, beta=1e6, init_noise=0.2)
     seeds = [replace(noisy, seed=seed) for seed in range(4)]
-    *_, last = stylize(network, [single_style_problem(content, style, each) for each in seeds])
-    return last.pictures.numpy()
+    *_, last = Optimization(network, [single_style_problem(content, style, each) for each in seeds])
+    return last.images.numpy()
 
 
 def oddness_of_seams(pictures: np.ndarray) -> float:
@@ -42,7 +42,7 @@ def oddness_of_seams(pictures: np.ndarray) -> float:
         others = tuple({0, 1, 2, 3} - {axis})
         lines = np.arange(MARGIN, length - MARGIN)
         steps = np.abs(np.diff(pictures, axis=axis)).mean(axis=others)[lines - 1]
-        tiles = tiling.tiles_of(HEIGHT, WIDTH, EDGE, ["conv1_1"])
+        tiles = tiling.split_into_tiles(HEIGHT, WIDTH, EDGE, ["conv1_1"])
         spans = [tile.rows if axis == 2 else tile.columns for tile in tiles]
         seams = np.isin(lines, [span.start for span in spans])
         inside = steps[~seams]
@@ -61,5 +61,5 @@ def test_the_detector_finds_the_seams_of_tiles_without_surroundings(
     shallow: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    monkeypatch.setattr(tiling, "reach", lambda layers: 0)
+    monkeypatch.setattr(tiling, "halo", lambda layers: 0)
     assert oddness_of_seams(tiled_pictures(random_convolutions, shallow)) > 3

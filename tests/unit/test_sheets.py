@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from tests.unit.tiles import make_sheets
+from tests.unit.grids import make_sheets
 
 from neural_style.config.inputs import RESERVED
 from neural_style.report.outputs import GRIDS, PDF, breadth, split

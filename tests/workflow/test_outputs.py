@@ -10,7 +10,7 @@ from tests.workflow.conftest import Project, paint
 
 from neural_style.images.decode import load_image
 from neural_style.images.tensors import to_tensor
-from neural_style.losses.problem import luminance
+from neural_style.images.tensors import luminance
 
 SMALL = {
     "image": {"size": 32, "format": "png"},
@@ -21,8 +21,8 @@ SMALL = {
     },
 }
 NAMED = {
-    "brightness": {"paint": {"color": "luminance"}},
-    "palette": {"paint": {"color": "match"}},
+    "brightness": {"transfer": {"color": "luminance"}},
+    "palette": {"transfer": {"color": "match"}},
     "print": {"image": {"format": "tiff", "dimensions": "original"}},
     "cut out": {"image": {"format": "png16", "transparency": "keep", "fit": "keep"}},
     "web": {"image": {"format": "webp", "dimensions": "original", "transparency": "keep"}},

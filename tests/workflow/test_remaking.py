@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from neural_style.config.presets import PRESETS
-from neural_style.images.encode import load_note, save_levels
+from neural_style.images.encode import load_comment, save_pixels
 from neural_style.io import sha256
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
@@ -115,7 +115,7 @@ def test_a_hostile_name_survives(main, remade, project, tmp_path):
     files = [f"--content={content}", f"--style={style}", f"--output={tmp_path / 'first'}"]
     assert main([*files, *EXACT]) == 0
     picture = tmp_path / "first" / "generated_3.jpg"
-    assert load_note(picture).isascii()
+    assert load_comment(picture).isascii()
     assert remade(picture).read_bytes() == picture.read_bytes()
 
 
@@ -162,10 +162,10 @@ def forged(
     folder: Path, picture: Path, settings: dict[str, Any] | None = None, **facts: Any
 ) -> Path:
     """A picture whose note says something else."""
-    note = json.loads(load_note(picture)) | facts
+    note = json.loads(load_comment(picture)) | facts
     note["settings"] |= settings or {}
     path = folder / "forged.png"
-    save_levels(np.zeros((32, 32, 3), np.uint8), path, "png", note=json.dumps(note))
+    save_pixels(np.zeros((32, 32, 3), np.uint8), path, "png", comment=json.dumps(note))
     return path
 
 
@@ -194,10 +194,10 @@ def test_settings_of_a_stranger_go_through_the_same_check(
 
 def test_settings_that_an_older_picture_does_not_know_have_their_defaults(made, remade, tmp_path):
     picture = made(*EXACT)
-    note = json.loads(load_note(picture))
+    note = json.loads(load_comment(picture))
     del note["settings"]["color"], note["settings"]["dimensions"]
     old = tmp_path / "old" / picture.name
-    save_levels(np.zeros((32, 32, 3), np.uint8), old, "png", note=json.dumps(note))
+    save_pixels(np.zeros((32, 32, 3), np.uint8), old, "png", comment=json.dumps(note))
     assert remade(old).read_bytes() == picture.read_bytes()
 
 

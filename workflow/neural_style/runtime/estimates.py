@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neural_style.config.settings import BYTES_PER_HISTORY_ENTRY, Settings, history_size
-from neural_style.model.tiles import largest_seen, tile_edge, tiles_of
+from neural_style.model.tiles import largest_tile_pixels, split_into_tiles, tile_size
 
 BYTES_PER_PIXEL_SEEN = {"bf16": 2500, "fp32": 3700}
 """Bytes for each pixel that the network sees at a time, by precision: features and their gradients
@@ -93,8 +93,12 @@ def bytes_per_image(settings: Settings, height: int, width: int, precision: str)
         width: of the image, in pixels.
         precision: of the network, a key of `BYTES_PER_PIXEL_SEEN`.
     """
-    edge = tile_edge(settings.tile, height, width)
-    seen = height * width if edge is None else largest_seen(height, width, edge, settings.layers)
+    edge = tile_size(settings.tile, height, width)
+    seen = (
+        height * width
+        if edge is None
+        else largest_tile_pixels(height, width, edge, settings.layers)
+    )
     adam = settings.optimizer == "adam"
     history = ADAM_HISTORY_SIZE if adam else history_size(settings.history, height, width)
     pixels = height * width * (BYTES_PER_PIXEL + BYTES_PER_HISTORY_ENTRY * history)
@@ -115,11 +119,11 @@ def work_per_evaluation(settings: Settings, height: int, width: int) -> float:
 
     The unit is the work for one pixel of an image that goes through the network without tiles.
     """
-    edge = tile_edge(settings.tile, height, width)
+    edge = tile_size(settings.tile, height, width)
     if edge is None:
         return height * width
-    tiles = tiles_of(height, width, edge, settings.layers)
-    return WORK_PER_TILE_PIXEL * sum(tile.pixels_seen for tile in tiles)
+    tiles = split_into_tiles(height, width, edge, settings.layers)
+    return WORK_PER_TILE_PIXEL * sum(tile.input_pixels for tile in tiles)
 
 
 def memory_mb(settings: Settings, cluster: Cluster, attempt: int, batch: int = 1) -> int:

@@ -12,7 +12,7 @@ import torch
 
 from neural_style.config.settings import Settings
 from neural_style.errors import NeuralStyleError
-from neural_style.model.tiles import GRID
+from neural_style.model.tiles import MAX_STRIDE
 from neural_style.runtime.estimates import bytes_per_image
 
 PRECISION_NAMES = {torch.bfloat16: "bf16", torch.float32: "fp32"}
@@ -110,13 +110,13 @@ def explaining_shortage(
 def _size_that_fits(
     settings: Settings, height: int, width: int, precision: torch.dtype, limit: int
 ) -> int:
-    """Return the largest long edge, a multiple of `GRID`, that needs no more than `limit` bytes."""
+    """Return the largest long edge, a multiple of `MAX_STRIDE`, that fits in `limit` bytes."""
     longest = max(height, width)
-    for size in range(longest // GRID * GRID, GRID, -GRID):
+    for size in range(longest // MAX_STRIDE * MAX_STRIDE, MAX_STRIDE, -MAX_STRIDE):
         scaled = height * size // longest, width * size // longest
         if needed_bytes(settings, *scaled, precision) <= limit:
             return size
-    return GRID
+    return MAX_STRIDE
 
 
 def automatic_batch(
