@@ -1,5 +1,5 @@
-# Neural style transfer over directories: content images × style images × settings.
-# A table of contents: each stage has its file in workflow/rules.
+# Neural style transfer over folders: content images × style images × settings.
+# This file is a table of contents: each stage has its file in workflow/rules.
 
 
 configfile: "config.yaml"
@@ -14,7 +14,7 @@ include: "workflow/rules/remaining.smk"
 include: "workflow/rules/stylize.smk"
 
 
-if not NO_SWEEP:  # a data set, see bulk.smk, needs none of the sweep's images
+if not NO_SWEEP:  # a data set (bulk.smk) does not need the images of the sweep
 
     include: "workflow/rules/grids.smk"
     include: "workflow/rules/plots.smk"
@@ -24,7 +24,6 @@ if not NO_SWEEP:  # a data set, see bulk.smk, needs none of the sweep's images
 include: "workflow/rules/layer_study.smk"
 include: "workflow/rules/bulk.smk"
 include: "workflow/rules/refused.smk"
-include: "workflow/rules/interruptions.smk"
 
 
 # A project of your own, or a copy of the workflow, has no tools for the documentation.
@@ -33,11 +32,14 @@ if Path("docs/controls.yaml").exists() and (WORKFLOW.parent / "docs/tools").exis
     include: "workflow/rules/docs.smk"
 
 
+include: "workflow/rules/interruptions.smk"
+
+
 rule all:
     input:
         planned_sweep,
         INDEX,
-        PICTURES,
+        OUTPUTS,
         GRIDS,
         PLOTS,
         GALLERY,

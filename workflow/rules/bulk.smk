@@ -1,4 +1,4 @@
-# A whole data set. The manifest of a shard is tracked; its pictures are the worker's own.
+# A data set. Snakemake tracks the manifest of each shard; the worker tracks the outputs.
 rule bulk:
     input:
         bulk_manifests,
@@ -8,7 +8,7 @@ rule bulk_shard:
     output:
         BULK.manifest("{shard}"),
     log:
-        "logs/bulk/{shard}.log",
+        BULK.root / "logs" / "{shard}.log",
     wildcard_constraints:
         shard="[0-9]+",
     conda:
@@ -22,12 +22,12 @@ rule bulk_shard:
     params:
         script=SCRIPTS / "bulk.py",
         folder=lambda wildcards: BULK.output,
-        # Not in the command: a change of one of them is a reason to look at the shard again.
-        photographs=bulk_photographs,
+        # Not in the command: a change of one of them makes the shard run again.
+        contents=bulk_contents,
         inputs=bulk_inputs,
-        pictures=bulk_pictures,
+        method=bulk_method,
     shell:
-        # As in the rule of a single picture: bash and tee wait for the script's last word.
+        # As in stylize.smk: bash and tee wait for the last line of the script.
         "trap : TERM INT HUP;"
         " python {params.script:q} --output={params.folder:q} --shard {wildcards.shard}"
         " --threads {threads} 2>&1 | (trap '' TERM INT HUP; exec tee {log:q})"
@@ -35,7 +35,7 @@ rule bulk_shard:
 
 rule bulk_verify:
     log:
-        "logs/bulk/verify.log",
+        BULK.root / "logs" / "verify.log",
     localrule: True
     conda:
         "../envs/neural_style.yaml"
@@ -48,7 +48,7 @@ rule bulk_verify:
 
 rule bulk_status:
     log:
-        "logs/bulk/status.log",
+        BULK.root / "logs" / "status.log",
     localrule: True
     conda:
         "../envs/neural_style.yaml"

@@ -1,60 +1,64 @@
-# What the rules of a data set ask.
+# The data set of the configuration, and the functions that its rules use.
+from neural_style.bulk.plan import DatasetPaths, make_bulk_plan
+from neural_style.bulk.target import discover
+
 BULK = DatasetPaths(Path(CONFIG["bulk"]["output"]))
 
 
 @functools.cache
 def bulk_target():
-    """The data set; nobody looks at its folders before a job of it is asked for.
+    """Return the data set. Its folders are searched only if one of its jobs is requested.
 
-    A job of another process than Snakemake's own finds everything frozen.
+    Only Snakemake's main process searches for new content images; the processes of jobs read the
+    listing that it has written.
     """
     try:
-        return look(bulk_plan(CONFIG), walk=workflow.is_main_process)
+        return discover(make_bulk_plan(CONFIG), walk=workflow.is_main_process)
     except NeuralStyleError as error:
         stop(error)
 
 
 def bulk_manifests(wildcards):
-    """A manifest for each shard."""
+    """Return the manifest of each shard."""
     return list(map(str, bulk_target().manifests))
 
 
-def bulk_photographs(wildcards):
-    """The range of a shard."""
-    return bulk_target().photographs(int(wildcards.shard))
+def bulk_contents(wildcards):
+    """Return the positions of a shard's content images in the listing."""
+    return bulk_target().content_range(int(wildcards.shard))
 
 
 def bulk_inputs(wildcards):
-    """What changes when one of a shard's photographs or styles does."""
-    return bulk_target().inputs(int(wildcards.shard))
+    """Return a digest of the files of a shard's content images and styles."""
+    return bulk_target().inputs_digest(int(wildcards.shard))
 
 
-def bulk_pictures(wildcards):
-    """What changes when other pictures are asked for, or the code that makes them is another."""
-    return bulk_target().pictures
+def bulk_method(wildcards):
+    """Return a digest of the settings, the assignment of styles and the engine version."""
+    return bulk_target().plan_digest
 
 
 def bulk_memory(wildcards, attempt):
-    """Of a shard, in MB."""
-    at_once = CONFIG["bulk"]["batch"] or 4
-    return max(memory_mb(settings, CLUSTER, attempt, at_once) for settings in SETTINGS.values())
+    """Return the memory to request for a shard, in MB."""
+    batch = CONFIG["bulk"]["batch"] or 4
+    return max(memory_mb(settings, CLUSTER, attempt, batch) for settings in SWEEP.settings.values())
 
 
 def bulk_runtime(wildcards, attempt):
-    """Of a shard, in minutes."""
+    """Return the time to request for a shard, in minutes."""
     bulk = CONFIG["bulk"]
     cross = bulk["assign"] == "cross"
     styles = len(bulk_target().styles) if cross else bulk["styles_per_content"]
-    pictures = bulk["shard_size"] * styles
+    outputs = bulk["shard_size"] * styles
     return sum(
-        runtime_minutes(settings, CLUSTER, attempt, pictures) for settings in SETTINGS.values()
+        runtime_minutes(settings, CLUSTER, attempt, outputs) for settings in SWEEP.settings.values()
     )
 
 
 def freeze_bulk():
-    """Write down what the jobs of a data set work on, if it was asked for."""
+    """Write the files that the jobs of a data set read, if it was requested."""
     if bulk_target.cache_info().currsize:
         try:
-            bulk_target().freeze()
+            bulk_target().write()
         except NeuralStyleError as error:
             raise WorkflowError(str(error)) from None

@@ -31,7 +31,7 @@ rule control_grid:
         folder=Path("results/docs_images"),
         # Not in the command: if either changes, the grid is made again.
         grid=lambda wildcards: repr(control_grids()[wildcards.control]),
-        engine=ENGINE,
+        engine=ENGINE_VERSION,
     shell:
         "python {params.script:q} --grids {params.grids:q} --name {wildcards.control:q}"
         " --folder {params.folder:q} --output {output:q} --threads {threads} 2>&1 | tee {log:q}"

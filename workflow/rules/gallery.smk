@@ -1,13 +1,14 @@
+# The gallery: a page to look through the outputs and choose from them.
 rule gallery:
-    # Of each job its finished picture will do: all its files are made together.
+    # The final output of a job is enough as input, because a job makes all its files together.
     input:
-        contents=lambda wildcards: list(SWEEP.contents.values()),
-        styles=lambda wildcards: list(SWEEP.styles.values()),
+        contents=content_files,
+        styles=style_files,
         results=lambda wildcards: [str(job.result) for job in SWEEP.jobs],
     output:
         GALLERY,
     log:
-        "logs/gallery/index.log",
+        LOGS / "gallery" / "index.log",
     localrule: True
     conda:
         "../envs/neural_style.yaml"
@@ -15,4 +16,5 @@ rule gallery:
         script=SCRIPTS / "gallery.py",
         config=config_of(),
     shell:
-        "python {params.script:q} --config {params.config:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} --checked-config {params.config:q} --output {output:q} 2>&1"
+        " | tee {log:q}"

@@ -1,12 +1,15 @@
+# The index of the sweep, and the grids: pages that show outputs side by side.
+
+
 rule index:
-    # Functions, because Snakemake writes other inputs into its report as they are, "<" and all.
+    # Functions, because Snakemake copies other inputs unchanged into its report, including "<".
     input:
-        contents=lambda wildcards: list(SWEEP.contents.values()),
-        styles=lambda wildcards: list(SWEEP.styles.values()),
+        contents=content_files,
+        styles=style_files,
     output:
         INDEX,
     log:
-        "logs/index.log",
+        LOGS / "index.log",
     localrule: True
     conda:
         "../envs/neural_style.yaml"
@@ -14,12 +17,13 @@ rule index:
         script=SCRIPTS / "index.py",
         config=config_of(),
     shell:
-        "python {params.script:q} --config {params.config:q} --output {output:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} --checked-config {params.config:q} --output {output:q} 2>&1"
+        " | tee {log:q}"
 
 
-# One job for all sheets of a kind for an image. Not from the index: while that has to be made,
-# Snakemake would look at nothing behind it.
-for kind in SHEETS.kinds:
+# One job makes all grids of a kind for an image. Its input is not the index, because Snakemake would
+# not look at the other inputs while the index has to be made.
+for kind in SWEEP_GRIDS.kinds:
     subject = "style" if kind == "style" else "content"
 
     rule:
@@ -27,23 +31,21 @@ for kind in SHEETS.kinds:
             f"grid_{kind}"
         input:
             of=style_file if kind == "style" else content_file,
-            others=lambda wildcards, kind=kind: list(
-                (SWEEP.contents if kind == "style" else SWEEP.styles).values()
-            ),
-            results=lambda wildcards, kind=kind: SHEETS.inputs(kind, wildcards[0]),
+            others=content_files if kind == "style" else style_files,
+            results=lambda wildcards, kind=kind: SWEEP_GRIDS.inputs(kind, wildcards[0]),
         output:
             [
                 report(
                     page,
                     caption=CAPTIONS / f"grid_{kind}.rst",
-                    category="Sheets",
+                    category="Grids",
                     subcategory=kind,
                     labels={subject: f"{{{subject}}}", "page": page.stem},
                 )
-                for page in SHEETS.paths(kind, f"{{{subject}}}")
+                for page in SWEEP_GRIDS.paths(kind, f"{{{subject}}}")
             ],
         log:
-            f"logs/grids/{kind}/{{{subject}}}.log",
+            LOGS / "grids" / kind / f"{{{subject}}}.log",
         localrule: True
         conda:
             "../envs/neural_style.yaml"
@@ -53,7 +55,7 @@ for kind in SHEETS.kinds:
             kind=kind,
             subject=lambda wildcards: wildcards[0],
         shell:
-            "python {params.script:q} --config {params.config:q} --kind {params.kind}"
+            "python {params.script:q} --checked-config {params.config:q} --kind {params.kind}"
             " --of {params.subject:q} 2>&1 | tee {log:q}"
 
 
@@ -61,9 +63,9 @@ rule grids_pdf:
     input:
         PAGES,
     output:
-        PDF,
+        SWEEP_GRIDS.pdf,
     log:
-        "logs/grids/pdf.log",
+        LOGS / "grids" / "pdf.log",
     localrule: True
     conda:
         "../envs/neural_style.yaml"
@@ -71,4 +73,4 @@ rule grids_pdf:
         script=SCRIPTS / "grids_pdf.py",
         config=config_of("grids"),
     shell:
-        "python {params.script:q} --config {params.config:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} --checked-config {params.config:q} 2>&1 | tee {log:q}"

@@ -1,4 +1,4 @@
-# What becomes of a run that is killed. Included last, when all rules are known.
+# What happens to a run that is killed. Included last, when all rules are known.
 import signal
 
 import psutil
@@ -7,17 +7,20 @@ from neural_style.runtime.snakemake_lock import enter_run
 
 
 def is_made_here(path):
-    """Whether a rule of this workflow makes a file."""
+    """Return whether a rule of this workflow makes a file."""
     return any(rule.is_producer(path) for rule in workflow.rules)
 
 
 def pass_termination_on():
-    """Let the jobs save their states and stop, too: by itself, Snakemake waits for their ends."""
+    """Let SIGTERM also reach the jobs, which save a checkpoint and stop.
+
+    Snakemake by itself waits until they end.
+    """
     if not workflow.local_exec:
         return
     finish = signal.getsignal(signal.SIGTERM)
 
-    def stop(number, frame):
+    def terminate(number, frame):
         if callable(finish):
             finish(number, frame)
         for process in psutil.Process().children(recursive=True):
@@ -26,7 +29,7 @@ def pass_termination_on():
             except psutil.NoSuchProcess:
                 pass
 
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, terminate)
 
 
 if workflow.is_main_process:

@@ -1,4 +1,9 @@
-# What each depth of the network keeps: `snakemake layer_study`. No part of what `snakemake` makes.
+# What each depth of the network keeps: `snakemake layer_study`. `snakemake` alone does not make it.
+
+
+include: "layer_study_inputs.smk"
+
+
 rule layer_study:
     input:
         STUDY_FOLDER / FIGURE,
@@ -6,17 +11,17 @@ rule layer_study:
     localrule: True
 
 
-# All in one job: its pictures are small, and the network is loaded once for them.
-rule layer_study_pictures:
+# One job makes all images: they are small, and the network is loaded once for them.
+rule layer_study_images:
     input:
         content=study_content,
         style=study_style,
         weights=weights_files(STUDY.settings),
     output:
-        pictures=[STUDY_FOLDER / picture.file for picture in STUDY.pictures],
+        images=[STUDY_FOLDER / image.file for image in STUDY.images],
         losses=STUDY_FOLDER / LAYER_LOSSES,
     log:
-        STUDY_LOGS / "pictures.log",
+        STUDY_LOGS / "images.log",
     conda:
         "../envs/neural_style.yaml"
     threads: stylize_threads
@@ -25,16 +30,16 @@ rule layer_study_pictures:
         gres=gpu_gres,
         mem_mb=lambda wildcards, attempt: memory_mb(STUDY.settings, CLUSTER, attempt),
         runtime=lambda wildcards, attempt: runtime_minutes(
-            STUDY.settings, CLUSTER, attempt, outputs=len(STUDY.pictures)
+            STUDY.settings, CLUSTER, attempt, outputs=len(STUDY.images)
         ),
     params:
         script=SCRIPTS / "layer_study.py",
         config=study_config_text,
         folder=STUDY_FOLDER,
-        # Not in the command: a change of it makes the pictures again.
-        engine=ENGINE,
+        # Not in the command: a change makes the images again.
+        engine=ENGINE_VERSION,
     shell:
-        "python {params.script:q} --config {params.config:q} --content={input.content:q}"
+        "python {params.script:q} --checked-config {params.config:q} --content={input.content:q}"
         " --style={input.style:q} --output {params.folder:q} --threads {threads}"
         " 2>&1 | tee {log:q}"
 
@@ -43,8 +48,8 @@ rule layer_study_figure:
     input:
         content=study_content,
         style=study_style,
-        pictures=rules.layer_study_pictures.output.pictures,
-        losses=rules.layer_study_pictures.output.losses,
+        images=rules.layer_study_images.output.images,
+        losses=rules.layer_study_images.output.losses,
     output:
         figure=STUDY_FOLDER / FIGURE,
         chart=STUDY_FOLDER / CHART,
@@ -58,5 +63,5 @@ rule layer_study_figure:
         config=study_config_text,
         folder=STUDY_FOLDER,
     shell:
-        "python {params.script:q} --config {params.config:q} --content={input.content:q}"
+        "python {params.script:q} --checked-config {params.config:q} --content={input.content:q}"
         " --style={input.style:q} --output {params.folder:q} 2>&1 | tee {log:q}"

@@ -1,20 +1,21 @@
+# Plots of losses: for each pair, and for the whole sweep.
 rule plots:
     input:
         records_of_content,
     output:
         losses=[
             report(
-                f"{losses_figure('{content}', style)}.png",
+                f"{losses_figure(SWEEP.folder, '{content}', style)}.png",
                 caption=CAPTIONS / "losses.rst",
                 category="Plots",
-                subcategory="Losses over the epochs",
+                subcategory="Losses by iteration",
                 labels={"content": "{content}", "style": style},
             )
             for style in SWEEP.styles
         ],
         tradeoffs=[
             report(
-                f"{tradeoff_figure('{content}', style)}.png",
+                f"{tradeoff_figure(SWEEP.folder, '{content}', style)}.png",
                 caption=CAPTIONS / "tradeoff.rst",
                 category="Plots",
                 subcategory="Content loss against style loss",
@@ -23,12 +24,12 @@ rule plots:
             for style in SWEEP.styles
         ],
         print=[
-            f"{figure('{content}', style)}.pdf"
+            f"{figure(SWEEP.folder, '{content}', style)}.pdf"
             for style in SWEEP.styles
             for figure in (losses_figure, tradeoff_figure)
         ],
     log:
-        "logs/plots/pairs/{content}.log",
+        LOGS / "plots" / "pairs" / "{content}.log",
     localrule: True
     conda:
         "../envs/neural_style.yaml"
@@ -36,8 +37,8 @@ rule plots:
         script=SCRIPTS / "plots.py",
         config=config_of(),
     shell:
-        "python {params.script:q} --config {params.config:q} --content {wildcards.content:q}"
-        " 2>&1 | tee {log:q}"
+        "python {params.script:q} --checked-config {params.config:q}"
+        " --content {wildcards.content:q} 2>&1 | tee {log:q}"
 
 
 rule sweep_plots:
@@ -51,7 +52,7 @@ rule sweep_plots:
     output:
         screen=[
             report(
-                f"{sweep_figure(quantity)}.png",
+                f"{sweep_figure(SWEEP.folder, quantity)}.png",
                 caption=CAPTIONS / "sweep.rst",
                 category="Plots",
                 subcategory="The whole sweep",
@@ -59,9 +60,9 @@ rule sweep_plots:
             )
             for quantity in QUANTITIES
         ],
-        print=[f"{sweep_figure(quantity)}.pdf" for quantity in QUANTITIES],
+        print=[f"{sweep_figure(SWEEP.folder, quantity)}.pdf" for quantity in QUANTITIES],
     log:
-        "logs/plots/sweep.log",
+        LOGS / "plots" / "sweep.log",
     localrule: True
     conda:
         "../envs/neural_style.yaml"
@@ -69,4 +70,4 @@ rule sweep_plots:
         script=SCRIPTS / "plots.py",
         config=config_of(),
     shell:
-        "python {params.script:q} --config {params.config:q} --sweep 2>&1 | tee {log:q}"
+        "python {params.script:q} --checked-config {params.config:q} --sweep 2>&1 | tee {log:q}"

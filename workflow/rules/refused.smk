@@ -1,9 +1,9 @@
-# Files that cannot take part stop no other job, but a run with such a file does not end well.
+# Files that cannot take part stop no other job, but a run with such a file ends with an error.
 rule refused_files:
     output:
-        "results/refused_files",
+        SWEEP.folder / "refused_files",
     log:
-        "logs/refused_files.log",
+        LOGS / "refused_files.log",
     priority: 1
     localrule: True
     conda:

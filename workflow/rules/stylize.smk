@@ -1,5 +1,8 @@
-# One rule for each setting, since settings may differ in the epochs whose pictures they save.
+# Stylization, the work of the sweep. There is one rule for each setting, because settings may differ
+# in the iterations whose outputs they save.
 for setting, settings in SWEEP.settings.items():
+    folder = SWEEP.folder / "{content}" / "{style}" / setting
+    *snapshots, final = output_names(settings)
 
     rule:
         name:
@@ -8,23 +11,22 @@ for setting, settings in SWEEP.settings.items():
             content=content_file,
             style=style_file,
             weights=lambda wildcards, settings=settings: weights_files(settings),
-            companions=lambda wildcards, settings=settings: companion_files(wildcards, settings),
+            companions=lambda wildcards, settings=settings: list(
+                companions_of(content_file(wildcards), style_file(wildcards), settings).values()
+            ),
         output:
-            pictures=[
-                f"results/{{content}}/{{style}}/{setting}/{picture}"
-                for picture in snapshot_names(settings)[:-1]
-            ],
-            finished=report(
-                f"results/{{content}}/{{style}}/{setting}/{snapshot_names(settings)[-1]}",
-                caption=CAPTIONS / "picture.rst",
-                category="Pictures",
+            snapshots=[folder / name for name in snapshots],
+            final=report(
+                folder / final,
+                caption=CAPTIONS / "output.rst",
+                category="Outputs",
                 subcategory="{content}",
                 labels={"content": "{content}", "style": "{style}", "setting": LABELS[setting]},
             ),
-            losses=f"results/{{content}}/{{style}}/{setting}/{LOSSES}",
-            run=f"results/{{content}}/{{style}}/{setting}/{RUN}",
+            losses=folder / LOSSES,
+            run=folder / RUN,
         log:
-            f"logs/{{content}}/{{style}}/{setting}.log",
+            LOGS / "{content}" / "{style}" / f"{setting}.log",
         conda:
             "../envs/neural_style.yaml"
         threads: stylize_threads
@@ -40,18 +42,18 @@ for setting, settings in SWEEP.settings.items():
         params:
             script=SCRIPTS / "stylize.py",
             folder=lambda wildcards, output: Path(output.run).parent,
-            # Functions, because Snakemake would take a brace in a text for a wildcard.
-            options=lambda wildcards, settings=settings: words(settings, DEFAULTS),
-            # A parameter that depends on the output is no reason to make it again.
-            running=lambda wildcards, output: RUNNING,
             title=lambda wildcards, setting=setting: " × ".join([*wildcards, setting]),
-            # Not in the command: a change of either makes the pictures again.
-            settings=lambda wildcards, settings=settings: repr(settings),
-            engine=ENGINE,
+            # A function, because Snakemake would take a brace in a text for a wildcard. In the form
+            # of run.json; the Snakefile has checked them.
+            settings=lambda wildcards, settings=settings: to_json(asdict(settings)),
+            # A change of a parameter that depends on the output makes nothing again.
+            job_options=lambda wildcards, output: JOB_OPTIONS,
+            # Not in the command: a change makes the outputs again.
+            engine=ENGINE_VERSION,
         shell:
-            # A signal to the group of processes is the script's: bash and tee wait for its last word.
+            # A signal to the process group is for the script: bash and tee wait for its last line.
             "trap : TERM INT HUP;"
             " python {params.script:q} --content={input.content:q} --style={input.style:q}"
-            " --output {params.folder:q} --title {params.title:q} --threads {threads}"
-            " --owner $PPID {params.running:q} {params.options:q} 2>&1"
+            " --output={params.folder:q} --title={params.title:q} --threads {threads}"
+            " --owner $PPID --settings={params.settings:q} {params.job_options:q} 2>&1"
             " | (trap '' TERM INT HUP; exec tee {log:q})"

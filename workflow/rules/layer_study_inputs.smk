@@ -1,0 +1,39 @@
+# The layer study of the configuration, and the functions that its rules use.
+from neural_style.config.layer_study import (
+    CHART,
+    FIGURE,
+    FOLDER,
+    LAYER_LOSSES,
+    LayerStudyError,
+    choose,
+    plan_study,
+    study_config,
+)
+
+STUDY = plan_study(CONFIG)
+STUDY_FOLDER = SWEEP.folder / FOLDER
+STUDY_LOGS = LOGS / FOLDER
+STUDY_CONFIG_TEXT = to_json(study_config(CONFIG))
+
+
+def study_config_text(wildcards):
+    """Return the configuration for the scripts of the layer study."""
+    return STUDY_CONFIG_TEXT
+
+
+def study_content(wildcards):
+    """Return the content image of the layer study."""
+    return _study_file("content", SWEEP.contents, STUDY.content)
+
+
+def study_style(wildcards):
+    """Return the style image of the layer study."""
+    return _study_file("style", SWEEP.styles, STUDY.style)
+
+
+def _study_file(kind, files, name):
+    # Called only when the study is asked for: a sweep without its images is still made.
+    try:
+        return choose(files, name, kind)
+    except LayerStudyError as error:
+        raise WorkflowError(str(error)) from None
