@@ -136,14 +136,14 @@ def dry_run(options: argparse.Namespace) -> Iterator[str]:
 
 def freeze(folder: Path) -> None:
     """Freeze the data set of a project, as a run does when it begins."""
-    from neural_style.bulk.plan import bulk_plan
-    from neural_style.bulk.target import look
+    from neural_style.bulk.plan import make_bulk_plan
+    from neural_style.bulk.target import discover
     from neural_style.config.schema import complete, read_schema
 
     schema = read_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     os.chdir(folder)
-    look(bulk_plan(complete(config, schema)), walk=True).freeze()
+    discover(make_bulk_plan(complete(config, schema)), walk=True).write()
 
 
 def no_op(options: argparse.Namespace) -> Iterator[str]:
@@ -193,8 +193,8 @@ def overhead(options: argparse.Namespace) -> Iterator[str]:
 def time_shards(output: Path, photographs: int) -> Iterator[str]:
     """The first shard loads the network; the second is timed, made and then only looked at."""
     import torch
-
     from neural_style.bulk.engine import TorchEngine
+
     from neural_style.bulk.plan import read_plan
     from neural_style.bulk.worker import run_shard
 

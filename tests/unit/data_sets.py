@@ -1,4 +1,4 @@
-"""A small data set, and an engine that returns its input, for the tests of shards."""
+"""A small data set, and a runner that returns its input, for the tests of shards."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from PIL import Image
 from neural_style.bulk.journal import latest_rows
 from neural_style.bulk.plan import BulkPlan
 from neural_style.bulk.shard import Task
-from neural_style.bulk.target import look
+from neural_style.bulk.target import discover
 from neural_style.bulk.verify import verify
 from neural_style.bulk.worker import Result, Take, run_shard
 from neural_style.config.settings import Settings
-from neural_style.images.encode import Picture
+from neural_style.images.encode import FloatImage
 
 
 class Copying:
-    """Returns its input, and remembers what it was asked for.
+    """Returns the content images, and records what it was asked for.
 
     Args:
-        fail: names of photographs that diverge.
-        stop_after: so many pictures later, the machine fails.
+        fail: paths of content images that diverge.
+        stop_after: outputs after which the machine fails.
     """
 
     def __init__(self, fail: Sequence[str] = (), stop_after: int = 1000) -> None:
@@ -43,20 +43,20 @@ class Copying:
         for task in tasks:
             if len(self.made) >= self._stop_after:
                 raise RuntimeError("the GPU fell off the bus")
-            self.made.append(task.picture.path)
-            if task.picture.photograph.path in self._fail:
+            self.made.append(task.output.path)
+            if task.output.content.path in self._fail:
                 take(task, Result(reason="the loss became infinite"))
             else:
-                take(task, Result(as_picture(task.image), 3.0, 1.0, 2.0, seconds=0.1))
+                take(task, Result(as_float_image(task.image), 3.0, 1.0, 2.0, seconds=0.1))
 
 
-def as_picture(image: Image.Image) -> Picture:
+def as_float_image(image: Image.Image) -> FloatImage:
     levels = np.asarray(image, np.float32) / np.float32(255)
     return np.ascontiguousarray(levels.transpose(2, 0, 1))
 
 
 class DataSet:
-    """A small data set: photographs in nested folders, two styles, shards of 4."""
+    """A small data set: content images in nested folders, two styles, shards of 4."""
 
     def __init__(self, root: Path, settings: Settings) -> None:
         self.root = root
@@ -81,17 +81,17 @@ class DataSet:
     def add(self, name: str, level: int, size: tuple[int, int] = (40, 20)) -> Path:
         return save(self.root / "photos" / name, level, size)
 
-    def run(self, engine: Copying | None = None) -> list[str]:
-        """A run of all shards; what was made."""
-        engine = engine or Copying()
-        target = look(self.plan, walk=True)
-        target.freeze()
+    def run(self, runner: Copying | None = None) -> list[str]:
+        """Run all shards; return the paths of the outputs that were made."""
+        runner = runner or Copying()
+        target = discover(self.plan, walk=True)
+        target.write()
         for shard in target.listing.shards:
-            run_shard(self.plan, shard, lambda: engine, print)
-        return sorted(engine.made)
+            run_shard(self.plan, shard, lambda: runner, print)
+        return sorted(runner.made)
 
     def dates(self) -> dict[str, int]:
-        """Date of each picture."""
+        """Date of each output."""
         found = (path for path in self.plan.output.rglob("*.*") if "_bulk" not in path.parts)
         return {str(path.relative_to(self.plan.output)): path.stat().st_mtime_ns for path in found}
 

@@ -1,4 +1,4 @@
-"""Which styles a photograph gets, and that later files change nothing of it."""
+"""Which styles a content image gets, and that files added later do not change them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.bulk.assignment import Assignment, Style, freeze_styles, read_styles, styles_of
+from neural_style.bulk.assignment import Assignment, Style, merge_styles, read_styles, write_styles
 from neural_style.bulk.plan import BulkError, BulkPlan
 from neural_style.config.settings import Settings
 
@@ -36,19 +36,20 @@ def plan(defaults: Settings) -> BulkPlan:
 def draws(plan: BulkPlan, styles: list[Style]) -> list[list[str]]:
     assignment = Assignment(plan, styles)
     return [
-        [each.style.id for each in assignment.of(index, name)] for index, name in enumerate(NAMES)
+        [each.style.id for each in assignment.styles_of(index, name)]
+        for index, name in enumerate(NAMES)
     ]
 
 
-def test_cross_is_every_style_that_is_there(plan: BulkPlan):
-    styles = styles_of({"old": 0, "sea": 0}, FILES, 10)
+def test_cross_assigns_every_style_that_exists(plan: BulkPlan):
+    styles = merge_styles({"old": 0, "sea": 0}, FILES, 10)
     assignment = Assignment(replace(plan, assign="cross"), styles)
     assert assignment.folders == ["sea", "fog", "ice", "sun"]
-    assert [each.folder for each in assignment.of(3, "x.jpg")] == assignment.folders
+    assert [each.folder for each in assignment.styles_of(3, "x.jpg")] == assignment.folders
 
 
 def test_random_is_even_and_repeats(plan: BulkPlan):
-    styles = styles_of({}, FILES, 0)
+    styles = merge_styles({}, FILES, 0)
     drawn = draws(plan, styles)
     assert drawn == draws(plan, styles)
     counts = Counter(name for (name,) in drawn)
@@ -58,8 +59,8 @@ def test_random_is_even_and_repeats(plan: BulkPlan):
     assert drawn != draws(replace(plan, seed=1), styles)
 
 
-def test_several_styles_are_different_and_the_first_stay(plan: BulkPlan):
-    styles = styles_of({}, FILES, 0)
+def test_several_styles_are_different_and_more_of_them_change_none(plan: BulkPlan):
+    styles = merge_styles({}, FILES, 0)
     three = draws(replace(plan, styles_per_content=3), styles)
     assert all(len(set(each)) == 3 for each in three)
     assert [each[:1] for each in three] == draws(plan, styles)
@@ -67,38 +68,38 @@ def test_several_styles_are_different_and_the_first_stay(plan: BulkPlan):
     assert folders == ["random_1", "random_2"]
 
 
-def test_a_style_that_is_added_is_for_later_photographs(plan: BulkPlan):
-    before = draws(plan, styles_of({}, FILES, 0))
+def test_an_added_style_is_for_later_content_images(plan: BulkPlan):
+    before = draws(plan, merge_styles({}, FILES, 0))
     listed = dict.fromkeys(sorted(FILES), 0)
-    after = draws(plan, styles_of(listed, {**FILES, "new": Path("new.png")}, 200))
+    after = draws(plan, merge_styles(listed, {**FILES, "new": Path("new.png")}, 200))
     assert after[:200] == before[:200]
     assert ["new"] in after[200:]
 
 
-def test_a_style_that_is_gone_is_drawn_again_and_no_other(plan: BulkPlan):
+def test_only_draws_of_a_removed_style_are_repeated(plan: BulkPlan):
     listed = dict.fromkeys(sorted(FILES), 0)
-    before = draws(plan, styles_of(listed, FILES, 400))
+    before = draws(plan, merge_styles(listed, FILES, 400))
     rest = {name: path for name, path in FILES.items() if name != "fog"}
-    after = draws(plan, styles_of(listed, rest, 400))
+    after = draws(plan, merge_styles(listed, rest, 400))
     for old, new in zip(before, after, strict=True):
         assert new == old if old != ["fog"] else new != ["fog"]
 
 
-def test_when_all_of_ones_styles_are_gone_the_later_ones_serve(plan: BulkPlan):
-    styles = styles_of({"old": 0}, FILES, 400)
+def test_without_any_earlier_style_the_later_ones_are_drawn(plan: BulkPlan):
+    styles = merge_styles({"old": 0}, FILES, 400)
     assert {name for (name,) in draws(plan, styles)} == set(FILES)
 
 
 def test_too_few_styles_are_refused(plan: BulkPlan):
-    with pytest.raises(BulkError, match=r"styles_per_content: 5 styles .* only 4 are there"):
-        Assignment(replace(plan, styles_per_content=5), styles_of({}, FILES, 0))
+    with pytest.raises(BulkError, match=r"styles_per_content: 5 styles .* only 4;"):
+        Assignment(replace(plan, styles_per_content=5), merge_styles({}, FILES, 0))
 
 
 def test_the_list_of_styles_is_read_as_it_was_written(tmp_path: Path):
     path = tmp_path / "styles.tsv"
     assert read_styles(path) == {}
-    styles = styles_of({"old": 3}, FILES, 7)
-    freeze_styles(styles, path)
+    styles = merge_styles({"old": 3}, FILES, 7)
+    write_styles(styles, path)
     assert list(read_styles(path).items()) == [(style.id, style.since) for style in styles]
     path.write_text("no number\n")
     with pytest.raises(BulkError, match="list of styles"):

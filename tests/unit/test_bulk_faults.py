@@ -1,4 +1,4 @@
-"""What goes wrong in a shard stays with its picture, nothing is lost, and any name will do."""
+"""Faults in a shard concern one output, nothing is lost, and every file name works."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.unit.data_sets import Copying, DataSet
 
 from neural_style.bulk.journal import latest_rows
 from neural_style.bulk.plan import BulkError
-from neural_style.bulk.worker import Gallery
+from neural_style.bulk.worker import OutputSaver
 from neural_style.errors import NeuralStyleError
 
 
-def test_a_bad_photograph_is_a_row_with_its_reason(data: DataSet):
+def test_a_bad_content_image_is_a_row_with_its_reason(data: DataSet):
     bad = data.root / "photos" / "class0" / "bad.png"
     bad.write_bytes(b"no image")
     os.mkfifo(data.root / "photos" / "class0" / "pipe.png")
@@ -26,21 +26,21 @@ def test_a_bad_photograph_is_a_row_with_its_reason(data: DataSet):
     rows = [
         row for shard in (0, 1) for row in latest_rows(data.plan.paths.manifest(shard)).values()
     ]
-    reasons = {row.photograph: row.reason for row in rows if row.status == "failed"}
+    reasons = {row.content: row.reason for row in rows if row.status == "failed"}
     assert "is not an image" in reasons["class0/bad.png"]
     assert "not a regular file" in reasons["class0/pipe.png"]
-    data.add("class0/bad.png", 5)  # it is mended
+    data.add("class0/bad.png", 5)  # it is fixed
     assert data.run() == ["s0/one/class0/bad.png", "s1/one/class0/bad.png"]
 
 
-def test_one_that_diverges_fails_alone(data: DataSet):
+def test_only_an_output_that_diverges_fails(data: DataSet):
     data.run(Copying(fail=["class1/deep/1.png"]))
     assert data.statuses() == {"done": 10, "failed": 2}
 
 
 def test_too_many_failures_fail_the_shard_and_keep_what_is_done(data: DataSet):
     data.plan = replace(data.plan, failed_fraction=0.2)
-    with pytest.raises(BulkError, match=r"2 of the 8 pictures of shard 0 failed.*infinite"):
+    with pytest.raises(BulkError, match=r"2 of the 8 outputs of shard 0 failed.*infinite"):
         data.run(Copying(fail=["class0/deep/0.png"]))
     assert not data.plan.paths.manifest(0).exists()
     assert len(data.dates()) == 6
@@ -64,18 +64,18 @@ def test_a_fault_of_the_machine_ends_the_shard_and_loses_nothing(data: DataSet, 
 
 
 def test_a_full_disk_is_one_sentence_and_is_resumed(data: DataSet, monkeypatch):
-    def full(self: Gallery, folder: Path) -> None:
+    def full(self: OutputSaver, folder: Path) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Gallery, "_make_folder", full)
+        patch.setattr(OutputSaver, "_make_folder", full)
         with pytest.raises(NeuralStyleError, match=r"cannot write .*No space left"):
             data.run()
     assert data.dates() == {} and not list(data.plan.paths.root.glob("partial/*"))
     assert len(data.run()) == 12
 
 
-def test_no_picture_goes_through_a_link_out_of_the_output(data: DataSet):
+def test_no_output_is_written_through_a_link_out_of_the_output_folder(data: DataSet):
     outside = data.root / "outside"
     outside.mkdir()
     (data.plan.output / "s0" / "one").mkdir(parents=True)
@@ -85,7 +85,7 @@ def test_no_picture_goes_through_a_link_out_of_the_output(data: DataSet):
     assert data.statuses() == {"done": 9, "failed": 3}
 
 
-def test_a_folder_in_a_pictures_place_fails_that_picture(data: DataSet):
+def test_a_folder_in_the_place_of_an_output_fails_that_output(data: DataSet):
     place = data.plan.output / "s0/one/class0/deep/0.png"
     (place / "mine").mkdir(parents=True)
     data.run()
@@ -93,14 +93,14 @@ def test_a_folder_in_a_pictures_place_fails_that_picture(data: DataSet):
     assert (place / "mine").is_dir()
 
 
-def test_hostile_names(data: DataSet):
+def test_unusual_file_names(data: DataSet):
     names = ["a\tb.png", "line\nbreak.png", "back\\slash.png", "\udcff.png", "-rf $(x) ;'\".png"]
     names += ["größe 🎨.png", "{content}.png", "x.jpg.png", "n" * 251 + ".png"]
     for name in names:
-        data.add(f"hostile/{name}", 9)
-    data.add("hostile/x.jpg", 9)
+        data.add(f"unusual/{name}", 9)
+    data.add("unusual/x.jpg", 9)
     data.run()
     assert data.statuses() == {"done": 2 * (6 + len(names) + 1)}
     for name in names:
-        assert (data.plan.output / "s0" / "one" / "hostile" / name).is_file()
+        assert (data.plan.output / "s0" / "one" / "unusual" / name).is_file()
     assert data.findings() == {"good": 2 * (6 + len(names) + 1)}

@@ -1,4 +1,4 @@
-"""Rows and journals: exact, and none lost but the one that was being written."""
+"""Rows and journals: exact, and only the row that was being written can be lost."""
 
 from __future__ import annotations
 
@@ -15,59 +15,59 @@ from neural_style.bulk.journal import (
     COLUMNS,
     Journal,
     Row,
+    append_rows,
+    format_row,
     latest_rows,
-    note,
     parse_row,
-    row_line,
     write_rows,
 )
 from neural_style.bulk.plan import BulkError
 
 ROW = Row(
-    picture="sea/1_1e6_1/a\tb\udcff.jpg",
-    photograph="a\tb\udcff.png",
+    output="sea/1_1e6_1/a\tb\udcff.jpg",
+    content="a\tb\udcff.png",
     style="sea",
     setting="1_1e6_1",
     status="done",
     seconds=1.25,
-    total=3.5,
-    content=1.5,
+    total_loss=3.5,
+    content_loss=1.5,
     style_loss=2.0,
-    checksum="c" * 64,
+    output_sha256="c" * 64,
     key="k" * 20,
     reason="two\nlines",
-    source="s" * 64,
-    source_size=5,
-    source_time=1_795_348_840_164_761_208,
-    size=7,
-    time=1_795_348_840_164_761_209,
+    content_sha256="s" * 64,
+    content_bytes=5,
+    content_mtime_ns=1_795_348_840_164_761_208,
+    output_bytes=7,
+    output_mtime_ns=1_795_348_840_164_761_209,
     finished=1_795_349_523.993,
 )
 
 
-def test_a_row_comes_back_as_it_was():
-    assert parse_row(row_line(ROW)) == ROW
-    assert row_line(ROW).count("\t") == len(COLUMNS) - 1
+def test_a_row_is_read_as_it_was_written():
+    assert parse_row(format_row(ROW)) == ROW
+    assert format_row(ROW).count("\t") == len(COLUMNS) - 1
 
 
-@pytest.mark.parametrize("length", range(0, len(row_line(ROW)) + 1, 4))
-def test_a_row_that_was_cut_off_is_none(tmp_path: Path, length: int):
+@pytest.mark.parametrize("length", range(0, len(format_row(ROW)) + 1, 4))
+def test_a_row_that_was_cut_off_is_skipped(tmp_path: Path, length: int):
     path = tmp_path / "journal.tsv"
-    path.write_text(row_line(ROW)[:length])
+    path.write_text(format_row(ROW)[:length])
     assert latest_rows(path) == {}
-    second = replace(ROW, picture="second")
-    note(path, [second])
+    second = replace(ROW, output="second")
+    append_rows(path, [second])
     assert latest_rows(path) == {"second": second}
 
 
 @pytest.mark.parametrize(("old", "new"), [("done", "doen"), ("1.2500", "x"), ("\t5\t", "\t5.5\t")])
-def test_a_damaged_row_is_none(old: str, new: str):
-    assert parse_row(row_line(ROW).replace(old, new)) is None
+def test_a_damaged_row_is_skipped(old: str, new: str):
+    assert parse_row(format_row(ROW).replace(old, new)) is None
 
 
-def test_the_last_row_of_a_picture_counts(tmp_path: Path):
+def test_the_last_row_of_an_output_counts(tmp_path: Path):
     path = tmp_path / "folder" / "journal.tsv"
-    note(path, [ROW, replace(ROW, picture="other"), replace(ROW, status="redo")])
+    append_rows(path, [ROW, replace(ROW, output="other"), replace(ROW, status="redo")])
     rows = latest_rows(path)
     assert [row.status for row in rows.values()] == ["redo", "done"]
     with Journal(path) as journal:
@@ -77,16 +77,16 @@ def test_the_last_row_of_a_picture_counts(tmp_path: Path):
     assert len(path.read_text().splitlines()) == 3
 
 
-@pytest.mark.parametrize("tail", ["sea/x", row_line(ROW)[:-3], row_line(ROW), "\0\0\0"])
-def test_a_torn_last_line_costs_only_itself(tmp_path: Path, tail: str):
+@pytest.mark.parametrize("tail", ["sea/x", format_row(ROW)[:-3], format_row(ROW), "\0\0\0"])
+def test_a_torn_last_line_loses_only_itself(tmp_path: Path, tail: str):
     path = tmp_path / "journal.tsv"
-    note(path, [ROW])
+    append_rows(path, [ROW])
     with path.open("a") as file:
         file.write(tail)
-    second = replace(ROW, picture="second")
-    note(path, [second])
+    second = replace(ROW, output="second")
+    append_rows(path, [second])
     assert latest_rows(path)["second"] == second
-    assert latest_rows(path)[ROW.picture] == ROW
+    assert latest_rows(path)[ROW.output] == ROW
 
 
 def test_a_missing_journal_has_no_rows(tmp_path: Path):
@@ -102,15 +102,15 @@ def test_a_manifest_is_a_table_with_a_header(tmp_path: Path):
 def test_two_workers_never_share_a_journal(tmp_path: Path):
     path = tmp_path / "journal.tsv"
     with Journal(path), pytest.raises(BulkError, match="another process"):
-        note(path, [ROW])
-    note(path, [ROW])
+        append_rows(path, [ROW])
+    append_rows(path, [ROW])
 
 
 def test_a_killed_writer_loses_no_row_and_leaves_no_lock(tmp_path: Path):
     path = tmp_path / "journal.tsv"
     code = (
         "import sys, time; from pathlib import Path; from dataclasses import replace\n"
-        "from neural_style.bulk.journal import Journal; from neural_style.bulk.journal import Row\n"
+        "from neural_style.bulk.journal import Journal, Row\n"
         "with Journal(Path(sys.argv[1])) as journal:\n"
         "    for n in range(1000):\n"
         "        journal.append(Row(str(n), 'p', 's', 't', 'done')); print(n, flush=True)\n"
@@ -124,15 +124,15 @@ def test_a_killed_writer_loses_no_row_and_leaves_no_lock(tmp_path: Path):
         said += writer.stdout.readlines()
     whole = [int(line) for line in said if line.endswith("\n")]
     assert set(map(str, whole)) <= latest_rows(path).keys()
-    note(path, [ROW])  # the lock is gone
+    append_rows(path, [ROW])  # the lock is gone
 
 
-def test_a_full_disk_is_one_sentence_and_costs_only_the_row_that_did_not_fit(tmp_path: Path):
+def test_a_full_disk_is_one_sentence_and_loses_only_the_row_that_did_not_fit(tmp_path: Path):
     path = tmp_path / "journal.tsv"
     code = (
         "import resource, sys; from pathlib import Path\n"
         "from neural_style.bulk.plan import BulkError\n"
-        "from neural_style.bulk.journal import Journal; from neural_style.bulk.journal import Row\n"
+        "from neural_style.bulk.journal import Journal, Row\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n"
         "    with Journal(Path(sys.argv[1])) as journal:\n"
@@ -146,5 +146,13 @@ def test_a_full_disk_is_one_sentence_and_costs_only_the_row_that_did_not_fit(tmp
     *written, sentence = ended.stdout.splitlines()
     assert sentence.startswith(f"cannot write {path}: "), sentence
     assert list(latest_rows(path)) == written != []
-    note(path, [ROW])
-    assert [*written, ROW.picture] == list(latest_rows(path))
+    append_rows(path, [ROW])
+    assert [*written, ROW.output] == list(latest_rows(path))
+
+
+def test_a_manifest_with_former_names_of_columns_is_read(tmp_path: Path):
+    path = tmp_path / "manifest.tsv"
+    header = "picture photograph style setting status seconds total content style_loss checksum"
+    header += " key reason source source_size source_time size time finished"
+    path.write_text("\t".join(header.split()) + "\n" + format_row(ROW) + "\n")
+    assert latest_rows(path) == {ROW.output: ROW}

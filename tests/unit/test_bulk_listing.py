@@ -1,4 +1,4 @@
-"""The frozen listing: it only grows, holds any name, and names each picture once."""
+"""The listing: it only grows, holds every file name, and names each output once."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import pytest
 
 from neural_style.bulk.listing import (
     Listing,
-    freeze,
+    find_content_images,
     read_listing,
-    state_of,
-    walk_photographs,
+    stat_digest,
     with_found,
+    write_listing,
 )
 from neural_style.bulk.plan import BulkError
 from neural_style.io import escape, unescape
 
-HOSTILE = [
+UNUSUAL = [
     "a\tb.png",
     "line\nbreak.jpg",
     "back\\slash.gif",
@@ -31,33 +31,33 @@ HOSTILE = [
 
 
 def grown(path: Path, found: list[str], shard_size: int = 4) -> Listing:
-    """The listing after another look."""
-    freeze(with_found(read_listing(path, shard_size), found), path)
+    """The listing after another search."""
+    write_listing(with_found(read_listing(path, shard_size), found), path)
     return read_listing(path, shard_size)
 
 
 def paths(listing: Listing) -> list[str]:
-    return [photograph.path for photograph in listing.photographs(range(len(listing)))]
+    return [image.path for image in listing.content_images(range(len(listing)))]
 
 
 def stems(listing: Listing) -> list[str]:
-    return [photograph.stem for photograph in listing.photographs(range(len(listing)))]
+    return [image.stem for image in listing.content_images(range(len(listing)))]
 
 
-@pytest.mark.parametrize("name", [*HOSTILE, "plain.png"])
-def test_any_name_is_given_back_from_one_line(name: str):
+@pytest.mark.parametrize("name", [*UNUSUAL, "plain.png"])
+def test_every_name_fits_on_one_line(name: str):
     line = escape(name)
     assert len(line.splitlines()) == 1 and "\t" not in line
     line.encode("utf-8")
     assert unescape(line) == name
 
 
-def test_hostile_names_survive_the_file(tmp_path: Path):
-    listing = grown(tmp_path / "listing.tsv", HOSTILE)
-    assert paths(listing) == sorted(HOSTILE)
+def test_unusual_names_are_read_as_they_were_written(tmp_path: Path):
+    listing = grown(tmp_path / "listing.tsv", UNUSUAL)
+    assert paths(listing) == sorted(UNUSUAL)
 
 
-def test_what_is_found_later_comes_at_the_end_and_what_is_gone_stays(tmp_path: Path):
+def test_new_names_come_at_the_end_and_removed_ones_stay(tmp_path: Path):
     path = tmp_path / "listing.tsv"
     first = grown(path, ["m/b.jpg", "m/c.jpg"])
     second = grown(path, ["a/z.jpg", "a/a.jpg", "m/c.jpg"])
@@ -65,12 +65,12 @@ def test_what_is_found_later_comes_at_the_end_and_what_is_gone_stays(tmp_path: P
     assert paths(second) == ["m/b.jpg", "m/c.jpg", "a/a.jpg", "a/z.jpg"]
     before = path.stat().st_mtime_ns
     assert paths(grown(path, ["m/b.jpg"])) == paths(second)
-    assert path.stat().st_mtime_ns == before, "nothing new, and yet written"
+    assert path.stat().st_mtime_ns == before, "written without anything new"
 
 
 def test_shards_are_ranges(tmp_path: Path):
     listing = grown(tmp_path / "listing.tsv", [f"{number}.jpg" for number in range(9)])
-    assert [listing.bounds(shard) for shard in listing.shards] == [
+    assert [listing.range_of(shard) for shard in listing.shards] == [
         range(0, 4),
         range(4, 8),
         range(8, 9),
@@ -78,21 +78,21 @@ def test_shards_are_ranges(tmp_path: Path):
     assert list(Listing(4, (), ()).shards) == []
 
 
-def test_fresh_photographs_count_before_they_are_frozen(tmp_path: Path):
+def test_new_content_images_count_before_they_are_written(tmp_path: Path):
     path = tmp_path / "listing.tsv"
     grown(path, ["a.jpg", "b.jpg", "c.jpg"])
-    looked = with_found(read_listing(path, 4), ["d.jpg", "e.jpg", "a.jpg"])
-    assert len(looked) == 5 and len(looked.shards) == 2
-    assert looked.paths(looked.bounds(1)) == ["e.jpg"]
-    assert looked.paths(range(2, 4)) == ["c.jpg", "d.jpg"]
+    found = with_found(read_listing(path, 4), ["d.jpg", "e.jpg", "a.jpg"])
+    assert len(found) == 5 and len(found.shards) == 2
+    assert found.paths(found.range_of(1)) == ["e.jpg"]
+    assert found.paths(range(2, 4)) == ["c.jpg", "d.jpg"]
 
 
-def test_two_photographs_never_share_a_picture(tmp_path: Path):
+def test_two_content_images_never_share_an_output(tmp_path: Path):
     path = tmp_path / "listing.tsv"
     first = grown(path, ["a.jpg", "x/a.jpg"])
     assert stems(first) == ["a", "x/a"]
     second = grown(path, ["a.png", "a.png.png", "A.gif", "x/a.webp"])
-    assert stems(second)[:2] == stems(first), "what was there got another name"
+    assert stems(second)[:2] == stems(first), "a listed content image got another name"
     folded = [stem.casefold() for stem in stems(second)]
     assert len(set(folded)) == len(folded) == 6
     assert stems(second)[2:5] == ["A.gif", "a.png", "a.png.png"]
@@ -113,7 +113,7 @@ def test_a_damaged_listing_is_refused(tmp_path: Path, text: str):
         read_listing(path, 4)
 
 
-def test_the_walk_finds_images_and_follows_no_folder_out(tmp_path: Path):
+def test_the_search_finds_images_and_follows_no_link_out(tmp_path: Path):
     root, outside = tmp_path / "in", tmp_path / "out"
     for name in (
         "a.JPG",
@@ -132,21 +132,21 @@ def test_the_walk_finds_images_and_follows_no_folder_out(tmp_path: Path):
     (root / "link").symlink_to(outside)
     (root / "folder.jpg").mkdir()
     (root / "\udcff.png").touch()
-    assert sorted(walk_photographs(root)) == ["a.JPG", "n/deep/b.png", "x.jpeg", "\udcff.png"]
+    assert sorted(find_content_images(root)) == ["a.JPG", "n/deep/b.png", "x.jpeg", "\udcff.png"]
 
 
 def test_a_missing_folder_is_named(tmp_path: Path):
     with pytest.raises(BulkError, match=r"bulk.content: cannot read .*nowhere"):
-        list(walk_photographs(tmp_path / "nowhere"))
+        list(find_content_images(tmp_path / "nowhere"))
 
 
-def test_the_state_changes_with_a_file_and_with_its_loss(tmp_path: Path):
+def test_the_digest_changes_if_a_file_changes_or_is_removed(tmp_path: Path):
     (tmp_path / "a.jpg").write_bytes(b"1")
     (tmp_path / "b.jpg").write_bytes(b"2")
     names = ["a.jpg", "b.jpg"]
-    before = state_of(tmp_path, names)
-    assert state_of(tmp_path, names) == before
+    before = stat_digest(tmp_path, names)
+    assert stat_digest(tmp_path, names) == before
     os.utime(tmp_path / "a.jpg", ns=(1, 1))
-    dated = state_of(tmp_path, names)
+    dated = stat_digest(tmp_path, names)
     (tmp_path / "b.jpg").unlink()
-    assert len({before, dated, state_of(tmp_path, names)}) == 3
+    assert len({before, dated, stat_digest(tmp_path, names)}) == 3

@@ -1,4 +1,4 @@
-"""Shards with an engine that returns its input: what is made, and what is kept or made again."""
+"""Shards with a runner that returns its input: what is made, what is kept, what is made again."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def test_the_tree_is_mirrored_for_every_style_and_setting(data: DataSet):
     assert sorted(data.dates()) == made
     assert data.statuses() == {"done": 24}
     row = latest_rows(data.plan.paths.manifest(0))["s1/two/class0/deep/0.png"]
-    assert (row.photograph, row.style, row.setting) == ("class0/deep/0.png", "s1", "two")
-    assert (row.total, row.content, row.style_loss, row.seconds) == (3.0, 1.0, 2.0, 0.1)
+    assert (row.content, row.style, row.setting) == ("class0/deep/0.png", "s1", "two")
+    assert (row.total_loss, row.content_loss, row.style_loss, row.seconds) == (3.0, 1.0, 2.0, 0.1)
     assert not list(data.plan.paths.root.glob("partial/*"))
 
 
-def test_a_second_run_makes_nothing_and_needs_no_engine(data: DataSet):
+def test_a_second_run_makes_nothing_and_needs_no_runner(data: DataSet):
     data.run()
     before = data.dates()
     journal = data.plan.paths.journal(0).read_bytes()
@@ -48,7 +48,7 @@ def test_a_second_run_makes_nothing_and_needs_no_engine(data: DataSet):
     assert data.plan.paths.journal(0).read_bytes() == journal
 
 
-def test_photographs_styles_and_settings_that_are_added_redo_nothing(data: DataSet):
+def test_added_content_images_styles_and_settings_make_nothing_again(data: DataSet):
     data.run()
     before = data.dates()
     data.add("aaa/first.png", 50)
@@ -63,7 +63,7 @@ def test_photographs_styles_and_settings_that_are_added_redo_nothing(data: DataS
     assert data.run() == []
 
 
-def test_what_is_taken_out_and_put_back_is_still_there(data: DataSet):
+def test_outputs_of_a_style_that_was_removed_and_put_back_are_kept(data: DataSet):
     data.run()
     style = data.root / "styles" / "s0.png"
     style.rename(data.root / "s0.png")
@@ -77,21 +77,21 @@ def test_what_is_taken_out_and_put_back_is_still_there(data: DataSet):
 @pytest.mark.parametrize(
     "change", [{"beta": 7.0}, {"epochs": 5}, {"quality": 5}, {"size": 33}, {"learning_rate": 0.5}]
 )
-def test_another_value_of_a_setting_makes_its_pictures_again(data: DataSet, change: dict):
+def test_another_value_of_a_setting_makes_its_outputs_again(data: DataSet, change: dict):
     data.run()
     settings = replace(data.plan.settings["one"], **change)
     data.plan = replace(data.plan, settings={"one": settings})
     assert len(data.run()) == 12
 
 
-def test_only_the_finished_picture_counts(data: DataSet):
+def test_only_the_final_output_counts(data: DataSet):
     data.run()
     settings = replace(data.plan.settings["one"], save_every=1)
     data.plan = replace(data.plan, settings={"one": settings})
     assert data.run() == []
 
 
-def test_an_edited_photograph_or_style_is_made_again(data: DataSet):
+def test_outputs_of_an_edited_content_image_or_style_are_made_again(data: DataSet):
     data.run()
     data.add("class0/deep/0.png", 99)
     assert data.run() == ["s0/one/class0/deep/0.png", "s1/one/class0/deep/0.png"]
@@ -101,7 +101,7 @@ def test_an_edited_photograph_or_style_is_made_again(data: DataSet):
     ]
 
 
-def test_a_file_that_was_only_touched_is_not(data: DataSet):
+def test_a_file_with_only_another_date_makes_nothing_again(data: DataSet):
     data.run()
     before = data.dates()
     for path in (data.root / "photos" / "class0/deep/0.png", data.root / "styles" / "s0.png"):
@@ -122,7 +122,7 @@ def test_random_assignment_stays_when_files_are_added(data: DataSet):
     assert all(name.startswith("random_2/") for name in data.run())
 
 
-def test_a_photograph_that_is_gone_keeps_its_picture(data: DataSet):
+def test_a_removed_content_image_keeps_its_outputs(data: DataSet):
     data.run()
     before = data.dates()
     (data.root / "photos" / "class0/deep/0.png").unlink()
@@ -135,7 +135,7 @@ def test_a_photograph_that_is_gone_keeps_its_picture(data: DataSet):
     assert data.statuses() == {"done": 11, "gone": 1}
 
 
-def test_pictures_have_the_size_of_their_photographs(data: DataSet):
+def test_outputs_have_the_dimensions_of_their_content_images(data: DataSet):
     data.add("large.png", 5, (100, 60))
     data.run()
     sizes = {}
@@ -153,9 +153,9 @@ def test_equal_shapes_share_batches(data: DataSet):
     for number in range(3):
         data.add(f"tall{number}.png", number, (20, 40))
     data.plan = replace(data.plan, shard_size=100)
-    engine = Copying()
-    data.run(engine)
-    assert sorted(engine.batches) == [3] * 6
+    runner = Copying()
+    data.run(runner)
+    assert sorted(runner.batches) == [3] * 6
 
 
 @pytest.mark.parametrize("name", ["jpg", "webp", "png16", "tiff"])
@@ -164,21 +164,21 @@ def test_every_format_of_a_sweep_is_one_of_a_data_set(data: DataSet, name: str):
     data.plan = replace(data.plan, settings={"one": settings})
     data.run()
     path = data.plan.output / f"s0/one/class1/deep/1{OUTPUT_FORMATS[name]}"
-    with Image.open(path) as picture:
-        assert picture.size == (40, 20)
-        assert np.abs(np.asarray(picture, int) - [1, 100, 100]).max() <= 5
+    with Image.open(path) as image:
+        assert image.size == (40, 20)
+        assert np.abs(np.asarray(image, int) - [1, 100, 100]).max() <= 5
     assert data.findings() == {"good": 12}
 
 
 @pytest.mark.parametrize("size", ["original", "fitted"])
-def test_a_photograph_s_opacity_is_kept_on_request(data: DataSet, size: str):
+def test_the_opacity_of_a_content_image_is_kept_on_request(data: DataSet, size: str):
     settings = replace(data.plan.settings["one"], transparency="keep")
     data.plan = replace(data.plan, size=size, settings={"one": settings})
     see_through = Image.new("RGBA", (40, 20), (9, 9, 9, 77))
     see_through.save(data.root / "photos/class0/deep/0.png")
     data.run()
-    with Image.open(data.plan.output / "s0/one/class0/deep/0.png") as picture:
-        assert picture.size == ((40, 20) if size == "original" else (32, 16))
-        assert picture.getchannel("A").getextrema() == (77, 77)
-    with Image.open(data.plan.output / "s0/one/class1/deep/1.png") as picture:
-        assert picture.mode == "RGB"
+    with Image.open(data.plan.output / "s0/one/class0/deep/0.png") as image:
+        assert image.size == ((40, 20) if size == "original" else (32, 16))
+        assert image.getchannel("A").getextrema() == (77, 77)
+    with Image.open(data.plan.output / "s0/one/class1/deep/1.png") as image:
+        assert image.mode == "RGB"

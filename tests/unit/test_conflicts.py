@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from neural_style.bulk.plan import BulkError, bulk_plan
+from neural_style.bulk.plan import BulkError, make_bulk_plan
 from neural_style.config.schema import complete
 from neural_style.config.settings import Settings, SettingsError, Stage, find_conflicts
 from neural_style.config.sweep import expand_settings
@@ -86,8 +86,8 @@ def test_a_style_image_too_small_or_too_large(schema: Schema, scale: float, edge
 )
 def test_a_data_set_takes_no_further_images(schema: Schema, key: str, value: object):
     config = {"bulk": {"content": "photographs"}, "settings": {"beta": [1, 2]}}
-    assert len(bulk_plan(complete(config, schema)).settings) == 2
+    assert len(make_bulk_plan(complete(config, schema)).settings) == 2
     with pytest.raises(BulkError) as caught:
-        bulk_plan(complete({**config, "transfer": {key: value}}, schema))
+        make_bulk_plan(complete({**config, "transfer": {key: value}}, schema))
     assert str(caught.value).startswith(f"transfer.{key}: a data set (bulk.content)")
     assert len(str(caught.value).splitlines()) == 1

@@ -1,4 +1,4 @@
-"""A whole data set by Snakemake: shards, manifests, and what a second run does."""
+"""A data set made with Snakemake: shards, manifests, and what a second run does."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CONFIG: dict[str, Any] = {
     "network": SHALLOW,
     "optimization": {"epochs": 2, "precision": "fp32"},
 }
-PHOTOGRAPHS = ["a/1.png", "a/2.png", "a/b/3.png", "a/b/3.jpg", "c/$(touch pwned) é.png"]
+CONTENT_IMAGES = ["a/1.png", "a/2.png", "a/b/3.png", "a/b/3.jpg", "c/$(touch pwned) é.png"]
 
 
 def add(project: Project, name: str, seed: int, side: int = 40) -> Path:
@@ -60,9 +60,9 @@ def run_bulk(project: Project, *options: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A data set of two shards that was made once, with a bad photograph; not to be changed."""
+    """A finished data set of two shards, one content image unreadable; tests must not change it."""
     project = Project(tmp_path_factory.mktemp("bulk") / "project")
-    for seed, name in enumerate(PHOTOGRAPHS):
+    for seed, name in enumerate(CONTENT_IMAGES):
         add(project, f"photos/{name}", seed)
     (project.root / "photos" / "a" / "0bad.jpg").write_bytes(b"no image")
     add(project, "styles/sea.png", 50)
@@ -76,7 +76,7 @@ def data(finished: Project, tmp_path: Path) -> Project:
     return finished.copy(tmp_path / "project")
 
 
-def test_the_tree_is_mirrored_and_a_bad_photograph_is_a_row(finished: Project):
+def test_the_tree_is_mirrored_and_a_bad_content_image_is_a_row(finished: Project):
     names = ["a/1.jpg", "a/2.jpg", "a/b/3.jpg", "a/b/3.png.jpg", "c/$(touch pwned) é.jpg"]
     assert sorted(dates(finished)) == [f"sea/1_1e6_1/{name}" for name in names]
     for name in dates(finished):
@@ -84,7 +84,7 @@ def test_the_tree_is_mirrored_and_a_bad_photograph_is_a_row(finished: Project):
             assert image.size == (40, 40)
     assert Counter(row.status for row in rows(finished)) == {"done": 5, "failed": 1}
     (failed,) = (row for row in rows(finished) if row.status == "failed")
-    assert failed.photograph == "a/0bad.jpg" and "is not an image" in failed.reason
+    assert failed.content == "a/0bad.jpg" and "is not an image" in failed.reason
     assert not list(finished.root.rglob("pwned"))
     assert not finished.results.exists(), "the sweep was made, too"
 
@@ -101,7 +101,7 @@ def test_a_finished_data_set_is_left_alone(data: Project):
     assert dates(data) == before
 
 
-def test_adding_a_photograph_a_style_and_a_setting_redoes_nothing(data: Project):
+def test_adding_a_content_image_a_style_and_a_setting_makes_nothing_again(data: Project):
     before = dates(data)
     add(data, "photos/a/0.png", 60)
     assert run_bulk(data, "-n") == ["bulk_shard 000001"]
@@ -132,8 +132,8 @@ def test_what_verify_finds_is_made_again_and_nothing_else(data: Project):
 def test_more_failures_than_allowed_fail_the_run_and_keep_the_rest(data: Project):
     (data.root / "photos" / "a" / "1.png").write_bytes(b"no image either")
     outcome = data.snakemake("--", "bulk")
-    outcome.assert_refused("2 of the 4 pictures of shard 0 failed", "bulk.failed_fraction (0.3)")
-    assert len(dates(data)) == 5, "a picture was removed"
+    outcome.assert_refused("2 of the 4 outputs of shard 0 failed", "bulk.failed_fraction (0.3)")
+    assert len(dates(data)) == 5, "an output was removed"
     add(data, "photos/a/1.png", 0)
     add(data, "photos/a/0bad.jpg", 70)
     assert run_bulk(data) == ["bulk_shard 000000"]
@@ -151,14 +151,14 @@ def start_worker(project: Project, shard: int) -> subprocess.Popen[str]:
     )
 
 
-def wait_for_pictures(project: Project, count: int) -> None:
+def wait_for_outputs(project: Project, count: int) -> None:
     deadline = time.monotonic() + 300
     while sum(row.status == "done" for row in rows(project, "journals")) < count:
         assert time.monotonic() < deadline, "the worker makes nothing"
         time.sleep(0.05)
 
 
-def test_killed_and_ended_runs_go_on_and_lose_nothing(project: Project):
+def test_killed_and_terminated_runs_resume_and_lose_nothing(project: Project):
     for number in range(10):
         add(project, f"photos/{number}.png", number, 64)
     add(project, "styles/sea.png", 50)
@@ -178,7 +178,7 @@ def test_killed_and_ended_runs_go_on_and_lose_nothing(project: Project):
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    wait_for_pictures(project, 2)
+    wait_for_outputs(project, 2)
     status = project.snakemake("--nolock", "--", "bulk_status")
     status.assert_good()
     assert "sea" in status.text and "to do" in status.text
@@ -191,7 +191,7 @@ def test_killed_and_ended_runs_go_on_and_lose_nothing(project: Project):
             image.load()
 
     worker = start_worker(project, 0)
-    wait_for_pictures(project, len(kept) + 1)
+    wait_for_outputs(project, len(kept) + 1)
     began = time.monotonic()
     worker.terminate()
     _, said = worker.communicate(timeout=60)
@@ -208,7 +208,7 @@ def test_killed_and_ended_runs_go_on_and_lose_nothing(project: Project):
     assert len(after) == 10
     assert {name: after[name] for name in ended} == ended
     lost = sum(after[name] != date for name, date in kept.items())
-    assert lost <= 1, "more than the picture that was being saved was made twice"
+    assert lost <= 1, "more than the output that was being saved was made twice"
     assert not list((project.root / "data set" / "_bulk").glob("partial/*"))
 
 

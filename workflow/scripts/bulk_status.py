@@ -1,4 +1,4 @@
-"""Show how far a data set is: done, failed and to do, the rate and the time left."""
+"""Show the progress of a data set: outputs done, failed and to do, the rate and the time left."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from command import command
+from options import command
 
 from neural_style.bulk.plan import read_plan
-from neural_style.bulk.status import render, status_of
+from neural_style.bulk.status import format_status, read_status
 
 
 @command("bulk_status")
@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", type=Path, metavar="FOLDER", help="bulk.output of the config")
     options = parser.parse_args(arguments)
-    print(render(status_of(read_plan(options.output))), end="")
+    print(format_status(read_status(read_plan(options.output))), end="")
 
 
 if __name__ == "__main__":

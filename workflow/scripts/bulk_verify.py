@@ -1,7 +1,7 @@
-"""Check every picture of a data set against its manifest; exit code 1 if anything is wrong.
+"""Check every output of a data set against its manifest; exit with 1 if anything is wrong.
 
-Prints a line for each picture that is missing, corrupt, stale, unfinished or failed, then the
-counts. The next run of `bulk` makes again what is wrong, and nothing else.
+Prints a line for each output that is missing, corrupt, stale, unfinished or failed, then the
+counts. The next run of `bulk` makes exactly what is wrong again.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from command import command
+from options import command
 
 from neural_style.bulk.plan import read_plan
-from neural_style.bulk.verify import GOOD, WRONG, require_none, verify
+from neural_style.bulk.verify import GOOD, WRONG, raise_if_wrong, verify
 from neural_style.io import escape
 
 
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
         if finding.kind != GOOD:
             print("\t".join((finding.kind, escape(finding.name), escape(finding.reason))))
     print(", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())))
-    require_none(sum(counts[kind] for kind in WRONG))
+    raise_if_wrong(sum(counts[kind] for kind in WRONG))
 
 
 if __name__ == "__main__":

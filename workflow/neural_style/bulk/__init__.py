@@ -1,6 +1,6 @@
-"""A whole data set: thousands to millions of photographs in shards, each with its own manifest.
+"""Data sets: thousands to millions of content images in shards, each shard with a manifest.
 
-A frozen listing names the photographs; a shard is a contiguous range of it. The worker of a shard
-writes the pictures and a journal, row by row, and at the end the manifest, which is all that
-Snakemake keeps track of. Only `engine` imports torch.
+The listing fixes the order of the content images; a shard is a contiguous range of it. The worker
+of a shard writes the outputs and a journal, one row for each output, and at the end the manifest,
+which is the only file of the shard that Snakemake tracks. Only `batches` imports torch.
 """

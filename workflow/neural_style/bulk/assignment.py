@@ -1,4 +1,4 @@
-"""Which styles a photograph gets; a decision that later files, styles and settings leave alone."""
+"""Which styles each content image gets, independent of files that are added later."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from neural_style.io import write_text
 
 @dataclass(frozen=True)
 class Style:
-    """A style that a photograph may get.
+    """A style of the data set.
 
     Attributes:
-        id: made of its file's name, see `inputs.slug`.
-        since: how many photographs were listed before it; `random` draws it for later ones only.
-        path: its file, or None if that is gone.
+        id: made from its file's name, see `inputs.slug`.
+        since: number of content images that were listed before it. `random` draws it only for
+            content images from this position on.
+        path: its file, or None if that was removed.
     """
 
     id: str
@@ -29,12 +30,12 @@ class Style:
 
 
 @dataclass(frozen=True)
-class Assigned:
-    """A style for a photograph.
+class AssignedStyle:
+    """A style of a content image.
 
     Attributes:
-        folder: of its pictures: the style's id, or `random_1` … with random assignment.
-        style: which.
+        folder: of its outputs: the style's id, or `random_1`, … with random assignment.
+        style: the style.
     """
 
     folder: str
@@ -42,53 +43,53 @@ class Assigned:
 
 
 class Assignment:
-    """Chooses styles by place and path of a photograph.
+    """Assigns styles to content images by their position and path.
 
-    With `random`, a photograph draws from the styles that were there when it was listed, so that
-    a style that is added changes no earlier draw; one that is gone is drawn again.
+    With `random`, a content image draws from the styles that existed when it was listed, so an
+    added style changes no earlier draw. A draw of a removed style is repeated.
 
     Args:
-        plan: says how.
-        styles: all there ever were, in the order of `since`.
+        plan: the plan of the data set.
+        styles: all styles that ever existed, in the order of `since`.
 
     Raises:
-        BulkError: fewer styles are there than every photograph is to get.
+        BulkError: each content image should get more styles than there are.
     """
 
     def __init__(self, plan: BulkPlan, styles: Sequence[Style]) -> None:
         self._plan = plan
         self._styles = styles
-        self.there = [style for style in styles if style.path is not None]
+        self.available = [style for style in styles if style.path is not None]
         """The styles whose files exist."""
         self._since = [style.since for style in styles]
         self._counts = [0, *itertools.accumulate(style.path is not None for style in styles)]
         wanted = plan.styles_per_content if plan.assign == RANDOM else 1
-        if wanted > len(self.there):
+        if wanted > len(self.available):
             raise BulkError(
-                f"bulk.styles_per_content: {wanted} styles for a photograph, but only "
-                f"{len(self.there)} are there; add styles or lower it."
+                f"bulk.styles_per_content: {wanted} styles for each content image, but there are "
+                f"only {len(self.available)}; add styles or lower it."
             )
 
     @property
     def folders(self) -> list[str]:
-        """The folders of pictures, one level below the output."""
+        """The folders of outputs, directly below the output folder."""
         if self._plan.assign == RANDOM:
             return [f"random_{number}" for number in range(1, self._plan.styles_per_content + 1)]
-        return [style.id for style in self.there]
+        return [style.id for style in self.available]
 
-    def of(self, index: int, path: str) -> list[Assigned]:
-        """The styles of the photograph at a place of the listing."""
+    def styles_of(self, index: int, path: str) -> list[AssignedStyle]:
+        """The styles of the content image at a position of the listing."""
         if self._plan.assign != RANDOM:
-            return [Assigned(style.id, style) for style in self.there]
+            return [AssignedStyle(style.id, style) for style in self.available]
         return [
-            Assigned(folder, style)
+            AssignedStyle(folder, style)
             for folder, style in zip(self.folders, self._draw(index, path), strict=True)
         ]
 
     def _draw(self, index: int, path: str) -> list[Style]:
-        """Different styles, by hashing; each further one leaves those before it as they are."""
+        """Draw different styles by hashing; one more style leaves those before it unchanged."""
         count = bisect_right(self._since, index)
-        if self._counts[count] < self._plan.styles_per_content:  # too few are left of those
+        if self._counts[count] < self._plan.styles_per_content:  # too few of them still exist
             count = len(self._styles)
         drawn: dict[str, Style] = {}
         for attempt in itertools.count():
@@ -97,7 +98,7 @@ class Assignment:
                 drawn.setdefault(style.id, style)
             if len(drawn) == self._plan.styles_per_content:
                 return list(drawn.values())
-        raise AssertionError("counting does not end")
+        raise AssertionError("itertools.count never ends")
 
 
 def _hash(seed: int, attempt: int, path: str) -> int:
@@ -105,41 +106,41 @@ def _hash(seed: int, attempt: int, path: str) -> int:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
 
 
-def styles_of(
-    listed: Mapping[str, int], files: Mapping[str, Path], photographs: int
+def merge_styles(
+    listed: Mapping[str, int], files: Mapping[str, Path], content_count: int
 ) -> list[Style]:
-    """The frozen styles with their files, then those that were found since, sorted by id.
+    """Return the listed styles with their files, then the new ones, sorted by id.
 
     Args:
-        listed: id → `Style.since` of the frozen ones.
-        files: id → file of those that are there.
-        photographs: how many are frozen.
+        listed: id → `Style.since` of the listed styles.
+        files: id → file of the styles that exist.
+        content_count: number of listed content images.
     """
-    frozen = [Style(name, since, files.get(name)) for name, since in listed.items()]
-    fresh = sorted(files.keys() - listed.keys())
-    return [*frozen, *(Style(name, photographs, files[name]) for name in fresh)]
+    known = [Style(name, since, files.get(name)) for name, since in listed.items()]
+    new = sorted(files.keys() - listed.keys())
+    return [*known, *(Style(name, content_count, files[name]) for name in new)]
 
 
 def read_styles(path: Path) -> dict[str, int]:
-    """Id → `Style.since` of the frozen styles; none if the file is not there.
+    """Read the list of styles: id → `Style.since`; empty if the file does not exist.
 
     Raises:
         BulkError: it cannot be read.
     """
     try:
-        return dict(_parsed(path.read_text(encoding="utf-8").splitlines()))
+        return dict(_parse_styles(path.read_text(encoding="utf-8").splitlines()))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise BulkError(f"cannot read the list of styles {path}: {error}; restore it.") from error
 
 
-def _parsed(lines: Iterable[str]) -> Iterator[tuple[str, int]]:
+def _parse_styles(lines: Iterable[str]) -> Iterator[tuple[str, int]]:
     for line in lines:
         since, name = line.split("\t")
         yield name, int(since)
 
 
-def freeze_styles(styles: Iterable[Style], path: Path) -> None:
+def write_styles(styles: Iterable[Style], path: Path) -> None:
     """Write the list of styles."""
     write_text(path, "".join(f"{style.since}\t{style.id}\n" for style in styles))

@@ -1,8 +1,8 @@
-"""The frozen listing: every photograph on a line of its own, in an order that never changes.
+"""The listing: every content image of a data set on one line, in an order that never changes.
 
-What is found later is appended, so that a shard, a contiguous range of lines, keeps its
-photographs for ever. What is removed stays listed. The first line holds the shards' size, which
-is frozen with it.
+Content images that are found later are appended, so a shard, which is a contiguous range of lines,
+keeps its content images. A removed content image stays in the listing. The first line holds the
+shard size, which cannot change, either.
 """
 
 from __future__ import annotations
@@ -21,13 +21,15 @@ HEADER = "shard_size"
 
 
 @dataclass(frozen=True)
-class Photograph:
-    """A line of the listing.
+class ContentImage:
+    """A content image of the listing.
 
     Attributes:
-        index: its place, from 0.
-        path: below the content root; may hold bytes that are no UTF-8, as `os.fsdecode` has them.
-        stem: of its pictures: the path without its suffix, or more where two would share that.
+        index: its position, from 0.
+        path: below the folder of the content images; may hold bytes that are not UTF-8, as
+            `os.fsdecode` represents them.
+        stem: path of its outputs without their suffix: the same as `path` without its suffix,
+            unless another content image has that stem.
     """
 
     index: int
@@ -37,101 +39,101 @@ class Photograph:
 
 @dataclass(frozen=True)
 class Listing:
-    """The photographs of a data set, frozen ones first.
+    """The content images of a data set, first those in the file, then new ones.
 
     Attributes:
-        shard_size: photographs in a shard.
-        lines: of the frozen ones, as they stand in the file.
-        fresh: paths that were found and are not in the file yet, sorted.
+        shard_size: content images in a shard.
+        lines: one for each content image in the file, as it is written there.
+        new: paths of the content images that are not in the file yet, sorted.
     """
 
     shard_size: int
     lines: Sequence[str]
-    fresh: Sequence[str]
+    new: Sequence[str]
 
     def __len__(self) -> int:
-        return len(self.lines) + len(self.fresh)
+        return len(self.lines) + len(self.new)
 
     @property
     def shards(self) -> range:
         """The numbers of the shards."""
         return range(-(-len(self) // self.shard_size))
 
-    def bounds(self, shard: int) -> range:
-        """The places of a shard's photographs."""
+    def range_of(self, shard: int) -> range:
+        """The positions of a shard's content images."""
         begin = shard * self.shard_size
         return range(begin, min(begin + self.shard_size, len(self)))
 
-    def paths(self, places: range) -> list[str]:
-        """The paths of the photographs at contiguous places."""
-        frozen = len(self.lines)
-        fresh = slice(max(places.start - frozen, 0), max(places.stop - frozen, 0))
+    def paths(self, positions: range) -> list[str]:
+        """The paths of the content images at contiguous positions."""
+        listed = len(self.lines)
+        new = slice(max(positions.start - listed, 0), max(positions.stop - listed, 0))
         return [
-            # Quick: a dry run does this a million times.
+            # No function call for a plain name: a dry run reads a million lines.
             unescape(line.partition("\t")[0]) if "\t" in line or "\\" in line else line
-            for line in self.lines[places.start : places.stop]
-        ] + list(self.fresh[fresh])
+            for line in self.lines[positions.start : positions.stop]
+        ] + list(self.new[new])
 
-    def photographs(self, places: range) -> Iterator[Photograph]:
-        """Frozen photographs by their places."""
-        for index in places:
+    def content_images(self, positions: range) -> Iterator[ContentImage]:
+        """The content images at positions in the file."""
+        for index in positions:
             path, _, stem = self.lines[index].partition("\t")
             name = unescape(path)
-            yield Photograph(index, name, unescape(stem) if stem else plain_stem(name))
+            yield ContentImage(index, name, unescape(stem) if stem else without_suffix(name))
 
 
 def read_listing(path: Path, shard_size: int) -> Listing:
-    """Read the frozen listing; an empty one if there is none yet.
+    """Read the listing; it is empty if the file does not exist.
 
     Args:
         path: of the listing.
-        shard_size: what the configuration says.
+        shard_size: of the configuration.
 
     Raises:
-        BulkError: it cannot be read, or was begun with shards of another size.
+        BulkError: the file cannot be read, or was begun with another shard size.
     """
     try:
         header, *lines = path.read_text(encoding="utf-8").splitlines()
-        frozen = int(header.removeprefix(f"{HEADER}\t"))
+        first_size = int(header.removeprefix(f"{HEADER}\t"))
     except FileNotFoundError:
         return Listing(shard_size, (), ())
     except (OSError, ValueError) as error:
         raise BulkError(f"cannot read the listing {path}: {error}; restore it.") from error
-    if frozen != shard_size:
+    if first_size != shard_size:
         raise BulkError(
-            f"bulk.shard_size: {shard_size}, but this data set was begun with {frozen}; "
-            "put that back, or choose another bulk.output."
+            f"bulk.shard_size: {shard_size}, but this data set was begun with {first_size}; "
+            "change it back, or choose another bulk.output."
         )
     return Listing(shard_size, lines, ())
 
 
 def with_found(listing: Listing, found: Iterable[str]) -> Listing:
-    """The listing with the photographs that were found and are not in it."""
+    """Return the listing with those of the found content images that it lacks as new ones."""
     if not listing.lines:
         return Listing(listing.shard_size, listing.lines, sorted(found))
-    fresh = set(found).difference(listing.paths(range(len(listing.lines))))
-    return Listing(listing.shard_size, listing.lines, sorted(fresh))
+    new = set(found).difference(listing.paths(range(len(listing.lines))))
+    return Listing(listing.shard_size, listing.lines, sorted(new))
 
 
-def freeze(listing: Listing, path: Path) -> None:
-    """Write the listing with its fresh photographs at the end; nothing if there are none."""
-    if not listing.fresh:
+def write_listing(listing: Listing, path: Path) -> None:
+    """Write the listing with its new content images at the end, if there are any."""
+    if not listing.new:
         return
-    frozen = listing.photographs(range(len(listing.lines)))
-    # Case is folded, since many file systems do not tell `Cat.jpg` from `cat.jpg`.
-    taken = {photograph.stem.casefold() for photograph in frozen}
+    listed = listing.content_images(range(len(listing.lines)))
+    # Case is folded, because many file systems do not distinguish `Cat.jpg` from `cat.jpg`.
+    taken = {image.stem.casefold() for image in listed}
     lines = [f"{HEADER}\t{listing.shard_size}", *listing.lines]
-    for name in listing.fresh:
-        stem = next(stem for stem in _stems(name) if stem.casefold() not in taken)
+    for name in listing.new:
+        stem = next(stem for stem in _possible_stems(name) if stem.casefold() not in taken)
         taken.add(stem.casefold())
-        own = "" if stem == plain_stem(name) else f"\t{escape(stem)}"
+        own = "" if stem == without_suffix(name) else f"\t{escape(stem)}"
         lines.append(f"{escape(name)}{own}")
     write_text(path, "\n".join([*lines, ""]))
 
 
-def _stems(name: str) -> Iterator[str]:
-    """Stems for the pictures of a photograph, the best first: `a`, `a.png`, `a.png-2` and on."""
-    yield plain_stem(name)
+def _possible_stems(name: str) -> Iterator[str]:
+    """Stems for the outputs of a content image, the best first: `a`, `a.png`, `a.png-2` and so on."""
+    yield without_suffix(name)
     yield name
     number = 2
     while True:
@@ -139,18 +141,21 @@ def _stems(name: str) -> Iterator[str]:
         number += 1
 
 
-def plain_stem(name: str) -> str:
-    """A path without its suffix."""
+def without_suffix(name: str) -> str:
+    """Return a path without its suffix."""
     return name.rpartition(".")[0]
 
 
-def walk_photographs(root: Path) -> Iterator[str]:
-    """The image files below a folder, by their suffix, as paths below it, in no order.
+def find_content_images(root: Path) -> Iterator[str]:
+    """Find the image files in a folder and its subfolders by their suffix.
 
-    Hidden files and folders are passed over, and so are masks; links to folders are not followed.
+    Hidden files, hidden folders and masks are skipped, and links to folders are not followed.
+
+    Yields:
+        Paths below `root`, in no particular order.
 
     Raises:
-        BulkError: a folder is missing or cannot be read.
+        BulkError: a folder does not exist or cannot be read.
     """
     images, masks = tuple(IMAGE_SUFFIXES), tuple(MASK_SUFFIXES)
     top = os.path.join(root, "")  # noqa: PTH118 - plain strings: a million paths cost seconds
@@ -171,17 +176,17 @@ def walk_photographs(root: Path) -> Iterator[str]:
     except OSError as error:
         raise BulkError(
             f"bulk.content: cannot read {str(error.filename)!r}: {error.strerror}; "
-            "mend the path or its permissions."
+            "fix the path or its permissions."
         ) from error
 
 
-def state_of(root: Path, paths: Iterable[str]) -> str:
-    """A digest of size and date of files below a folder, so that an edited one is noticed."""
+def stat_digest(root: Path, paths: Iterable[str]) -> str:
+    """Return a digest of size and date of files in a folder; it changes when a file is edited."""
     digest = hashlib.blake2b(digest_size=12)
-    top = os.path.join(root, "")  # noqa: PTH118 - as in walk_photographs
+    top = os.path.join(root, "")  # noqa: PTH118 - as in find_content_images
     for path in paths:
         try:
-            status = os.stat(top + path)  # noqa: PTH116 - as in walk_photographs
+            status = os.stat(top + path)  # noqa: PTH116 - as in find_content_images
             digest.update(b"%d %d;" % (status.st_size, status.st_mtime_ns))
         except OSError:
             digest.update(b"gone;")

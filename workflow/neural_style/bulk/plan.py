@@ -1,4 +1,8 @@
-"""Where the bookkeeping of a data set lies: below `_bulk` in its output."""
+"""What a data set should contain: the section `bulk` of the configuration, its settings, its paths.
+
+Every output has a key, a digest of everything that determines it. An output whose key is the
+recorded one is up to date.
+"""
 
 from __future__ import annotations
 
@@ -24,32 +28,40 @@ from neural_style.errors import NeuralStyleError
 from neural_style.io import sha256
 
 BOOKKEEPING = "_bulk"
-"""No id begins with an underscore, so no style's folder can have this name."""
+"""The folder of the bookkeeping files. It is never the folder of a style, because no id begins with
+an underscore."""
+
+RANDOM = "random"
+"""Value of `bulk.assign`: each content image gets randomly drawn styles."""
+
+
+class BulkError(NeuralStyleError):
+    """A data set cannot be made as the configuration says."""
 
 
 @dataclass(frozen=True)
 class DatasetPaths:
-    """The paths of a data set's bookkeeping.
+    """The paths of the bookkeeping files of a data set.
 
     Attributes:
-        output: the root of the pictures.
+        output: the folder of the outputs.
     """
 
     output: Path
 
     @property
     def root(self) -> Path:
-        """The folder of all that follows."""
+        """The folder of all other paths."""
         return self.output / BOOKKEEPING
 
     @property
     def plan(self) -> Path:
-        """What was asked for when the last run began."""
+        """The plan of the last run."""
         return self.root / "plan.json"
 
     @property
     def listing(self) -> Path:
-        """The photographs, in the order in which they were found."""
+        """The content images, in the order in which they were found."""
         return self.root / "listing.tsv"
 
     @property
@@ -58,48 +70,38 @@ class DatasetPaths:
         return self.root / "styles.tsv"
 
     def manifest(self, shard: int | str) -> Path:
-        """What became of each picture of a finished shard; its number, or a wildcard for it."""
-        return self.root / "manifests" / f"{_name(shard)}.tsv"
+        """The results of a finished shard, given by its number or by a wildcard for it."""
+        return self.root / "manifests" / f"{_shard_name(shard)}.tsv"
 
     def journal(self, shard: int) -> Path:
-        """The same while the shard is being worked on, and its memory for later runs."""
-        return self.root / "journals" / f"{_name(shard)}.tsv"
+        """The results of a shard so far, kept for later runs."""
+        return self.root / "journals" / f"{_shard_name(shard)}.tsv"
 
     def partial(self, shard: int) -> Path:
-        """Where pictures are written before they are moved to their place."""
-        return self.root / "partial" / _name(shard)
+        """The folder in which outputs are written before they are moved to their place."""
+        return self.root / "partial" / _shard_name(shard)
 
 
-def _name(shard: int | str) -> str:
+def _shard_name(shard: int | str) -> str:
     return f"{shard:06}" if isinstance(shard, int) else shard
-
-
-# MERGED: What a data set is to be: the section `bulk` of the configuration with its settings.
-
-
-RANDOM = "random"
-
-
-class BulkError(NeuralStyleError):
-    """A data set cannot be made as the configuration says."""
 
 
 @dataclass(frozen=True)
 class BulkPlan:
-    """A data set to make; the keys of the section `bulk` are described in the schema.
+    """A data set to make; the schema describes the keys of the section `bulk`.
 
     Attributes:
-        content: the folder of the photographs.
+        content: folder of the content images.
         style: files and folders of the style images.
-        output: the folder that gets the pictures.
+        output: folder of the outputs.
         assign: `cross` or `random`.
-        styles_per_content: how many styles a photograph gets, with `random`.
+        styles_per_content: number of styles of each content image, with `random`.
         seed: of the random choice.
-        shard_size: photographs in a shard.
-        size: of the pictures, `original` or `fitted`.
-        batch: pictures at a time; None chooses by the memory.
-        failed_fraction: more failures than this share fail a shard.
-        settings: id → values of each setting.
+        shard_size: content images in a shard.
+        size: dimensions of the outputs, `original` or `fitted`.
+        batch: images that are optimized together; None chooses by the memory.
+        failed_fraction: a shard with a larger share of failed outputs fails.
+        settings: id of each setting → its values.
     """
 
     content: Path
@@ -116,12 +118,12 @@ class BulkPlan:
 
     @property
     def paths(self) -> DatasetPaths:
-        """Where the bookkeeping lies."""
+        """Where the bookkeeping files are."""
         return DatasetPaths(self.output)
 
 
-def bulk_plan(config: Mapping[str, Any]) -> BulkPlan:
-    """The data set of a configuration that `config.complete` has checked.
+def make_bulk_plan(config: Mapping[str, Any]) -> BulkPlan:
+    """Make the plan of a data set from a configuration that `schema.complete` has checked.
 
     Raises:
         BulkError: no data set is configured, or its folders or sizes contradict each other.
@@ -130,7 +132,7 @@ def bulk_plan(config: Mapping[str, Any]) -> BulkPlan:
     if section["content"] is None:
         raise BulkError(
             "bulk.content: no data set is named; set bulk.content to the folder of its "
-            "photographs, and bulk.style to that of its styles."
+            "content images, and bulk.style to that of its styles."
         )
     style = section["style"] if section["style"] is not None else config["style"]
     paths = [style] if isinstance(style, str) else style
@@ -155,8 +157,8 @@ def _check(plan: BulkPlan) -> None:
     content, output = plan.content.resolve(), plan.output.resolve()
     if content.is_relative_to(output) or output.is_relative_to(content):
         raise BulkError(
-            f"bulk.output: {str(plan.output)!r} and bulk.content {str(plan.content)!r} lie within "
-            "each other; choose a folder beside the photographs."
+            f"bulk.output: one of {str(plan.output)!r} and bulk.content {str(plan.content)!r} "
+            "contains the other; choose a folder beside the content images."
         )
     if plan.size == ORIGINAL and any(each.fit == "crop" for each in plan.settings.values()):
         raise BulkError(
@@ -168,8 +170,8 @@ def _check(plan: BulkPlan) -> None:
         raise BulkError("\n".join(conflicts))
 
 
-def plan_text(plan: BulkPlan) -> str:
-    """The plan as JSON, for `plan.json`."""
+def plan_to_json(plan: BulkPlan) -> str:
+    """Return the plan as the text of `plan.json`."""
     facts = {
         **{field.name: getattr(plan, field.name) for field in fields(BulkPlan)},
         "content": str(plan.content),
@@ -181,10 +183,12 @@ def plan_text(plan: BulkPlan) -> str:
 
 
 def read_plan(output: Path) -> BulkPlan:
-    """The plan that the last run of `bulk` wrote below its output.
+    """Read the plan that the last run of `bulk` wrote into its output folder.
+
+    Former names of settings are understood.
 
     Raises:
-        BulkError: there is none, or it cannot be read.
+        BulkError: the plan does not exist or cannot be read.
     """
     path = DatasetPaths(output).plan
     try:
@@ -195,7 +199,7 @@ def read_plan(output: Path) -> BulkPlan:
         return BulkPlan(**{**facts, **places, "style": styles, "settings": settings})
     except FileNotFoundError:
         raise BulkError(
-            f"there is no data set in {str(output)!r}; run `snakemake bulk` or mend the path."
+            f"there is no data set in {str(output)!r}; run `snakemake bulk` or fix the path."
         ) from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise BulkError(
@@ -203,35 +207,38 @@ def read_plan(output: Path) -> BulkPlan:
         ) from error
 
 
-def recipes(plan: BulkPlan) -> dict[str, str]:
-    """Setting → its part of the keys."""
-    engine = ENGINE_VERSION
-    return {name: recipe(settings, plan.size, engine) for name, settings in plan.settings.items()}
+def settings_digests(plan: BulkPlan) -> dict[str, str]:
+    """Return the `settings_digest` of each setting by its id."""
+    return {
+        name: settings_digest(settings, plan.size, ENGINE_VERSION)
+        for name, settings in plan.settings.items()
+    }
 
 
-def recipe(settings: Settings, size: str, engine: int) -> str:
-    """A digest of all that decides a picture except its two images.
+def settings_digest(settings: Settings, size: str, engine_version: int) -> str:
+    """Return a digest of everything that determines an output except its two images.
 
     Args:
-        settings: of the picture.
+        settings: of the output.
         size: `original` or `fitted`.
-        engine: `ENGINE_VERSION` of the code.
+        engine_version: `ENGINE_VERSION` of the code.
     """
     facts = asdict(settings)
-    del facts["save_every"]  # only the finished picture is kept
-    del facts["dimensions"]  # `size` says it
+    del facts["save_every"]  # only the final output is saved
+    del facts["dimensions"]  # `size` takes its place
     if settings.weights not in BUILT_IN:
         facts["weights"] = sha256(Path(settings.weights))
-    text = json.dumps([facts, size, engine], sort_keys=True)
+    text = json.dumps([facts, size, engine_version], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def picture_key(recipe_digest: str, content: str, style: str) -> str:
-    """The key of a picture: 20 hexadecimal digits.
+def output_key(settings_digest: str, content_sha256: str, style_sha256: str) -> str:
+    """Return the key of an output: 20 hexadecimal digits.
 
     Args:
-        recipe_digest: see `recipe`.
-        content: SHA-256 of the photograph's file.
-        style: SHA-256 of the style image's file.
+        settings_digest: see the function `settings_digest`.
+        content_sha256: checksum of the content image's file.
+        style_sha256: checksum of the style image's file.
     """
-    return hashlib.sha256(f"{recipe_digest} {content} {style}".encode()).hexdigest()[:20]
+    text = f"{settings_digest} {content_sha256} {style_sha256}"
+    return hashlib.sha256(text.encode()).hexdigest()[:20]

@@ -1,67 +1,45 @@
-"""What a picture of a data set depends on, as a key. Imports little: the Snakefile reads it."""
+"""The outputs of a shard: which ones are up to date, and what it takes to make the others.
+
+It imports no torch: a worker whose outputs are all up to date only looks at files.
+"""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
 
-from neural_style.bulk.assignment import Assignment, Style, read_styles, styles_of
+from neural_style.bulk.assignment import Assignment, Style, merge_styles, read_styles
 from neural_style.bulk.journal import DONE, FAILED, GONE, Row
-from neural_style.bulk.listing import Listing, Photograph, read_listing
-from neural_style.bulk.plan import BulkError, BulkPlan, picture_key, recipes
+from neural_style.bulk.listing import ContentImage, Listing, read_listing
+from neural_style.bulk.plan import BulkError, BulkPlan, output_key, settings_digests
 from neural_style.config.inputs import find_images
-from neural_style.config.settings import (
-    ORIGINAL,
-    OUTPUT_FORMATS,
-    Settings,
-)
+from neural_style.config.settings import ORIGINAL, OUTPUT_FORMATS, Settings
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import fit_image, load_image
 from neural_style.io import sha256
 
-# MERGED: From a photograph of a data set to what the network gets.
-
-
-SMALLEST = 16
-"""px a side that the network needs."""
-
-
-def fit_content(image: Image.Image, settings: Settings, size: str) -> Image.Image:
-    """A photograph as the network gets it.
-
-    That is what `image.size` and `image.fit` say. With `original` and the fit `keep`, a photograph
-    whose long side is shorter than that is taken as it is.
-
-    Raises:
-        ImageError: it is too narrow, see `images.fit_image`.
-    """
-    small = max(image.size) <= settings.size and min(image.size) >= SMALLEST
-    if size == ORIGINAL and settings.fit == "keep" and small:
-        return image
-    return fit_image(image, settings.size, settings.fit)
-
-
-# MERGED: What there is to do in a shard: which pictures are missing, and what was found out about each.
+SHORTEST_SIDE = 16
+"""Pixels of a side that the network needs at least."""
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture of the data set.
+class OutputSpec:
+    """An output of the data set.
 
     Attributes:
-        photograph: what it shows.
-        style: in whose style.
+        content: its content image.
+        style: its style.
         setting: id of its setting.
-        path: below the output.
+        path: below the output folder.
     """
 
-    photograph: Photograph
+    content: ContentImage
     style: Style
     setting: str
     path: str
@@ -69,30 +47,30 @@ class Picture:
 
 @dataclass(frozen=True)
 class Task:
-    """A picture to make.
+    """An output to make.
 
     Attributes:
-        picture: which.
-        image: the photograph as the network gets it.
-        original: width and height of the photograph in px.
-        settings: how.
-        row: what is known of it before it is made: names, key and photograph.
+        output: which output.
+        image: the content image as the network gets it.
+        original_size: width and height of the content image's file, in pixels.
+        settings: of the output.
+        row: what is known before it is made: names, key, and the content image's file.
     """
 
-    picture: Picture
+    output: OutputSpec
     image: Image.Image
-    original: tuple[int, int]
+    original_size: tuple[int, int]
     settings: Settings
     row: Row
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """A photograph that was looked at.
+    """The outputs of a content image after a look at its files.
 
     Attributes:
-        settled: rows of the pictures that need no work, or for which nothing can be done.
-        tasks: the pictures to make.
+        settled: rows of the outputs that are up to date or cannot be made.
+        tasks: the outputs to make.
     """
 
     settled: tuple[Row, ...]
@@ -100,12 +78,12 @@ class Prepared:
 
 
 class Shard:
-    """The pictures of a range of the listing, and what is to be done about them.
+    """The outputs of a range of the listing.
 
     Args:
         plan: of the data set.
         number: of the shard.
-        rows: what the journal knows.
+        rows: last row of each output in the journal, by the output's path.
 
     Raises:
         NeuralStyleError: the listing or the styles cannot be read.
@@ -115,149 +93,183 @@ class Shard:
         self._plan = plan
         self._rows = rows
         listing = read_listing(plan.paths.listing, plan.shard_size)
-        self.photographs = list(listing.photographs(listing.bounds(number)))
-        self._assignment = frozen_assignment(plan, listing)
-        self._recipes = recipes(plan)
-        # Once a process for each style, whatever the number of photographs.
-        self._checksum = lru_cache(maxsize=None)(sha256)
+        self.content_images = list(listing.content_images(listing.range_of(number)))
+        self._assignment = read_assignment(plan, listing)
+        self._settings_digests = settings_digests(plan)
+        # Each style is read once in a process, for all content images.
+        self._style_sha256 = lru_cache(maxsize=None)(sha256)
 
-    def pictures_of(self, photograph: Photograph) -> Iterator[Picture]:
-        """The pictures that a photograph is to have."""
-        return pictures_of(self._plan, self._assignment, photograph)
+    def outputs_of(self, content: ContentImage) -> Iterator[OutputSpec]:
+        """The outputs that a content image should have."""
+        return outputs_of(self._plan, self._assignment, content)
 
-    def prepare(self, photograph: Photograph) -> Prepared:
-        """Look at a photograph: which of its pictures are there, and what the others need.
+    def prepare(self, content: ContentImage) -> Prepared:
+        """Find out which outputs of a content image are up to date, and prepare the others.
 
-        An image is decoded only if one of its pictures has to be made.
+        The image is decoded only if one of its outputs has to be made.
         """
-        pictures = list(self.pictures_of(photograph))
-        file = self._plan.content / photograph.path
+        outputs = list(self.outputs_of(content))
+        file = self._plan.content / content.path
         try:
             status = file.stat()
         except OSError:
-            return Prepared(tuple(map(self._without_photograph, pictures)), ())
+            return Prepared(tuple(map(self._row_without_content, outputs)), ())
         try:
-            source = self._source(pictures, file, status)
-            rows = [self._begun(picture, source, status) for picture in pictures]
+            checksum = self._content_sha256(outputs, file, status)
+            rows = [self._initial_row(output, checksum, status) for output in outputs]
         except NeuralStyleError as error:
-            return Prepared(tuple(self._failure(each, status, error) for each in pictures), ())
-        kept = {row.picture: self._kept(row) for row in rows}
-        there = tuple(row for row in kept.values() if row is not None)
-        wanted = [
-            (picture, row)
-            for picture, row in zip(pictures, rows, strict=True)
-            if kept[row.picture] is None
+            return Prepared(
+                tuple(
+                    replace(_row(output, FAILED, status), reason=str(error)) for output in outputs
+                ),
+                (),
+            )
+        current = [self._current_row(row) for row in rows]
+        settled = tuple(row for row in current if row is not None)
+        missing = [
+            (output, row)
+            for output, row, found in zip(outputs, rows, current, strict=True)
+            if found is None
         ]
-        return self._with_tasks(file, there, wanted)
+        return self._with_tasks(file, settled, missing)
 
     def _with_tasks(
-        self, file: Path, settled: tuple[Row, ...], wanted: list[tuple[Picture, Row]]
+        self, file: Path, settled: tuple[Row, ...], missing: Sequence[tuple[OutputSpec, Row]]
     ) -> Prepared:
-        """Decode the photograph for the pictures that are wanted."""
-        if not wanted:
+        """Decode the content image for the outputs to make."""
+        if not missing:
             return Prepared(settled, ())
         fitted: dict[tuple[int, str], Image.Image] = {}
         try:
             image = load_image(file)
-            for picture, _ in wanted:
-                settings = self._plan.settings[picture.setting]
+            for output, _ in missing:
+                settings = self._plan.settings[output.setting]
                 shape = (settings.size, settings.fit)
                 if shape not in fitted:
                     fitted[shape] = fit_content(image, settings, self._plan.size)
         except NeuralStyleError as error:
-            failed = (replace(row, status=FAILED, reason=str(error)) for _, row in wanted)
+            failed = (replace(row, status=FAILED, reason=str(error)) for _, row in missing)
             return Prepared((*settled, *failed), ())
         tasks = []
-        for picture, row in wanted:
-            settings = self._plan.settings[picture.setting]
-            shown = fitted[settings.size, settings.fit]
-            tasks.append(Task(picture, shown, image.size, settings, row))
+        for output, row in missing:
+            settings = self._plan.settings[output.setting]
+            resized = fitted[settings.size, settings.fit]
+            tasks.append(Task(output, resized, image.size, settings, row))
         return Prepared(settled, tuple(tasks))
 
-    def _source(self, pictures: list[Picture], file: Path, status: os.stat_result) -> str:
-        """The photograph's checksum: the journal's, if size and date are those noted there."""
-        for picture in pictures:
-            row = self._rows.get(picture.path)
-            noted = (row.source_size, row.source_time) if row and row.source else None
-            if row and noted == (status.st_size, status.st_mtime_ns):
-                return row.source
+    def _content_sha256(
+        self, outputs: Sequence[OutputSpec], file: Path, status: os.stat_result
+    ) -> str:
+        """The content image's checksum, from the journal if size and date are the recorded ones."""
+        for output in outputs:
+            row = self._rows.get(output.path)
+            if row is None or not row.content_sha256:
+                continue
+            if (row.content_bytes, row.content_mtime_ns) == (status.st_size, status.st_mtime_ns):
+                return row.content_sha256
         if not stat.S_ISREG(status.st_mode):
             raise BulkError(f"cannot read {str(file)!r}: it is not a regular file; name an image.")
         return sha256(file)
 
-    def _begun(self, picture: Picture, source: str, status: os.stat_result) -> Row:
-        """What is known of a picture before it is made."""
-        style = picture.style.path
-        assert style is not None, "only styles that are there are assigned"
-        key = picture_key(self._recipes[picture.setting], source, self._checksum(style))
-        return replace(_named(picture, DONE, status), key=key, source=source)
+    def _initial_row(self, output: OutputSpec, content_sha256: str, status: os.stat_result) -> Row:
+        """The row of an output with what is known before it is made."""
+        style = output.style.path
+        assert style is not None, "only styles that exist are assigned"
+        digest = self._settings_digests[output.setting]
+        key = output_key(digest, content_sha256, self._style_sha256(style))
+        return replace(_row(output, DONE, status), key=key, content_sha256=content_sha256)
 
-    def _kept(self, row: Row) -> Row | None:
-        """The row of a picture that is there already, made from the same; None if it is not."""
-        known = self._rows.get(row.picture)
+    def _current_row(self, row: Row) -> Row | None:
+        """The journal's row of an output that is up to date; None if it has to be made."""
+        known = self._rows.get(row.output)
         if known is None or known.status != DONE or known.key != row.key:
             return None
-        current = unchanged(known, self._plan.output / known.picture)
+        current = row_if_unchanged(known, self._plan.output / known.output)
         if current is None:
             return None
-        return replace(current, source_size=row.source_size, source_time=row.source_time)
+        return replace(
+            current, content_bytes=row.content_bytes, content_mtime_ns=row.content_mtime_ns
+        )
 
-    def _without_photograph(self, picture: Picture) -> Row:
-        """The row for a photograph that is gone: its picture stays what it is, if it is there."""
-        known = self._rows.get(picture.path)
+    def _row_without_content(self, output: OutputSpec) -> Row:
+        """The row of an output whose content image was removed; an existing output stays."""
+        known = self._rows.get(output.path)
         if known is not None and known.status == DONE:
-            current = unchanged(known, self._plan.output / known.picture)
+            current = row_if_unchanged(known, self._plan.output / known.output)
             if current is not None:
                 return current
-        return replace(_named(picture, GONE), reason="the photograph is not there any more")
-
-    def _failure(self, picture: Picture, status: os.stat_result, error: Exception) -> Row:
-        """The row for a photograph or a style that cannot even be read."""
-        return replace(_named(picture, FAILED, status), reason=str(error))
+        return replace(_row(output, GONE), reason="the content image does not exist any more")
 
 
-def _named(picture: Picture, status: str, file: os.stat_result | None = None) -> Row:
+def _row(output: OutputSpec, status: str, file: os.stat_result | None = None) -> Row:
+    """A row with the names of an output, and size and date of its content image's file."""
     return Row(
-        picture=picture.path,
-        photograph=picture.photograph.path,
-        style=picture.style.id,
-        setting=picture.setting,
+        output=output.path,
+        content=output.content.path,
+        style=output.style.id,
+        setting=output.setting,
         status=status,
-        source_size=file.st_size if file else 0,
-        source_time=file.st_mtime_ns if file else 0,
+        content_bytes=file.st_size if file else 0,
+        content_mtime_ns=file.st_mtime_ns if file else 0,
     )
 
 
-def unchanged(row: Row, picture: Path) -> Row | None:
-    """The row with the date of its file, if that is the one that was written; None if it is not.
+def row_if_unchanged(row: Row, output: Path) -> Row | None:
+    """Return the row with the date of its output's file; None if the file is another one.
 
-    Size and date tell; where only the date differs, as in a copy, the checksum decides.
+    Size and date are compared. If only the date differs, as after a copy, the checksum decides.
     """
     try:
-        status = picture.lstat()
-        if status.st_size != row.size:
+        status = output.lstat()
+        if status.st_size != row.output_bytes:
             return None
-        if status.st_mtime_ns == row.time:
+        if status.st_mtime_ns == row.output_mtime_ns:
             return row
-        return replace(row, time=status.st_mtime_ns) if sha256(picture) == row.checksum else None
+        same = sha256(output) == row.output_sha256
+        return replace(row, output_mtime_ns=status.st_mtime_ns) if same else None
     except (OSError, NeuralStyleError):
         return None
 
 
-def pictures_of(
-    plan: BulkPlan, assignment: Assignment, photograph: Photograph
-) -> Iterator[Picture]:
-    """The pictures of a photograph: its styles × the settings."""
-    for assigned in assignment.of(photograph.index, photograph.path):
+def outputs_of(
+    plan: BulkPlan, assignment: Assignment, content: ContentImage
+) -> Iterator[OutputSpec]:
+    """List the outputs of a content image: its styles × the settings."""
+    for assigned in assignment.styles_of(content.index, content.path):
         for setting, settings in plan.settings.items():
             suffix = OUTPUT_FORMATS[settings.format]
-            path = f"{assigned.folder}/{setting}/{photograph.stem}{suffix}"
-            yield Picture(photograph, assigned.style, setting, path)
+            path = f"{assigned.folder}/{setting}/{content.stem}{suffix}"
+            yield OutputSpec(content, assigned.style, setting, path)
 
 
-def frozen_assignment(plan: BulkPlan, listing: Listing) -> Assignment:
-    """The assignment with the styles as they were frozen, and as they are there now."""
+def read_assignment(plan: BulkPlan, listing: Listing) -> Assignment:
+    """Read the assignment: the listed styles, with those of their files that exist now.
+
+    Raises:
+        NeuralStyleError: the list or the folder of the styles cannot be read, or too few styles
+            are left.
+    """
     files = find_images(plan.style, "bulk.style").files
     listed = read_styles(plan.paths.styles)
     found = {name: path for name, path in files.items() if name in listed}
-    return Assignment(plan, styles_of(listed, found, len(listing)))
+    return Assignment(plan, merge_styles(listed, found, len(listing)))
+
+
+def fit_content(image: Image.Image, settings: Settings, size: str) -> Image.Image:
+    """Resize a content image for the network, as `image.size` and `image.fit` say.
+
+    Exception: with the dimensions `original` and the fit `keep`, an image whose long edge is
+    shorter than `image.size` keeps its size.
+
+    Args:
+        image: the content image.
+        settings: `size` (pixels) and `fit` matter.
+        size: `bulk.size`, `original` or `fitted`.
+
+    Raises:
+        ImageError: the image is too narrow, see `decode.fit_image`.
+    """
+    small = max(image.size) <= settings.size and min(image.size) >= SHORTEST_SIDE
+    if size == ORIGINAL and settings.fit == "keep" and small:
+        return image
+    return fit_image(image, settings.size, settings.fit)

@@ -1,4 +1,4 @@
-"""What Snakemake needs to know of a data set: its shards, and what makes one stale."""
+"""What Snakemake needs to know about a data set: its shards, and when one has to run again."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from neural_style.bulk.assignment import Assignment, Style, freeze_styles, read_styles, styles_of
+from neural_style.bulk.assignment import Assignment, Style, merge_styles, read_styles, write_styles
 from neural_style.bulk.listing import (
     Listing,
-    freeze,
+    find_content_images,
     read_listing,
-    state_of,
-    walk_photographs,
+    stat_digest,
     with_found,
+    write_listing,
 )
-from neural_style.bulk.plan import RANDOM, BulkError, BulkPlan, plan_text, recipes
+from neural_style.bulk.plan import RANDOM, BulkError, BulkPlan, plan_to_json, settings_digests
 from neural_style.config.inputs import InputError, find_images
 from neural_style.io import write_text
 
 
 @dataclass(frozen=True)
 class Target:
-    """A data set as it is asked for now; nothing is written before `freeze`.
+    """A data set as it is configured now. Only `write` writes files.
 
     Attributes:
-        plan: what is asked for.
-        listing: its photographs.
-        styles: its styles, gone ones among them.
+        plan: the configured data set.
+        listing: its content images.
+        styles: its styles, including removed ones.
     """
 
     plan: BulkPlan
@@ -40,60 +40,59 @@ class Target:
 
     @property
     def manifests(self) -> list[Path]:
-        """A file for each shard."""
+        """The manifest of each shard."""
         return [self.plan.paths.manifest(shard) for shard in self.listing.shards]
 
-    def photographs(self, shard: int) -> str:
-        """The range of a shard: `0-256`, without the last."""
-        places = self.listing.bounds(shard)
-        return f"{places.start}-{places.stop}"
+    def content_range(self, shard: int) -> str:
+        """The positions of a shard's content images: `0-256`, without the last number."""
+        positions = self.listing.range_of(shard)
+        return f"{positions.start}-{positions.stop}"
 
-    def inputs(self, shard: int) -> str:
-        """A digest of size and date of a shard's photographs and styles."""
-        places = self.listing.bounds(shard)
-        # With random assignment, a style that came later is for later photographs.
-        latest = places.stop - 1 if self.plan.assign == RANDOM else len(self.listing)
-        styles = [state for since, state in self._style_states if since <= latest]
-        photographs = state_of(self.plan.content, self.listing.paths(places))
-        return _digest([photographs, styles])
+    def inputs_digest(self, shard: int) -> str:
+        """A digest of the sizes and dates of a shard's content images and styles."""
+        positions = self.listing.range_of(shard)
+        # With random assignment, a style that was added later is for later content images.
+        latest = positions.stop - 1 if self.plan.assign == RANDOM else len(self.listing)
+        styles = [digest for since, digest in self._style_digests if since <= latest]
+        contents = stat_digest(self.plan.content, self.listing.paths(positions))
+        return _digest([contents, styles])
 
     @cached_property
-    def pictures(self) -> str:
-        """A digest of how pictures are made, and of how styles are assigned."""
+    def plan_digest(self) -> str:
+        """A digest of how outputs are made, and of how styles are assigned."""
         plan = self.plan
-        return _digest(
-            [recipes(plan), plan.assign, plan.styles_per_content, plan.seed, str(plan.content)]
-        )
+        facts = (plan.assign, plan.styles_per_content, plan.seed, str(plan.content))
+        return _digest([settings_digests(plan), *facts])
 
     @cached_property
-    def _style_states(self) -> list[tuple[int, str]]:
+    def _style_digests(self) -> list[tuple[int, str]]:
         return [
-            (style.since, f"{style.id} {state_of(Path(), [os.fspath(style.path)])}")
+            (style.since, f"{style.id} {stat_digest(Path(), [os.fspath(style.path)])}")
             for style in self.styles
             if style.path is not None
         ]
 
-    def freeze(self) -> None:
-        """Write the listing, the styles and the plan, for the workers."""
+    def write(self) -> None:
+        """Write the listing, the styles and the plan, which the workers read."""
         paths = self.plan.paths
-        freeze(self.listing, paths.listing)
-        freeze_styles(self.styles, paths.styles)
-        write_text(paths.plan, plan_text(self.plan))
+        write_listing(self.listing, paths.listing)
+        write_styles(self.styles, paths.styles)
+        write_text(paths.plan, plan_to_json(self.plan))
 
 
-def look(plan: BulkPlan, walk: bool) -> Target:
-    """Look at the folders of a data set.
+def discover(plan: BulkPlan, walk: bool) -> Target:
+    """Find the content images and styles of a data set.
 
     Args:
-        plan: what is asked for.
-        walk: whether to look for photographs that are not listed yet.
+        plan: the configured data set.
+        walk: whether to search for content images that are not in the listing yet.
 
     Raises:
-        BulkError: photographs or styles are missing, or cannot be read.
+        BulkError: there are no content images or too few styles, or they cannot be read.
     """
     listing = read_listing(plan.paths.listing, plan.shard_size)
     if walk:
-        listing = with_found(listing, walk_photographs(plan.content))
+        listing = with_found(listing, find_content_images(plan.content))
     if not len(listing):
         raise BulkError(f"bulk.content: {str(plan.content)!r} holds no image; put one there.")
     try:
@@ -103,8 +102,8 @@ def look(plan: BulkPlan, walk: bool) -> Target:
     if images.refused:
         raise BulkError("\n".join(images.refused))
     listed = read_styles(plan.paths.styles)
-    styles = styles_of(listed, images.files, len(listing.lines))
-    Assignment(plan, styles)  # raises where there are too few
+    styles = merge_styles(listed, images.files, len(listing.lines))
+    Assignment(plan, styles)  # raises an error if there are too few
     return Target(plan, listing, styles)
 
 

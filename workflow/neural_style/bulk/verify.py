@@ -1,4 +1,4 @@
-"""Every picture against its manifest: what is missing, corrupt or stale is made again."""
+"""Checks every output against its manifest, so that the next run makes again what is wrong."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from neural_style.bulk.journal import FAILED, GONE, REDO, Row, latest_rows, note
-from neural_style.bulk.listing import read_listing, walk_photographs, with_found
-from neural_style.bulk.plan import BulkError, BulkPlan, picture_key, recipes
-from neural_style.bulk.shard import Picture, frozen_assignment, pictures_of
+from neural_style.bulk.journal import FAILED, GONE, REDO, Row, append_rows, latest_rows
+from neural_style.bulk.listing import find_content_images, read_listing, with_found
+from neural_style.bulk.plan import BulkError, BulkPlan, output_key, settings_digests
+from neural_style.bulk.shard import OutputSpec, outputs_of, read_assignment
 from neural_style.errors import NeuralStyleError
 from neural_style.io import sha256
 
@@ -20,19 +20,20 @@ STALE = "stale"
 UNFINISHED = "unfinished"
 NEW = "new"
 WRONG = (MISSING, CORRUPT, STALE, UNFINISHED, NEW)
-"""The kinds of finding after which `bulk` has something to do."""
+"""The kinds of finding after which `bulk` has something to make."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is the matter with a picture.
+    """What verification found out about an output.
 
     Attributes:
-        kind: `good`, `missing`, `corrupt`, `stale` (photograph, style, settings or code have
-            changed), `unfinished` (its shard has no manifest), `new` (a photograph that is not
-            listed yet), or as in its row: `failed`, `gone`.
-        name: the picture below the output; with `new`, the photograph below the content root.
-        reason: more about it.
+        kind: `good`, `missing`, `corrupt`, `stale` (content image, style, settings or engine
+            version have changed), `unfinished` (its shard has no manifest), `new` (a content
+            image that is not listed yet), or the status of its row, `failed` or `gone`.
+        name: path of the output below the output folder; with `new`, path of the content image
+            below the folder of the content images.
+        reason: a sentence or nothing.
     """
 
     kind: str
@@ -41,32 +42,33 @@ class Finding:
 
 
 def verify(plan: BulkPlan) -> Iterator[Finding]:
-    """Look at every picture of a data set.
+    """Check every output of a data set.
 
-    A shard with something wrong loses its manifest, and its journal says what to redo, so that
-    the next run of `bulk` makes just that. Pictures are neither changed nor removed.
+    The manifest of a shard with a wrong output is removed, and the journal lists what to make
+    again, so that the next run of `bulk` makes exactly that. Outputs are neither changed nor
+    removed.
 
     Yields:
-        A finding for each picture and each new photograph.
+        A finding for each output and for each new content image.
 
     Raises:
-        NeuralStyleError: the bookkeeping cannot be read or written.
+        NeuralStyleError: the bookkeeping files cannot be read or written.
     """
     listing = read_listing(plan.paths.listing, plan.shard_size)
-    check = _Check(plan)
-    assignment = frozen_assignment(plan, listing)
+    check = _Checker(plan)
+    assignment = read_assignment(plan, listing)
     for shard in listing.shards:
-        pictures = [
-            picture
-            for photograph in listing.photographs(listing.bounds(shard))
-            for picture in pictures_of(plan, assignment, photograph)
+        outputs = [
+            output
+            for content in listing.content_images(listing.range_of(shard))
+            for output in outputs_of(plan, assignment, content)
         ]
         manifest = plan.paths.manifest(shard)
         if not manifest.exists():
-            yield from (Finding(UNFINISHED, picture.path) for picture in pictures)
+            yield from (Finding(UNFINISHED, output.path) for output in outputs)
             continue
         rows = latest_rows(manifest)
-        findings = [check(picture, rows.get(picture.path)) for picture in pictures]
+        findings = [check(output, rows.get(output.path)) for output in outputs]
         wrong = [finding for finding in findings if finding.kind in WRONG]
         if wrong:
             redo = [
@@ -74,59 +76,66 @@ def verify(plan: BulkPlan) -> Iterator[Finding]:
                 for each in wrong
                 if each.name in rows
             ]
-            note(plan.paths.journal(shard), redo)
+            append_rows(plan.paths.journal(shard), redo)
             manifest.unlink()
         yield from findings
-    fresh = with_found(listing, walk_photographs(plan.content)).fresh
-    yield from (Finding(NEW, name) for name in fresh)
+    new = with_found(listing, find_content_images(plan.content)).new
+    yield from (Finding(NEW, name) for name in new)
 
 
-class _Check:
-    """Compares pictures with their rows."""
+class _Checker:
+    """Compares outputs with their rows."""
 
     def __init__(self, plan: BulkPlan) -> None:
         self._plan = plan
-        self._recipes = recipes(plan)
-        self._checksum = lru_cache(maxsize=None)(sha256)
+        self._settings_digests = settings_digests(plan)
+        self._style_sha256 = lru_cache(maxsize=None)(sha256)
 
-    def __call__(self, picture: Picture, row: Row | None) -> Finding:
-        """What is the matter with a picture."""
+    def __call__(self, output: OutputSpec, row: Row | None) -> Finding:
+        """Check one output."""
         if row is None:
-            return Finding(MISSING, picture.path, "it is not in the manifest")
+            return Finding(MISSING, output.path, "it is not in the manifest")
         if row.status in (FAILED, GONE):
-            return Finding(row.status, picture.path, row.reason)
-        damage = self._damage(row)
+            return Finding(row.status, output.path, row.reason)
+        damage = self._find_damage(row)
         if damage is not None:
             return damage
-        change = self._change(picture, row)
-        return Finding(STALE, picture.path, change) if change else Finding(GOOD, picture.path)
+        change = self._find_change(output, row)
+        return Finding(STALE, output.path, change) if change else Finding(GOOD, output.path)
 
-    def _damage(self, row: Row) -> Finding | None:
-        path = self._plan.output / row.picture
+    def _find_damage(self, row: Row) -> Finding | None:
+        """A finding if the output's file is missing or has other bytes."""
+        path = self._plan.output / row.output
         if not path.is_file():
-            return Finding(MISSING, row.picture)
+            return Finding(MISSING, row.output)
         try:
-            same = sha256(path) == row.checksum
+            same = sha256(path) == row.output_sha256
         except NeuralStyleError as error:
-            return Finding(CORRUPT, row.picture, str(error))
-        return None if same else Finding(CORRUPT, row.picture, "the checksum is another")
+            return Finding(CORRUPT, row.output, str(error))
+        return None if same else Finding(CORRUPT, row.output, "its checksum has changed")
 
-    def _change(self, picture: Picture, row: Row) -> str:
-        """What has changed since the picture was made; nothing, if its photograph is gone."""
-        photograph, style = self._plan.content / row.photograph, picture.style.path
-        assert style is not None, "only styles that are there are assigned"
+    def _find_change(self, output: OutputSpec, row: Row) -> str:
+        """What has changed since the output was made; nothing if its content image was removed."""
+        content, style = self._plan.content / row.content, output.style.path
+        assert style is not None, "only styles that exist are assigned"
         try:
-            status = photograph.stat()
+            status = content.stat()
         except OSError:
             return ""
-        noted = (row.source_size, row.source_time)
-        if (status.st_size, status.st_mtime_ns) != noted and sha256(photograph) != row.source:
-            return "the photograph has changed"
-        key = picture_key(self._recipes[picture.setting], row.source, self._checksum(style))
-        return "" if key == row.key else "the style, the settings or the code have changed"
+        recorded = (row.content_bytes, row.content_mtime_ns)
+        same_stat = (status.st_size, status.st_mtime_ns) == recorded
+        if not same_stat and sha256(content) != row.content_sha256:
+            return "the content image has changed"
+        digest = self._settings_digests[output.setting]
+        key = output_key(digest, row.content_sha256, self._style_sha256(style))
+        return "" if key == row.key else "the style, the settings or the engine have changed"
 
 
-def require_none(wrong: int) -> None:
-    """Raise BulkError if anything is wrong."""
-    if wrong:
-        raise BulkError(f"{wrong} pictures are not as they should be; run `snakemake bulk` again.")
+def raise_if_wrong(count: int) -> None:
+    """Raise a BulkError if verification found anything wrong.
+
+    Args:
+        count: of findings whose kind is in `WRONG`.
+    """
+    if count:
+        raise BulkError(f"{count} outputs are wrong or missing; run `snakemake bulk` again.")

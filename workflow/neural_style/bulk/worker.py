@@ -1,4 +1,7 @@
-"""Pictures to their places: written aside, moved when whole, and never through a link outwards."""
+"""The worker of a shard: decodes ahead, optimizes in batches, saves in threads, keeps the journal.
+
+It imports no torch before there is something to optimize.
+"""
 
 from __future__ import annotations
 
@@ -21,113 +24,34 @@ from neural_style.bulk.plan import BulkError, BulkPlan
 from neural_style.bulk.shard import Shard, Task
 from neural_style.config.settings import ORIGINAL
 from neural_style.images.decode import ImageError
-from neural_style.images.encode import Picture, finish_of, save_levels
+from neural_style.images.encode import FloatImage, make_postprocessor, save_pixels
 from neural_style.io import WorkQueue, sha256
 
-OF_ONE_PICTURE = frozenset(
+ERRORS_OF_ONE_OUTPUT = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR}
     | {errno.EEXIST}
 )
-"""What keeps a picture from its place and no other; any other fault is one of the machine."""
-
-
-class Gallery:
-    """Saves the pictures of a shard; use it as a context manager, with the journal locked.
-
-    Args:
-        plan: of the data set.
-        number: of the shard.
-    """
-
-    def __init__(self, plan: BulkPlan, number: int) -> None:
-        self._plan = plan
-        self._aside = plan.paths.partial(number)
-        self._names = itertools.count()
-        self._root = plan.output.resolve()
-        self._folder = lru_cache(maxsize=1024)(self._make_folder)
-
-    def __enter__(self) -> Self:
-        """Remove what a killed worker has left half-written."""
-        shutil.rmtree(self._aside, ignore_errors=True)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Leave nothing behind."""
-        shutil.rmtree(self._aside, ignore_errors=True)
-
-    def save(self, task: Task, picture: Picture, row: Row) -> Row:
-        """Write a picture whole to its place. Called from any thread.
-
-        Args:
-            task: says where, and which size and format.
-            picture: as it was optimized.
-            row: what is known of it.
-
-        Returns:
-            The row, done, or failed if this one picture cannot be where it should.
-
-        Raises:
-            NeuralStyleError: the disk is full, or nothing can be written.
-        """
-        place = self._plan.output / task.picture.path
-        aside = self._aside / f"{next(self._names)}{place.suffix}"
-        settings = task.settings
-        try:
-            original = task.original if self._plan.size == ORIGINAL else None
-            photograph = self._plan.content / task.picture.photograph.path
-            levels = finish_of(photograph, settings, original).levels(picture)
-            save_levels(levels, aside, settings.format, settings.quality)
-            checksum, status = sha256(aside), aside.stat()
-            self._folder(place.parent)
-            aside.replace(place)
-        except ImageError as error:
-            return replace(row, status=FAILED, reason=str(error), finished=time.time())
-        except OSError as error:
-            if error.errno not in OF_ONE_PICTURE:
-                raise BulkError(
-                    f"cannot write {str(place)!r}: {error.strerror}; free some space or choose "
-                    "a bulk.output that you may write to."
-                ) from error
-            reason = (
-                f"cannot write {str(place)!r}: {error.strerror}; rename or remove what is there."
-            )
-            return replace(row, status=FAILED, reason=reason, finished=time.time())
-        return replace(
-            row,
-            status=DONE,
-            checksum=checksum,
-            size=status.st_size,
-            time=status.st_mtime_ns,
-            finished=time.time(),
-        )
-
-    def _make_folder(self, folder: Path) -> None:
-        """Make a folder below the output; a link on the way must not lead out of it."""
-        if not folder.resolve().is_relative_to(self._root):
-            raise OSError(errno.ELOOP, "a link there leads out of bulk.output", str(folder))
-        folder.mkdir(parents=True, exist_ok=True)
-
-
-# MERGED: The worker of a shard: decodes ahead, optimizes in batches, encodes behind, keeps the journal.
-#
-# Free of torch until there is something to optimize: most shards of a finished data set only look.
-
+"""Errors of the file system that concern one output only. Any other error stops the shard."""
 
 DECODERS = 2
+"""Threads that decode content images."""
+
 ENCODERS = 2
-MOST_AHEAD = 64
-PIXELS_AHEAD = MOST_AHEAD * 512 * 512
-"""Photographs are decoded ahead up to so many, and up to so many pixels."""
-MOST_BEHIND = 64
-"""Pictures that may wait for being saved."""
+"""Threads that encode and save outputs."""
+
+MOST_DECODED = 64
+MOST_PIXELS_DECODED = MOST_DECODED * 512 * 512
+"""Limits on the content images, and on their pixels, that are decoded in advance."""
+
+MOST_UNSAVED = 64
+"""Outputs that may wait for being saved."""
+
 BATCHES_WAITING = 4
-"""Photographs of different shapes wait for others like them, up to so many batches."""
+"""Tasks wait for others of the same shape until a batch is full. When as many tasks wait as fill so
+many batches, the largest incomplete batch is optimized."""
+
 SECONDS_BETWEEN_LINES = 10.0
+"""Pause between two lines of the log."""
 
 Item = TypeVar("Item")
 Made = TypeVar("Made")
@@ -135,63 +59,77 @@ Made = TypeVar("Made")
 
 @dataclass(frozen=True)
 class Result:
-    """What came of a task: a picture and its losses, or the reason why there is none.
+    """The result of a task: an image and its losses, or the reason why there is none.
 
     Attributes:
-        picture: as it was optimized.
-        total: final loss, the sum of all terms.
-        content: alpha · content loss.
-        style: beta · style loss, with beta as corrected for the size.
+        image: [3, H, W] in [0, 1].
+        total_loss: final loss, the sum of all terms.
+        content_loss: alpha · content loss.
+        style_loss: beta · style loss, with beta as corrected for the size.
         reason: a sentence.
-        seconds: its share of the time of its batch.
+        seconds: the task's share of the time of its batch.
     """
 
-    picture: Picture | None = None
-    total: float = 0.0
-    content: float = 0.0
-    style: float = 0.0
+    image: FloatImage | None = None
+    total_loss: float = 0.0
+    content_loss: float = 0.0
+    style_loss: float = 0.0
     reason: str = ""
     seconds: float = 0.0
 
 
 Take = Callable[[Task, Result], None]
+"""Gets each task with its result."""
 
 
-class Engine(Protocol):
-    """What makes pictures, see `engine.TorchEngine`."""
+class Runner(Protocol):
+    """Optimizes tasks, see `batches.BatchRunner`."""
 
     def batch_size(self, task: Task) -> int:
-        """How many like this to make at once."""
+        """How many tasks like this one to optimize at once."""
 
     def __call__(self, tasks: Sequence[Task], take: Take) -> None:
-        """Make pictures and hand over the results."""
+        """Optimize tasks with the same `batch_key`."""
+
+
+def batch_key(task: Task) -> Hashable:
+    """Return what tasks of a batch have in common: shape, network, layers, stages and optimizer."""
+    settings = task.settings
+    return (
+        *(task.image.size, settings.weights, settings.pooling, settings.padding),
+        settings.tile,
+        settings.precision,
+        *(settings.optimizer, settings.history, settings.color),
+        *((stage.size / settings.size, stage.epochs) for stage in settings.all_stages),
+        *(tuple(settings.content_layers.items()), tuple(settings.style_layers.items())),
+    )
 
 
 def run_shard(
-    plan: BulkPlan, number: int, make_engine: Callable[[], Engine], say: Callable[[str], None]
+    plan: BulkPlan, number: int, make_runner: Callable[[], Runner], say: Callable[[str], None]
 ) -> Counter[str]:
-    """Make what is missing of a shard, and its manifest.
+    """Make the missing outputs of a shard, then its manifest.
 
     Args:
         plan: of the data set.
         number: of the shard.
-        make_engine: called once, if there is anything to make.
-        say: is told how it goes, in a line every few seconds.
+        make_runner: called once, if there is an output to make.
+        say: gets a line about the progress every few seconds.
 
     Returns:
-        The number of pictures by status.
+        The number of outputs by status.
 
     Raises:
-        NeuralStyleError: the machine failed (a disk is full), or more pictures failed than
-            `bulk.failed_fraction` allows. What is done stays done, and is in the journal.
+        NeuralStyleError: the machine failed (such as a full disk), or more outputs failed than
+            `bulk.failed_fraction` allows. Finished outputs are kept and are in the journal.
     """
     with Journal(plan.paths.journal(number)) as journal:
         shard = Shard(plan, number, journal.rows)
-        _Run(plan, number, shard, journal, make_engine, say).run()
+        _Run(plan, number, shard, journal, make_runner, say).run()
         rows = [
-            journal.rows[picture.path]
-            for photograph in shard.photographs
-            for picture in shard.pictures_of(photograph)
+            journal.rows[output.path]
+            for content in shard.content_images
+            for output in shard.outputs_of(content)
         ]
         _require_few_failures(rows, number, plan.failed_fraction)
         write_rows(rows, plan.paths.manifest(number))
@@ -204,7 +142,7 @@ def _require_few_failures(rows: Sequence[Row], number: int, allowed: float) -> N
     possible = sum(row.status != GONE for row in rows)
     if len(failed) > allowed * possible:
         raise BulkError(
-            f"{len(failed)} of the {possible} pictures of shard {number} failed, more than "
+            f"{len(failed)} of the {possible} outputs of shard {number} failed, more than "
             f"bulk.failed_fraction ({allowed:g}) allows; the first: {failed[0].reason}"
         )
 
@@ -218,108 +156,181 @@ class _Run:
         number: int,
         shard: Shard,
         journal: Journal,
-        make_engine: Callable[[], Engine],
+        make_runner: Callable[[], Runner],
         say: Callable[[str], None],
     ) -> None:
         self._plan = plan
         self._shard = shard
         self._journal = journal
-        self._make_engine = make_engine
+        self._make_runner = make_runner
         self._say = say
-        self._gallery = Gallery(plan, number)
-        self._engine: Engine | None = None
+        self._saver = OutputSaver(plan, number)
+        self._runner: Runner | None = None
         self._waiting: dict[Hashable, list[Task]] = {}
         self._counts: Counter[str] = Counter()
-        self._began = self._told = time.monotonic()
+        self._began = self._said = time.monotonic()
 
     def run(self) -> None:
-        """Look at every photograph, and make what is missing."""
+        """Check every content image, and make the outputs that are missing."""
         with ExitStack() as stack:
-            stack.enter_context(self._gallery)
+            stack.enter_context(self._saver)
             decoders = stack.enter_context(ThreadPoolExecutor(DECODERS, "decode"))
-            self._saving = stack.enter_context(WorkQueue(ENCODERS, MOST_BEHIND, "encode"))
-            for prepared in _ahead(
-                decoders, self._shard.prepare, self._shard.photographs, self._depth()
+            self._queue = stack.enter_context(WorkQueue(ENCODERS, MOST_UNSAVED, "encode"))
+            for prepared in _map_ahead(
+                decoders, self._shard.prepare, self._shard.content_images, self._depth()
             ):
                 for row in prepared.settled:
-                    self._note(row)
+                    self._record(row)
                 for task in prepared.tasks:
                     self._collect(task)
             for key in list(self._waiting):
-                self._make(key)
+                self._optimize(key)
 
     def _depth(self) -> int:
-        """How many photographs to decode ahead."""
+        """How many content images to decode in advance."""
         size = max(settings.size for settings in self._plan.settings.values())
-        return max(2, min(MOST_AHEAD, PIXELS_AHEAD // size**2))
+        return max(2, min(MOST_DECODED, MOST_PIXELS_DECODED // size**2))
 
     def _collect(self, task: Task) -> None:
-        """Let a task wait until its batch is full."""
-        self._engine = self._engine or self._make_engine()
+        """Add a task to its batch, and optimize a batch if one is full or too many tasks wait."""
+        self._runner = self._runner or self._make_runner()
         key = batch_key(task)
         waiting = self._waiting.setdefault(key, [])
         waiting.append(task)
-        size = self._engine.batch_size(task)
+        size = self._runner.batch_size(task)
         if len(waiting) >= size:
-            self._make(key)
+            self._optimize(key)
         elif sum(map(len, self._waiting.values())) >= BATCHES_WAITING * size:
-            self._make(max(self._waiting, key=lambda each: len(self._waiting[each])))
+            self._optimize(max(self._waiting, key=lambda each: len(self._waiting[each])))
 
-    def _make(self, key: Hashable) -> None:
-        assert self._engine is not None, "only collected tasks are made"
-        self._engine(self._waiting.pop(key), self._take)
+    def _optimize(self, key: Hashable) -> None:
+        assert self._runner is not None, "tasks wait only where a runner exists"
+        self._runner(self._waiting.pop(key), self._take)
 
     def _take(self, task: Task, result: Result) -> None:
-        """Save a result, or note its failure."""
+        """Have an output saved, or record its failure."""
         row = replace(
             task.row,
             seconds=result.seconds,
-            total=result.total,
-            content=result.content,
-            style_loss=result.style,
+            total_loss=result.total_loss,
+            content_loss=result.content_loss,
+            style_loss=result.style_loss,
         )
-        if result.picture is None:
-            self._note(replace(row, status=FAILED, reason=result.reason))
+        if result.image is None:
+            self._record(replace(row, status=FAILED, reason=result.reason))
             return
-        self._saving.submit(self._save, task, result.picture, row)
+        self._queue.submit(self._save, task, result.image, row)
         self._counts[DONE] += 1
-        self._tell()
+        self._report()
 
-    def _save(self, task: Task, picture: Picture, row: Row) -> None:
-        self._journal.append(self._gallery.save(task, picture, row))
+    def _save(self, task: Task, image: FloatImage, row: Row) -> None:
+        self._journal.append(self._saver.save(task, image, row))
 
-    def _note(self, row: Row) -> None:
-        """Keep a row in the journal, unless it is there already."""
+    def _record(self, row: Row) -> None:
+        """Append a row to the journal, unless it is there already."""
         self._counts[row.status] += 1
-        if self._journal.rows.get(row.picture) != row:
+        if self._journal.rows.get(row.output) != row:
             self._journal.append(replace(row, finished=row.finished or time.time()))
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
+        """Say how many outputs are finished, every few seconds."""
         now = time.monotonic()
-        if now - self._told >= SECONDS_BETWEEN_LINES:
-            self._told = now
+        if now - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = now
             counts = ", ".join(f"{count} {status}" for status, count in self._counts.items())
             self._say(f"{counts} after {now - self._began:.0f} s")
 
 
-def batch_key(task: Task) -> Hashable:
-    """Tasks with the same key can be made together: shape, network, layers, epochs, canvas."""
-    settings = task.settings
-    return (
-        *(task.image.size, settings.weights, settings.pooling, settings.padding),
-        settings.tile,
-        settings.precision,
-        *(settings.optimizer, settings.history, settings.color),
-        *((stage.size / settings.size, stage.epochs) for stage in settings.all_stages),
-        *(tuple(settings.content_layers.items()), tuple(settings.style_layers.items())),
-    )
+class OutputSaver:
+    """Saves the outputs of a shard; use it as a context manager, while the journal is locked.
+
+    An output is written completely in a folder of its own, then moved to its place, and never
+    through a link that leads out of the output folder.
+
+    Args:
+        plan: of the data set.
+        number: of the shard.
+    """
+
+    def __init__(self, plan: BulkPlan, number: int) -> None:
+        self._plan = plan
+        self._partial = plan.paths.partial(number)
+        self._names = itertools.count()
+        self._root = plan.output.resolve()
+        self._ensure_folder = lru_cache(maxsize=1024)(self._make_folder)
+
+    def __enter__(self) -> Self:
+        """Remove the partial outputs of a killed worker."""
+        shutil.rmtree(self._partial, ignore_errors=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove partial outputs."""
+        shutil.rmtree(self._partial, ignore_errors=True)
+
+    def save(self, task: Task, image: FloatImage, row: Row) -> Row:
+        """Write an output to its place. May be called from any thread.
+
+        Args:
+            task: names the place, the dimensions and the format.
+            image: the optimized image, [3, H, W] in [0, 1].
+            row: what is known of the output.
+
+        Returns:
+            The row with the status `done`, or `failed` if only this output cannot be written.
+
+        Raises:
+            NeuralStyleError: the disk is full, or nothing can be written.
+        """
+        place = self._plan.output / task.output.path
+        partial = self._partial / f"{next(self._names)}{place.suffix}"
+        settings = task.settings
+        try:
+            original_size = task.original_size if self._plan.size == ORIGINAL else None
+            content = self._plan.content / task.output.content.path
+            pixels = make_postprocessor(content, settings, original_size).to_pixels(image)
+            save_pixels(pixels, partial, settings.format, settings.quality)
+            checksum, status = sha256(partial), partial.stat()
+            self._ensure_folder(place.parent)
+            partial.replace(place)
+        except ImageError as error:
+            return replace(row, status=FAILED, reason=str(error), finished=time.time())
+        except OSError as error:
+            if error.errno not in ERRORS_OF_ONE_OUTPUT:
+                raise BulkError(
+                    f"cannot write {str(place)!r}: {error.strerror}; free some space or choose "
+                    "a bulk.output that you may write to."
+                ) from error
+            reason = (
+                f"cannot write {str(place)!r}: {error.strerror}; rename or remove what is there."
+            )
+            return replace(row, status=FAILED, reason=reason, finished=time.time())
+        return replace(
+            row,
+            status=DONE,
+            output_sha256=checksum,
+            output_bytes=status.st_size,
+            output_mtime_ns=status.st_mtime_ns,
+            finished=time.time(),
+        )
+
+    def _make_folder(self, folder: Path) -> None:
+        """Create a folder inside the output folder, unless a link leads out of it."""
+        if not folder.resolve().is_relative_to(self._root):
+            raise OSError(errno.ELOOP, "a link there leads out of bulk.output", str(folder))
+        folder.mkdir(parents=True, exist_ok=True)
 
 
-def _ahead(
+def _map_ahead(
     pool: Executor, work: Callable[[Item], Made], items: Iterable[Item], depth: int
 ) -> Iterator[Made]:
-    """The results of work in order; up to `depth` further ones are made meanwhile."""
+    """The results of work in order; up to `depth` further results are computed in advance."""
     pending: deque[Future[Made]] = deque()
     try:
         for item in items:
