@@ -153,7 +153,7 @@ def fit_image(
         fit: `keep`: the long side becomes `size`, the other follows the aspect ratio, rounded, at
             least 16 px. `crop`: the center square, resized to size × size. `pad`: the long side
             becomes `size`, and mirror images fill the rest of size × size evenly on both sides.
-            `stretch`: size × size, whatever the aspect ratio.
+            `stretch`: size × size, at any aspect ratio.
         resampling: the filter. Lanczos is the sharpest, and overshoots at hard edges.
         path: the file that an error message names.
 

@@ -60,7 +60,7 @@ class Postprocessor:
         """Resize (Lanczos, on sRGB values), round and add the opacity.
 
         16 bits are resized as floating-point numbers. 8 bits are rounded first, which is five
-        times as fast at the dimensions of a photograph.
+        times as fast for an image of several megapixels.
         """
         if self.format in DEEP:
             channels = (self._restore_size(Image.fromarray(channel)) for channel in image)

@@ -113,7 +113,7 @@ class Vgg19(nn.Module):
                 features[name] = current
                 current = torch.relu(current)
             else:
-                # In place only if nobody keeps the pre-activation, which it overwrites.
+                # In place only if the pre-activation, which this overwrites, is not returned.
                 current = torch.relu_(current)
             activated = name.replace("conv", "relu")
             if activated in self.layers:
