@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -46,6 +48,20 @@ def test_a_second_run_makes_nothing_and_needs_no_runner(data: DataSet):
         run_shard(data.plan, shard, refuse, print)
     assert data.dates() == before
     assert data.plan.paths.journal(0).read_bytes() == journal
+
+
+def test_a_look_at_a_finished_shard_imports_no_torch(data: DataSet):
+    data.run()
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from neural_style.bulk.plan import read_plan\n"
+        "from neural_style.bulk.worker import run_shard\n"
+        "counts = run_shard(read_plan(Path(sys.argv[1])), 0, lambda: sys.exit('a runner'), print)\n"
+        "print(dict(counts), 'torch' in sys.modules)\n"
+    )
+    command = [sys.executable, "-c", code, str(data.plan.output)]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert ended.stdout == "{'done': 8} False\n", ended.stderr
 
 
 def test_added_content_images_styles_and_settings_make_nothing_again(data: DataSet):
