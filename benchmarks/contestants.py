@@ -19,13 +19,13 @@ from neural_style.losses.objective import Objective
 from neural_style.losses.problem import TransferProblem, single_style_problem
 from neural_style.model.vgg import Vgg19
 from neural_style.model.weights import Weights, load_weights
-from neural_style.optim.loop import Progress, stylize
+from neural_style.optim.loop import Optimization, Progress
 
 ALPHA, BETA = 1.0, 1.0e6
 
 OURS = "ours"
 YARDSTICKS: Mapping[str, bool] = MappingProxyType({"plain": False, "plain in range": True})
-"""Name → whether the picture is clamped to [0, 1] inside the objective."""
+"""Name → whether the image is clamped to [0, 1] inside the objective."""
 
 CONTESTANTS = (*YARDSTICKS, OURS)
 
@@ -56,39 +56,19 @@ class Contest:
         return single_style_problem(self.content, self.style, self.settings(epochs))
 
     def settings(self, epochs: int) -> Settings:
-        """The method's defaults."""
+        """The method's defaults, with beta as it is and no file but the last."""
         return Settings(
             alpha=ALPHA,
             beta=BETA,
-            learning_rate=1.0,
             size=self.content.shape[-1],
             fit="stretch",
             format="png",
-            quality=95,
-            dimensions="fitted",
-            transparency="white",
             weights=self.weights.source,
             content_layers={CONTENT_LAYER: 1.0},
             style_layers=dict.fromkeys(STYLE_LAYERS, 1.0),
-            pooling="max",
-            padding="zeros",
-            tile=None,
-            optimizer="lbfgs",
-            history=None,
-            stages=(),
             size_correction=False,
             epochs=epochs,
             save_every=epochs,
-            init="content",
-            init_noise=0.0,
-            seed=0,
-            precision="auto",
-            color="style",
-            blend={},
-            style_scales=(1.0,),
-            mask=None,
-            style_mask=None,
-            total_variation=0.0,
         )
 
     def judge(self) -> Objective:
@@ -103,19 +83,19 @@ class Contest:
         return (torch.float32, True) if name in YARDSTICKS else (self.precision, False)
 
     def enter(self, name: str, evaluations: int) -> Iterator[Tensor]:
-        """The pictures of a contestant, one for each evaluation."""
+        """The images of a contestant, one for each evaluation."""
         if name in YARDSTICKS:
             return plain(self.network(), self.content, self.style, ALPHA, BETA, YARDSTICKS[name])
         return self._ours(evaluations)
 
     def _ours(self, evaluations: int) -> Iterator[Tensor]:
-        for progress in self.stylize(1, evaluations):
-            yield progress.pictures
+        for progress in self.optimize(1, evaluations):
+            yield progress.images
 
-    def stylize(self, batch: int, epochs: int) -> Iterator[Progress]:
-        """This library, with the same photograph so many times in a batch."""
+    def optimize(self, batch: int, epochs: int) -> Iterator[Progress]:
+        """Run this library on a batch that holds the same problem several times."""
         network = self.network().prepare(self.content.device, self.precision)
-        return stylize(network, [self.problem(epochs)] * batch)
+        return iter(Optimization(network, [self.problem(epochs)] * batch))
 
 
 def open_contest(

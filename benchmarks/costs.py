@@ -72,12 +72,12 @@ def run_probe(name: str, size: int) -> dict[str, float]:
 
 def probe(contest: Contest, name: str) -> dict[str, float]:
     """When the first evaluation was done, on the system's clock, and the peak of memory."""
-    pictures = contest.enter(name, PROBE)
+    images = contest.enter(name, PROBE)
     # A yardstick yields its start before it has evaluated anything; ours has evaluated it.
     for _ in range(1 if name == OURS else 2):
-        next(pictures)
+        next(images)
     wait(contest.content.device)
     first = time.monotonic()
     for _ in range(PROBE - 1):
-        next(pictures)
+        next(images)
     return {"first": first, "megabytes": peak_megabytes(contest.content.device)}

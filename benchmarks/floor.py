@@ -21,9 +21,9 @@ SECONDS = 1.0
 
 
 def operations(network: Vgg19, style_layers: Collection[str], height: int, width: int) -> int:
-    """Multiplications and additions of one evaluation of one picture and of its gradient.
+    """Multiplications and additions of one evaluation of one image and of its gradient.
 
-    A convolution counts 2·9·C·C'·H·W forward and as much back to the picture; its frozen weights
+    A convolution counts 2·9·C·C'·H·W forward and as much back to the image; its frozen weights
     get no gradient. A Gram matrix counts 2·C²·H·W each way. The rest (rectifiers, pooling, losses,
     optimizer) is small, and bound by the memory.
     """

@@ -30,21 +30,21 @@ def plain(
         style: [1, 3, h, w] in [0, 1].
         alpha: weight of the content loss.
         beta: weight of the style loss.
-        in_range: clamp the picture to [0, 1] in the forward pass: the second yardstick.
+        in_range: clamp the image to [0, 1] in the forward pass: the second yardstick.
 
     Yields:
-        The picture before each step and after it, [1, 3, H, W], not clipped.
+        The image before each step and after it, [1, 3, H, W], not clipped.
     """
     with torch.no_grad():
         content_target = network(normalize(content))[CONTENT_LAYER]
         style_features = network(normalize(style))
         style_targets = {layer: gram(style_features[layer]) for layer in STYLE_LAYERS}
-    picture = content.clone().requires_grad_()
-    optimizer = torch.optim.LBFGS([picture], lr=1, max_iter=1, history_size=100)
+    image = content.clone().requires_grad_()
+    optimizer = torch.optim.LBFGS([image], lr=1, max_iter=1, history_size=100)
 
     def closure() -> Tensor:
         optimizer.zero_grad()
-        features = network(normalize(picture.clamp(0, 1) if in_range else picture))
+        features = network(normalize(image.clamp(0, 1) if in_range else image))
         content_loss = mse_loss(features[CONTENT_LAYER], content_target)
         style_loss = sum(
             mse_loss(gram(features[layer]), target) for layer, target in style_targets.items()
@@ -54,7 +54,7 @@ def plain(
         return loss
 
     while True:
-        yield picture.detach().clone()
+        yield image.detach().clone()
         optimizer.step(closure)
 
 

@@ -1,4 +1,4 @@
-"""Runs contestants in turn on one pair of images, and judges the pictures that they would save."""
+"""Runs contestants in turn on one pair of images, and judges the images that they would save."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Track:
     """What one contestant did.
 
     Attributes:
-        seconds: time spent until each picture was there, the first included.
-        pictures: each picture as it would be saved, 8 bits a channel, [1, 3, H, W].
+        seconds: time spent until each image was there, the first included.
+        images: each image as it would be saved, 8 bits a channel, [1, 3, H, W].
     """
 
     seconds: list[float] = field(default_factory=list)
-    pictures: list[Tensor] = field(default_factory=list)
+    images: list[Tensor] = field(default_factory=list)
 
     @property
     def evaluation(self) -> float:
@@ -39,7 +39,7 @@ def race(contestants: Mapping[str, tuple[Iterator[Tensor], int]]) -> dict[str, T
     """Let each contestant make its number of evaluations, `ROUND` at a time.
 
     Args:
-        contestants: by name, an endless iterator over pictures that begins with the start and
+        contestants: by name, an endless iterator over images that begins with the start and
             makes one evaluation for each further one, and the number of evaluations.
     """
     tracks = {name: Track() for name in contestants}
@@ -47,24 +47,24 @@ def race(contestants: Mapping[str, tuple[Iterator[Tensor], int]]) -> dict[str, T
         going = [
             name
             for name, (_, evaluations) in contestants.items()
-            if len(tracks[name].pictures) <= evaluations
+            if len(tracks[name].images) <= evaluations
         ]
         if not going:
             return tracks
         for name in going:
-            pictures, evaluations = contestants[name]
-            for _ in range(min(ROUND, evaluations + 1 - len(tracks[name].pictures))):
-                advance(tracks[name], pictures)
+            images, evaluations = contestants[name]
+            for _ in range(min(ROUND, evaluations + 1 - len(tracks[name].images))):
+                advance(tracks[name], images)
 
 
-def advance(track: Track, pictures: Iterator[Tensor]) -> None:
-    """Take one picture; only the making of it is timed."""
+def advance(track: Track, images: Iterator[Tensor]) -> None:
+    """Take one image; only the making of it is timed."""
     began = time.perf_counter()
-    picture = next(pictures)
-    wait(picture.device)
+    image = next(images)
+    wait(image.device)
     spent = time.perf_counter() - began
     track.seconds.append((track.seconds[-1] if track.seconds else 0) + spent)
-    track.pictures.append(picture.clamp(0, 1).mul(255).round().to(torch.uint8).cpu())
+    track.images.append(image.clamp(0, 1).mul(255).round().to(torch.uint8).cpu())
 
 
 def wait(device: torch.device) -> None:
@@ -74,7 +74,7 @@ def wait(device: torch.device) -> None:
 
 
 class Judge:
-    """The loss of a picture as saved, in float32, the same for every contestant."""
+    """The loss of an image as saved, in float32, the same for every contestant."""
 
     def __init__(self, objective: Objective, device: torch.device) -> None:
         self._objective = objective
@@ -82,16 +82,16 @@ class Judge:
         self._known: dict[int, float] = {}
 
     @torch.no_grad()
-    def loss(self, picture: Tensor) -> float:
+    def loss(self, image: Tensor) -> float:
         """The total loss of 8-bit pixels [1, 3, H, W]."""
-        if id(picture) not in self._known:
-            pixels = picture.to(self._device).float() / 255
-            self._known[id(picture)] = float(self._objective.losses(pixels).sum())
-        return self._known[id(picture)]
+        if id(image) not in self._known:
+            pixels = image.to(self._device).float() / 255
+            self._known[id(image)] = float(self._objective.losses(pixels).sum())
+        return self._known[id(image)]
 
     def first_reach(self, track: Track, target: float) -> int | None:
-        """The evaluations after which a track's picture has at most this loss, if ever."""
-        for evaluations, picture in enumerate(track.pictures):
-            if self.loss(picture) <= target:
+        """The evaluations after which a track's image has at most this loss, if ever."""
+        for evaluations, image in enumerate(track.images):
+            if self.loss(image) <= target:
                 return evaluations
         return None

@@ -3,7 +3,7 @@
 Both run on the same pairs, in turn. Prints two tables in Markdown: the seconds until the image as
 saved has the loss that the plain implementation's saved image has after a number of evaluations,
 and what an evaluation costs compared with its lower bound. Needs torch, numpy, pillow, and the file
-of the weights, with `workflow` on PYTHONPATH.
+of the weights, with `workflow` on PYTHONPATH; `--grids` also needs fpdf2.
 """
 
 from __future__ import annotations
@@ -117,12 +117,12 @@ def compare(judge: Judge, tracks: dict[str, Track], label: str) -> Iterator[str]
     """Yield a row for each target: when the yardstick reached it, and when this library did."""
     for name in YARDSTICKS:
         for mark in MARKS:
-            target = judge.loss(tracks[name].pictures[mark])
+            target = judge.loss(tracks[name].images[mark])
             needed = tracks[name].seconds[mark]
             reached = judge.first_reach(tracks[OURS], target)
             row = f"| {label} | {name} | {mark} | {target:.2f} | {needed:.1f} "
             if reached is None:
-                yield row + f"| not in {len(tracks[OURS].pictures) - 1} | | |"
+                yield row + f"| not in {len(tracks[OURS].images) - 1} | | |"
             else:
                 spent = tracks[OURS].seconds[reached]
                 yield row + f"| {reached} | {spent:.1f} | {needed / spent:.1f} × |"

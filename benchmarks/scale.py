@@ -1,7 +1,7 @@
-"""What a data set costs beside its optimization, and what a million photographs would take.
+"""What a data set costs beside its optimization, and what a million images would take.
 
-`dry-run`: Snakemake's plan of so many photographs (empty files, really made in a folder that is
-lent). `overhead`: decoding, encoding, hashing and journal of a picture on one core, with a
+`dry-run`: Snakemake's plan of so many images (empty files, really made in a folder that is
+lent). `overhead`: decoding, encoding, hashing and journal of an image on one core, with a
 stand-in for the optimization that returns its input. `finished`: a run in which nothing is to be
 done. `estimate`: time, jobs, files and storage from rates that are given. With `workflow` on
 PYTHONPATH.
@@ -21,13 +21,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import yaml
 
 if TYPE_CHECKING:
-    from neural_style.losses.gatys import StyleGrams
     from neural_style.losses.problem import TransferProblem
-    from neural_style.model.vgg import Vgg19
     from neural_style.optim.loop import Progress
 
 ROOT = Path(__file__).parents[1]
@@ -48,24 +47,24 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(required=True)
     planned = commands.add_parser("dry-run")
-    planned.add_argument("--photographs", type=int, default=1_000_000, metavar="N")
+    planned.add_argument("--images", type=int, default=1_000_000, metavar="N")
     planned.set_defaults(measure=dry_run)
     single = commands.add_parser("overhead")
-    single.add_argument("--photographs", type=int, default=512, metavar="N")
+    single.add_argument("--images", type=int, default=512, metavar="N")
     single.add_argument("--size", type=int, default=256, metavar="PX")
     single.set_defaults(measure=overhead)
     finished = commands.add_parser("finished")
-    finished.add_argument("--photographs", type=int, default=100_000, metavar="N")
+    finished.add_argument("--images", type=int, default=100_000, metavar="N")
     finished.set_defaults(measure=no_op)
     paper = commands.add_parser("estimate")
-    paper.add_argument("--photographs", type=int, default=1_000_000, metavar="N")
+    paper.add_argument("--images", type=int, default=1_000_000, metavar="N")
     paper.add_argument(
         "--seconds",
         type=float,
         required=True,
-        help="of one GPU for one picture, assumed or measured",
+        help="of one GPU for one image, assumed or measured",
     )
-    paper.add_argument("--kilobytes", type=float, default=60, help="of one picture (default: 60)")
+    paper.add_argument("--kilobytes", type=float, default=60, help="of one image (default: 60)")
     paper.add_argument("--shard-size", type=int, default=256, metavar="N")
     paper.set_defaults(measure=paper_estimate)
     for command in (planned, single, finished):
@@ -102,16 +101,16 @@ def snakemake(*options: str) -> list[str]:
     return [program, "-s", str(ROOT / "Snakefile"), "--cores", "2", *options, "--", "bulk"]
 
 
-def make_project(folder: Path, photographs: int, content: bytes) -> None:
-    """A project with so many photographs, a thousand a folder, all the same file's bytes."""
+def make_project(folder: Path, images: int, content: bytes) -> None:
+    """A project with so many images, a thousand a folder, all the same file's bytes."""
     # Imported late: Pillow is no part of what the other measurements pay.
     from PIL import Image
 
-    for number in range(photographs):
+    for number in range(images):
         place = folder / "photos" / f"class{number // FOLDER_SIZE:05}"
         if number % FOLDER_SIZE == 0:
             place.mkdir(parents=True)
-        path = os.fspath(place / f"photograph_{number:08}.jpg")
+        path = os.fspath(place / f"image_{number:08}.jpg")
         descriptor = os.open(path, os.O_CREAT | os.O_WRONLY)
         if content:
             os.write(descriptor, content)
@@ -126,8 +125,8 @@ def dry_run(options: argparse.Namespace) -> Iterator[str]:
     """Time a dry run before the listing is frozen, and after."""
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        make_project(folder, options.photographs, b"")
-        yield f"{machine()}; {options.photographs} empty files, 256 a shard"
+        make_project(folder, options.images, b"")
+        yield f"{machine()}; {options.images} empty files, 256 a shard"
         for when in ("first", "with the listing frozen"):
             cost = measured(snakemake("-n", "--quiet", "rules"), folder)
             yield f"- dry run, {when}: {cost.seconds:.1f} s, peak {cost.peak / 1e6:.0f} MB"
@@ -149,16 +148,16 @@ def freeze(folder: Path) -> None:
 def no_op(options: argparse.Namespace) -> Iterator[str]:
     """Time a run of Snakemake in which nothing is to be done.
 
-    The photographs are empty files, so that every picture of the first run is a `failed` row and
-    takes no optimization; Snakemake sees manifests either way, and looks at no picture.
+    The images are empty files, so that every image of the first run is a `failed` row and
+    takes no optimization; Snakemake sees manifests either way, and looks at no image.
     """
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        make_project(folder, options.photographs, b"")
+        make_project(folder, options.images, b"")
         first = measured(snakemake("--quiet", "rules", "--resources", "gpu=2"), folder)
         second = measured(snakemake("--quiet", "rules"), folder)
-        yield f"{machine()}; {options.photographs} photographs, 256 a shard"
-        yield f"- a run that looks at every photograph: {first.seconds:.1f} s"
+        yield f"{machine()}; {options.images} images, 256 a shard"
+        yield f"- a run that looks at every image: {first.seconds:.1f} s"
         yield f"- a run in which nothing is to be done: {second.seconds:.1f} s"
 
 
@@ -180,42 +179,43 @@ def overhead(options: argparse.Namespace) -> Iterator[str]:
     Image.fromarray(levels).save(encoded, "JPEG", quality=90)
     with tempfile.TemporaryDirectory(dir=options.folder) as name:
         folder = Path(name)
-        make_project(folder, 2 * options.photographs, encoded.getvalue())
+        make_project(folder, 2 * options.images, encoded.getvalue())
         config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
-        config["bulk"] |= {"shard_size": options.photographs, "batch": 16}
+        config["bulk"] |= {"shard_size": options.images, "batch": 16}
         config["image"] = {"size": options.size}
         (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
         freeze(folder)
-        yield f"{machine()}; {options.photographs} photographs of {options.size} px, JPEG"
-        yield from time_shards(folder / "out", options.photographs)
+        yield f"{machine()}; {options.images} images of {options.size} px, JPEG"
+        yield from time_shards(folder / "out", options.images)
 
 
-def time_shards(output: Path, photographs: int) -> Iterator[str]:
-    """The first shard loads the network; the second is timed, made and then only looked at."""
+def time_shards(output: Path, images: int) -> Iterator[str]:
+    """Time the second of two shards, once made and once only looked at; the first warms up."""
     import torch
-    from neural_style.bulk.engine import TorchEngine
 
+    from neural_style.bulk.batches import BatchRunner
     from neural_style.bulk.plan import read_plan
     from neural_style.bulk.worker import run_shard
+    from neural_style.engine.engine import Engine
 
-    engine = TorchEngine(torch.device("cpu"), 16, print, stand_in)
+    engine = Engine(torch.device("cpu"))
+    runner = BatchRunner(engine, 16, print)
     plan = read_plan(output)
     for shard, what in ((0, ""), (1, "made"), (1, "only looked at")):
         began, busy = time.monotonic(), time.process_time()
-        counts = run_shard(plan, shard, lambda: engine, print)
-        if counts["done"] != photographs:
+        with patch.object(engine, "optimize", stand_in):
+            counts = run_shard(plan, shard, lambda: runner, print)
+        if counts["done"] != images:
             raise RuntimeError(f"not all were made: {counts}")
-        wall = 1000 * (time.monotonic() - began) / photographs
-        cpu = 1000 * (time.process_time() - busy) / photographs
+        wall = 1000 * (time.monotonic() - began) / images
+        cpu = 1000 * (time.process_time() - busy) / images
         if what:
-            yield f"- {what}: {wall:.2f} ms a picture, of which {cpu:.2f} ms on the processor"
+            yield f"- {what}: {wall:.2f} ms an image, of which {cpu:.2f} ms on the processor"
 
 
-def stand_in(
-    network: Vgg19, problems: Sequence[TransferProblem], grams: StyleGrams | None = None
-) -> Iterator[Progress]:
-    """Return the input as if it were the optimized picture."""
-    # Late, as in `overhead`: the other measurements are of programs that do without torch.
+def stand_in(problems: Sequence[TransferProblem]) -> Iterator[Progress]:
+    """Return the content images as if they were the outputs, in place of `Engine.optimize`."""
+    # Imported here, because the other measurements are of programs that run without torch.
     import torch
 
     from neural_style.optim.loop import Progress
@@ -227,19 +227,19 @@ def stand_in(
 
 def paper_estimate(options: argparse.Namespace) -> Iterator[str]:
     """A table of what a data set would take on several numbers of GPUs."""
-    shards = -(-options.photographs // options.shard_size)
+    shards = -(-options.images // options.shard_size)
     yield (
-        f"{options.photographs} pictures at an assumed {options.seconds:g} s of one GPU each: "
-        f"{shards} jobs, {options.photographs + 3 * shards} files, "
-        f"{options.photographs * options.kilobytes / 1e6:.0f} GB"
+        f"{options.images} images at an assumed {options.seconds:g} s of one GPU each: "
+        f"{shards} jobs, {options.images + 3 * shards} files, "
+        f"{options.images * options.kilobytes / 1e6:.0f} GB"
     )
-    yield "| GPUs | days | jobs a GPU | pictures an hour |"
+    yield "| GPUs | days | jobs a GPU | images an hour |"
     yield "|---:|---:|---:|---:|"
     for gpus in GPUS:
         # The last wave of jobs is as long as any other, however few there are in it.
         waves = -(-shards // gpus)
-        seconds = waves * min(options.shard_size, options.photographs) * options.seconds
-        hourly = options.photographs / seconds * 3600
+        seconds = waves * min(options.shard_size, options.images) * options.seconds
+        hourly = options.images / seconds * 3600
         yield f"| {gpus} | {seconds / 86400:.2f} | {waves} | {hourly:.0f} |"
 
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from neural_style.images.encode import save_image
 from neural_style.images.tensors import to_pil_images
 from neural_style.report.grid_layout import Grid, Row, Tile
-from neural_style.report.grid_render import render_grid
 
 
 @dataclass(frozen=True)
@@ -40,23 +39,25 @@ def finish(
     content, style = map(Path, pair.split(","))
     images: dict[str, tuple[Tensor | None, str]] = {}
     for name in (name for name in tracks if name != ours):
-        image = tracks[name].pictures[mark]
+        image = tracks[name].images[mark]
         target = judge.loss(image)
         reached = judge.first_reach(tracks[ours], target)
         images[name] = (image, f"{mark} evaluations, loss {target:.2f}")
         images[f"{ours} at the loss of {name}"] = (
             (None, "not reached")
             if reached is None
-            else (tracks[ours].pictures[reached], f"{reached} evaluations")
+            else (tracks[ours].images[reached], f"{reached} evaluations")
         )
-    last = tracks[ours].pictures[-1]
-    caption = f"{len(tracks[ours].pictures) - 1} evaluations, loss {judge.loss(last):.2f}"
+    last = tracks[ours].images[-1]
+    caption = f"{len(tracks[ours].images) - 1} evaluations, loss {judge.loss(last):.2f}"
     images[f"{ours} at the end"] = (last, caption)
     return Finish(title, content, style, images)
 
 
 def write_grid(finishes: Sequence[Finish], size: int, path: Path) -> None:
     """Write one grid, with a row for each race."""
+    from neural_style.report.grid_render import render_grid  # needs fpdf2, which a race does not
+
     with tempfile.TemporaryDirectory() as folder:
         rows = [_row(each, Path(folder) / str(number)) for number, each in enumerate(finishes)]
         grid = Grid(

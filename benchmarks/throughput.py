@@ -1,7 +1,7 @@
-"""How much a device gets done: evaluations a second of one picture, pictures a second of many.
+"""How much a device gets done: evaluations a second of one image, images a second of many.
 
 Prints a table in Markdown. Evaluations are timed from the start of a run to its last epoch, and
-nobody looks at what is between; pictures from the decoded images to the pixels that would be saved.
+nobody looks at what is between; images from the decoded images to the pixels that would be saved.
 Needs what `run.py` needs.
 """
 
@@ -22,7 +22,7 @@ from race import wait
 from neural_style.images.tensors import to_pil_images
 
 SINGLE = 512
-"""The size of the one picture whose evaluations are counted."""
+"""The size of the one image whose evaluations are counted."""
 
 MANY = 256
 """The size of those that are made in batches."""
@@ -34,12 +34,12 @@ class Speed:
 
     Attributes:
         evaluations: a second, of the whole batch at once.
-        pictures: a second.
+        images: a second.
         megabytes: peak of the memory.
     """
 
     evaluations: float
-    pictures: float
+    images: float
     megabytes: float
 
 
@@ -64,7 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
         type=int,
         default=[1, 8, 32, 64],
         metavar="N",
-        help=f"pictures of {MANY} px at once (default: 1 8 32 64)",
+        help=f"images of {MANY} px at once (default: 1 8 32 64)",
     )
     add_machine_options(parser)
     return parser
@@ -74,7 +74,7 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     """The lines of the report, as they are measured."""
     yield describe_machine(options)
     yield ""
-    yield "| size | at once | epochs | evaluations a second | pictures a second | peak memory, MB |"
+    yield "| size | at once | epochs | evaluations a second | images a second | peak memory, MB |"
     yield "|---|--:|--:|--:|--:|--:|"
     for size, batch in [(SINGLE, 1), *((MANY, batch) for batch in options.batches)]:
         contest = enter_contest(options, options.pair, size)
@@ -84,12 +84,12 @@ def report(options: argparse.Namespace) -> Iterator[str]:
             yield row + "| does not fit | | |"
         else:
             yield row + (
-                f"| {speed.evaluations:.3g} | {speed.pictures:.3g} | {speed.megabytes:.0f} |"
+                f"| {speed.evaluations:.3g} | {speed.images:.3g} | {speed.megabytes:.0f} |"
             )
 
 
 def measure(contest: Contest, batch: int, epochs: int) -> Speed | None:
-    """Make a batch of pictures twice, the first time to warm up; None if it does not fit."""
+    """Make a batch of images twice, the first time to warm up; None if it does not fit."""
     try:
         time_batch(contest, batch, 1)
         return time_batch(contest, batch, epochs)
@@ -98,13 +98,13 @@ def measure(contest: Contest, batch: int, epochs: int) -> Speed | None:
 
 
 def time_batch(contest: Contest, batch: int, epochs: int) -> Speed:
-    """Make a batch of pictures."""
+    """Make a batch of images."""
     device = contest.content.device
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     began = time.perf_counter()
-    stream = contest.stylize(batch, epochs)
+    stream = contest.optimize(batch, epochs)
     next(stream)
     wait(device)
     started = time.perf_counter()

@@ -66,9 +66,9 @@ def main() -> int:
 
 def write(count: int) -> tuple[Path, int, float]:
     """Make up a sweep of about so many results; its page, their exact number, and the time."""
-    styles = [f"painting {number}.png" for number in range(10)]
+    styles = [f"style {number}.png" for number in range(10)]
     each = len(BETAS) * len(styles)
-    contents = [f"photograph {number}.png" for number in range(count // each)]
+    contents = [f"content {number}.png" for number in range(count // each)]
     defaults = Settings()
     jobs = make_jobs(contents, styles, BETAS, defaults)
     paint_originals(jobs)
@@ -81,7 +81,7 @@ def write(count: int) -> tuple[Path, int, float]:
 
 
 def look(tab: Page, page: Path) -> tuple[float, list[float]]:
-    """Seconds until a dozen pictures are seen, and the milliseconds of each frame of scrolling."""
+    """Seconds until a dozen images are seen, and the milliseconds of each frame of scrolling."""
     began = time.perf_counter()
     tab.goto(page.as_uri())
     tab.wait_for_function(SHOWN)

@@ -48,9 +48,9 @@ def test_the_textbook_minimizes_the_same_loss(caffe: Weights, monkeypatch: pytes
         steps.append(closure().item())
 
     monkeypatch.setattr(torch.optim.LBFGS, "step", step)
-    pictures = contest.enter("plain", 1)
-    start = next(pictures)
-    next(pictures)
+    images = contest.enter("plain", 1)
+    start = next(images)
+    next(images)
     ours = contest.judge().losses(start).sum()
     assert steps == pytest.approx([float(ours)], rel=1e-5)
 
@@ -62,7 +62,7 @@ def test_one_yardstick_leaves_the_range_and_the_other_need_not(caffe: Weights):
     assert plain[-1].min() < 0 or plain[-1].max() > 1
     ours = list(contest.enter("ours", 3))
     assert len(ours) == 4
-    assert all(picture.min() >= 0 and picture.max() <= 1 for picture in ours)
+    assert all(image.min() >= 0 and image.max() <= 1 for image in ours)
 
 
 def test_contestants_take_turns(monkeypatch: pytest.MonkeyPatch):
@@ -78,7 +78,7 @@ def test_contestants_take_turns(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(race, "ROUND", 2)
     tracks = race.race({"a": (contestant("a"), 5), "b": (contestant("b"), 3)})
     assert "".join(turns) == "aabbaabbaa"
-    assert [len(track.pictures) for track in tracks.values()] == [6, 4]
+    assert [len(track.images) for track in tracks.values()] == [6, 4]
     assert tracks["a"].seconds == sorted(tracks["a"].seconds)
 
 
@@ -86,15 +86,15 @@ def test_the_judge_sees_eight_bits_and_finds_the_first_picture_good_enough():
     import race
 
     class Brightness:
-        def losses(self, pictures: Tensor) -> Tensor:
-            return 1 - pictures.mean().reshape(1, 1)
+        def losses(self, images: Tensor) -> Tensor:
+            return 1 - images.mean().reshape(1, 1)
 
     track = race.Track()
-    pictures = iter([torch.full((1, 3, 2, 2), level) for level in (-3.0, 0.5, 7.0)])
+    images = iter([torch.full((1, 3, 2, 2), level) for level in (-3.0, 0.5, 7.0)])
     for _ in range(3):
-        race.advance(track, pictures)
+        race.advance(track, images)
     judge = race.Judge(cast(Any, Brightness()), torch.device("cpu"))
-    assert [judge.loss(picture) for picture in track.pictures] == pytest.approx([1, 127 / 255, 0])
+    assert [judge.loss(image) for image in track.images] == pytest.approx([1, 127 / 255, 0])
     assert judge.first_reach(track, 0.6) == 1
     assert judge.first_reach(track, 0.0) == 2
     assert judge.first_reach(track, -1.0) is None
@@ -156,8 +156,8 @@ def test_a_batch_is_timed_to_its_last_epoch(caffe: Weights):
     speed = throughput.measure(small_contest(caffe), batch=2, epochs=3)
     assert speed is not None
     assert speed.evaluations > 0
-    # Two pictures took three evaluations and what was before and behind them.
-    assert 0 < speed.pictures < speed.evaluations * 2 / 3
+    # Two images took three evaluations and what was before and behind them.
+    assert 0 < speed.images < speed.evaluations * 2 / 3
     assert speed.megabytes > 100
 
 

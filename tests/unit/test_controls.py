@@ -12,10 +12,11 @@ import yaml
 from control_grids import layout
 from controls import ControlsError, FileTile, OutputTile, read_grids
 
-from neural_style.config.options import flag
+from neural_style.config.options import option_name
 from neural_style.config.presets import PRESETS
 from neural_style.config.schema import complete
-from neural_style.config.sweep import SECTIONS, WEIGHTS, expand_settings
+from neural_style.config.settings import SECTIONS, WEIGHTS
+from neural_style.config.sweep import expand_settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "artists.md"
@@ -105,7 +106,7 @@ def test_a_grid_is_a_row_of_its_tiles_below_their_labels(tmp_path: Path, schema:
     assert grid.columns == ("one",)
     (row,) = grid.rows
     assert row.shape and row.shape[0] > row.shape[1]
-    assert [tile and tile.picture for tile in row.tiles] == list(described_grid.files)
+    assert [tile and tile.image for tile in row.tiles] == list(described_grid.files)
 
 
 def test_the_grids_of_the_page_can_be_made(schema: Schema):
@@ -136,7 +137,7 @@ def test_no_control_is_left_out_of_the_guide(schema: Schema):
     keys = [*WEIGHTS, *(key for name in SECTIONS for key in schema["$defs"][name]["properties"])]
     for key in keys:
         assert re.search(rf"\b{key}: ", page), f"{key} is in no line of YAML"
-        assert re.search(rf"{flag(key)}\b", page), f"{flag(key)} is not shown"
+        assert re.search(rf"{option_name(key)}\b", page), f"{option_name(key)} is not shown"
     for preset in PRESETS:
         assert f"`{preset}`" in page
 
