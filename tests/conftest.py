@@ -14,7 +14,6 @@ import torch
 
 from neural_style.config.schema import read_schema
 from neural_style.config.settings import Settings
-from neural_style.config.sweep import default_settings
 from neural_style.model.layers import CHANNELS_PER_BLOCK, CONVOLUTIONS, block_of
 from neural_style.model.vgg import Convolution
 from neural_style.model.weights import Weights, load_weights
@@ -42,8 +41,8 @@ def schema() -> Mapping[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def defaults(schema: Mapping[str, Any]) -> Settings:
-    return default_settings(schema)
+def defaults() -> Settings:
+    return Settings()
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +51,7 @@ def shallow(defaults: Settings) -> Settings:
     return replace(
         defaults,
         size=32,
+        fit="stretch",
         size_correction=False,
         content_layers={"conv2_2": 1.0},
         style_layers={"conv1_1": 1.0, "conv2_1": 1.0, "conv3_1": 1.0},

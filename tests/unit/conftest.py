@@ -18,7 +18,7 @@ from tests.unit.records import finish, sweep_of
 
 from neural_style.config.settings import Settings
 from neural_style.config.sweep import Sweep
-from neural_style.engine import job as job_module
+from neural_style.engine import engine as engine_module
 from neural_style.model.vgg import Convolution
 from neural_style.model.weights import Weights
 
@@ -35,7 +35,7 @@ def random_network(
 ) -> None:
     """A network that need not be read; the weights have tests of their own."""
     weights = Weights(random_convolutions, "random", "0" * 64)
-    monkeypatch.setattr(job_module, "load_weights", lambda source: weights)
+    monkeypatch.setattr(engine_module, "load_weights", lambda source: weights)
 
 
 @pytest.fixture

@@ -138,9 +138,9 @@ def test_steps_that_were_made_smaller_recover():
     optimizer = Adam(START, RATES)
     optimizer.restart(torch.tensor([False, True, False]), 1e-3)
     walk(optimizer, START, 17)
-    assert (optimizer.state().caution < 1).tolist() == [[False], [True], [False]]
+    assert (optimizer.state().scale < 1).tolist() == [[False], [True], [False]]
     walk(optimizer, START, 1)
-    assert torch.equal(optimizer.state().caution, torch.ones(3, 1, dtype=torch.float64))
+    assert torch.equal(optimizer.state().scale, torch.ones(3, 1, dtype=torch.float64))
 
 
 def test_a_state_goes_on_bit_for_bit():

@@ -26,14 +26,13 @@ from neural_style.engine.checkpoint import (
     Checkpoint,
     CheckpointError,
     CheckpointStore,
-    Pace,
-    key_of,
+    checkpoint_key,
 )
 from neural_style.errors import NeuralStyleError
 from neural_style.io import sha256
 from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
-from neural_style.optim.loop import Progress, Schedule, optimization_of
+from neural_style.optim.loop import Optimization, Progress, State
 
 CPU = torch.device("cpu")
 EPOCHS = 24  # more than the optimizer's memory of 20 pairs holds
@@ -45,15 +44,17 @@ Convolutions = Mapping[str, Convolution]
 
 
 def optimization(
-    convolutions: Convolutions, settings: list[Settings], dtype: torch.dtype = torch.float32
-) -> Schedule:
+    convolutions: Convolutions,
+    settings: list[Settings],
+    dtype: torch.dtype = torch.float32,
+    resume: State | None = None,
+) -> Optimization:
     network = Vgg19(convolutions, settings[0].layers).prepare(CPU, dtype)
-    return optimization_of(
-        network, list(map(single_style_problem, CONTENTS.split(1), STYLES, settings))
-    )
+    problems = list(map(single_style_problem, CONTENTS.split(1), STYLES, settings))
+    return Optimization(network, problems, resume=resume)
 
 
-def through_a_file(run: Schedule, folder: Path) -> Checkpoint:
+def through_a_file(run: Optimization, folder: Path) -> Checkpoint:
     store = CheckpointStore(folder, "key")
     store.save(Checkpoint(run.state(), [["epoch"]], 1.5, {}))
     loaded = store.load(CPU)
@@ -64,7 +65,7 @@ def through_a_file(run: Schedule, folder: Path) -> Checkpoint:
 def assert_same(one: Progress, other: Progress) -> None:
     assert one.epoch == other.epoch
     assert one.term_names == other.term_names
-    for name in ("pictures", "losses", "diverged"):
+    for name in ("images", "losses", "diverged"):
         assert torch.equal(getattr(one, name), getattr(other, name)), (one.epoch, name)
 
 
@@ -98,8 +99,7 @@ def test_going_on_from_every_epoch_is_the_same_run(
         states.append(state)
         checkpoints.append(through_a_file(whole, tmp_path))
     for epoch, saved in enumerate(checkpoints):
-        run = optimization(random_convolutions, settings, dtype)
-        run.restore(saved.state)
+        run = optimization(random_convolutions, settings, dtype, saved.state)
         resumed = list(run)
         assert len(resumed) == EPOCHS + 1 - epoch
         for one, other in zip(resumed, states[epoch:], strict=True):
@@ -112,8 +112,8 @@ def test_the_run_with_falls_has_falls(
 ):
     settings = replace(shallow, epochs=EPOCHS, learning_rate=30.0, **change)
     run = optimization(random_convolutions, [settings])
-    caution = [float(run.state().optimizer.caution.min()) for _ in run][-1]
-    assert caution < 1, "nothing fell: the case of the test above is an ordinary one"
+    scale = [float(run.state().optimizer.scale.min()) for _ in run][-1]
+    assert scale < 1, "no step was rejected: the case of the test above is an ordinary one"
 
 
 def test_only_the_pairs_there_are_take_space(
@@ -148,10 +148,10 @@ def names(folder: Path) -> list[str]:
 def test_what_is_loaded_is_what_was_saved(saved: Checkpoint, tmp_path: Path):
     loaded = CheckpointStore(tmp_path, "key").load(CPU)
     assert loaded is not None
-    assert (loaded.rows, loaded.seconds, loaded.pictures) == (
+    assert (loaded.rows, loaded.seconds, loaded.outputs) == (
         saved.rows,
         saved.seconds,
-        saved.pictures,
+        saved.outputs,
     )
     assert loaded.state.epoch == 1
     assert torch.equal(loaded.state.variable, saved.state.variable)
@@ -190,7 +190,7 @@ def test_a_picture_that_was_written_anew_is_kept_anew(saved: Checkpoint, tmp_pat
     picture.unlink()
     picture.write_bytes(b"another")
     store = CheckpointStore(tmp_path, "key")
-    store.save(replace(saved, pictures={picture.name: sha256(picture)}))
+    store.save(replace(saved, outputs={picture.name: sha256(picture)}))
     picture.unlink()
     store.load(CPU)
     assert picture.read_bytes() == b"another"
@@ -211,8 +211,8 @@ def test_a_damaged_checkpoint_is_refused(saved: Checkpoint, tmp_path: Path, dama
     path.write_bytes(damaged.get(damage, bytes(data)))
     if damage == "pickle":
         with path.open("wb") as file:
-            checkpoint_module._write({"key": "key", "checkpoint": Pace(3)}, file)
-    with pytest.raises(CheckpointError, match="starting anew"):
+            checkpoint_module._write({"key": "key", "checkpoint": Clock()}, file)
+    with pytest.raises(CheckpointError, match="starting over"):
         CheckpointStore(tmp_path, "key").load(CPU)
 
 
@@ -222,7 +222,7 @@ def test_a_checkpoint_whose_picture_is_not_there_any_more_is_refused(
 ):
     kept = tmp_path / FOLDER / "generated_1.jpg"
     kept.unlink() if harm == "lost" else kept.write_bytes(b"something else")
-    with pytest.raises(CheckpointError, match=r"generated_1\.jpg is lost or damaged"):
+    with pytest.raises(CheckpointError, match=r"generated_1\.jpg is missing or damaged"):
         CheckpointStore(tmp_path, "key").load(CPU)
 
 
@@ -267,24 +267,32 @@ class Clock:
         return self.now
 
 
-def test_a_number_of_epochs_is_kept_to():
-    assert [epoch for epoch in range(8) if Pace(3).due(epoch)] == [0, 3, 6]
-    assert not any(Pace(0).due(epoch) for epoch in range(8))
-    assert [Pace(every).never for every in (0, 1, None)] == [True, False, False]
+def test_a_number_of_iterations_is_kept_to(tmp_path: Path):
+    def store(every: int | None) -> CheckpointStore:
+        return CheckpointStore(tmp_path, "key", every)
+
+    assert [epoch for epoch in range(8) if store(3).is_due(epoch)] == [0, 3, 6]
+    assert not any(store(0).is_due(epoch) for epoch in range(8))
+    assert [store(every).is_enabled for every in (0, 1, None)] == [False, True, True]
 
 
 def test_otherwise_it_is_once_a_minute_or_as_often_as_it_is_cheap(
-    monkeypatch: pytest.MonkeyPatch,
+    saved: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     clock = Clock()
     monkeypatch.setattr(checkpoint_module, "time", clock)
-    pace = Pace(None)
-    for cost, pause in [(0.1, SECONDS_BETWEEN), (10.0, 10.0 / LARGEST_SHARE)]:
-        pace.took(cost)
+    store, costs = CheckpointStore(tmp_path, "key"), [0.1, 10.0]
+
+    def write(content: object, file: object) -> None:
+        clock.now += costs.pop(0)
+
+    monkeypatch.setattr(checkpoint_module, "_write", write)
+    for pause in (SECONDS_BETWEEN, 10.0 / LARGEST_SHARE):
+        store.save(saved)
         clock.now += pause - 1
-        assert not pace.due(1)
-        clock.now += 1
-        assert pace.due(2)
+        assert not store.is_due(1)
+        clock.now += 1.001
+        assert store.is_due(2)
 
 
 def test_every_fact_counts_for_the_key(monkeypatch: pytest.MonkeyPatch, shallow: Settings):
@@ -294,9 +302,9 @@ def test_every_fact_counts_for_the_key(monkeypatch: pytest.MonkeyPatch, shallow:
         (*facts[:2], replace(shallow, beta=2.0), facts[3]),
         (*facts[:3], torch.bfloat16),
     ]
-    keys = {key_of(*each) for each in (facts, *others)}
+    keys = {checkpoint_key(*each) for each in (facts, *others)}
     monkeypatch.setattr(torch, "__version__", "0.1")
-    assert len(keys | {key_of(*facts)}) == 5
+    assert len(keys | {checkpoint_key(*facts)}) == 5
 
 
 def test_tensors_of_the_state_are_on_their_own_storage(

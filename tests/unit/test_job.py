@@ -48,7 +48,7 @@ def test_the_pictures_are_those_of_their_epochs(tmp_path: Path, settings: Settin
     states = make(tmp_path, settings)
     for epoch in settings.snapshots:
         saved = to_tensor(load_image(tmp_path / f"generated_{epoch}.png"))
-        assert (saved - states[epoch].pictures).abs().max() <= 0.5 / 255 + 1e-6
+        assert (saved - states[epoch].images).abs().max() <= 0.5 / 255 + 1e-6
 
 
 def test_every_picture_says_how_to_make_it(tmp_path: Path, settings: Settings):
@@ -69,11 +69,11 @@ def test_pictures_of_a_stage_have_its_size_and_say_how_to_make_them(
         picture = tmp_path / f"generated_{epoch}.png"
         saved = to_tensor(load_image(picture))
         assert saved.shape[2:] == (size, size)
-        assert (saved - states[epoch].pictures).abs().max() <= 0.5 / 255 + 1e-6
+        assert (saved - states[epoch].images).abs().max() <= 0.5 / 255 + 1e-6
         assert settings_from_facts(read_provenance(picture).settings) == staged.up_to(epoch)
     facts = facts_of(tmp_path)
     assert settings_from_facts(facts["settings"]) == staged
-    assert (facts["picture"]["width"], facts["picture"]["height"]) == (32, 32)
+    assert (facts["output"]["width"], facts["output"]["height"]) == (32, 32)
     assert facts["saved_losses"]["total"] == pytest.approx(float(states[-1].losses.sum()), rel=0.1)
 
 
@@ -135,9 +135,9 @@ def test_the_record_tells_how_to_make_the_picture_again(tmp_path: Path, settings
     assert facts["style"] == {"path": str(STYLE), "sha256": sha256(STYLE)}
     assert settings_from_facts(facts["settings"]) == settings
     assert facts["weights"] == {"source": "random", "sha256": "0" * 64}
-    assert facts["picture"]["sha256"] == sha256(tmp_path / "generated_5.png")
+    assert facts["output"]["sha256"] == sha256(tmp_path / "generated_5.png")
     assert facts["precision"] == "float32"
-    assert facts["engine"] == ENGINE_VERSION
+    assert facts["engine_version"] == ENGINE_VERSION
 
 
 def test_the_table_of_losses_is_that_of_the_epochs(tmp_path: Path, settings: Settings):

@@ -13,9 +13,9 @@ from tests.unit.jobs import CONTENT, CPU, STYLE, make, names
 from torch import Tensor
 
 from neural_style.config.settings import Settings
-from neural_style.engine import job as job_module
+from neural_style.engine import engine as engine_module
 from neural_style.engine.job import run_job
-from neural_style.engine.writer import LOOK_EVERY, DivergedError
+from neural_style.engine.writer import CHECK_INTERVAL, DivergedError
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import ImageError, load_image
 from neural_style.model.vgg import Vgg19
@@ -49,11 +49,11 @@ def assert_whole(folder: Path) -> None:
 def test_a_run_that_diverges_says_so_and_leaves_no_broken_file(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(job_module, "Vgg19", breaking_after(2 + 1 + 4))
+    monkeypatch.setattr(engine_module, "Vgg19", breaking_after(2 + 1 + 4))
     stream = run_job(CONTENT, STYLE, tmp_path, replace(settings, epochs=40, save_every=3), CPU)
     with pytest.raises(DivergedError, match=r"lower learning_rate \(now 1\) or beta"):
         for progress in stream:
-            assert progress.pictures.isfinite().all()
+            assert progress.images.isfinite().all()
     assert names(tmp_path) == ["generated_3.png", "generated_6.png", "losses.csv"]
     assert_whole(tmp_path)
 
@@ -61,11 +61,11 @@ def test_a_run_that_diverges_says_so_and_leaves_no_broken_file(
 def test_a_run_that_diverges_is_stopped_long_before_its_next_picture(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(job_module, "Vgg19", breaking_after(2 + 1 + 4))
+    monkeypatch.setattr(engine_module, "Vgg19", breaking_after(2 + 1 + 4))
     far = replace(settings, epochs=200, save_every=200)
     epochs = (progress.epoch for progress in run_job(CONTENT, STYLE, tmp_path, far, CPU))
     with pytest.raises(DivergedError):
-        assert all(epoch < 7 + LOOK_EVERY for epoch in epochs)
+        assert all(epoch < 7 + CHECK_INTERVAL for epoch in epochs)
     assert names(tmp_path) == ["losses.csv"], "a picture was saved"
 
 

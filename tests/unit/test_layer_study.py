@@ -17,14 +17,14 @@ from neural_style.config.layer_study import (
     LAYER_LOSSES,
     LayerStudy,
     LayerStudyError,
-    StudyPicture,
+    StudyImage,
     choose,
     plan_study,
     study_config,
 )
 from neural_style.config.schema import complete
 from neural_style.config.settings import Settings
-from neural_style.engine import layer_study as reconstruction_module
+from neural_style.engine import engine as engine_module
 from neural_style.engine.layer_study import (
     COLUMNS,
     LayerLoss,
@@ -75,7 +75,7 @@ def _random_network(random_convolutions: Mapping[str, Convolution]) -> Any:
     """A network that need not be read."""
     weights = Weights(random_convolutions, "random", "0" * 64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(reconstruction_module, "load_weights", lambda source: weights)
+        patch.setattr(engine_module, "load_weights", lambda source: weights)
         yield
 
 
@@ -91,19 +91,19 @@ def made(
 def test_the_pictures_are_reconstructions_then_every_pair(study: LayerStudy):
     sets = [("conv1_1",), ("conv1_1", "conv2_1")]
     assert list(study.style_sets) == sets
-    assert [(each.content_layer, each.style_layers) for each in study.pictures] == [
+    assert [(each.content_layer, each.style_layers) for each in study.images] == [
         ("conv1_1", ()),
         ("conv2_2", ()),
         *((None, each) for each in sets),
         *(("conv1_1", each) for each in sets),
         *(("conv2_2", each) for each in sets),
     ]
-    assert len({each.file for each in study.pictures}) == len(study.pictures)
+    assert len({each.file for each in study.images}) == len(study.images)
     assert study.layers == ("conv1_1", "conv2_1", "conv2_2")
 
 
 def test_a_reconstruction_starts_from_noise_and_a_stylization_as_the_sweep_does(study: LayerStudy):
-    content, _, style, *_, both = map(study.settings_of, study.pictures)
+    content, _, style, *_, both = map(study.settings_of, study.images)
     assert (content.content_layers, content.style_layers, content.init) == (
         {"conv1_1": 1.0},
         {},
@@ -187,27 +187,27 @@ def test_images_are_chosen_by_id_or_the_first_is_taken():
 
 def test_every_picture_is_made_and_judged(study: LayerStudy, made: Any):
     folder, progress = made
-    assert sorted(path.name for path in (folder / "pictures").iterdir()) == NAMES
-    assert sorted(path.name for path in folder.iterdir()) == [LAYER_LOSSES, "pictures"]
+    assert sorted(path.name for path in (folder / "images").iterdir()) == NAMES
+    assert sorted(path.name for path in folder.iterdir()) == ["images", LAYER_LOSSES]
     epochs = list(range(EPOCHS + 1))
-    assert [step.progress.epoch for step in progress] == epochs * len(study.pictures)
-    assert [step.number for step in progress[:: len(epochs)]] == list(range(len(study.pictures)))
+    assert [step.progress.epoch for step in progress] == epochs * len(study.images)
+    assert [step.number for step in progress[:: len(epochs)]] == list(range(len(study.images)))
     for name in NAMES:
-        with Image.open(folder / "pictures" / name) as picture:
+        with Image.open(folder / "images" / name) as picture:
             assert (picture.size, picture.mode) == ((32, 32), "RGB")
 
 
 def test_every_loss_falls(study: LayerStudy, made: Any):
     _, progress = made
-    for picture in study.pictures:
-        steps = [step.progress for step in progress if step.picture == picture]
+    for picture in study.images:
+        steps = [step.progress for step in progress if step.image == picture]
         first, *later = (float(step.losses.sum()) for step in steps)
         assert min(later) < 0.9 * first, picture.label
 
 
 def test_terms_are_those_of_the_layers_alone(made: Any):
     _, progress = made
-    names = {step.picture.label: step.progress.term_names for step in progress}
+    names = {step.image.label: step.progress.term_names for step in progress}
     assert names["content of conv2_2"] == ("content/conv2_2",)
     assert names["style of conv1_1-conv2_1"] == ("style/conv1_1", "style/conv2_1")
     assert names["content of conv2_2 × style of conv1_1"] == ("content/conv2_2", "style/conv1_1")
@@ -221,7 +221,7 @@ def test_losses_are_those_of_the_saved_pictures(
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == list(COLUMNS)
     assert [(row["picture"], row["layer"]) for row in rows] == [
-        (picture.file, layer) for picture in study.pictures for layer in study.layers
+        (picture.file, layer) for picture in study.images for layer in study.layers
     ]
     network = Vgg19(random_convolutions, study.layers)
 
@@ -232,7 +232,7 @@ def test_losses_are_those_of_the_saved_pictures(
     (row,) = (
         row
         for row in rows
-        if (row["picture"], row["layer"]) == ("pictures/style_conv1_1-conv2_1.png", "conv2_1")
+        if (row["picture"], row["layer"]) == ("images/style_conv1_1-conv2_1.png", "conv2_1")
     )
     of_picture = features(folder / row["picture"])
     content = (of_picture - features(CONTENT)).square().mean()
@@ -263,7 +263,7 @@ def test_a_study_is_the_same_every_time(
     folder, _ = made
     for _ in run_study(study, CONTENT, STYLE, tmp_path, CPU):
         pass
-    for name in (LAYER_LOSSES, *(f"pictures/{name}" for name in NAMES)):
+    for name in (LAYER_LOSSES, *(f"images/{name}" for name in NAMES)):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
 
@@ -274,7 +274,7 @@ def test_a_loss_that_is_no_number_ends_the_study_in_words(
     with pytest.raises(LayerStudyError, match=r"content_conv1_1\.png became infinite or NaN; "):
         for _ in run_study(endless, CONTENT, STYLE, tmp_path, CPU):
             pass
-    assert not (tmp_path / "pictures").exists()
+    assert not (tmp_path / "images").exists()
 
 
 def test_an_image_that_does_not_fit_is_named(
@@ -293,19 +293,19 @@ def test_the_figure_shows_every_picture_in_its_place(study: LayerStudy, made: An
     columns = [heading.replace("\N{NO-BREAK SPACE}", " ") for heading in grid.columns]
     assert columns == ["style of conv1_1", "style to conv2_1"]
     textures, *rows = grid.rows
-    assert textures.margin and textures.margin.picture == STYLE
-    assert [tile.picture for tile in grid.originals] == [CONTENT]
-    assert [tile and tile.picture for tile in textures.tiles] == [
-        folder / StudyPicture(None, layers).file for layers in study.style_sets
+    assert textures.margin and textures.margin.image == STYLE
+    assert [tile.image for tile in grid.originals] == [CONTENT]
+    assert [tile and tile.image for tile in textures.tiles] == [
+        folder / StudyImage(None, layers).file for layers in study.style_sets
     ]
     for row, layer in zip(rows, study.content_layers, strict=True):
         assert row.heading == f"content of {layer}"
-        assert row.margin and row.margin.picture == folder / StudyPicture(layer, ()).file
-        assert [tile and tile.picture for tile in row.tiles] == [
-            folder / StudyPicture(layer, layers).file for layers in study.style_sets
+        assert row.margin and row.margin.image == folder / StudyImage(layer, ()).file
+        assert [tile and tile.image for tile in row.tiles] == [
+            folder / StudyImage(layer, layers).file for layers in study.style_sets
         ]
     tiles = [each for row in grid.rows for each in (*row.tiles, row.margin) if each]
-    assert all(tile.picture and tile.picture.is_file() for tile in tiles)
+    assert all(tile.image and tile.image.is_file() for tile in tiles)
     image = render_grid(grid, 64)
     assert image.width > 3 * 64
     assert image.height > 4 * 64
@@ -324,14 +324,14 @@ def test_the_chart_is_drawn_and_whole(made: Any, tmp_path: Path):
 
 @pytest.mark.parametrize("of_noise", [2.0, 0.0])
 def test_a_loss_of_zero_has_no_place_on_a_logarithmic_scale(tmp_path: Path, of_noise: float):
-    row = LayerLoss("pictures/a.png", "conv1_1", "", "conv1_1", 3, 64, 0.0, 1.0, of_noise, 2.0)
-    other = replace(row, picture="pictures/b.png", content_layer="", style_layers="conv1_1")
+    row = LayerLoss("images/a.png", "conv1_1", "", "conv1_1", 3, 64, 0.0, 1.0, of_noise, 2.0)
+    other = replace(row, picture="images/b.png", content_layer="", style_layers="conv1_1")
     write_study_chart([row, other], tmp_path / "chart.png")
     assert (tmp_path / "chart.png").is_file()
 
 
 def test_the_chart_is_wider_for_many_layers(tmp_path: Path):
-    row = LayerLoss("pictures/a.png", "conv1_1", "", "conv1_1", 3, 64, 1.0, 1.0, 2.0, 2.0)
+    row = LayerLoss("images/a.png", "conv1_1", "", "conv1_1", 3, 64, 1.0, 1.0, 2.0, 2.0)
     rows = [replace(row, layer=layer) for layer in CONVOLUTIONS]
     rows += [replace(each, content_layer="", style_layers="conv5_4") for each in rows]
     write_study_chart(rows, tmp_path / "chart.png")
@@ -341,8 +341,8 @@ def test_the_chart_is_wider_for_many_layers(tmp_path: Path):
 
 def test_the_table_is_read_as_it_was_written(tmp_path: Path):
     rows = [
-        LayerLoss("pictures/a.png", "conv1_1", "", "conv1_1", 3, 64, 0.125, 1.5e-9, 2.0, 4.0),
-        LayerLoss("pictures/b.png", "", "conv1_1+conv2_1", "conv2_1", 10, 128, 1, 2, 3, 4),
+        LayerLoss("images/a.png", "conv1_1", "", "conv1_1", 3, 64, 0.125, 1.5e-9, 2.0, 4.0),
+        LayerLoss("images/b.png", "", "conv1_1+conv2_1", "conv2_1", 10, 128, 1, 2, 3, 4),
     ]
     write_layer_losses(rows, tmp_path / "losses.csv")
     assert read_layer_losses(tmp_path / "losses.csv") == rows

@@ -232,7 +232,7 @@ def test_after_a_restart_a_problem_goes_on_as_if_it_were_new():
     torch.testing.assert_close(again, new, rtol=1e-8, atol=1e-9)
 
 
-def test_caution_accumulates():
+def test_scale_accumulates():
     optimizer = Lbfgs(START, first_step=0.02)
     for _ in range(2):
         optimizer.restart(torch.tensor([True, False, False]), 0.1)

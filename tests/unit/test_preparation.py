@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests.unit.pictures import noise
+from tests.unit.images import noise
 
 from neural_style.config.settings import BESIDE, Settings
-from neural_style.engine.load import Prepared, prepare
+from neural_style.engine.load import load_problem
+from neural_style.engine.record import Source
 from neural_style.images.decode import ImageError, fit_image
 from neural_style.images.tensors import to_tensor
 from neural_style.io import sha256
+from neural_style.losses.problem import TransferProblem
 
 CPU = torch.device("cpu")
 SIZES = {"cat": (60, 40), "wave": (50, 50), "sun": (30, 45)}
@@ -36,15 +38,21 @@ def halves(size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(levels)
 
 
-def prepared(folder: Path, settings: Settings, **changes: Any) -> Prepared:
-    changed = replace(settings, size=32, **changes)
-    return prepare(folder / "cat.png", folder / "wave.png", changed, CPU)
+def loaded(
+    folder: Path, settings: Settings, **changes: Any
+) -> tuple[TransferProblem, dict[str, Source]]:
+    changed = replace(settings, **{"size": 32, "fit": "stretch", **changes})
+    return load_problem(folder / "cat.png", folder / "wave.png", changed, CPU)
+
+
+def prepared(folder: Path, settings: Settings, **changes: Any) -> TransferProblem:
+    return loaded(folder, settings, **changes)[0]
 
 
 def test_a_plain_job_is_one_style_everywhere(folder: Path, defaults: Settings):
-    problem = prepared(folder, defaults).problem
+    problem = prepared(folder, defaults)
     ((reference,),) = [region.styles for region in problem.regions]
-    assert problem.regions[0].where is None
+    assert problem.regions[0].mask is None
     assert (reference.weight, reference.guide) == (1.0, None)
     fitted = [fit_image(noise(*SIZES[name], seed=i), 32, "stretch") for i, name in enumerate(SIZES)]
     assert torch.equal(problem.content, to_tensor(fitted[0]))
@@ -52,7 +60,7 @@ def test_a_plain_job_is_one_style_everywhere(folder: Path, defaults: Settings):
 
 
 def test_a_blend_shares_by_weight(folder: Path, defaults: Settings):
-    problem = prepared(folder, defaults, blend={str(folder / "sun.png"): 3.0}).problem
+    problem = prepared(folder, defaults, blend={str(folder / "sun.png"): 3.0})
     (region,) = problem.regions
     assert [style.weight for style in region.styles] == [0.25, 0.75]
     sun = fit_image(noise(*SIZES["sun"], seed=2), 32, "stretch")
@@ -60,13 +68,13 @@ def test_a_blend_shares_by_weight(folder: Path, defaults: Settings):
 
 
 def test_a_blend_with_the_style_itself_is_that_style(folder: Path, defaults: Settings):
-    problem = prepared(folder, defaults, blend={str(folder / "wave.png"): 0.3}).problem
+    problem = prepared(folder, defaults, blend={str(folder / "wave.png"): 0.3})
     assert [style.weight for style in problem.regions[0].styles] == [1.0]
 
 
 def test_several_scales_are_several_sizes_with_equal_shares(folder: Path, defaults: Settings):
     blend = {str(folder / "sun.png"): 1.0}
-    problem = prepared(folder, defaults, fit="keep", style_scales=(1.0, 1.5), blend=blend).problem
+    problem = prepared(folder, defaults, fit="keep", style_scales=(1.0, 1.5), blend=blend)
     sizes = [tuple(style.image.shape[2:]) for style in problem.regions[0].styles]
     assert sizes == [(32, 32), (48, 48), (32, 21), (48, 32)]
     assert [style.weight for style in problem.regions[0].styles] == [0.25] * 4
@@ -75,29 +83,29 @@ def test_several_scales_are_several_sizes_with_equal_shares(folder: Path, defaul
 
 def test_without_a_blend_the_black_of_a_mask_is_no_region(folder: Path, defaults: Settings):
     halves(SIZES["cat"]).save(folder / "cat.mask.png")
-    (region,) = prepared(folder, defaults, mask=BESIDE).problem.regions
-    assert region.where is not None
-    assert region.where.shape == (1, 1, 32, 32)
-    assert (region.where[..., :14] == 1).all()
-    assert (region.where[..., 18:] == 0).all()
+    (region,) = prepared(folder, defaults, mask=BESIDE).regions
+    assert region.mask is not None
+    assert region.mask.shape == (1, 1, 32, 32)
+    assert (region.mask[..., :14] == 1).all()
+    assert (region.mask[..., 18:] == 0).all()
 
 
 @pytest.mark.parametrize("fit", ["stretch", "crop", "pad", "keep"])
 def test_with_a_blend_it_is_that_of_the_other_styles(folder: Path, defaults: Settings, fit: str):
     halves(SIZES["cat"]).save(folder / "m.jpg")
     blend = {str(folder / "sun.png"): 0.25}
-    problem = prepared(folder, defaults, mask=str(folder / "m.jpg"), blend=blend, fit=fit).problem
+    problem = prepared(folder, defaults, mask=str(folder / "m.jpg"), blend=blend, fit=fit)
     own, others = problem.regions
-    assert own.where is not None and others.where is not None
-    assert own.where.shape[2:] == problem.content.shape[2:]
-    assert torch.equal(own.where + others.where, torch.ones_like(own.where))
+    assert own.mask is not None and others.mask is not None
+    assert own.mask.shape[2:] == problem.content.shape[2:]
+    assert torch.equal(own.mask + others.mask, torch.ones_like(own.mask))
     assert [style.weight for style in (*own.styles, *others.styles)] == [1.0, 1.0]
     assert not torch.equal(own.styles[0].image, others.styles[0].image)
 
 
 def test_no_mask_beside_is_no_mask(folder: Path, defaults: Settings):
-    (region,) = prepared(folder, defaults, mask=BESIDE, style_mask=BESIDE).problem.regions
-    assert region.where is None
+    (region,) = prepared(folder, defaults, mask=BESIDE, style_mask=BESIDE).regions
+    assert region.mask is None
     assert region.styles[0].guide is None
 
 
@@ -109,7 +117,7 @@ def test_styles_have_their_own_guides_at_every_scale(folder: Path, defaults: Set
         style_mask=BESIDE,
         style_scales=(1.0, 2.0),
         blend={str(folder / "sun.png"): 1.0},
-    ).problem.regions
+    ).regions
     guides = [style.guide for style in region.styles]
     assert guides[:2] == [None, None]
     for guide, edge in zip(guides[2:], (32, 64), strict=True):
@@ -120,7 +128,7 @@ def test_styles_have_their_own_guides_at_every_scale(folder: Path, defaults: Set
 
 def test_a_mask_over_a_style_that_leaves_nothing_is_refused(folder: Path, defaults: Settings):
     Image.new("L", (20, 20)).save(folder / "night.png")
-    with pytest.raises(ImageError, match=r"night\.png.*nothing is left"):
+    with pytest.raises(ImageError, match=r"night\.png.*black everywhere"):
         prepared(folder, defaults, style_mask=str(folder / "night.png"))
 
 
@@ -129,15 +137,15 @@ def test_a_mask_beside_has_to_have_the_shape_of_its_image(folder: Path, defaults
     with pytest.raises(ImageError, match=r"cat\.mask\.png.*same proportions"):
         prepared(folder, defaults, mask=BESIDE)
     named = prepared(folder, defaults, mask=str(folder / "cat.mask.png"))
-    assert named.problem.regions[0].where is not None
+    assert named.regions[0].mask is not None
 
 
 def test_all_files_are_told_with_their_checksums(folder: Path, defaults: Settings):
     for name in ("cat", "wave", "sun"):
         halves(SIZES[name]).save(folder / f"{name}.mask.png")
-    sources = prepared(
+    _, sources = loaded(
         folder, defaults, mask=BESIDE, style_mask=BESIDE, blend={str(folder / "sun.png"): 1.0}
-    ).sources
+    )
     assert {role: source.path.name for role, source in sources.items()} == {
         "content": "cat.png",
         "style": "wave.png",

@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.unit.pictures import smooth
+from tests.unit.images import smooth
 
 from neural_style.config.settings import DEEP, OUTPUT_FORMATS, Settings, settings_from_facts
 from neural_style.engine.record import (
     ProvenanceError,
     Source,
-    note_of,
+    metadata_text,
     read_provenance,
     require_unchanged,
 )
 from neural_style.images.decode import ImageError
-from neural_style.images.encode import LONGEST, exif_block, load_note, save_levels
+from neural_style.images.encode import MAX_COMMENT_LENGTH, exif_block, load_comment, save_pixels
 from neural_style.io import sha256
 
 HOSTILE = 'q"uote\\ \n{brace} 🎨 \udcff\u202e.png'
@@ -32,7 +32,7 @@ def saved(folder: Path, note: str, format_name: str = "png") -> Path:
     if format_name in DEEP:
         levels = levels.astype(np.uint16) * 257
     path = folder / f"{format_name}{OUTPUT_FORMATS[format_name]}"
-    save_levels(levels, path, format_name, note=note)
+    save_pixels(levels, path, format_name, comment=note)
     return path
 
 
@@ -47,7 +47,7 @@ def sources(**names: str) -> dict[str, Source]:
 def test_every_format_gives_the_facts_back(tmp_path: Path, defaults: Settings, format_name: str):
     settings = replace(defaults, beta=0.1 + 0.2, style_layers={"conv3_1": 0.5, "conv1_1": 2.0})
     files = sources(content=HOSTILE, style="b.jpg")
-    picture = saved(tmp_path, note_of(files, settings, 1), format_name)
+    picture = saved(tmp_path, metadata_text(files, settings, 1), format_name)
     provenance = read_provenance(picture)
     assert provenance.engine == 1
     assert provenance.sources == files
@@ -66,18 +66,21 @@ def test_equal_notes_make_equal_bytes_and_the_same_pixels(tmp_path: Path, format
 
 def test_the_longest_note_fits_into_every_format(tmp_path: Path):
     for format_name in OUTPUT_FORMATS:
-        assert load_note(saved(tmp_path, "n" * LONGEST, format_name)) == "n" * LONGEST
-    with pytest.raises(ValueError, match=str(LONGEST)):
-        exif_block("n" * (LONGEST + 1))
+        assert (
+            load_comment(saved(tmp_path, "n" * MAX_COMMENT_LENGTH, format_name))
+            == "n" * MAX_COMMENT_LENGTH
+        )
+    with pytest.raises(ValueError, match=str(MAX_COMMENT_LENGTH)):
+        exif_block("n" * (MAX_COMMENT_LENGTH + 1))
 
 
 def test_long_paths_are_cut_to_names(defaults: Settings):
     long = {f"style{n}": f"{'folder/' * 500}{n}.png" for n in range(20)}
-    note = note_of(sources(**long), defaults, 1)
-    assert len(note) <= LONGEST
+    note = metadata_text(sources(**long), defaults, 1)
+    assert len(note) <= MAX_COMMENT_LENGTH
     assert json.loads(note)["sources"]["style3"]["path"] == "3.png"
     many = {f"style{n}": f"{n}{'x' * 240}.png" for n in range(400)}
-    assert note_of(sources(**many), defaults, 1) == ""
+    assert metadata_text(sources(**many), defaults, 1) == ""
 
 
 def facts(**changes: Any) -> dict[str, Any]:
@@ -99,7 +102,7 @@ def facts(**changes: Any) -> dict[str, Any]:
         "[]",
         "[" * 50_000,
         "1" * 50_000,
-        '"' + "x" * (LONGEST - 2) + '"',
+        '"' + "x" * (MAX_COMMENT_LENGTH - 2) + '"',
         *(
             json.dumps(each)
             for each in (
@@ -128,7 +131,7 @@ def test_a_note_longer_than_ours_is_not_read(tmp_path: Path):
     padding = b" " * (5 << 20)
     exif.get_ifd(0x8769)[0x9286] = b"ASCII\0\0\0" + json.dumps(facts()).encode() + padding
     smooth(8, 8).save(tmp_path / "a.png", exif=exif)
-    assert load_note(tmp_path / "a.png") == ""
+    assert load_comment(tmp_path / "a.png") == ""
 
 
 def test_a_damaged_file_is_named(tmp_path: Path):
@@ -145,7 +148,7 @@ def test_files_that_changed_or_vanished_are_all_named(tmp_path: Path, defaults: 
         smooth(size, 8).save(path)
     files = {"content": content, "style": style}
     known = {role: Source(path, sha256(path)) for role, path in files.items()}
-    picture = saved(tmp_path, note_of(known, defaults, 1))
+    picture = saved(tmp_path, metadata_text(known, defaults, 1))
     require_unchanged(picture, read_provenance(picture), files)
     smooth(10, 8).save(content)
     style.unlink()
@@ -164,9 +167,9 @@ def test_a_mask_that_is_gone_is_named_though_no_setting_names_it(
     for path in (cat, mask):
         smooth(8, 8).save(path)
     known = {"content": Source(cat, sha256(cat)), "mask": Source(mask, sha256(mask))}
-    picture = saved(tmp_path, note_of(known, defaults, 1))
+    picture = saved(tmp_path, metadata_text(known, defaults, 1))
     mask.unlink()
-    with pytest.raises(ProvenanceError, match=r"mask: .*cat\.mask\.png' is gone"):
+    with pytest.raises(ProvenanceError, match=r"mask: .*cat\.mask\.png' is missing"):
         require_unchanged(picture, read_provenance(picture), {"content": cat})
     require_unchanged(picture, read_provenance(picture), {"content": tmp_path / "dog.png"})
 
@@ -174,5 +177,5 @@ def test_a_mask_that_is_gone_is_named_though_no_setting_names_it(
 def test_a_file_that_was_chosen_is_right_as_it_is(tmp_path: Path, defaults: Settings):
     other = tmp_path / "other.png"
     smooth(8, 8).save(other)
-    picture = saved(tmp_path, note_of(sources(content="gone.png"), defaults, 1))
+    picture = saved(tmp_path, metadata_text(sources(content="gone.png"), defaults, 1))
     require_unchanged(picture, read_provenance(picture), {"content": other})

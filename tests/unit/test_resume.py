@@ -14,11 +14,11 @@ import torch
 from tests import samples
 
 from neural_style.config.settings import Settings
-from neural_style.engine import job as job_module
-from neural_style.engine import writer as journal_module
+from neural_style.engine import checkpoint as checkpoint_module
+from neural_style.engine import writer as writer_module
 from neural_style.engine.checkpoint import FOLDER, STATE
 from neural_style.engine.job import run_job
-from neural_style.engine.writer import Continuity, DivergedError, StoppedError
+from neural_style.engine.writer import DivergedError, StoppedError
 
 pytestmark = pytest.mark.usefixtures("random_network")
 
@@ -49,8 +49,7 @@ def make(
 ) -> list[str]:
     """Run a job; the sentences that it says."""
     listener = Listener(stop_at)
-    continuity = Continuity(every, listener.stop, listener.said.append)
-    list(run_job(CONTENT, STYLE, folder, settings, CPU, continuity))
+    list(run_job(CONTENT, STYLE, folder, settings, CPU, every, listener.stop, listener.said.append))
     return listener.said
 
 
@@ -81,19 +80,19 @@ def test_a_job_that_was_stopped_ends_as_if_it_had_not_been(
 ):
     settings = replace(settings, optimizer=optimizer)
     make(tmp_path / "whole", settings)
-    with pytest.raises(StoppedError, match=f"stopped after epoch {epoch} of 6; .* goes on"):
+    with pytest.raises(StoppedError, match=f"stopped after iteration {epoch} of 6; .* resumes"):
         make(tmp_path / "stopped", settings, every=None, stop_at=epoch)
     assert not (tmp_path / "stopped" / "run.json").exists()
     lose(tmp_path / "stopped")
     said = make(tmp_path / "stopped", settings)
-    assert said == [f"going on from epoch {epoch} of 6."]
+    assert said == [f"resuming from iteration {epoch} of 6."]
     assert files(tmp_path / "stopped") == files(tmp_path / "whole")
 
 
 def test_a_job_that_was_stopped_twice(tmp_path: Path, settings: Settings):
     make(tmp_path / "whole", settings)
     for stop_at, epoch in [(3, 3), (0, 3), (1, 4)]:
-        with pytest.raises(StoppedError, match=f"after epoch {epoch}"):
+        with pytest.raises(StoppedError, match=f"after iteration {epoch}"):
             make(tmp_path / "stopped", settings, None, stop_at)
         lose_the_outputs(tmp_path / "stopped")
     make(tmp_path / "stopped", settings)
@@ -105,17 +104,17 @@ def test_a_job_that_died_goes_on_from_its_last_checkpoint(
     tmp_path: Path, settings: Settings, died_in: int, expected: int | None
 ):
     make(tmp_path / "whole", settings)
-    for progress in run_job(CONTENT, STYLE, tmp_path / "died", settings, CPU, Continuity(2)):
+    for progress in run_job(CONTENT, STYLE, tmp_path / "died", settings, CPU, 2):
         if progress.epoch == died_in:
             break
     lose_the_outputs(tmp_path / "died")
     said = make(tmp_path / "died", settings)
-    assert said == ([] if expected is None else [f"going on from epoch {expected} of 6."])
+    assert said == ([] if expected is None else [f"resuming from iteration {expected} of 6."])
     assert files(tmp_path / "died") == files(tmp_path / "whole")
 
 
 def test_a_job_that_is_finished_leaves_no_checkpoint(tmp_path: Path, settings: Settings):
-    for progress in run_job(CONTENT, STYLE, tmp_path, settings, CPU, Continuity(1)):
+    for progress in run_job(CONTENT, STYLE, tmp_path, settings, CPU, 1):
         assert (tmp_path / FOLDER / STATE).exists() == (progress.epoch > 0)
     assert not (tmp_path / FOLDER).exists()
 
@@ -128,14 +127,14 @@ def test_a_stop_at_the_last_epoch_is_too_late(tmp_path: Path, settings: Settings
 def test_without_checkpoints_it_stops_and_says_that_nothing_is_kept(
     tmp_path: Path, settings: Settings
 ):
-    with pytest.raises(StoppedError, match="starts anew, since checkpoint_every is 0"):
+    with pytest.raises(StoppedError, match="starts over, since checkpoint_every is 0"):
         make(tmp_path, settings, 0, stop_at=3)
     assert not (tmp_path / FOLDER).exists()
     assert make(tmp_path, settings) == []
 
 
 def stopped(folder: Path, settings: Settings) -> Path:
-    """The checkpoint of a job that was stopped after epoch 3."""
+    """The checkpoint of a job that was stopped after iteration 3."""
     with pytest.raises(StoppedError):
         make(folder, settings, stop_at=3)
     return folder / FOLDER / STATE
@@ -153,7 +152,7 @@ def test_a_checkpoint_of_other_settings_is_said_once_and_replaced(
     make(tmp_path / "whole", other)
     stopped(tmp_path / "other", settings)
     (said,) = make(tmp_path / "other", other)
-    assert "other images, settings or another version; starting anew" in said
+    assert "other images, settings or another version; starting over" in said
     for name, content in files(tmp_path / "whole").items():
         assert files(tmp_path / "other")[name] == content
 
@@ -162,7 +161,7 @@ def test_a_checkpoint_of_another_engine_is_replaced(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     stopped(tmp_path, settings)
-    monkeypatch.setattr(job_module, "ENGINE_VERSION", 999)
+    monkeypatch.setattr(checkpoint_module, "ENGINE_VERSION", 999)
     (said,) = make(tmp_path, settings)
     assert "another version" in said
 
@@ -172,7 +171,7 @@ def test_a_damaged_checkpoint_is_said_once_and_replaced(tmp_path: Path, settings
     state = stopped(tmp_path / "damaged", settings)
     state.write_bytes(state.read_bytes()[:-1000])
     (said,) = make(tmp_path / "damaged", settings)
-    assert "damaged; starting anew" in said
+    assert "damaged; starting over" in said
     assert files(tmp_path / "damaged") == files(tmp_path / "whole")
 
 
@@ -191,7 +190,7 @@ def test_a_job_that_diverges_keeps_no_checkpoint_to_diverge_from_again(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     stopped(tmp_path, settings)
-    monkeypatch.setattr(journal_module, "_how_it_diverged", lambda epoch, settings: "it diverged")
+    monkeypatch.setattr(writer_module, "divergence_sentence", lambda epoch, settings: "it diverged")
     monkeypatch.setattr("neural_style.optim.loop.LIMIT", 0)
     with pytest.raises(DivergedError):
         make(tmp_path, settings)

@@ -1,7 +1,7 @@
-"""The state of an unfinished job on disk, from which the next run of the job goes on.
+"""Checkpoints: the state of an unfinished run on disk, from which the next run resumes.
 
-It lies in a hidden folder beside the job's pictures, since Snakemake removes all declared outputs
-of a job that was killed. The pictures saved so far are kept there, too, under a second name.
+A checkpoint lies in a hidden folder beside the outputs, because Snakemake removes all declared
+outputs of a job that was killed. The outputs saved so far are linked there under a second name.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import IO, Any, cast
 
 import torch
 
+from neural_style.config.settings import ENGINE_VERSION
 from neural_style.errors import NeuralStyleError
 from neural_style.io import atomic, remove_leftovers, sha256, sync_folder
 from neural_style.losses.objective import Evaluation
-from neural_style.optim.adam import AdamState
 from neural_style.optim.lbfgs import LbfgsState
 from neural_style.optim.loop import SafeguardState, State
 
@@ -30,110 +30,101 @@ FOLDER = ".checkpoint"
 STATE = "state.pt"
 
 FORMAT = 1
-"""Of the file; a part of what a checkpoint has to match."""
+"""Version of the file format; a part of the key that a checkpoint must match."""
 
 SECONDS_BETWEEN = 60.0
-"""Work that may be lost where no number of epochs was asked for."""
+"""Seconds of work that a kill may cost where no number of iterations is configured."""
 
 LARGEST_SHARE = 0.05
-"""Of the time, for saving, where no number of epochs was asked for."""
+"""Share of the time that saving may take where no number of iterations is configured."""
 
 _DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 class CheckpointError(NeuralStyleError):
-    """A checkpoint is there that cannot be gone on from."""
+    """A checkpoint is there that cannot be resumed from."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A job after an epoch.
+    """A run after an iteration.
 
     Attributes:
         state: of the optimization.
-        rows: of the table of losses so far.
-        seconds: that it took so far.
-        pictures: file name → SHA-256 of each picture saved so far.
+        rows: the rows of losses.csv so far, the header first.
+        seconds: time that the run took so far.
+        outputs: file name → SHA-256 of each output saved so far.
     """
 
     state: State
     rows: Sequence[Sequence[str]]
     seconds: float
-    pictures: Mapping[str, str]
+    outputs: Mapping[str, str]
 
 
-def key_of(*facts: object) -> str:
-    """A name for all that decides the pictures of a job: `repr` must tell the facts apart.
+def checkpoint_key(*facts: object) -> str:
+    """A digest of everything that decides the outputs of a run: `repr` must tell the facts apart.
 
-    Another version of torch may round otherwise, and so it counts, too.
+    The version of the engine counts, and that of torch, which may round differently.
     """
-    return hashlib.sha256(repr((FORMAT, torch.__version__, *facts)).encode()).hexdigest()
-
-
-class Pace:
-    """Says when to save.
-
-    Args:
-        every: epochs between two checkpoints; 0 for none, and None for one a minute, or fewer
-            where saving would take more than `LARGEST_SHARE` of the time.
-    """
-
-    def __init__(self, every: int | None) -> None:
-        self._every = every
-        self._pause = SECONDS_BETWEEN
-        self._saved = time.monotonic()
-
-    @property
-    def never(self) -> bool:
-        """Whether nothing is to be saved at all."""
-        return self._every == 0
-
-    def due(self, epoch: int) -> bool:
-        """Whether to save after this epoch."""
-        if self._every is None:
-            return time.monotonic() - self._saved >= self._pause
-        return self._every > 0 and epoch % self._every == 0
-
-    def took(self, seconds: float) -> None:
-        """Note that a checkpoint has been saved, and what it cost."""
-        self._saved = time.monotonic()
-        self._pause = max(SECONDS_BETWEEN, seconds / LARGEST_SHARE)
+    known = (FORMAT, ENGINE_VERSION, torch.__version__, *facts)
+    return hashlib.sha256(repr(known).encode()).hexdigest()
 
 
 class CheckpointStore:
-    """The checkpoint of one job, at most one at a time.
+    """The checkpoint of one run, at most one at a time.
 
     Args:
-        results: the folder of the job's pictures.
-        key: names all that decides the pictures; a checkpoint of another key is of no use.
+        folder: the folder of the run's outputs.
+        key: digest of everything that decides the outputs, see `checkpoint_key`; a checkpoint with
+            another key is not used.
+        every: iterations between two checkpoints; 0 for none, and None for one a minute, or fewer
+            where saving would take more than `LARGEST_SHARE` of the time.
     """
 
-    def __init__(self, results: Path, key: str) -> None:
-        self._results = results
-        self._folder = results / FOLDER
+    def __init__(self, folder: Path, key: str, every: int | None = None) -> None:
+        self._results = folder
+        self._folder = folder / FOLDER
         self._file = self._folder / STATE
         self._key = key
+        self._every = every
+        self._interval = SECONDS_BETWEEN
+        self._saved = time.monotonic()
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether checkpoints are saved at all."""
+        return self._every != 0
+
+    def is_due(self, epoch: int) -> bool:
+        """Whether to save a checkpoint after this iteration."""
+        if self._every is None:
+            return time.monotonic() - self._saved >= self._interval
+        return self._every > 0 and epoch % self._every == 0
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Replace the checkpoint, whole or not at all; waits until it is on the disk.
+        """Replace the checkpoint atomically; returns when it is on the disk.
 
         Raises:
             NeuralStyleError: it cannot be written; the older one is still there.
         """
+        began = time.monotonic()
         with atomic(self._file) as temporary:
-            for name, checksum in checkpoint.pictures.items():
+            for name, checksum in checkpoint.outputs.items():
                 _link(self._results / name, self._folder / name, checksum)
-            sync_folder(self._folder)  # the pictures are there before the state that names them
+            sync_folder(self._folder)  # the outputs are there before the state that names them
             with temporary.open("wb") as file:
                 _write({"key": self._key, "checkpoint": checkpoint}, file)
         sync_folder(self._folder)
+        self._saved = time.monotonic()
+        self._interval = max(SECONDS_BETWEEN, (self._saved - began) / LARGEST_SHARE)
 
     def load(self, device: torch.device) -> Checkpoint | None:
-        """Read the checkpoint and put its pictures back; None if there is none.
+        """Read the checkpoint and restore its outputs; None if there is none.
 
         Raises:
-            CheckpointError: it is damaged, or belongs to other images, settings or code.
-            NeuralStyleError: a picture cannot be written.
+            CheckpointError: it is damaged, or belongs to other images, settings or another version.
+            NeuralStyleError: an output cannot be written.
         """
         remove_leftovers([self._file])
         if not self._file.exists():
@@ -141,18 +132,20 @@ class CheckpointStore:
         saved = _read(self._file, device)
         if saved.get("key") != self._key:
             raise CheckpointError(
-                f"{self._file} is of other images, settings or another version; starting anew."
+                f"{self._file} belongs to other images, settings or another version; starting over."
             )
         checkpoint: Checkpoint = saved["checkpoint"]
-        for name, checksum in checkpoint.pictures.items():
+        for name, checksum in checkpoint.outputs.items():
             if not _holds(self._folder / name, checksum):
-                raise CheckpointError(f"{self._folder / name} is lost or damaged; starting anew.")
-        for name, checksum in checkpoint.pictures.items():
+                raise CheckpointError(
+                    f"{self._folder / name} is missing or damaged; starting over."
+                )
+        for name, checksum in checkpoint.outputs.items():
             _link(self._folder / name, self._results / name, checksum)
         return checkpoint
 
     def remove(self) -> None:
-        """Remove it, when what it was for is on the disk.
+        """Remove the checkpoint, once the finished outputs are on the disk.
 
         Raises:
             NeuralStyleError: it cannot be removed.
@@ -161,7 +154,7 @@ class CheckpointStore:
             return
         sync_folder(self._results)
         try:
-            self._file.unlink(missing_ok=True)  # first: a state without its pictures is no use
+            self._file.unlink(missing_ok=True)  # first: a state without its outputs is of no use
             shutil.rmtree(self._folder)
         except OSError as error:
             raise NeuralStyleError(
@@ -169,26 +162,26 @@ class CheckpointStore:
             ) from error
 
 
-def _link(picture: Path, second: Path, checksum: str) -> None:
-    """Give a picture a second name; a copy where the disk knows no second names."""
+def _link(output: Path, second: Path, checksum: str) -> None:
+    """Give an output a second name; a copy where the file system has no hard links."""
     if _holds(second, checksum):
         return
     with atomic(second) as temporary:
         try:
-            temporary.hardlink_to(picture)
+            temporary.hardlink_to(output)
         except OSError:
-            shutil.copyfile(picture, temporary)
+            shutil.copyfile(output, temporary)
 
 
 def _holds(path: Path, checksum: str) -> bool:
-    """Whether a file is there and has this checksum."""
+    """Whether a file exists and has this checksum."""
     with suppress(NeuralStyleError):
         return sha256(path) == checksum
     return False
 
 
 class _Digesting:
-    """A file for `torch.save` that computes the checksum of what goes through."""
+    """A file for `torch.save` that computes the checksum of what is written."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -203,12 +196,12 @@ class _Digesting:
 
 
 def _write(content: object, file: IO[bytes]) -> None:
-    """A file of torch with its checksum behind it, since torch does not notice a changed bit."""
+    """Write a file of torch followed by its checksum: torch does not notice a changed bit."""
     digesting = _Digesting(file)
     try:
-        torch.save(content, cast(IO[bytes], digesting))  # it needs no more of a file
+        torch.save(content, cast(IO[bytes], digesting))  # torch needs no other methods
     except RuntimeError as error:
-        if isinstance(error.__context__, OSError):  # the disk is full; torch hides it
+        if isinstance(error.__context__, OSError):  # such as a full disk, which torch hides
             raise error.__context__ from error
         raise
     file.write(digesting.digest.digest())
@@ -221,18 +214,20 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
         CheckpointError: it is not what was written.
     """
     if not _is_whole(path):
-        raise CheckpointError(f"{path} is damaged; starting anew.")
+        raise CheckpointError(f"{path} is damaged; starting over.")
+    from neural_style.optim.adam import AdamState  # loaded only where a checkpoint is read
+
     known: list[Any] = [Checkpoint, State, Evaluation, SafeguardState, LbfgsState, AdamState]
     try:
         with torch.serialization.safe_globals(known):
             content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except (RuntimeError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{path} cannot be read; starting anew.") from error
+        raise CheckpointError(f"{path} cannot be read; starting over.") from error
     return content
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether a file ends with the checksum of what is before."""
+    """Whether a file ends with the checksum of the bytes before it."""
     digest = hashlib.sha256()
     try:
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The numbers of the layer study: how far each of its pictures is from the originals, by layer."""
+"""Runs the layer study: its images, and how well each layer of the network agrees with them."""
 
 from __future__ import annotations
 
@@ -6,43 +6,58 @@ import csv
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
-from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from neural_style.config.layer_study import LAYER_LOSSES, LayerStudy, LayerStudyError, StudyPicture
+from neural_style.config.layer_study import LAYER_LOSSES, LayerStudy, LayerStudyError, StudyImage
 from neural_style.config.settings import Settings
+from neural_style.engine.engine import Engine
 from neural_style.engine.load import load_tensor
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import load_image
 from neural_style.images.encode import save_image
-from neural_style.images.tensors import to_images, to_tensor
+from neural_style.images.tensors import to_pil_images, to_tensor
 from neural_style.io import remove_leftovers_below, write_text
 from neural_style.losses.problem import noise_like, single_style_problem
 from neural_style.losses.terms import gram_matrix, mean_squared_error
 from neural_style.model.layers import channels, receptive_field
-from neural_style.model.vgg import Vgg19, features_of, full_precision
-from neural_style.model.weights import load_weights
-from neural_style.optim.loop import Progress, stylize
-from neural_style.runtime.device import choose_precision
-from neural_style.runtime.memory import explaining_shortage
+from neural_style.model.vgg import Vgg19, extract_features, full_precision
+from neural_style.optim.loop import Progress
+
+
+@dataclass(frozen=True)
+class StudyProgress:
+    """An iteration of one image of the study.
+
+    Attributes:
+        number: of the image, from 0.
+        image: which image is being made.
+        settings: of the image.
+        progress: the iteration; after the last one the file has been written.
+    """
+
+    number: int
+    image: StudyImage
+    settings: Settings
+    progress: Progress
 
 
 @dataclass(frozen=True)
 class LayerLoss:
-    """What one layer says of one picture; losses are not weighted.
+    """The unweighted losses of one image of the study at one layer.
 
     Attributes:
-        picture: its file, below the folder of the study.
-        content_layer: where it was to agree with the photograph; empty if nowhere.
-        style_layers: where it was to agree with the painting, joined by `+`; empty if nowhere.
-        layer: the layer that is asked.
-        receptive_field: how many pixels across a feature of that layer sees.
-        channels: how many features it has at each place.
-        content_loss: mean squared difference of its features and the photograph's.
-        style_loss: mean squared difference of its Gram matrix and the painting's.
+        picture: file of the image, relative to the folder of the study.
+        content_layer: layer whose features of the content image it was made from; empty if none.
+        style_layers: layers whose Gram matrices of the style image it was made from, joined by
+            `+`; empty if none.
+        layer: the layer at which the losses are measured.
+        receptive_field: width in pixels of what a feature of that layer depends on.
+        channels: features of that layer at each position.
+        content_loss: mean squared difference of its features from the content image's.
+        style_loss: mean squared difference of its Gram matrix from the style image's.
         content_of_noise: `content_loss` of the white noise that reconstructions start from.
         style_of_noise: `style_loss` of that noise.
     """
@@ -60,13 +75,53 @@ class LayerLoss:
 
     @property
     def relative_content(self) -> float:
-        """The content loss in units of the noise's; NaN where the noise has none."""
+        """Content loss relative to that of the noise; NaN if the noise has none."""
         return self.content_loss / self.content_of_noise if self.content_of_noise else math.nan
 
     @property
     def relative_style(self) -> float:
-        """The style loss in units of the noise's; NaN where the noise has none."""
+        """Style loss relative to that of the noise; NaN if the noise has none."""
         return self.style_loss / self.style_of_noise if self.style_of_noise else math.nan
+
+
+def run_study(
+    study: LayerStudy, content_path: Path, style_path: Path, folder: Path, device: torch.device
+) -> Iterator[StudyProgress]:
+    """Make every image of a layer study, one after the other, and the table of their losses.
+
+    Each image is optimized with its own layers alone: content reconstructions have no style term,
+    style reconstructions have no content term, and the network runs no deeper than it must.
+
+    Args:
+        study: which images to make, and with which settings.
+        content_path: file of the content image.
+        style_path: file of the style image.
+        folder: gets the images and `losses.csv`, each whole or not at all; no other process may
+            write there at the same time.
+        device: of the optimization.
+
+    Yields:
+        The start and every iteration of every image.
+
+    Raises:
+        NeuralStyleError: an image or the weights cannot be read, a file cannot be written, or a
+            loss became infinite or NaN.
+    """
+    remove_leftovers_below(folder)
+    content, style = (
+        load_tensor(path, study.settings, device) for path in (content_path, style_path)
+    )
+    engine = Engine(device)
+    with engine.explaining_shortage(study.settings, *content.shape[2:]):
+        for number, image in enumerate(study.images):
+            settings = study.settings_of(image)
+            for progress in engine.optimize([single_style_problem(content, style, settings)]):
+                if progress.epoch == settings.epochs:
+                    _save(progress, folder / image.file)
+                yield StudyProgress(number, image, settings, progress)
+        network = engine.network(study.settings, frozenset(study.layers))
+        rows = measure_study(study, network, content, style, folder)
+    write_layer_losses(rows, folder / LAYER_LOSSES)
 
 
 COLUMNS = {field.name: field.type for field in fields(LayerLoss)}
@@ -74,7 +129,7 @@ _READERS = {"str": str, "int": int, "float": float}
 
 
 def write_layer_losses(rows: Iterable[LayerLoss], path: Path) -> None:
-    """Write the table, atomically, with numbers to six digits."""
+    """Write the table atomically, with numbers of six digits."""
     lines = [list(COLUMNS)]
     lines += [[_shown(getattr(row, name)) for name in COLUMNS] for row in rows]
     write_text(path, "".join(f"{','.join(line)}\n" for line in lines))
@@ -105,98 +160,30 @@ def _shown(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-# MERGED: Makes the pictures of the layer study, and asks every layer how well each of them agrees.
-
-
-@dataclass(frozen=True)
-class StudyProgress:
-    """An epoch of one picture of the study.
-
-    Attributes:
-        number: of the picture, from 0.
-        picture: what is being made.
-        settings: how.
-        progress: the epoch; after the last one the file has been written.
-    """
-
-    number: int
-    picture: StudyPicture
-    settings: Settings
-    progress: Progress
-
-
-def run_study(
-    study: LayerStudy, content_path: Path, style_path: Path, folder: Path, device: torch.device
-) -> Iterator[StudyProgress]:
-    """Make every picture of a layer study, one after the other, and the table of their losses.
-
-    Each picture is a stylization of its own layers alone, so that the network runs no deeper than
-    it must: content reconstructions have no style term, and style reconstructions no content term.
-
-    Args:
-        study: which pictures to make, and how.
-        content_path: the photograph.
-        style_path: the painting.
-        folder: gets the pictures and `losses.csv`, each whole or not at all; nobody else may
-            write there meanwhile.
-        device: where to do it.
-
-    Yields:
-        The start and every epoch of every picture.
-
-    Raises:
-        NeuralStyleError: an image or the weights cannot be read, a file cannot be written, or a
-            loss became infinite or NaN.
-    """
-    remove_leftovers_below(folder)
-    content, style = (
-        load_tensor(path, study.settings, device) for path in (content_path, style_path)
-    )
-    network_of = partial(
-        Vgg19,
-        load_weights(study.settings.weights).convolutions,
-        pooling=study.settings.pooling,
-        padding=study.settings.padding,
-    )
-    precision = choose_precision(study.settings.precision, device)
-    height, width = content.shape[2:]
-    with explaining_shortage(study.settings, height, width, device, precision):
-        for number, picture in enumerate(study.pictures):
-            settings = study.settings_of(picture)
-            network = network_of(settings.layers).prepare(device, precision)
-            for progress in stylize(network, [single_style_problem(content, style, settings)]):
-                if progress.epoch == settings.epochs:
-                    _save(progress, folder / picture.file)
-                yield StudyProgress(number, picture, settings, progress)
-        judge = network_of(study.layers).to(device)
-        rows = judge_study(study, judge, content, style, folder)
-    write_layer_losses(rows, folder / LAYER_LOSSES)
-
-
 @torch.no_grad()
-def judge_study(
+def measure_study(
     study: LayerStudy, network: Vgg19, content: Tensor, style: Tensor, folder: Path
 ) -> list[LayerLoss]:
-    """The losses of every picture as it was saved, at every layer of the study.
+    """The losses of every saved image at every layer of the study.
 
     Args:
-        study: which pictures there are.
-        network: in float32, giving the features of `study.layers`.
-        content: the photograph, [1, 3, H, W] in [0, 1].
-        style: the painting, [1, 3, h, w] in [0, 1].
+        study: its images and layers.
+        network: in float32, with the features of `study.layers`.
+        content: the content image, [1, 3, H, W] in [0, 1].
+        style: the style image, [1, 3, h, w] in [0, 1].
         folder: of the study.
 
     Returns:
-        A row for each picture and layer, pictures in their order and layers by depth.
+        A row for each image and layer, images in their order and layers by depth.
     """
     noise = noise_like(content, study.settings.seed)
     with full_precision():
-        originals = features_of(network, content), features_of(network, style)
-        of_noise = _losses(features_of(network, noise), *originals)
+        originals = extract_features(network, content), extract_features(network, style)
+        of_noise = _losses(extract_features(network, noise), *originals)
         rows: list[LayerLoss] = []
-        for picture in study.pictures:
+        for picture in study.images:
             pixels = to_tensor(load_image(folder / picture.file)).to(content)
-            losses = _losses(features_of(network, pixels), *originals)
+            losses = _losses(extract_features(network, pixels), *originals)
             rows += [
                 LayerLoss(
                     picture=picture.file,
@@ -218,7 +205,7 @@ def judge_study(
 def _losses(
     features: dict[str, Tensor], content: dict[str, Tensor], style: dict[str, Tensor]
 ) -> dict[str, tuple[float, float]]:
-    """Content loss and style loss of one picture at each layer."""
+    """Content loss and style loss of one image at each layer."""
     return {
         layer: (
             float(mean_squared_error(each, content[layer])),
@@ -229,11 +216,11 @@ def _losses(
 
 
 def _save(progress: Progress, path: Path) -> None:
-    """Write a finished picture, without loss: it is judged as it is saved."""
+    """Write a finished image as PNG: it is measured as it is saved."""
     if bool(progress.diverged.any()):
         raise LayerStudyError(
             f"the loss of {path.name} became infinite or NaN; lower layer_study.alpha or "
             "layer_study.beta, or check the file of network.weights."
         )
-    (picture,) = to_images(progress.pictures)
+    (picture,) = to_pil_images(progress.images)
     save_image(picture, path)

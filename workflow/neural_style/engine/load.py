@@ -1,4 +1,4 @@
-"""Which styles act where: the regions of a picture, read from the files of its job."""
+"""From image files to a transfer problem: decoded, fitted, as tensors on the device."""
 
 from __future__ import annotations
 
@@ -13,28 +13,69 @@ from torch import Tensor
 from neural_style.config.inputs import INIT, MASK, STYLE_MASK, companions_of, mask_of_blended
 from neural_style.config.settings import BESIDE, Settings
 from neural_style.engine.record import Source
-from neural_style.images.decode import ImageError, fit_named, load_fitted, load_image
-from neural_style.images.tensors import load_mask, mask_tensor, to_tensor
+from neural_style.images.decode import ImageError, fit_image, load_fitted, load_image
+from neural_style.images.tensors import load_mask, mask_to_tensor, to_tensor
 from neural_style.io import sha256
-from neural_style.losses.problem import Region, StyleReference, TransferProblem, recolored
+from neural_style.losses.problem import Region, StyleReference, TransferProblem, recolor_problem
 
 
-def read_regions(
+def load_problem(
+    content: Path, style: Path, settings: Settings, device: torch.device
+) -> tuple[TransferProblem, dict[str, Source]]:
+    """Read all image files of a job.
+
+    Args:
+        content: file of the content image.
+        style: file of the style image.
+        settings: of the job; they name masks, further styles and an image to start from.
+        device: of the tensors.
+
+    Returns:
+        The problem, and every image file that was read by its role: `content`, `style`, and
+        those of `inputs.companions_of`.
+
+    Raises:
+        NeuralStyleError: a file cannot be read or fitted; the sentence names it.
+    """
+    files = {"content": content, "style": style, **companions_of(content, style, settings)}
+    image = load_image(content)
+    fitted = fit_image(image, settings.size, settings.fit, path=content)
+    problem = TransferProblem(
+        settings,
+        to_tensor(fitted).to(device),
+        load_regions(files, image.size, settings, device),
+    )
+    if INIT in files:
+        problem = replace(problem, start=_load_start(files[INIT], problem.content, settings))
+    sources = {role: Source(path, sha256(path)) for role, path in files.items()}
+    return recolor_problem(problem), sources
+
+
+def load_tensor(path: Path, settings: Settings, device: torch.device) -> Tensor:
+    """An image file fitted to the size of the settings, as [1, 3, H, W] in [0, 1].
+
+    Raises:
+        ImageError: the file cannot be read or fitted; the sentence names it.
+    """
+    return to_tensor(load_fitted(path, settings.size, settings.fit)).to(device)
+
+
+def load_regions(
     files: Mapping[str, Path],
-    photograph: tuple[int, int],
+    content_size: tuple[int, int],
     settings: Settings,
     device: torch.device,
 ) -> tuple[Region, ...]:
     """Read the style images and the masks of a job.
 
-    Without a mask all styles share the picture by their weights. With one, the pair's own style
-    acts where it is white; where it is black, those of `settings.blend` do, if there are any.
+    Without a mask all styles act everywhere, by their weights. With a mask, the pair's own style
+    acts where the mask is white, and the styles of `transfer.blend`, if any, where it is black.
 
     Args:
-        files: of the job: `style`, and those of `companions.companions_of`.
-        photograph: its width and height in its file, upright.
+        files: of the job: `style`, and those of `inputs.companions_of`.
+        content_size: width and height of the content image in its file, upright, in pixels.
         settings: of the job.
-        device: where the tensors go.
+        device: of the tensors.
 
     Raises:
         ImageError: a file cannot be read or fitted; the sentence names it.
@@ -45,58 +86,47 @@ def read_regions(
         for number, (name, weight) in enumerate(settings.blend.items(), start=1)
     ]
     if MASK not in files:
-        return (Region(_shared([own, *others], settings, device)),)
-    mask = load_mask(files[MASK], photograph, same_shape=settings.mask == BESIDE)
-    where = mask_tensor(mask, settings.size, settings.fit).to(device)
-    regions = [Region(_shared([own], settings, device), where)]
+        return (Region(_load_blend([own, *others], settings, device)),)
+    gray = load_mask(files[MASK], content_size, same_aspect=settings.mask == BESIDE)
+    mask = mask_to_tensor(gray, settings.size, settings.fit).to(device)
+    regions = [Region(_load_blend([own], settings, device), mask)]
     if others:
-        regions.append(Region(_shared(others, settings, device), 1 - where))
+        regions.append(Region(_load_blend(others, settings, device), 1 - mask))
     return tuple(regions)
 
 
-def read_style(
+def load_style(
     path: Path,
     sizes: Sequence[int],
     fit: str,
     device: torch.device,
     mask: Path | None = None,
     *,
-    same_shape: bool = False,
+    same_aspect: bool = False,
 ) -> tuple[StyleReference, ...]:
-    """A style image in several sizes, with equal shares that sum to 1.
+    """A style image at several sizes, with equal weights that sum to 1.
 
     Args:
-        path: its file.
-        sizes: edges in pixels.
-        fit: how it comes to them, see `images.fit_image`.
-        device: where the tensors go.
-        mask: the file of its mask.
-        same_shape: whether the mask must have the proportions of the image.
+        path: file of the style image.
+        sizes: long edges in pixels.
+        fit: how the image comes to its size, see `decode.fit_image`.
+        device: of the tensors.
+        mask: file of its mask.
+        same_aspect: whether the mask must have the proportions of the image.
 
     Raises:
-        ImageError: a file cannot be read or fitted, or nothing of the image is left by its mask.
+        ImageError: a file cannot be read or fitted, or the mask is black everywhere.
     """
     image = load_image(path)
-    images = [to_tensor(fit_named(image, path, size, fit)).to(device) for size in sizes]
+    images = [to_tensor(fit_image(image, size, fit, path=path)).to(device) for size in sizes]
     guides: Sequence[Tensor | None] = [None] * len(sizes)
     if mask is not None:
-        gray = load_mask(mask, image.size, same_shape=same_shape)
+        gray = load_mask(mask, image.size, same_aspect=same_aspect)
         guides = [_guide(gray, mask, size, fit).to(device) for size in sizes]
-    share = 1 / len(sizes)
+    weight = 1 / len(sizes)
     return tuple(
-        StyleReference(each, share, guide) for each, guide in zip(images, guides, strict=True)
+        StyleReference(each, weight, guide) for each, guide in zip(images, guides, strict=True)
     )
-
-
-def _guide(gray: Image.Image, mask: Path, size: int, fit: str) -> Tensor:
-    """The mask of a style image as a tensor, unless it leaves nothing of it."""
-    guide = mask_tensor(gray, size, fit)
-    if not guide.any():
-        raise ImageError(
-            f"the mask {str(mask)!r} is black all over the style image, so that nothing is left of "
-            "it; paint white what is to be looked at."
-        )
-    return guide
 
 
 @dataclass(frozen=True)
@@ -108,10 +138,10 @@ class _Style:
     weight: float
 
 
-def _shared(
+def _load_blend(
     styles: Sequence[_Style], settings: Settings, device: torch.device
 ) -> tuple[StyleReference, ...]:
-    """Style images with shares that sum to 1. A blend may hold the pair's own style again."""
+    """Style images with weights that sum to 1. A blend may name the pair's own style again."""
     weights: dict[Path, float] = {}
     for style in styles:
         weights[style.path] = weights.get(style.path, 0.0) + style.weight
@@ -120,72 +150,30 @@ def _shared(
     return tuple(
         replace(reference, weight=reference.weight * weight / total)
         for path, weight in weights.items()
-        for reference in read_style(
+        for reference in load_style(
             path,
             settings.style_sizes,
             settings.fit,
             device,
             masks[path],
-            same_shape=settings.style_mask == BESIDE,
+            same_aspect=settings.style_mask == BESIDE,
         )
     )
 
 
-# MERGED: From the files of a job to its problem: decoded, fitted, as tensors on the device.
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A job, ready to begin.
-
-    Attributes:
-        problem: what to make.
-        sources: every image file that was read, by what it is to the job: `content`, `style`,
-            and those of `companions.companions_of`.
-    """
-
-    problem: TransferProblem
-    sources: Mapping[str, Source]
-
-
-def prepare(content: Path, style: Path, settings: Settings, device: torch.device) -> Prepared:
-    """Read all image files of a job.
-
-    Args:
-        content: the photograph.
-        style: the painting.
-        settings: of the job.
-        device: where the tensors go.
-
-    Raises:
-        NeuralStyleError: a file cannot be read or fitted; the sentence names it.
-    """
-    files = {"content": content, "style": style, **companions_of(content, style, settings)}
-    photograph = load_image(content)
-    fitted = fit_named(photograph, content, settings.size, settings.fit)
-    problem = TransferProblem(
-        settings,
-        to_tensor(fitted).to(device),
-        read_regions(files, photograph.size, settings, device),
-    )
-    if INIT in files:
-        problem = replace(problem, start=_load_start(files[INIT], problem.content, settings))
-    return Prepared(
-        recolored(problem), {role: Source(path, sha256(path)) for role, path in files.items()}
-    )
+def _guide(gray: Image.Image, mask: Path, size: int, fit: str) -> Tensor:
+    """The mask of a style image as a tensor, unless it is black everywhere."""
+    guide = mask_to_tensor(gray, size, fit)
+    if not guide.any():
+        raise ImageError(
+            f"the mask {str(mask)!r} is black everywhere, so that nothing of the style image is "
+            "left; paint white what should be used."
+        )
+    return guide
 
 
 def _load_start(path: Path, content: Tensor, settings: Settings) -> Tensor:
-    """A picture to start from: fitted as the content is, and stretched by what is then left."""
+    """An image to start from: fitted as the content image is, then stretched to its size."""
     height, width = content.shape[2:]
     fitted = load_fitted(path, settings.size, settings.fit)
     return to_tensor(fitted.resize((width, height), Image.Resampling.LANCZOS)).to(content)
-
-
-def load_tensor(path: Path, settings: Settings, device: torch.device) -> Tensor:
-    """An image file fitted to the size of the settings, as [1, 3, H, W] in [0, 1].
-
-    Raises:
-        ImageError: the file cannot be read or fitted; the sentence names it.
-    """
-    return to_tensor(load_fitted(path, settings.size, settings.fit)).to(device)

@@ -1,4 +1,10 @@
-"""What is written about a run: `losses.csv`, a row an epoch, and `run.json`, all its facts."""
+"""Records of a run: run.json with all its facts, and the metadata inside each output.
+
+With either and the images, an output can be made again. The metadata of an output are JSON in
+ASCII: a format version, `ENGINE_VERSION`, path and checksum of each source, and the settings. They
+hold no date and nothing about the machine, so that the same output, made again, has the same bytes.
+What is read back may come from a stranger: it is bounded, and nothing in it is trusted.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +12,7 @@ import json
 import os
 import platform
 import re
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,28 +23,56 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import UNTIL_NAMED, Settings, beta_at, scaled_size
+from neural_style.config.settings import (
+    ENGINE_VERSION,
+    Settings,
+    beta_at,
+    current_facts,
+    scaled_size,
+)
 from neural_style.errors import NeuralStyleError
-from neural_style.images.encode import LONGEST, load_note
+from neural_style.images.encode import MAX_COMMENT_LENGTH, load_comment
 from neural_style.io import sha256, write_text
 from neural_style.model.weights import Weights
-from neural_style.optim.loop import Progress
 
-KINDS = ("content/", "style/")
-"""How the names of the terms begin that have a column for their sum."""
+LOSS_COLUMNS = ("epoch", "seconds", "total", "content", "style")
+"""The first columns of losses.csv; a column for each term follows."""
 
-_COLUMNS = ("epoch", "seconds", "total", "content", "style")
+METADATA_VERSION = 1
+"""Version of the form of the metadata."""
+
+PAIR = frozenset({"content", "style"})
+"""Roles of the sources that a mask may lie beside."""
+
+_CHECKSUM = re.compile(r"[0-9a-f]{64}")
+
+
+class ProvenanceError(NeuralStyleError):
+    """An output does not say how it was made, or its sources are missing or have changed."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file as it was when it was read.
+
+    Attributes:
+        path: the file.
+        checksum: SHA-256 of its bytes, in hexadecimal.
+    """
+
+    path: Path
+    checksum: str
 
 
 @dataclass(frozen=True)
 class Losses:
-    """The weighted losses of one picture.
+    """The weighted losses of one image.
 
     Attributes:
-        total: the sum of all parts.
+        total: sum of all terms; what is minimized.
         content: alpha · content loss.
         style: beta · style loss, with beta as corrected for the size.
-        parts: each term's share of the total, by its name.
+        parts: weighted loss of each term by its name, such as `style/conv1_1`.
     """
 
     total: float
@@ -49,116 +82,55 @@ class Losses:
 
     @property
     def further(self) -> Mapping[str, float]:
-        """The sums of the terms of each other kind, such as `smoothness`."""
+        """The sum of the terms of each other kind, such as `smoothness`."""
         sums: dict[str, float] = {}
         for name, value in self.parts.items():
             kind = name.partition("/")[0]
-            if kind not in ("content", "style"):
+            if kind not in PAIR:
                 sums[kind] = sums.get(kind, 0.0) + value
         return sums
 
 
-def losses_of(names: tuple[str, ...], parts: Tensor) -> Losses:
-    """The losses of one picture from the values of its terms, [T]. Waits for the device."""
-    shares = dict(zip(names, parts.tolist(), strict=True))
-    content = sum(value for name, value in shares.items() if name.startswith("content/"))
-    style = sum(value for name, value in shares.items() if name.startswith("style/"))
-    further = sum(value for name, value in shares.items() if not name.startswith(KINDS))
-    return Losses(content + style + further, content, style, shares)
-
-
-class LossTable:
-    """Collects the losses of a run of one picture and writes them as `losses.csv`.
-
-    Values stay on the device until they are asked for, so that an epoch never waits for them.
-
-    Args:
-        rows: of a table to go on with, the header first, see `rows`.
-        seconds: that it took.
-    """
-
-    def __init__(self, rows: Sequence[Sequence[str]] = (), seconds: float = 0.0) -> None:
-        self._began = time.monotonic() - seconds
-        self._pending: list[tuple[int, float, Tensor]] = []
-        self._rows: list[Sequence[str]] = list(rows)
-        self._names: tuple[str, ...] = tuple(rows[0][len(_COLUMNS) :]) if rows else ()
-        self.seconds = seconds
-        """From the start to the last epoch added, without what was lost between two runs."""
-
-    def add(self, progress: Progress) -> None:
-        """Note the losses of an epoch."""
-        self._names = progress.term_names
-        self.seconds = time.monotonic() - self._began
-        self._pending.append((progress.epoch, self.seconds, progress.losses[:, 0]))
-
-    def rows(self) -> list[Sequence[str]]:
-        """The header, then a row an epoch, as they are written. Waits for the device."""
-        if not self._rows:
-            self._rows.append([*_COLUMNS, *self._names])
-        for epoch, seconds, parts in self._fetch_pending():
-            losses = losses_of(self._names, parts)
-            values = (losses.total, losses.content, losses.style, *losses.parts.values())
-            self._rows.append([str(epoch), f"{seconds:.3f}", *(f"{value:.6g}" for value in values)])
-        return list(self._rows)
-
-    def _fetch_pending(self) -> list[tuple[int, float, Tensor]]:
-        """What is pending, on the CPU in one copy."""
-        pending, self._pending = self._pending, []
-        if not pending:
-            return []
-        epochs, seconds, parts = zip(*pending, strict=True)
-        return list(zip(epochs, seconds, torch.stack(parts).cpu(), strict=True))
-
-
-def write_losses(rows: Sequence[Sequence[str]], path: Path) -> None:
-    """Write a table: epoch, seconds since the start, total, content, style, each layer."""
-    write_text(path, "".join(f"{','.join(row)}\n" for row in rows))
+def summarize_losses(term_names: tuple[str, ...], losses: Tensor) -> Losses:
+    """Sum up the weighted losses [T] of one image. Synchronizes with the GPU."""
+    parts = dict(zip(term_names, losses.tolist(), strict=True))
+    content = sum(value for name, value in parts.items() if name.startswith("content/"))
+    style = sum(value for name, value in parts.items() if name.startswith("style/"))
+    rest = sum(v for name, v in parts.items() if not name.startswith(("content/", "style/")))
+    return Losses(content + style + rest, content, style, parts)
 
 
 @dataclass(frozen=True)
-class Source:
-    """An image as it was when it was read.
+class RunRecord:
+    """The facts of a finished run, for run.json.
 
     Attributes:
-        path: its file.
-        checksum: SHA-256 of its bytes.
+        sources: every image file that was read, by role.
+        settings: of the run.
+        weights: of the network.
+        device: name of the device.
+        precision: dtype of the network.
+        seconds: time of the optimization.
+        size: width and height in pixels at which the image was optimized.
+        output: file of the final output.
+        output_size: its width and height in pixels.
+        saved: losses of the final output as its file holds it.
     """
-
-    path: Path
-    checksum: str
-
-
-@dataclass(frozen=True)
-class Run:
-    """The facts of a finished run; see `write_run`."""
 
     sources: Mapping[str, Source]
     settings: Settings
     weights: Weights
-    engine: int
     device: str
     precision: torch.dtype
     seconds: float
     size: tuple[int, int]
-    picture: Path
-    picture_size: tuple[int, int]
+    output: Path
+    output_size: tuple[int, int]
     saved: Losses
 
 
-def _stages(settings: Settings, width: int, height: int) -> Iterator[dict[str, Any]]:
-    """Each stage: the size that it was optimized at, its epochs, and what beta was there."""
-    for stage in settings.all_stages:
-        scaled = scaled_size(height, width, stage.size / settings.size)
-        yield {
-            "width": scaled[1],
-            "height": scaled[0],
-            "epochs": stage.epochs,
-            "beta": beta_at(settings, *scaled),
-        }
-
-
-def write_run(run: Run, path: Path) -> None:
-    """Write `run.json`: with it and the images, the picture can be made again."""
+def write_run(run: RunRecord, path: Path) -> None:
+    """Write run.json."""
     facts: dict[str, Any] = {
         **{
             role: {"path": str(source.path), "sha256": source.checksum}
@@ -166,11 +138,11 @@ def write_run(run: Run, path: Path) -> None:
         },
         "settings": asdict(run.settings),
         "weights": {"source": run.weights.source, "sha256": run.weights.checksum},
-        "picture": {
-            "file": run.picture.name,
-            "sha256": sha256(run.picture),
-            "width": run.picture_size[0],
-            "height": run.picture_size[1],
+        "output": {
+            "file": run.output.name,
+            "sha256": sha256(run.output),
+            "width": run.output_size[0],
+            "height": run.output_size[1],
         },
         "optimized": {"width": run.size[0], "height": run.size[1]},
         "stages": list(_stages(run.settings, *run.size)),
@@ -179,7 +151,7 @@ def write_run(run: Run, path: Path) -> None:
         "precision": str(run.precision).removeprefix("torch."),
         "seconds": round(run.seconds, 3),
         "seconds_per_epoch": round(run.seconds / run.settings.epochs, 5),
-        "engine": run.engine,
+        "engine_version": ENGINE_VERSION,
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("torch", "numpy", "pillow")},
@@ -187,38 +159,30 @@ def write_run(run: Run, path: Path) -> None:
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    # Only bytes of a file's name that are no UTF-8 are replaced, and by JSON's own escapes.
+    # Only bytes of a file name that are not UTF-8 are replaced, by escapes of JSON.
     write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
-# MERGED: Where a picture comes from, carried along in its file: enough to make the picture again.
-#
-# The note is JSON in ASCII: a version, `ENGINE_VERSION`, path and checksum of each image,
-# and the settings. It holds no date and nothing of the machine, so that the same picture, made again,
-# has the same bytes. What is read is a stranger's text: bounded, and believed in nothing.
-
-
-VERSION = 1
-"""Of the note's form."""
-
-PAIR = frozenset({"content", "style"})
-"""What masks beside an image belong to."""
-
-_CHECKSUM = re.compile(r"[0-9a-f]{64}")
-
-
-class ProvenanceError(NeuralStyleError):
-    """A picture does not say where it comes from, or what it came from is not there any more."""
+def _stages(settings: Settings, width: int, height: int) -> Iterator[dict[str, Any]]:
+    """Each stage: its size in pixels, its iterations, and beta as corrected for that size."""
+    for stage in settings.all_stages:
+        stage_height, stage_width = scaled_size(height, width, stage.size / settings.size)
+        yield {
+            "width": stage_width,
+            "height": stage_height,
+            "epochs": stage.epochs,
+            "beta": beta_at(settings, stage_height, stage_width),
+        }
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a picture was made from.
+    """How an output was made, as its metadata say.
 
     Attributes:
-        engine: `ENGINE_VERSION` of the code.
-        sources: `content`, `style` and what else there was → file.
-        settings: by their names, unchecked.
+        engine: `ENGINE_VERSION`; older programs wrote a text.
+        sources: file of each role: `content`, `style` and those of `inputs.companions_of`.
+        settings: by name, not checked.
     """
 
     engine: int | str
@@ -226,15 +190,15 @@ class Provenance:
     settings: Mapping[str, Any]
 
 
-def note_of(sources: Mapping[str, Source], settings: Settings, engine: int) -> str:
-    """The note of a picture, at most `notes.LONGEST` characters.
+def metadata_text(sources: Mapping[str, Source], settings: Settings, engine: int) -> str:
+    """The metadata of an output, at most `encode.MAX_COMMENT_LENGTH` characters.
 
-    Where paths are so many or so long that there is no room, they are cut to the files' names, and
-    where that does not do, there is no note: an empty one.
+    If the paths are too long, they are cut to the names of the files; if that is not enough, there
+    are no metadata and the text is empty.
     """
     for shorten in (str, lambda path: path.name):
         facts = {
-            "neural_style_pipeline": VERSION,
+            "neural_style_pipeline": METADATA_VERSION,
             "engine": engine,
             "sources": {
                 role: {"path": shorten(source.path), "sha256": source.checksum}
@@ -242,48 +206,47 @@ def note_of(sources: Mapping[str, Source], settings: Settings, engine: int) -> s
             },
             "settings": asdict(settings),
         }
-        note = json.dumps(facts, separators=(",", ":"), allow_nan=False)
-        if len(note) <= LONGEST:
-            return note
+        text = json.dumps(facts, separators=(",", ":"), allow_nan=False)
+        if len(text) <= MAX_COMMENT_LENGTH:
+            return text
     return ""
 
 
-def read_provenance(picture: Path) -> Provenance:
-    """Read what a picture says of itself.
+def read_provenance(output: Path) -> Provenance:
+    """Read how an output was made from its metadata.
 
     Raises:
-        ImageError: the file is no picture.
-        ProvenanceError: it has no such note.
+        ImageError: the file is not an image.
+        ProvenanceError: it has no such metadata.
     """
-    note = load_note(picture)
     facts: Any = None
     with suppress(ValueError, RecursionError):
-        facts = json.loads(note)
-    provenance = _provenance(facts)
+        facts = json.loads(load_comment(output))
+    provenance = _parse_provenance(facts)
     if provenance is None:
         raise ProvenanceError(
-            f"{str(picture)!r} does not say how it was made: it is not of this program, or another "
-            "one has saved it since; give --content and --style instead."
+            f"{str(output)!r} does not say how it was made: another program made it, or has saved "
+            "it since; give --content and --style instead."
         )
     return provenance
 
 
-def require_unchanged(picture: Path, provenance: Provenance, files: Mapping[str, Path]) -> None:
-    """Check that the files which a picture came from are what they were.
+def require_unchanged(output: Path, provenance: Provenance, files: Mapping[str, Path]) -> None:
+    """Check that the sources of an output are what they were.
 
     Args:
-        picture: for messages.
-        provenance: what it says of itself.
-        files: by the same roles, what it is to be made from now. One that lies elsewhere than
-            the picture says was chosen by somebody, and is right as it is.
+        output: for messages.
+        provenance: of the output.
+        files: by role, the files to make it from now. A file at another path than the recorded
+            one was chosen by the user and is accepted.
 
     Raises:
-        ProvenanceError: a file is missing or has changed; the message lists each.
+        ProvenanceError: a source is missing or has changed; the message lists each.
     """
     changes = list(_changes(provenance, files))
     if changes:
         raise ProvenanceError(
-            "\n".join([f"{str(picture)!r} cannot be made again from the same files:", *changes])
+            "\n".join([f"{str(output)!r} cannot be made again from the same files:", *changes])
         )
 
 
@@ -295,8 +258,8 @@ def _changes(provenance: Provenance, files: Mapping[str, Path]) -> Iterator[str]
         try:
             if sha256(path) != recorded.checksum:
                 yield (
-                    f"  {role}: {str(path)!r} is another file now, its checksum differs; put the "
-                    "old one back, or name another by its option."
+                    f"  {role}: {str(path)!r} has changed, its checksum differs; put the old file "
+                    "back, or name another one by its option."
                 )
         except NeuralStyleError:
             yield f"  {role}: {str(path)!r} cannot be read; put it back, or name it by its option."
@@ -305,30 +268,30 @@ def _changes(provenance: Provenance, files: Mapping[str, Path]) -> Iterator[str]
         return  # another pair may have no masks
     for role, recorded in provenance.sources.items():
         if role not in files and not recorded.path.exists():
-            yield f"  {role}: {str(recorded.path)!r} is gone; put it back."
+            yield f"  {role}: {str(recorded.path)!r} is missing; put it back."
 
 
-def _provenance(facts: object) -> Provenance | None:
-    """The facts of a note, if that is what they are."""
+def _parse_provenance(facts: object) -> Provenance | None:
+    """The provenance in parsed metadata; None if they are something else."""
     match facts:
         case {
-            "neural_style_pipeline": version,
+            "neural_style_pipeline": format_version,
             "engine": int() | str() as engine,
             "sources": dict(sources),
             "settings": dict(settings),
-        } if version == VERSION:
-            files = {str(role): _source(each) for role, each in sources.items()}
+        } if format_version == METADATA_VERSION:
+            files = {str(role): _parse_source(each) for role, each in sources.items()}
             known = {role: source for role, source in files.items() if source is not None}
             if len(known) == len(files):
-                return Provenance(engine, known, {**UNTIL_NAMED, **settings})
+                return Provenance(engine, known, current_facts(settings))
     return None
 
 
-def _source(fact: object) -> Source | None:
-    """A file of a note, unless its name is no name or its checksum none."""
+def _parse_source(fact: object) -> Source | None:
+    """A source in parsed metadata; None if its path or checksum cannot be one."""
     match fact:
         case {"path": str(path), "sha256": str(checksum)} if _CHECKSUM.fullmatch(checksum):
-            with suppress(UnicodeEncodeError):  # a half of a character
+            with suppress(UnicodeEncodeError):  # half of a surrogate pair
                 if b"\0" not in os.fsencode(path):
                     return Source(Path(path), checksum)
     return None

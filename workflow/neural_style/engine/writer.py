@@ -1,13 +1,10 @@
-"""Work that an optimizer on a GPU does not wait for, such as encoding its pictures."""
+"""What a run writes while it goes on: outputs, losses.csv, and checkpoints to resume from."""
 
 from __future__ import annotations
 
+import re
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,39 +12,94 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import Settings
-from neural_style.config.sweep import LOSSES, RUN, picture_name, snapshot_names
-from neural_style.engine.checkpoint import Checkpoint, CheckpointError, CheckpointStore, Pace
-from neural_style.engine.record import LossTable, Source, note_of, write_losses
+from neural_style.config.settings import (
+    ENGINE_VERSION,
+    LOSSES,
+    OUTPUT_FORMATS,
+    RUN,
+    Settings,
+    output_name,
+    output_names,
+)
+from neural_style.engine.checkpoint import Checkpoint, CheckpointError, CheckpointStore
+from neural_style.engine.record import LOSS_COLUMNS, Source, metadata_text, summarize_losses
 from neural_style.errors import NeuralStyleError
-from neural_style.images.encode import Finish, save_levels
-from neural_style.io import remove_leftovers, sha256
-from neural_style.optim.loop import Progress, Schedule
+from neural_style.images.encode import Postprocessor, save_pixels
+from neural_style.io import WorkQueue, remove_leftovers, sha256, write_text
+from neural_style.optim.loop import Progress, State
 
-BEHIND = ("cuda",)
-"""Devices beside which the processor has little to do. On the CPU itself, a thread that encodes
-would take from the optimizer what it saves."""
+CHECK_INTERVAL = 10
+"""Iterations between two checks for divergence; each synchronizes with the GPU."""
 
-MOST_WAITING = 4
-"""Pieces of work; with more, whoever brings them waits, since each holds a picture."""
+BACKGROUND_DEVICES = ("cuda",)
+"""Devices beside which a thread writes outputs. On the CPU, a thread that encodes would take from
+the optimization what it saves."""
+
+QUEUE_DEPTH = 4
+"""Outputs that may wait to be written; each of them holds an image in memory."""
+
+_OUTPUT = re.compile(rf"generated_\d+({'|'.join(map(re.escape, set(OUTPUT_FORMATS.values())))})")
 
 
-class Backlog:
-    """Does work in order, one piece at a time; use it as a context manager.
+class DivergedError(NeuralStyleError):
+    """The loss became infinite or NaN, and returning to the best image did not help."""
 
-    Beside a GPU, a thread does it behind, and an error is that of a later call. Elsewhere it is
-    done at once. All of it is done when `finish` or the block ends.
+
+class StoppedError(NeuralStyleError):
+    """The run was asked to stop before its end."""
+
+
+class RunWriter:
+    """Writes the folder of one run; use it as a context manager around the optimization.
+
+    Call `resume` once, then `write` after each iteration, then `finish`. Outputs and `losses.csv`
+    are written at the iterations that `optimization.save_every` names. Losses stay on the device
+    until then, so that an iteration never waits for them. On a GPU a thread encodes and writes;
+    its error is raised by a later call.
 
     Args:
-        device: what the caller keeps at work meanwhile.
+        folder: gets the outputs; each file is written whole or not at all.
+        settings: of the run.
+        finish: turns an image into the samples of its file.
+        sources: the files that the run reads, by role, for the metadata of the outputs.
+        store: keeps the checkpoint of the run, and says when to save it.
+        device: of the optimization.
+        stop: asked after each iteration whether to save a checkpoint and end.
+        log: gets sentences for the user.
     """
 
-    def __init__(self, device: torch.device) -> None:
-        self._thread = ThreadPoolExecutor(1, "backlog") if device.type in BEHIND else None
-        self._waiting: deque[Future[object]] = deque()
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        finish: Postprocessor,
+        sources: Mapping[str, Source],
+        store: CheckpointStore,
+        device: torch.device,
+        stop: Callable[[], bool],
+        log: Callable[[str], None],
+    ) -> None:
+        self.seconds = 0.0
+        """From the first to the latest iteration, without the time between a kill and a resume."""
+        self._folder = folder
+        self._settings = settings
+        self._finish = finish
+        self._sources = sources
+        self._store = store
+        self._stop = stop
+        self._log = log
+        threads = 1 if device.type in BACKGROUND_DEVICES else 0
+        self._queue = WorkQueue(threads, QUEUE_DEPTH, "write outputs")
+        self._began: float | None = None
+        self._resumed: int | None = None
+        self._rows: list[Sequence[str]] = []
+        self._pending: list[tuple[int, float, Tensor]] = []
+        self._term_names: tuple[str, ...] = ()
+        self._checksums: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         """Begin."""
+        self._queue.__enter__()
         return self
 
     def __exit__(
@@ -56,47 +108,181 @@ class Backlog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Do what is left."""
-        if self._thread is not None:
-            self._thread.shutdown()
+        """Write what was begun, and end the thread."""
+        self._queue.__exit__(kind, error, trace)
 
-    def do(self, work: Callable[[], object]) -> None:
-        """Take over a piece of work.
+    def resume(self, device: torch.device) -> State | None:
+        """Load the checkpoint of this very run, if there is one, and restore its outputs.
 
-        Raises:
-            Exception: that of this piece, or of an earlier one.
-        """
-        if self._thread is None:
-            work()
-            return
-        self._waiting.append(self._thread.submit(work))
-        self.check()
-
-    def check(self) -> None:
-        """See whether all went well so far; this waits only if there is too much left.
+        Returns:
+            The state of the optimization to resume from; None to start from the beginning.
 
         Raises:
-            Exception: that of a piece of work.
+            NeuralStyleError: a file cannot be written.
         """
-        while self._waiting and (self._waiting[0].done() or len(self._waiting) > MOST_WAITING):
-            self._waiting.popleft().result()
+        names = [*output_names(self._settings), LOSSES, RUN]
+        remove_leftovers(self._folder / name for name in names)
+        try:
+            checkpoint = self._store.load(device)
+        except CheckpointError as error:
+            self._log(str(error))
+            self._store.remove()
+            return None
+        if checkpoint is None:
+            return None
+        self._resumed = checkpoint.state.epoch
+        self._rows = list(checkpoint.rows)
+        self._term_names = tuple(self._rows[0][len(LOSS_COLUMNS) :])
+        self._checksums = dict(checkpoint.outputs)
+        self.seconds = checkpoint.seconds
+        self._write_losses(self._rows)
+        (self._folder / RUN).unlink(missing_ok=True)
+        self._log(f"resuming from iteration {self._resumed} of {self._settings.epochs}.")
+        return checkpoint.state
+
+    def write(self, progress: Progress, state: Callable[[], State]) -> None:
+        """Write what is due after an iteration.
+
+        Args:
+            progress: the iteration.
+            state: returns the state of the optimization after it, for a checkpoint.
+
+        Raises:
+            DivergedError: the optimization diverged.
+            StoppedError: the run was asked to stop; a checkpoint was saved unless checkpoints are
+                turned off.
+            NeuralStyleError: a file cannot be written.
+        """
+        if self._began is None:
+            self._began = time.monotonic() - self.seconds
+        epoch = progress.epoch
+        self._queue.check()
+        if epoch != self._resumed:
+            checkpoint_due = self._store.is_due(epoch)
+            output_due = epoch in self._settings.snapshots
+            if output_due or checkpoint_due or epoch % CHECK_INTERVAL == 0:
+                self._check(progress)
+            self._add_losses(progress)  # after the check, which synchronizes with the GPU
+            if epoch == 0:  # early, so that a folder that cannot be written to costs no time
+                remove_outputs(self._folder)
+                self._write_losses(self._loss_rows())
+            if output_due:
+                self._queue.submit(
+                    self._write_output, copy_to_host(progress.images), epoch, self._loss_rows()
+                )
+            if checkpoint_due and 0 < epoch < self._settings.epochs:
+                self._save_checkpoint(state())
+        if epoch < self._settings.epochs and self._stop():
+            self._end_early(progress, state)
 
     def finish(self) -> None:
-        """Wait until everything is done.
+        """Wait until everything is written.
 
         Raises:
-            Exception: that of a piece of work.
+            NeuralStyleError: a file cannot be written.
         """
-        while self._waiting:
-            self._waiting.popleft().result()
+        self._queue.finish()
+
+    def _write_output(
+        self, image: Callable[[], Tensor], epoch: int, rows: Sequence[Sequence[str]]
+    ) -> None:
+        """Write the output of an iteration and the losses so far.
+
+        The metadata of the output describe a run whose last output it is.
+        """
+        path = self._folder / output_name(epoch, self._settings.format)
+        levels = self._finish.to_pixels(image()[0].cpu().numpy())
+        text = metadata_text(self._sources, self._settings.up_to(epoch), ENGINE_VERSION)
+        save_pixels(levels, path, self._settings.format, self._settings.quality, text)
+        self._checksums[path.name] = sha256(path)
+        self._write_losses(rows)
+
+    def _add_losses(self, progress: Progress) -> None:
+        assert self._began is not None, "the clock starts with the first iteration"
+        self.seconds = time.monotonic() - self._began
+        self._term_names = progress.term_names
+        self._pending.append((progress.epoch, self.seconds, progress.losses[:, 0]))
+
+    def _loss_rows(self) -> list[Sequence[str]]:
+        """The table so far: a header, then a row an iteration. Synchronizes with the GPU."""
+        if not self._rows:
+            self._rows.append([*LOSS_COLUMNS, *self._term_names])
+        pending, self._pending = self._pending, []
+        if pending:
+            losses = torch.stack([each for _, _, each in pending]).cpu()  # in one copy
+            for (epoch, seconds, _), values in zip(pending, losses, strict=True):
+                summary = summarize_losses(self._term_names, values)
+                shown = (summary.total, summary.content, summary.style, *summary.parts.values())
+                numbers = (f"{value:.6g}" for value in shown)
+                self._rows.append([str(epoch), f"{seconds:.3f}", *numbers])
+        return list(self._rows)
+
+    def _write_losses(self, rows: Sequence[Sequence[str]]) -> None:
+        write_text(self._folder / LOSSES, "".join(f"{','.join(row)}\n" for row in rows))
+
+    def _save_checkpoint(self, state: State) -> None:
+        self._queue.finish()  # a checkpoint names only outputs that are there
+        self._store.save(Checkpoint(state, self._loss_rows(), self.seconds, self._checksums))
+
+    def _end_early(self, progress: Progress, state: Callable[[], State]) -> None:
+        self._check(progress)
+        where = f"stopped after iteration {progress.epoch} of {self._settings.epochs}"
+        if not self._store.is_enabled:
+            raise StoppedError(f"{where}; the next run starts over, since checkpoint_every is 0.")
+        if progress.epoch != self._resumed:
+            self._save_checkpoint(state())
+        raise StoppedError(f"{where}; the next run resumes from there.")
+
+    def _check(self, progress: Progress) -> None:
+        """Raise DivergedError if the optimization diverged. Synchronizes with the GPU."""
+        if bool(progress.diverged.any()):
+            self._store.remove()
+            raise DivergedError(divergence_sentence(progress.epoch, self._settings))
 
 
-def fetch(tensor: Tensor) -> Callable[[], Tensor]:
-    """Have a tensor copied to the processor behind the work that its device has yet to do.
+def remove_outputs(folder: Path) -> None:
+    """Remove the outputs of an earlier run: generated_{epoch}.*, losses.csv and run.json.
+
+    Nothing is removed unless one of the two records shows that the folder is that of a run.
+
+    Raises:
+        NeuralStyleError: a file cannot be removed.
+    """
+    records = [folder / LOSSES, folder / RUN]
+    if not any(record.exists() for record in records):
+        return
+    try:
+        for path in (path for path in list(folder.iterdir()) if _OUTPUT.fullmatch(path.name)):
+            path.unlink(missing_ok=True)
+        for record in records:
+            record.unlink(missing_ok=True)
+    except OSError as error:
+        raise NeuralStyleError(
+            f"cannot remove the outputs of an earlier run from {folder}: "
+            f"{error.strerror or error}; choose another output."
+        ) from error
+
+
+def divergence_sentence(epoch: int, settings: Settings) -> str:
+    """What to tell the user about an optimization that diverged by an iteration."""
+    if epoch == 0:
+        return (
+            "the loss is infinite or NaN from the start; lower alpha, beta or a layer's weight, "
+            "or check the file of network.weights."
+        )
+    return (
+        f"the loss became infinite or NaN by iteration {epoch}, and again after returning to the "
+        f"best image; lower learning_rate (now {settings.learning_rate:g}) or beta "
+        f"(now {settings.beta:g})."
+    )
+
+
+def copy_to_host(tensor: Tensor) -> Callable[[], Tensor]:
+    """Start copying a tensor to the host, after the work that its GPU has queued.
 
     Returns:
-        Waits for the copy and gives it, in whichever thread. Elsewhere than on CUDA it is the
-        tensor itself.
+        A function that waits for the copy, in any thread, and returns it. On the CPU it returns
+        the tensor itself.
     """
     if not tensor.is_cuda:
         return lambda: tensor
@@ -110,204 +296,3 @@ def fetch(tensor: Tensor) -> Callable[[], Tensor]:
         return copy
 
     return wait
-
-
-# MERGED: The pictures of a job as files: finished, encoded, and with a note of where they come from.
-
-
-@dataclass(frozen=True)
-class Snapshots:
-    """Writes the pictures of a job.
-
-    Attributes:
-        folder: where to.
-        settings: of the job.
-        finish: what is done to each of them.
-        sources: the files that they are made from, by what they are to the job.
-        engine: `ENGINE_VERSION` of the code that makes them.
-    """
-
-    folder: Path
-    settings: Settings
-    finish: Finish
-    sources: Mapping[str, Source]
-    engine: int
-
-    def save(self, picture: Tensor, epoch: int) -> Path:
-        """Write the picture after an epoch, [1, 3, H, W] in [0, 1], and say where.
-
-        Its note says how to make this very picture: with as many epochs as it took.
-
-        Raises:
-            ImageError: it is larger than the format can hold.
-            NeuralStyleError: the file cannot be written.
-        """
-        path = self.folder / picture_name(epoch, self.settings.format)
-        levels = self.finish.levels(picture[0].cpu().numpy())
-        note = note_of(self.sources, self.settings.up_to(epoch), self.engine)
-        save_levels(levels, path, self.settings.format, self.settings.quality, note)
-        return path
-
-
-# MERGED: What a job writes while it runs: pictures, the losses so far, and checkpoints to go on from.
-
-
-LOOK_EVERY = 10
-"""Epochs between two looks at whether a picture has diverged; each look waits for the device."""
-
-
-class DivergedError(NeuralStyleError):
-    """The loss became infinite or NaN, and going back to the best picture did not help."""
-
-
-class StoppedError(NeuralStyleError):
-    """The job was asked to stop before its end."""
-
-
-@dataclass(frozen=True)
-class Continuity:
-    """How a job gets over its own death; nothing of it decides a pixel.
-
-    Attributes:
-        every: epochs between two checkpoints, see `checkpoint.Pace`.
-        stop: asked after every epoch whether to save a checkpoint and end.
-        say: told what a user should know, a sentence at a time.
-    """
-
-    every: int | None = 0
-    stop: Callable[[], bool] = lambda: False
-    say: Callable[[str], None] = lambda sentence: None
-
-
-NEVER = Continuity()
-"""No checkpoints and no stop."""
-
-
-class Journal:
-    """What a job has written so far, and what it takes to write the rest.
-
-    Args:
-        snapshots: writes the pictures.
-        optimization: makes them.
-        store: keeps the job's checkpoint.
-        continuity: when to save it.
-        backlog: gets the writing of pictures done.
-    """
-
-    def __init__(
-        self,
-        snapshots: Snapshots,
-        optimization: Schedule,
-        store: CheckpointStore,
-        continuity: Continuity,
-        backlog: Backlog,
-    ) -> None:
-        self.table = LossTable()
-        self._files = snapshots
-        self._folder = snapshots.folder
-        self._settings = snapshots.settings
-        self._optimization = optimization
-        self._store = store
-        self._continuity = continuity
-        self._backlog = backlog
-        self._pace = Pace(continuity.every)
-        self._snapshots = frozenset(self._settings.snapshots)
-        self._pictures: dict[str, str] = {}
-        self._resumed: int | None = None
-
-    def resume(self, device: torch.device) -> None:
-        """Go on from the checkpoint, if there is one of this very job."""
-        names = [*snapshot_names(self._settings), LOSSES, RUN]
-        remove_leftovers(self._folder / name for name in names)
-        try:
-            checkpoint = self._store.load(device)
-        except CheckpointError as error:
-            self._continuity.say(str(error))
-            self._store.remove()
-            return
-        if checkpoint is None:
-            return
-        self._optimization.restore(checkpoint.state)
-        self._pictures = dict(checkpoint.pictures)
-        self._resumed = checkpoint.state.epoch
-        self.table = LossTable(checkpoint.rows, checkpoint.seconds)
-        _begin(self._folder, self.table)
-        self._continuity.say(f"going on from epoch {self._resumed} of {self._settings.epochs}.")
-
-    def note(self, progress: Progress) -> None:
-        """Write what an epoch asks for."""
-        epoch = progress.epoch
-        self._backlog.check()
-        if epoch != self._resumed:
-            due = self._pace.due(epoch)
-            save = epoch in self._snapshots
-            if save or due or epoch % LOOK_EVERY == 0:
-                self._check(progress)
-            self.table.add(progress)  # after the look, which waits: a GPU has only been told
-            if epoch == 0:
-                _begin(self._folder, self.table)
-            if save:
-                self._save(progress)
-            if due and 0 < epoch < self._settings.epochs:
-                self._checkpoint()
-        if epoch < self._settings.epochs and self._continuity.stop():
-            self._stop(progress)
-
-    def _save(self, progress: Progress) -> None:
-        """Have a picture saved, and the table so far."""
-        picture, rows = fetch(progress.pictures), self.table.rows()
-        self._backlog.do(partial(self._write, picture, progress.epoch, rows))
-
-    def _write(
-        self, picture: Callable[[], Tensor], epoch: int, rows: Sequence[Sequence[str]]
-    ) -> None:
-        path = self._files.save(picture(), epoch)
-        self._pictures[path.name] = sha256(path)
-        write_losses(rows, self._folder / LOSSES)
-
-    def _checkpoint(self) -> None:
-        """Save all that it takes to go on from here."""
-        began = time.monotonic()
-        self._backlog.finish()
-        self._store.save(
-            Checkpoint(
-                self._optimization.state(), self.table.rows(), self.table.seconds, self._pictures
-            )
-        )
-        self._pace.took(time.monotonic() - began)
-
-    def _stop(self, progress: Progress) -> None:
-        """Save and end."""
-        self._check(progress)
-        where = f"stopped after epoch {progress.epoch} of {self._settings.epochs}"
-        if self._pace.never:
-            raise StoppedError(f"{where}; the next run starts anew, since checkpoint_every is 0.")
-        if progress.epoch != self._resumed:
-            self._checkpoint()
-        raise StoppedError(f"{where}; the next run goes on from there.")
-
-    def _check(self, progress: Progress) -> None:
-        """Raise DivergedError if the picture was given up."""
-        if bool(progress.diverged.any()):
-            self._store.remove()
-            raise DivergedError(_how_it_diverged(progress.epoch, self._settings))
-
-
-def _begin(folder: Path, table: LossTable) -> None:
-    """Write early, so that a folder that takes no files costs no run; drop an older run's facts."""
-    write_losses(table.rows(), folder / LOSSES)
-    (folder / RUN).unlink(missing_ok=True)
-
-
-def _how_it_diverged(epoch: int, settings: Settings) -> str:
-    """The sentence for the user."""
-    if epoch == 0:
-        return (
-            "the loss is infinite or NaN from the start; lower alpha, beta or a layer's weight, "
-            "or check the file of network.weights."
-        )
-    return (
-        f"the loss became infinite or NaN by epoch {epoch}, and again after going back "
-        f"to the best picture; lower learning_rate (now {settings.learning_rate:g}) or beta "
-        f"(now {settings.beta:g})."
-    )

@@ -8,39 +8,39 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-SMALLEST_CAUTION = 1e-6
-"""The factor on the steps falls no lower: they must still move a pixel."""
+SMALLEST_SCALE = 1e-6
+"""Lower bound of the factor on the steps, so that they still move a pixel."""
 
 RECOVERY = 1.5
-"""Factor by which steps that were made smaller grow again, from one to the next."""
+"""Factor by which steps that a restart made smaller grow again at each step."""
 
 DECAY = (0.9, 0.99)
-"""What the running means of gradient and square keep of themselves from step to step."""
+"""Decay rates of the running means of the gradient and of its square."""
 
 
 @dataclass(frozen=True)
 class AdamState:
-    """What an `Adam` remembers: its attributes of these names, on the way to a file and back."""
+    """The memory of `Adam`, for a checkpoint: its attributes of these names."""
 
     mean: Tensor
     square: Tensor
     steps: Tensor
-    caution: Tensor
+    scale: Tensor
 
 
 class Adam:
-    """Proposes the next iterate from the gradient; the caller evaluates, and may move it.
+    """Proposes the next iterates from the gradient; the caller evaluates, and may move them.
 
-    With m and v the running means of the gradient and of its square, divided by what their start
-    from zero takes from them, a step is -rate · m / √v: about the rate in every number, whatever
-    the scale of the loss. A change of variables x = M·z makes that -rate · M·m / √v, with the
-    means of the gradient in z, which is M·g. Nothing here waits for the host.
+    With m and v the bias-corrected running means of the gradient and of its square, a step is
+    -rate · m / √v: about the rate in every value, at any scale of the loss. With a change of
+    variables x = M·z it is -rate · M·(m / √v), with the means of the gradient in z, M·g. Nothing
+    here synchronizes with the GPU.
 
     Args:
         like: a tensor [B, ...] of the shape, dtype and device of the iterates.
         learning_rate: factor on every step, [B] or a number.
         unit: length of a step of learning rate 1, in units of the iterates.
-        change: M, a symmetric positive definite map of tensors like `like`, problem by problem.
+        change: M, a symmetric positive definite map of tensors like `like`, problem by problem;
             None is the identity.
     """
 
@@ -58,7 +58,7 @@ class Adam:
         self._mean = torch.zeros_like(like)
         self._square = torch.zeros_like(like)
         self._steps = torch.zeros_like(ones)
-        self._caution = ones
+        self._scale = ones
 
     def step(self, x: Tensor, gradient: Tensor) -> Tensor:
         """Propose the next iterates.
@@ -70,41 +70,41 @@ class Adam:
         Returns:
             The proposed iterates, same shape as `x`.
         """
-        slope = self._change(gradient)
+        mapped = self._change(gradient)
         first, second = DECAY
-        self._mean = torch.lerp(slope, self._mean, first)
-        self._square = torch.lerp(slope.square(), self._square, second)
+        self._mean = torch.lerp(mapped, self._mean, first)
+        self._square = torch.lerp(mapped.square(), self._square, second)
         self._steps = self._steps + 1
         mean = self._mean / (1 - first**self._steps)
         size = (self._square / (1 - second**self._steps)).sqrt()
-        # The squares of smaller slopes underflow, and divided by 0 they would be leaps.
+        # Squares of smaller gradients underflow; divided by 0 they would be huge steps.
         smallest = torch.finfo(x.dtype).tiny ** 0.5
-        step = self._caution * self._rate * self._change(mean / size.clamp(min=smallest))
-        self._caution = (self._caution * RECOVERY).clamp(max=1)
+        step = self._scale * self._rate * self._change(mean / size.clamp(min=smallest))
+        self._scale = (self._scale * RECOVERY).clamp(max=1)
         return x - step
 
-    def restart(self, problems: Tensor, caution: float) -> None:
-        """Forget the gradients of some problems and make their next steps smaller.
+    def restart(self, problems: Tensor, scale: float) -> None:
+        """Forget the gradients of some problems and scale their next steps.
 
         Args:
             problems: [B] of booleans.
-            caution: factor on the next step of these problems; it accumulates.
+            scale: factor on the next step of these problems; it accumulates.
         """
         chosen = problems.view_as(self._steps)
         self._mean = self._mean.masked_fill(chosen, 0)
         self._square = self._square.masked_fill(chosen, 0)
         self._steps = self._steps.masked_fill(chosen, 0)
-        smaller = (self._caution * caution).clamp(min=SMALLEST_CAUTION)
-        self._caution = torch.where(chosen, smaller, self._caution)
+        smaller = (self._scale * scale).clamp(min=SMALLEST_SCALE)
+        self._scale = torch.where(chosen, smaller, self._scale)
 
     def state(self) -> AdamState:
-        """What it remembers, to be restored."""
-        return AdamState(self._mean, self._square, self._steps, self._caution)
+        """Its memory, for a checkpoint."""
+        return AdamState(self._mean, self._square, self._steps, self._scale)
 
     def restore(self, state: AdamState) -> None:
-        """Remember what another one of the same problems and rates did."""
+        """Take the memory of another one of the same problems and learning rates."""
         self._mean, self._square = state.mean, state.square
-        self._steps, self._caution = state.steps, state.caution
+        self._steps, self._scale = state.steps, state.scale
 
 
 def _same(tensor: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
-"""An objective recorded once and replayed as one piece of work, on CUDA.
+"""CUDA graphs: the objective is recorded once and replayed with one launch.
 
-An evaluation starts some two hundred kernels, and for pictures that are not large the GPU is done
-with most of them before Python has started the next. A CUDA graph starts all of them at once. It
-reads and writes the same memory each time, so pictures are copied in and results copied out.
+An evaluation launches about two hundred kernels, and for small images the GPU finishes most of
+them before Python has launched the next. A CUDA graph launches all of them at once. It reads and
+writes the same memory each time, so images are copied in and results are copied out.
 """
 
 from __future__ import annotations
@@ -16,37 +16,36 @@ from torch import Tensor
 from neural_style.losses.objective import Evaluation, Evaluator
 
 FEWEST_EPOCHS = 50
-"""A recording costs about five evaluations, and has to earn them. Not measured."""
+"""A recording costs about five evaluations; fewer iterations do not repay it. Not measured."""
 
 MOST_PIXELS = 1024 * 1024
-"""Of all pictures of a batch. With more, kernels take longer than it takes to start them, and the
-memory that a recording keeps to itself is better left to the pictures. Not measured."""
+"""Of all images of a batch. With more, kernels take longer than their launch, and the memory that a
+recording keeps is better left to the images. Not measured."""
 
 AGREEMENT = 1e-2
-"""How far a replay may be from the evaluation itself, as a share of its norm. The kernels are the
-same, and so nothing but another order of their sums may tell the two apart."""
+"""Largest difference of a replay from an evaluation, relative to its norm. The kernels are the same;
+only the order of their sums may differ."""
 
 WARM_UPS = 2
-"""Evaluations before the recording: libraries choose algorithms and allocate at the first."""
+"""Evaluations before the recording, in which libraries choose algorithms and allocate memory."""
 
 Work = Callable[[], None]
 
 
-def worth_recording(shape: torch.Size, device: torch.device, epochs: int) -> bool:
-    """Whether so many epochs of a batch of pictures [B, 3, H, W] on a device gain by it."""
+def worth_recording(shape: torch.Size, epochs: int) -> bool:
+    """Whether a recording pays for so many iterations of a batch of images [B, C, H, W]."""
     batch, _, height, width = shape
-    few = batch * height * width <= MOST_PIXELS
-    return device.type == "cuda" and few and epochs >= FEWEST_EPOCHS
+    return batch * height * width <= MOST_PIXELS and epochs >= FEWEST_EPOCHS
 
 
 def record_on_cuda(work: Work) -> Work:
     """Capture a function in a CUDA graph, after trial runs.
 
     Returns:
-        What has the device do the same again, on the same memory.
+        A function that has the GPU do the same work again, on the same memory.
 
     Raises:
-        RuntimeError: the work waits for the device, or memory is short.
+        RuntimeError: the work synchronizes with the GPU, or memory is short.
     """
     torch.cuda.empty_cache()  # of another stream than that of the trial runs
     stream = _side_stream(torch.cuda.current_device())
@@ -67,12 +66,12 @@ def record_on_cuda(work: Work) -> Work:
 def recorded(
     objective: Evaluator, like: Tensor, record: Callable[[Work], Work] = record_on_cuda
 ) -> Evaluator:
-    """The same function as `objective`, recorded; the objective itself if that fails.
+    """Record an objective; if that fails, return the objective itself.
 
     Args:
-        objective: does the same work for whatever pictures of the same shape, on memory that it
-            keeps, and does not wait for the device.
-        like: pictures of the shape and device that it will be called with, [B, 3, H, W].
+        objective: does the same work for all images of one shape, on memory that it keeps, and
+            does not synchronize with the GPU.
+        like: images of the shape and device that it will be called with, [B, 3, H, W].
         record: see `record_on_cuda`.
     """
     try:
@@ -82,24 +81,24 @@ def recorded(
         recording = _Recording(objective, like, expected, record)
         if _agree(recording(others), expected):
             return recording
-    except RuntimeError:  # of CUDA, a shortage of memory included; the objective will say it again
+    except RuntimeError:  # of CUDA, including too little memory; the objective will raise it again
         pass
     return objective
 
 
 @lru_cache
-def _side_stream(card: int) -> torch.cuda.Stream:
-    """The stream of all captures on a card: libraries keep working memory for every stream."""
-    return torch.cuda.Stream(card)
+def _side_stream(gpu: int) -> torch.cuda.Stream:
+    """The stream of all captures on a GPU: libraries keep working memory for every stream."""
+    return torch.cuda.Stream(gpu)
 
 
 class _Recording:
-    """Copies pictures in, replays, and copies the results out, since the next replay is over them.
+    """Copies images in, replays, and copies the results out, since the next replay overwrites them.
 
     Args:
-        objective: what is recorded.
-        like: pictures of the shape to come.
-        example: an evaluation of such pictures.
+        objective: the function to record.
+        like: images of the shape to come.
+        example: an evaluation of such images.
         record: see `recorded`.
     """
 
@@ -112,24 +111,24 @@ class _Recording:
     ) -> None:
         self.term_names = objective.term_names
         self._objective = objective
-        self._pictures = like.clone()
+        self._images = like.clone()
         self._losses = torch.empty_like(example.losses)
         self._gradient = torch.empty_like(example.gradient)
         self._replay = record(self._work)
 
-    def __call__(self, pictures: Tensor) -> Evaluation:
-        """Losses and gradient at pictures [B, 3, H, W] in [0, 1]."""
-        self._pictures.copy_(pictures)
+    def __call__(self, images: Tensor) -> Evaluation:
+        """Losses and gradient at images [B, 3, H, W] in [0, 1]."""
+        self._images.copy_(images)
         self._replay()
         return Evaluation(self._losses.clone(), self._gradient.clone())
 
     def _work(self) -> None:
-        evaluation = self._objective(self._pictures)
+        evaluation = self._objective(self._images)
         self._losses.copy_(evaluation.losses)
         self._gradient.copy_(evaluation.gradient)
 
 
 def _agree(one: Evaluation, other: Evaluation) -> bool:
-    """Whether two evaluations are the same, but for rounding. Waits for the device."""
+    """Whether two evaluations are equal up to rounding; synchronizes with the GPU."""
     pairs = (one.losses, other.losses), (one.gradient, other.gradient)
     return all(bool((a - b).norm() <= AGREEMENT * b.norm()) for a, b in pairs)

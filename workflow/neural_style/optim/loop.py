@@ -1,10 +1,15 @@
-"""The way back from a step that went wrong: every problem returns to its best iterate."""
+"""The optimization loop: stages from coarse to fine, one evaluation an iteration.
+
+`Optimization` minimizes the objective of a batch of transfer problems and yields the images after
+each iteration. The caller owns everything else: saving, showing, stopping. Two departures from the
+paper live here: every step is projected into the range of the image, and a safeguard undoes steps
+that diverge, in place of a line search.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -12,32 +17,58 @@ from torch import Tensor
 from neural_style.config.settings import Stage
 from neural_style.losses.gatys import StyleGrams, gatys_objective
 from neural_style.losses.objective import Evaluation, Evaluator
-from neural_style.losses.problem import TransferProblem, resampled, resampled_problem, start_picture
+from neural_style.losses.problem import TransferProblem, resample_images, resample_problem, initial_image
 from neural_style.model.vgg import Vgg19
-from neural_style.optim.cuda_graph import recorded, worth_recording
-from neural_style.optim.optimizers import Optimizer, OptimizerState, optimizer_of
-from neural_style.optim.parameterization import Parameterization, parameterization_of
+from neural_style.optim.optimizers import Optimizer, OptimizerState, make_optimizer
+from neural_style.optim.parameterization import Parameterization, choose_parameterization
 
 EXPLOSION = 10.0
-"""A loss this many times the best one is no overshoot any more."""
-
-LARGE = 3 * 1536 * 1536
-"""Numbers of an iterate from which on it is worth a moment's wait for the device to keep no second
-copy of what is the best as a rule: the present one."""
+"""A step is rejected if it makes the loss more than this many times the best loss."""
 
 LIMIT = 3
-"""So many times without a number, with no better picture in between, and a problem is given up."""
+"""A problem has diverged after so many non-finite losses without an improvement in between."""
+
+RESTART_SCALE = 0.1
+"""Factor on the first step after a rejected one."""
+
+LARGE = 3 * 1536 * 1536
+"""Values per problem above which the safeguard keeps no second copy of the best iterate while that
+is the current one. To know this it synchronizes with the GPU, which takes little time beside an
+iteration of that size."""
+
+
+GRAPH_DEVICES = ("cuda",)
+"""Types of devices on which the objective may be recorded as a graph, see `cuda_graph`."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The result of an iteration. Tensors stay on the device: reading one synchronizes with it.
+
+    Attributes:
+        epoch: number of iterations done; 0 is the start.
+        images: [B, 3, H, W] in [0, 1], at the size of the current stage.
+        term_names: names of the loss terms, such as `style/conv1_1`.
+        losses: weighted loss of each term for `images`, [T, B].
+        diverged: which problems diverged for good, [B] of booleans.
+    """
+
+    epoch: int
+    images: Tensor
+    term_names: tuple[str, ...]
+    losses: Tensor
+    diverged: Tensor
 
 
 @dataclass(frozen=True)
 class SafeguardState:
-    """What a `Safeguard` knows.
+    """The memory of a `Safeguard`.
 
     Attributes:
         best: the best iterates, [B, ...].
-        evaluation: the objective there.
-        failures: how often each problem failed since its last progress, [B].
-        diverged: [B].
+        evaluation: the objective at `best`.
+        failures: non-finite losses of each problem since its last improvement, [B].
+        diverged: [B] of booleans.
     """
 
     best: Tensor
@@ -46,116 +77,15 @@ class SafeguardState:
     diverged: Tensor
 
 
-class Safeguard:
-    """Keeps the best iterate of each problem and puts it back when a step was bad.
-
-    A step is bad if it made the loss or the gradient infinite or NaN, or the loss larger than
-    `EXPLOSION` times the best. Only the former is ever hopeless: a step that is merely too long,
-    as the first one is near an optimum, is cured by shorter ones. The host waits for nothing here,
-    except with iterates so large that it does not matter, which are kept and not copied: nobody may
-    change them.
-
-    Args:
-        x: the first iterates, [B, ...].
-        evaluation: the objective at `x`.
-    """
-
-    def __init__(self, x: Tensor, evaluation: Evaluation) -> None:
-        self.best = x.clone()
-        self.evaluation = evaluation
-        self._failures = torch.zeros_like(evaluation.total, dtype=torch.int)
-        self.diverged = ~_finite(evaluation)
-        """[B]: which problems failed too often, or started from a loss that is not finite."""
-
-    def catch(self, x: Tensor, evaluation: Evaluation) -> tuple[Tensor, Evaluation, Tensor]:
-        """Look at the iterates after a step, and replace the bad ones by the best so far.
-
-        Args:
-            x: the iterates, [B, ...].
-            evaluation: the objective at `x`.
-
-        Returns:
-            Iterates to go on from, the objective there, and which problems fell, [B].
-        """
-        finite = _finite(evaluation)
-        good = finite & (evaluation.total <= EXPLOSION * self.evaluation.total)
-        better = good & (evaluation.total < self.evaluation.total)
-        self._failures = torch.where(better, 0, self._failures + (~finite).int())
-        self.diverged = self.diverged | (self._failures >= LIMIT)
-        self.best = _choose(better, x, self.best)
-        self.evaluation = _merge(better, evaluation, self.evaluation)
-        return (
-            _choose(good, x, self.best),
-            _merge(good, evaluation, self.evaluation),
-            ~good,
-        )
-
-    def state(self) -> SafeguardState:
-        """What it knows, to be restored."""
-        return SafeguardState(self.best, self.evaluation, self._failures, self.diverged)
-
-    def restore(self, state: SafeguardState) -> None:
-        """Know what another one knew about the same problems."""
-        self.best, self.evaluation = state.best, state.evaluation
-        self._failures, self.diverged = state.failures, state.diverged
-
-
-def _finite(evaluation: Evaluation) -> Tensor:
-    """[B]: whether loss and gradient are numbers."""
-    slopes = evaluation.gradient.flatten(start_dim=1).abs().sum(dim=1)
-    return torch.isfinite(evaluation.total) & torch.isfinite(slopes)
-
-
-def _choose(chosen: Tensor, these: Tensor, those: Tensor) -> Tensor:
-    """For each problem, `these` where `chosen` [B] and `those` elsewhere."""
-    if these[0].numel() > LARGE and bool(chosen.all()):
-        return these
-    return torch.where(chosen.view(-1, *[1] * (these.dim() - 1)), these, those)
-
-
-def _merge(chosen: Tensor, these: Evaluation, those: Evaluation) -> Evaluation:
-    """For each problem, one of two evaluations."""
-    return Evaluation(
-        losses=torch.where(chosen, these.losses, those.losses),
-        gradient=_choose(chosen, these.gradient, those.gradient),
-    )
-
-
-# MERGED: One optimization: the pixels of a batch of pictures, an epoch at a time.
-
-
-CAUTION = 0.1
-"""Factor on the first step after a fall."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The state after an epoch. Tensors stay on the device: reading one waits for it.
-
-    Attributes:
-        epoch: iterations done; 0 is the start.
-        pictures: [B, 3, H, W] in [0, 1].
-        term_names: of the terms of the loss.
-        losses: weighted loss of each term for `pictures`, [T, B].
-        diverged: [B], which problems diverged for good.
-    """
-
-    epoch: int
-    pictures: Tensor
-    term_names: tuple[str, ...]
-    losses: Tensor
-    diverged: Tensor
-
-
 @dataclass(frozen=True)
 class State:
-    """What an optimization was doing after an epoch; see `Optimization.restore`.
+    """Everything that the following iterations depend on, for a checkpoint.
 
     Attributes:
-        epoch: iterations done.
-        variable: what the parameterization is painted with, [B, C, H, W].
-        evaluation: the objective there.
-        safeguard: the best so far.
+        epoch: number of iterations done.
+        variable: x, [B, C, H, W], see `parameterization.Parameterization`.
+        evaluation: the objective at `variable`.
+        safeguard: the best iterates so far.
         optimizer: the memory of the optimizer.
     """
 
@@ -167,216 +97,252 @@ class State:
 
 
 class Optimization:
-    """Minimizes an objective over what is painted on a parameterization, an epoch at a time.
+    """Transfers styles onto a batch of content images (Gatys, Ecker and Bethge, 2015).
 
-    Pictures stay within [0, 1]. The range is part of the problem (a departure from the paper, which
-    clips at the end): a saved picture is clipped anyway, and clipping undoes what an optimizer did
-    outside. Steps are projected into the bounds of the variable, and a gradient that points out of
-    them counts as zero.
-
-    Iterating yields the present state, then the state after each step, up to the last epoch.
+    Iterating yields the start, then the result of each iteration; each needs one evaluation of the
+    objective. Stages run one after another: each starts from the images of the one before, at its
+    own size, with an empty optimizer. Epochs count on over all stages.
 
     Args:
-        objective: of pictures; called once for the start and once an epoch.
-        parameterization: what the pictures are made from.
-        start: the first values of the variable, [B, C, H, W] within the parameterization's bounds.
-        optimizer: proposes the steps.
-        epochs: the last epoch.
-        begun: the epoch that `start` is the state after; others may have gone before.
+        network: features of at least the layers that the settings name. It decides the device and
+            the precision of the features; everything else is float32.
+        problems: one for each image, all of one size. Layers, tiles, optimizer and stages are
+            those of the first; weights, learning rate, start and seed are each problem's own.
+        grams: keeps the Gram matrices of style images from one call to the next.
+        resume: the state after some iteration of an optimization with the same arguments; it goes
+            on from there, bit for bit, and yields that iteration first.
+    """
+
+    def __init__(
+        self,
+        network: Vgg19,
+        problems: Sequence[TransferProblem],
+        grams: StyleGrams | None = None,
+        resume: State | None = None,
+    ) -> None:
+        self._network = network
+        self._problems = problems
+        self._grams = grams or StyleGrams(network)
+        self._resume = resume
+        self._stage: _StageRun | None = None
+
+    def __iter__(self) -> Iterator[Progress]:
+        """Yield the start (or the resumed iteration) and the result of each iteration."""
+        images: Tensor | None = None
+        diverged = torch.zeros((), dtype=torch.bool, device=self._problems[0].content.device)
+        last = 0
+        for stage in self._problems[0].settings.all_stages:
+            first, last = last, last + stage.epochs
+            if self._resume is not None and self._resume.epoch > last:
+                continue
+            self._stage = None  # frees the memory of the stage before
+            run = self._stage = self._set_up(stage, first, images)
+            run.begin(self._resume)
+            self._resume = None
+            if images is None:  # otherwise the stage before has yielded this iteration
+                yield run.progress(diverged)
+            while run.epoch < last:
+                run.step()
+                yield run.progress(diverged)
+            images, diverged = run.images, diverged | run.safeguard.diverged
+            del run
+
+    def state(self) -> State:
+        """The state after the iteration that was yielded last; the next iteration may change it."""
+        assert self._stage is not None, "the state is known once an iteration was yielded"
+        return self._stage.state()
+
+    def _set_up(self, stage: Stage, epoch: int, images: Tensor | None) -> _StageRun:
+        """Prepare a stage.
+
+        Args:
+            stage: its size and its number of iterations.
+            epoch: iterations done before it.
+            images: [B, 3, h, w] of the stage before; None for the first.
+        """
+        scale = stage.size / self._problems[0].settings.size
+        problems = [
+            resample_problem(each, scale, self._grams.resample_style) for each in self._problems
+        ]
+        parameterization = choose_parameterization(problems)
+        if images is None:
+            images = torch.cat([initial_image(problem) for problem in problems])
+        else:
+            images = resample_images(images, *problems[0].content.shape[2:])
+        start = parameterization.from_images(images).clamp(
+            parameterization.low, parameterization.high
+        )
+        objective: Evaluator = gatys_objective(self._network, problems, self._grams)
+        if start.device.type in GRAPH_DEVICES:
+            from neural_style.optim.cuda_graph import recorded, worth_recording
+
+            if worth_recording(start.shape, stage.epochs):
+                objective = recorded(objective, parameterization.network_input(start))
+        optimizer = make_optimizer(start, [problem.settings for problem in problems])
+        return _StageRun(objective, parameterization, optimizer, start, epoch)
+
+
+class _StageRun:
+    """One stage: iterations at one size.
+
+    Args:
+        objective: evaluated once for the start and once an iteration.
+        parameterization: maps the variable to images.
+        optimizer: proposes steps.
+        start: first value of the variable, [B, C, H, W] within its bounds.
+        epoch: number of iterations that came before.
     """
 
     def __init__(
         self,
         objective: Evaluator,
         parameterization: Parameterization,
-        start: Tensor,
         optimizer: Optimizer,
-        epochs: int,
-        begun: int = 0,
+        start: Tensor,
+        epoch: int,
     ) -> None:
         self._objective = objective
-        self._canvas = parameterization
+        self._parameterization = parameterization
         self._optimizer = optimizer
-        self._epochs = epochs
-        self._epoch = begun
-        self._variable, self._evaluation = start, self._evaluate(start)
-        self._safeguard = Safeguard(start, self._evaluation)
+        self._variable = start
+        self.epoch = epoch
 
-    def __iter__(self) -> Iterator[Progress]:
-        """Yield the state now and after each epoch that is left."""
-        yield self._progress()
-        while self._epoch < self._epochs:
-            self._advance()
-            yield self._progress()
+    def begin(self, resume: State | None) -> None:
+        """Evaluate the start, or take the state of an earlier run instead."""
+        if resume is None:
+            self._evaluation = self._evaluate(self._variable)
+            self.safeguard = Safeguard(self._variable, self._evaluation)
+            return
+        self.epoch, self._variable = resume.epoch, resume.variable
+        self._evaluation = resume.evaluation
+        self.safeguard = Safeguard.restored(resume.safeguard)
+        self._optimizer.restore(resume.optimizer)
+
+    def step(self) -> None:
+        """Do one iteration: a projected step, one evaluation, and the safeguard."""
+        low, high = self._parameterization.low, self._parameterization.high
+        gradient = projected_gradient(self._variable, self._evaluation.gradient, low, high)
+        proposal = self._optimizer.step(self._variable, gradient).clamp(low, high)
+        self._variable, self._evaluation, rejected = self.safeguard.check(
+            proposal, self._evaluate(proposal)
+        )
+        self._optimizer.restart(rejected, RESTART_SCALE)
+        self.epoch += 1
+
+    @property
+    def images(self) -> Tensor:
+        """The current images, [B, 3, H, W] in [0, 1]."""
+        return self._parameterization.to_images(self._variable)
+
+    def progress(self, diverged: Tensor) -> Progress:
+        """The result of the last iteration; problems that diverged in earlier stages stay so."""
+        return Progress(
+            self.epoch,
+            self.images,
+            self._objective.term_names,
+            self._evaluation.losses,
+            self.safeguard.diverged | diverged,
+        )
 
     def state(self) -> State:
-        """All that the epochs to come depend on. It holds until the next epoch changes it."""
+        """Everything that the following iterations depend on."""
         return State(
-            self._epoch,
+            self.epoch,
             self._variable,
             self._evaluation,
-            self._safeguard.state(),
+            self.safeguard.state(),
             self._optimizer.state(),
         )
 
-    def restore(self, state: State) -> None:
-        """Go on from a state of an optimization that was set up like this one, bit for bit."""
-        self._epoch, self._variable = state.epoch, state.variable
-        self._evaluation = state.evaluation
-        self._safeguard.restore(state.safeguard)
-        self._optimizer.restore(state.optimizer)
-
-    def _advance(self) -> None:
-        """Do one epoch."""
-        low, high = self._canvas.low, self._canvas.high
-        slope = projected_gradient(self._variable, self._evaluation.gradient, low, high)
-        proposal = self._optimizer.step(self._variable, slope).clamp(low, high)
-        self._variable, self._evaluation, fell = self._safeguard.catch(
-            proposal, self._evaluate(proposal)
-        )
-        self._optimizer.restart(fell, CAUTION)
-        self._epoch += 1
-
     def _evaluate(self, variable: Tensor) -> Evaluation:
-        """The objective at a value of the variable, with the gradient in the variable."""
-        seen = self._objective(self._canvas.picture(variable))
-        return replace(seen, gradient=self._canvas.slope(seen.gradient))
-
-    def _progress(self) -> Progress:
-        return Progress(
-            self._epoch,
-            self._canvas.finished(self._variable),
-            self._objective.term_names,
-            self._evaluation.losses,
-            self._safeguard.diverged,
-        )
+        """The losses at a value of the variable, with the gradient in the variable."""
+        evaluation = self._objective(self._parameterization.network_input(variable))
+        return replace(evaluation, gradient=self._parameterization.pull_back(evaluation.gradient))
 
 
 def projected_gradient(variable: Tensor, gradient: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """The gradient without what would push a variable out of its bounds; all [B, C, H, W]."""
+    """The gradient, with 0 where a descent step would leave the bounds; all [B, C, H, W].
+
+    The range [0, 1] is part of the problem (a departure from the paper, which clips the result):
+    a saved image is clipped anyway, and clipping undoes what the optimizer did outside the range.
+    """
     outward = ((variable <= low) & (gradient > 0)) | ((variable >= high) & (gradient < 0))
     return gradient.masked_fill(outward, 0)
 
 
-# MERGED: Optimizations one after another, such as from coarse to fine, as if they were one.
+class Safeguard:
+    """Keeps the best iterate of each problem and returns to it when a step is bad.
 
-
-Begin = Callable[[Tensor | None], Optimization]
-"""Sets a stage up. It starts from the pictures of the stage before, [B, 3, h, w] of whatever size;
-from a start of its own where there are none, or where a state is restored next."""
-
-
-class Schedule:
-    """Goes through stages. Epochs count on, and what a stage has learnt is forgotten by the next.
-
-    Iterating yields the present state, then the state after each step. Where one stage ends and
-    the next begins is one epoch, and yielded once: as the picture that the former made.
+    A step is bad if it makes the loss or the gradient infinite or NaN, or the loss larger than
+    `EXPLOSION` times the best one. Only non-finite losses count towards `LIMIT`: a step that is
+    merely too long is cured by shorter ones. Nothing here synchronizes with the GPU, except for
+    problems of more than `LARGE` values; those iterates are kept without a copy, so nobody may
+    change them in place.
 
     Args:
-        stages: the last epoch of each stage, ascending → how it begins.
+        x: the first iterates, [B, ...].
+        evaluation: the objective at `x`.
     """
 
-    def __init__(self, stages: Mapping[int, Begin]) -> None:
-        self._lasts, self._begins = tuple(stages), tuple(stages.values())
-        self._number, self._now = 0, self._begins[0](None)
+    def __init__(self, x: Tensor, evaluation: Evaluation) -> None:
+        self.best = x.clone()
+        self.evaluation = evaluation
+        self._failures = torch.zeros_like(evaluation.total, dtype=torch.int)
+        self.diverged = ~_is_finite(evaluation)
+        """[B] of booleans: which problems failed too often, or started from a non-finite loss."""
 
-    def __iter__(self) -> Iterator[Progress]:
-        """Yield the state now and after each epoch that is left."""
-        for progress in self._now:
-            yield progress
-        diverged = progress.diverged
-        while self._number + 1 < len(self._begins):
-            self._turn_to(self._number + 1, progress.pictures)
-            epochs = iter(self._now)
-            next(epochs)
-            for each in epochs:
-                progress = replace(each, diverged=each.diverged | diverged)
-                yield progress
-            diverged = progress.diverged
+    @classmethod
+    def restored(cls, state: SafeguardState) -> Safeguard:
+        """A safeguard with the memory of another one of the same problems."""
+        safeguard = cls.__new__(cls)
+        safeguard.best, safeguard.evaluation = state.best, state.evaluation
+        safeguard._failures, safeguard.diverged = state.failures, state.diverged
+        return safeguard
 
-    def state(self) -> State:
-        """All that the epochs to come depend on. It holds until the next epoch changes it."""
-        return self._now.state()
+    def check(self, x: Tensor, evaluation: Evaluation) -> tuple[Tensor, Evaluation, Tensor]:
+        """Look at the iterates after a step and replace bad ones by the best so far.
 
-    def restore(self, state: State) -> None:
-        """Go on from a state of a schedule that was set up like this one, bit for bit."""
-        number = next(n for n, last in enumerate(self._lasts) if state.epoch <= last)
-        if number != self._number:
-            self._turn_to(number, None)
-        self._now.restore(state)
+        Args:
+            x: the iterates, [B, ...].
+            evaluation: the objective at `x`.
 
-    def _turn_to(self, number: int, pictures: Tensor | None) -> None:
-        """Begin another stage, in the memory of the present one."""
-        del self._now
-        self._number, self._now = number, self._begins[number](pictures)
+        Returns:
+            The iterates to continue from, the objective there, and which steps were rejected, [B].
+        """
+        finite = _is_finite(evaluation)
+        good = finite & (evaluation.total <= EXPLOSION * self.evaluation.total)
+        better = good & (evaluation.total < self.evaluation.total)
+        self._failures = torch.where(better, 0, self._failures + (~finite).int())
+        self.diverged = self.diverged | (self._failures >= LIMIT)
+        self.best = _select(better, x, self.best)
+        self.evaluation = _select_evaluation(better, evaluation, self.evaluation)
+        return (
+            _select(good, x, self.best),
+            _select_evaluation(good, evaluation, self.evaluation),
+            ~good,
+        )
 
-
-# MERGED: The optimization of pixels: a generator that yields every epoch and leaves the rest to you.
-
-
-def stylize(
-    network: Vgg19, problems: Sequence[TransferProblem], grams: StyleGrams | None = None
-) -> Iterator[Progress]:
-    """Transfer styles onto a batch of content images (Gatys, Ecker and Bethge, 2015).
-
-    Args:
-        network: features of at least the layers that the settings name; it decides device and
-            precision of the features. Everything else is float32.
-        problems: a picture each, of one size. Layers, tiles, optimizer and epochs are those of the
-            first; weights, learning rate, start and seed are each picture's own.
-        grams: keeps the Gram matrices of style images from one call to the next.
-
-    Yields:
-        The start, then the state after each epoch: one evaluation each.
-    """
-    yield from optimization_of(network, problems, grams)
+    def state(self) -> SafeguardState:
+        """Its memory, for a checkpoint."""
+        return SafeguardState(self.best, self.evaluation, self._failures, self.diverged)
 
 
-def optimization_of(
-    network: Vgg19, problems: Sequence[TransferProblem], grams: StyleGrams | None = None
-) -> Schedule:
-    """What `stylize` goes through, for callers that save its state; the same arguments.
-
-    It goes from coarse to fine if the settings say so, each stage from what the one before made.
-    """
-    grams = grams or StyleGrams(network)
-    stages: dict[int, Begin] = {}
-    begun = 0
-    for stage in problems[0].settings.all_stages:
-        last = begun + stage.epochs
-        stages[last] = partial(_begin, network, problems, grams, stage, begun)
-        begun = last
-    return Schedule(stages)
+def _is_finite(evaluation: Evaluation) -> Tensor:
+    """[B]: whether loss and gradient are finite."""
+    norms = evaluation.gradient.flatten(start_dim=1).abs().sum(dim=1)
+    return torch.isfinite(evaluation.total) & torch.isfinite(norms)
 
 
-def _begin(
-    network: Vgg19,
-    problems: Sequence[TransferProblem],
-    grams: StyleGrams,
-    stage: Stage,
-    begun: int,
-    pictures: Tensor | None,
-) -> Optimization:
-    """The optimization of a stage.
+def _select(chosen: Tensor, these: Tensor, those: Tensor) -> Tensor:
+    """For each problem, `these` where `chosen` [B] is true and `those` elsewhere."""
+    if these[0].numel() > LARGE and bool(chosen.all()):
+        return these
+    return torch.where(chosen.view(-1, *[1] * (these.dim() - 1)), these, those)
 
-    Args:
-        network: gives the features.
-        problems: in the pictures' own size.
-        grams: keeps Gram matrices.
-        stage: its size and epochs.
-        begun: epochs before it.
-        pictures: [B, 3, h, w], to start from in place of the problems' own start.
-    """
-    scale = stage.size / problems[0].settings.size
-    problems = [resampled_problem(problem, scale, grams.resampled) for problem in problems]
-    parameterization = parameterization_of(problems)
-    if pictures is None:
-        pictures = torch.cat([start_picture(problem) for problem in problems])
-    else:
-        pictures = resampled(pictures, *problems[0].content.shape[2:])
-    start = parameterization.take(pictures).clamp(parameterization.low, parameterization.high)
-    objective: Evaluator = gatys_objective(network, problems, grams)
-    if worth_recording(start.shape, start.device, stage.epochs):
-        objective = recorded(objective, parameterization.picture(start))
-    optimizer = optimizer_of(start, [problem.settings for problem in problems])
-    return Optimization(objective, parameterization, start, optimizer, begun + stage.epochs, begun)
+
+def _select_evaluation(chosen: Tensor, these: Evaluation, those: Evaluation) -> Evaluation:
+    """For each problem, one of two evaluations."""
+    return Evaluation(
+        losses=torch.where(chosen, these.losses, those.losses),
+        gradient=_select(chosen, these.gradient, those.gradient),
+    )

@@ -1,7 +1,8 @@
-"""The parameterization: what of a picture is painted on, and what of it stands fast.
+"""Parameterizations: what the optimizer changes, and which image that stands for.
 
-The optimization minimizes over a variable x. A parameterization says what picture the network is shown for
-it, which values it may take, and which picture is saved.
+The optimization minimizes over a variable x within bounds. A parameterization maps x to the images
+that the network sees and to the images that are saved, and maps gradients back to x. The method's
+own variable is the pixels themselves; `transfer.color: luminance` optimizes one channel instead.
 """
 
 from __future__ import annotations
@@ -12,157 +13,140 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from neural_style.losses.problem import TransferProblem, luminance, style_share
+from neural_style.images.tensors import luminance
+from neural_style.losses.problem import TransferProblem, combined_mask
 
 
 class Parameterization(Protocol):
-    """What an optimization paints on. x is [B, C, H, W], pictures are [B, 3, H, W] in [0, 1].
+    """The variable x [B, C, H, W] of an optimization; images are [B, 3, H, W] in [0, 1].
 
     Attributes:
-        low: the least value of x, of any shape that goes with it.
-        high: the largest.
+        low: lower bound of x, broadcastable to x.
+        high: upper bound of x, broadcastable to x.
     """
 
     low: Tensor
     high: Tensor
 
-    def take(self, pictures: Tensor) -> Tensor:
-        """The variable of pictures: what of them is painted on."""
+    def from_images(self, images: Tensor) -> Tensor:
+        """The variable x that stands for images [B, 3, H, W]."""
 
-    def picture(self, x: Tensor) -> Tensor:
-        """What the network is shown."""
+    def network_input(self, x: Tensor) -> Tensor:
+        """The images [B, 3, H, W] that the network sees for x."""
 
-    def slope(self, gradient: Tensor) -> Tensor:
-        """The gradient of a loss in x, from its gradient in what the network is shown."""
+    def pull_back(self, gradient: Tensor) -> Tensor:
+        """The gradient in x, from the gradient [B, 3, H, W] in `network_input(x)`."""
 
-    def finished(self, x: Tensor) -> Tensor:
-        """The picture that is saved."""
+    def to_images(self, x: Tensor) -> Tensor:
+        """The images [B, 3, H, W] that are saved for x."""
 
 
 class PixelParameterization:
-    """The method's own: the variable is the picture, every channel of it between 0 and 1.
+    """The method's own: x is the image, each channel in [0, 1].
 
     Args:
-        like: anything of the type and device of the pictures.
+        like: any tensor of the dtype and device of the images.
     """
 
     def __init__(self, like: Tensor) -> None:
         self.low, self.high = like.new_zeros(()), like.new_ones(())
 
-    def take(self, pictures: Tensor) -> Tensor:
-        """The pictures as they are."""
-        return pictures
+    def from_images(self, images: Tensor) -> Tensor:
+        """The images, unchanged."""
+        return images
 
-    def picture(self, x: Tensor) -> Tensor:
-        """The variable as it is."""
+    def network_input(self, x: Tensor) -> Tensor:
+        """x, unchanged."""
         return x
 
-    def slope(self, gradient: Tensor) -> Tensor:
-        """The gradient as it is."""
+    def pull_back(self, gradient: Tensor) -> Tensor:
+        """The gradient, unchanged."""
         return gradient
 
-    def finished(self, x: Tensor) -> Tensor:
-        """The variable as it is."""
+    def to_images(self, x: Tensor) -> Tensor:
+        """x, unchanged."""
         return x
 
 
 class LuminanceParameterization:
-    """Only the luminance Y is painted; the chroma is that of the photograph, whatever happens.
+    """x is the luminance Y alone; the chroma of the content image is kept exactly.
 
-    With a chroma c = RGB - Y at each pixel, whose own luminance is 0, the picture is Y + c. It
-    lies in [0, 1] as long as -min c ≤ Y ≤ 1 - max c, so that nothing is left to be clipped and the
-    saved picture keeps the chroma. The network is shown Y as a gray picture.
+    With the chroma c = RGB - Y at each pixel, the saved image is Y + c. It lies in [0, 1] exactly
+    if -min c ≤ Y ≤ 1 - max c (over the channels), so these are the bounds of x and nothing is left
+    to clip. The network sees Y as a gray image. After Gatys et al., Preserving Color in Neural
+    Artistic Style Transfer (2016).
 
     Args:
-        chroma: RGB - Y of the photographs, [B, 3, H, W].
+        chroma: RGB - Y of the content images, [B, 3, H, W].
     """
 
     def __init__(self, chroma: Tensor) -> None:
         self._chroma = chroma
         self.low = -chroma.amin(dim=1, keepdim=True)
-        # A pure red is at both bounds at once; rounding must not cross them.
+        # For a pure red both bounds are equal; rounding must not swap them.
         self.high = (1 - chroma.amax(dim=1, keepdim=True)).maximum(self.low)
 
-    def take(self, pictures: Tensor) -> Tensor:
-        """Their luminance."""
-        return luminance(pictures)
+    def from_images(self, images: Tensor) -> Tensor:
+        """The luminance of images, [B, 1, H, W]."""
+        return luminance(images)
 
-    def picture(self, x: Tensor) -> Tensor:
-        """A gray picture."""
+    def network_input(self, x: Tensor) -> Tensor:
+        """Gray images: Y in all three channels."""
         return x.expand(-1, 3, -1, -1)
 
-    def slope(self, gradient: Tensor) -> Tensor:
-        """The sum over the three channels, since all of them are Y."""
+    def pull_back(self, gradient: Tensor) -> Tensor:
+        """The sum over the channels, since each of them is Y: [B, 1, H, W]."""
         return gradient.sum(dim=1, keepdim=True)
 
-    def finished(self, x: Tensor) -> Tensor:
-        """Y and the photograph's chroma; the clip takes off no more than rounding errors."""
+    def to_images(self, x: Tensor) -> Tensor:
+        """Y plus the chroma; the clamp removes rounding errors only."""
         return (x + self._chroma).clamp(0, 1)
 
 
 class MaskedParameterization:
-    """Another parameterization, on which the photograph stands fast where no style acts.
+    """Another parameterization with bounds that keep the content image where the mask is black.
 
-    A style term reaches beyond its region by as much as the features in it see, which on deep
-    layers is a good part of the picture. Here each value may leave that of the photograph only by
-    the given share of its way to either bound, so that a style ends where its mask does.
+    A style term reaches beyond its region by the receptive field of its layer, which is large for
+    deep layers. Here a value may move away from the content image only by the mask's share of the
+    way to either bound, so that the style ends where the mask does.
 
     Args:
-        parameterization: what is painted on.
-        photographs: [B, 3, H, W] in [0, 1], as the network is to see them.
-        freedom: the shares, [B, 1, H, W] in [0, 1].
+        base: the parameterization whose bounds are narrowed.
+        contents: the content images as the network sees them, [B, 3, H, W] in [0, 1].
+        mask: how far x may move, [B, 1, H, W] in [0, 1]: 0 keeps the content, 1 is free.
     """
 
-    def __init__(
-        self, parameterization: Parameterization, photographs: Tensor, freedom: Tensor
-    ) -> None:
-        self._canvas = parameterization
-        still = parameterization.take(photographs).clamp(
-            parameterization.low, parameterization.high
-        )
-        # A `lerp` gives its ends back exactly.
-        self.low = torch.lerp(still, parameterization.low.expand_as(still), freedom)
-        self.high = torch.lerp(still, parameterization.high.expand_as(still), freedom)
-
-    def take(self, pictures: Tensor) -> Tensor:
-        """As the other parameterization does."""
-        return self._canvas.take(pictures)
-
-    def picture(self, x: Tensor) -> Tensor:
-        """As the other parameterization does."""
-        return self._canvas.picture(x)
-
-    def slope(self, gradient: Tensor) -> Tensor:
-        """As the other parameterization does."""
-        return self._canvas.slope(gradient)
-
-    def finished(self, x: Tensor) -> Tensor:
-        """As the other parameterization does."""
-        return self._canvas.finished(x)
+    def __init__(self, base: Parameterization, contents: Tensor, mask: Tensor) -> None:
+        kept = base.from_images(contents).clamp(base.low, base.high)
+        # `lerp` returns its ends exactly.
+        self.low = torch.lerp(kept, base.low.expand_as(kept), mask)
+        self.high = torch.lerp(kept, base.high.expand_as(kept), mask)
+        self.from_images = base.from_images
+        self.network_input = base.network_input
+        self.pull_back = base.pull_back
+        self.to_images = base.to_images
 
 
-def parameterization_of(problems: Sequence[TransferProblem]) -> Parameterization:
-    """The parameterization of a batch, where styles act: of each picture the luminance, or of each all of it.
+def choose_parameterization(problems: Sequence[TransferProblem]) -> Parameterization:
+    """The parameterization of a batch: pixels or luminance, with masks if the problems have any.
 
     Raises:
-        ValueError: some have a chroma that stands fast, or masks, and others none.
+        ValueError: only some problems keep their chroma, or only some have masks.
     """
-    parameterization = _whole_canvas_of(problems)
-    freedom = [share for share in map(style_share, problems) if share is not None]
-    if not freedom:
-        return parameterization
-    if len(freedom) < len(problems):
-        raise ValueError("pictures with and without masks cannot share a batch")
-    return MaskedParameterization(
-        parameterization, torch.cat([problem.content for problem in problems]), torch.cat(freedom)
-    )
+    base = _unmasked_parameterization(problems)
+    masks = [share for share in map(combined_mask, problems) if share is not None]
+    if not masks:
+        return base
+    if len(masks) < len(problems):
+        raise ValueError("problems with and without masks cannot share a batch")
+    contents = torch.cat([problem.content for problem in problems])
+    return MaskedParameterization(base, contents, torch.cat(masks))
 
 
-def _whole_canvas_of(problems: Sequence[TransferProblem]) -> Parameterization:
-    """The parameterization without regard to where styles act."""
+def _unmasked_parameterization(problems: Sequence[TransferProblem]) -> Parameterization:
     chroma = [problem.chroma for problem in problems if problem.chroma is not None]
     if not chroma:
         return PixelParameterization(problems[0].content)
     if len(chroma) < len(problems):
-        raise ValueError("pictures with and without a chroma of their own cannot share a batch")
+        raise ValueError("problems with and without a chroma to keep cannot share a batch")
     return LuminanceParameterization(torch.cat(chroma))

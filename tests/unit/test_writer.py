@@ -1,4 +1,4 @@
-"""Work behind an optimizer: the same pictures as in line, and nothing is lost or kept quiet."""
+"""What a run writes: losses as they come, outputs by a thread, and no leftovers of other runs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,11 @@ import torch
 from tests import samples
 
 from neural_style.config.settings import Settings
-from neural_style.engine import writer as backlog_module
-from neural_style.engine import writer as snapshots_module
+from neural_style.engine import writer as writer_module
 from neural_style.engine.job import run_job
-from neural_style.engine.writer import MOST_WAITING, Backlog, Continuity, StoppedError, fetch
+from neural_style.engine.writer import StoppedError, copy_to_host
 from neural_style.errors import NeuralStyleError
-from neural_style.images.encode import save_levels
+from neural_style.images.encode import save_pixels
 
 pytestmark = pytest.mark.usefixtures("random_network")
 
@@ -35,7 +33,7 @@ PATIENCE = 30
 @pytest.fixture
 def behind(monkeypatch: pytest.MonkeyPatch) -> None:
     """The CPU is written behind, too, as it were a GPU."""
-    monkeypatch.setattr(backlog_module, "BEHIND", ("cpu",))
+    monkeypatch.setattr(writer_module, "BACKGROUND_DEVICES", ("cpu",))
 
 
 @pytest.fixture
@@ -48,9 +46,9 @@ def when_saving(monkeypatch: pytest.MonkeyPatch, before: Callable[[Path], object
 
     def save(levels: Any, path: Path, *rest: Any) -> None:
         before(path)
-        save_levels(levels, path, *rest)
+        save_pixels(levels, path, *rest)
 
-    monkeypatch.setattr(snapshots_module, "save_levels", save)
+    monkeypatch.setattr(writer_module, "save_pixels", save)
 
 
 @pytest.fixture
@@ -74,66 +72,12 @@ def files(folder: Path) -> dict[str, object]:
 
 
 def workers() -> list[str]:
-    return [each.name for each in threading.enumerate() if each.name.startswith("backlog")]
+    return [each.name for each in threading.enumerate() if each.name.startswith("write outputs")]
 
 
-def test_on_the_cpu_work_is_done_at_once():
-    done: list[int] = []
-    with Backlog(CPU) as backlog:
-        for number in range(3):
-            backlog.do(partial(done.append, number))
-            assert done[-1] == number
-        assert workers() == []
-
-
-@pytest.mark.usefixtures("behind")
-def test_behind_it_is_done_in_order_and_all_of_it():
-    gate, done = threading.Event(), list[int]()
-    with Backlog(CPU) as backlog:
-        backlog.do(partial(gate.wait, PATIENCE))
-        backlog.do(partial(done.append, 1))
-        assert done == []
-        gate.set()
-        backlog.finish()
-        assert done == [1]
-        backlog.do(partial(done.append, 2))
-    assert done == [1, 2]
-    assert workers() == []
-
-
-@pytest.mark.usefixtures("behind")
-def test_who_brings_too_much_waits():
-    gate = threading.Event()
-    with Backlog(CPU) as backlog:
-        for _ in range(MOST_WAITING):
-            backlog.do(partial(gate.wait, PATIENCE))
-        threading.Timer(0.1, gate.set).start()
-        assert not gate.is_set()
-        backlog.do(lambda: None)
-        assert gate.is_set()
-
-
-@pytest.mark.usefixtures("behind")
-@pytest.mark.parametrize("look", [Backlog.check, Backlog.finish])
-def test_what_fails_behind_is_the_error_of_a_later_look(look: Callable[[Backlog], None]):
-    gate = threading.Event()
-
-    def fail() -> None:
-        assert gate.wait(PATIENCE)
-        raise NeuralStyleError("cannot write")
-
-    with Backlog(CPU) as backlog:
-        backlog.do(fail)
-        backlog.check()
-        gate.set()
-        with pytest.raises(NeuralStyleError, match="cannot write"):
-            while True:
-                look(backlog)
-
-
-def test_a_tensor_of_the_cpu_needs_no_fetching():
+def test_a_tensor_of_the_cpu_is_not_copied():
     tensor = torch.rand(3)
-    assert fetch(tensor)() is tensor
+    assert copy_to_host(tensor)() is tensor
 
 
 @pytest.mark.usefixtures("behind")
@@ -142,7 +86,7 @@ def test_a_job_writes_the_same_files_behind_as_in_line(
 ):
     list(run_job(CONTENT, STYLE, tmp_path / "behind", settings, CPU))
     assert workers() == []
-    monkeypatch.setattr(backlog_module, "BEHIND", ())
+    monkeypatch.setattr(writer_module, "BACKGROUND_DEVICES", ())
     list(run_job(CONTENT, STYLE, tmp_path / "in line", settings, CPU))
     assert len(files(tmp_path / "behind")) == 5
     assert files(tmp_path / "behind") == files(tmp_path / "in line")
@@ -182,14 +126,13 @@ def test_a_checkpoint_waits_for_the_pictures_that_it_names(
     list(run_job(CONTENT, STYLE, tmp_path / "whole", settings, CPU))
     when_saving(monkeypatch, lambda path: time.sleep(0.2))
     calls, said, folder = itertools.count(), list[str](), tmp_path / "stopped"
-    stops = Continuity(3, lambda: next(calls) == 4)
-    with pytest.raises(StoppedError, match="after epoch 4 of 6; the next run goes on"):
-        list(run_job(CONTENT, STYLE, folder, settings, CPU, stops))
+    with pytest.raises(StoppedError, match="after iteration 4 of 6; the next run resumes"):
+        list(run_job(CONTENT, STYLE, folder, settings, CPU, 3, lambda: next(calls) == 4))
     for path in folder.iterdir():  # as Snakemake does
         if path.is_file():
             path.unlink()
-    list(run_job(CONTENT, STYLE, folder, settings, CPU, Continuity(3, say=said.append)))
-    assert said == ["going on from epoch 4 of 6."]
+    list(run_job(CONTENT, STYLE, folder, settings, CPU, 3, log=said.append))
+    assert said == ["resuming from iteration 4 of 6."]
     assert files(folder) == files(tmp_path / "whole")
 
 
@@ -206,3 +149,59 @@ def test_a_job_that_is_left_writes_what_it_was_given(
         "generated_4.png",
     ]
     assert workers() == []
+
+
+def test_losses_have_a_row_an_iteration_and_columns_that_add_up(tmp_path: Path, settings: Settings):
+    list(run_job(CONTENT, STYLE, tmp_path, replace(settings, total_variation=1.0), CPU))
+    with (tmp_path / "losses.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    names = [
+        *(f"content/{layer}" for layer in settings.content_layers),
+        *(f"style/{layer}" for layer in settings.style_layers),
+        "smoothness/total_variation",
+    ]
+    assert list(rows[0]) == ["epoch", "seconds", "total", "content", "style", *names]
+    assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(7)]
+    seconds = [float(row["seconds"]) for row in rows]
+    assert seconds == sorted(seconds)
+    for row in rows:
+        values = {key: float(value) for key, value in row.items()}
+        for kind in ("content", "style"):
+            parts = [values[name] for name in names if name.startswith(f"{kind}/")]
+            assert values[kind] == pytest.approx(sum(parts), rel=1e-5)
+        assert values["total"] == pytest.approx(sum(values[name] for name in names), rel=1e-5)
+
+
+def test_losses_are_written_whenever_an_output_is(tmp_path: Path, settings: Settings):
+    for progress in run_job(CONTENT, STYLE, tmp_path, settings, CPU):
+        if progress.epoch in (0, *settings.snapshots):
+            lines = (tmp_path / "losses.csv").read_text().splitlines()
+            assert len(lines) == progress.epoch + 2
+
+
+def test_the_outputs_of_a_run_with_other_settings_are_removed(tmp_path: Path, settings: Settings):
+    (tmp_path / "notes.txt").write_text("mine")
+    list(run_job(CONTENT, STYLE, tmp_path, replace(settings, epochs=9, save_every=3), CPU))
+    (tmp_path / "generated_x.png").write_bytes(b"mine, too")
+    list(run_job(CONTENT, STYLE, tmp_path, replace(settings, epochs=4, save_every=2), CPU))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *("generated_2.png", "generated_4.png", "generated_x.png"),
+        *("losses.csv", "notes.txt", "run.json"),
+    ]
+
+
+def test_images_that_are_not_those_of_a_run_are_left_alone(tmp_path: Path, settings: Settings):
+    (tmp_path / "generated_100.png").write_bytes(b"mine")
+    list(run_job(CONTENT, STYLE, tmp_path, settings, CPU))
+    assert (tmp_path / "generated_100.png").read_bytes() == b"mine"
+
+
+def test_a_run_that_cannot_begin_removes_nothing(tmp_path: Path, settings: Settings):
+    list(run_job(CONTENT, STYLE, tmp_path, settings, CPU))
+    before = files(tmp_path)
+    with pytest.raises(NeuralStyleError, match=r"missing\.png"):
+        list(run_job(Path("missing.png"), STYLE, tmp_path, settings, CPU))
+    with pytest.raises(NeuralStyleError, match="from the start"):
+        hopeless = replace(settings, epochs=2, beta=float("inf"))
+        list(run_job(CONTENT, STYLE, tmp_path, hopeless, CPU))
+    assert files(tmp_path) == before

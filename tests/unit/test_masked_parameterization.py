@@ -10,21 +10,21 @@ import torch
 from torch import Tensor
 
 from neural_style.config.settings import Settings
+from neural_style.images.tensors import luminance
 from neural_style.losses.problem import (
     Region,
     StyleReference,
     TransferProblem,
-    luminance,
-    recolored,
+    recolor_problem,
     single_style_problem,
-    style_share,
+    combined_mask,
 )
 from neural_style.model.vgg import Convolution, Vgg19
-from neural_style.optim.loop import stylize
+from neural_style.optim.loop import Optimization
 from neural_style.optim.parameterization import (
     MaskedParameterization,
     PixelParameterization,
-    parameterization_of,
+    choose_parameterization,
 )
 
 
@@ -54,8 +54,8 @@ def shared(settings: Settings, mask: Tensor) -> TransferProblem:
 
 
 def painted(network: Vgg19, problem: TransferProblem) -> Tensor:
-    *_, last = stylize(network, [problem])
-    return last.pictures
+    *_, last = Optimization(network, [problem])
+    return last.images
 
 
 @pytest.mark.parametrize("init", ["content", "noise"])
@@ -71,7 +71,7 @@ def test_the_photograph_stays_bit_for_bit_where_the_mask_is_black(
 
 
 def test_with_luminance_the_colors_stay_as_well(network: Vgg19, shallow: Settings):
-    problem = recolored(masked(replace(shallow, color="luminance"), LEFT))
+    problem = recolor_problem(masked(replace(shallow, color="luminance"), LEFT))
     made = painted(network, problem)
     torch.testing.assert_close(made[..., 16:], CONTENT[..., 16:], rtol=0, atol=1e-6)
     torch.testing.assert_close(
@@ -81,7 +81,7 @@ def test_with_luminance_the_colors_stay_as_well(network: Vgg19, shallow: Setting
 
 
 def test_a_pixel_goes_its_share_of_the_way_and_no_further(network: Vgg19, shallow: Settings):
-    parameterization = parameterization_of([masked(shallow, MASK)])
+    parameterization = choose_parameterization([masked(shallow, MASK)])
     low, high = CONTENT * (1 - MASK), CONTENT * (1 - MASK) + MASK
     torch.testing.assert_close(parameterization.low, low)
     torch.testing.assert_close(parameterization.high, high)
@@ -92,7 +92,7 @@ def test_a_pixel_goes_its_share_of_the_way_and_no_further(network: Vgg19, shallo
 
 def test_a_mask_of_ones_holds_nothing(network: Vgg19, shallow: Settings):
     parameterization, free = (
-        parameterization_of([masked(shallow, ONES)]),
+        choose_parameterization([masked(shallow, ONES)]),
         PixelParameterization(CONTENT),
     )
     assert torch.equal(parameterization.low, free.low.expand_as(CONTENT))
@@ -102,16 +102,16 @@ def test_a_mask_of_ones_holds_nothing(network: Vgg19, shallow: Settings):
 
 
 def test_styles_that_share_a_picture_out_hold_nothing_either(shallow: Settings):
-    share = style_share(shared(shallow, MASK))
+    share = combined_mask(shared(shallow, MASK))
     assert share is not None
     assert torch.equal(share, ONES)
 
 
 def test_a_region_everywhere_holds_nothing(shallow: Settings):
     everywhere = Region((StyleReference(SUN),))
-    assert style_share(single_style_problem(CONTENT, SEA, shallow)) is None
+    assert combined_mask(single_style_problem(CONTENT, SEA, shallow)) is None
     assert (
-        style_share(
+        combined_mask(
             TransferProblem(shallow, CONTENT, (Region((StyleReference(SEA),), MASK), everywhere))
         )
         is None
@@ -120,11 +120,11 @@ def test_a_region_everywhere_holds_nothing(shallow: Settings):
 
 def test_each_picture_of_a_batch_has_its_own_bounds(shallow: Settings):
     problems = [masked(shallow, MASK), masked(shallow, LEFT)]
-    together = parameterization_of(problems)
+    together = choose_parameterization(problems)
     assert isinstance(together, MaskedParameterization)
     for place, problem in enumerate(problems):
-        alone = parameterization_of([problem])
+        alone = choose_parameterization([problem])
         assert torch.equal(together.low[place : place + 1], alone.low)
         assert torch.equal(together.high[place : place + 1], alone.high)
     with pytest.raises(ValueError, match="share a batch"):
-        parameterization_of([problems[0], single_style_problem(CONTENT, SEA, shallow)])
+        choose_parameterization([problems[0], single_style_problem(CONTENT, SEA, shallow)])

@@ -18,10 +18,9 @@ from neural_style.losses.gatys import gatys_objective
 from neural_style.losses.objective import Evaluation, Objective
 from neural_style.losses.problem import TransferProblem, single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
-from neural_style.optim import cuda_graph as capture_module
-from neural_style.optim import loop as stylize_module
+from neural_style.optim import cuda_graph, loop
 from neural_style.optim.cuda_graph import FEWEST_EPOCHS, WARM_UPS, Work, recorded, worth_recording
-from neural_style.optim.loop import optimization_of, stylize
+from neural_style.optim.loop import Optimization
 
 CPU = torch.device("cpu")
 PICTURES = torch.rand(2, 3, 16, 20, generator=torch.Generator().manual_seed(1))
@@ -141,19 +140,28 @@ def test_a_mistake_of_ours_is_no_failure_of_the_recording(objective: Objective):
 
 
 @pytest.mark.parametrize(
-    ("device", "shape", "epochs", "worth"),
+    ("shape", "epochs", "worth"),
     [
-        ("cuda", (1, 3, 512, 512), 1000, True),
-        ("cuda", (1, 3, 1024, 1024), FEWEST_EPOCHS, True),
-        ("cuda", (16, 3, 256, 256), FEWEST_EPOCHS, True),
-        ("cuda", (1, 3, 512, 512), FEWEST_EPOCHS - 1, False),
-        ("cuda", (64, 3, 256, 256), 1000, False),
-        ("cuda", (1, 3, 1040, 1024), 1000, False),
-        ("cpu", (1, 3, 512, 512), 1000, False),
+        ((1, 3, 512, 512), 1000, True),
+        ((1, 3, 1024, 1024), FEWEST_EPOCHS, True),
+        ((16, 3, 256, 256), FEWEST_EPOCHS, True),
+        ((1, 3, 512, 512), FEWEST_EPOCHS - 1, False),
+        ((64, 3, 256, 256), 1000, False),
+        ((1, 3, 1040, 1024), 1000, False),
     ],
 )
-def test_what_is_worth_a_recording(device: str, shape: tuple[int, ...], epochs: int, worth: bool):
-    assert worth_recording(torch.Size(shape), torch.device(device), epochs) == worth
+def test_what_is_worth_recording(shape: tuple[int, ...], epochs: int, worth: bool):
+    assert worth_recording(torch.Size(shape), epochs) == worth
+
+
+def test_only_cuda_records(network: Vgg19, shallow: Settings, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object) -> None:
+        raise AssertionError("the CPU has no graphs")
+
+    monkeypatch.setattr(cuda_graph, "recorded", fail)
+    problem = single_style_problem(PICTURES[:1], STYLE, replace(shallow, epochs=FEWEST_EPOCHS))
+    next(iter(Optimization(network, [problem])))
+    assert loop.GRAPH_DEVICES == ("cuda",)
 
 
 def test_a_recorded_optimization_makes_the_same_pictures(
@@ -161,11 +169,12 @@ def test_a_recorded_optimization_makes_the_same_pictures(
 ):
     settings = replace(shallow, epochs=6)
     problems = [single_style_problem(each[None], STYLE, settings) for each in PICTURES]
-    eager = list(stylize(network, problems))
-    monkeypatch.setattr(stylize_module, "worth_recording", lambda *_: True)
-    monkeypatch.setattr(stylize_module, "recorded", partial(recorded, record=again))
-    for one, other in zip(stylize(network, problems), eager, strict=True):
-        assert one.pictures.equal(other.pictures)
+    eager = list(Optimization(network, problems))
+    monkeypatch.setattr(loop, "GRAPH_DEVICES", ("cpu",))
+    monkeypatch.setattr(cuda_graph, "worth_recording", lambda *_: True)
+    monkeypatch.setattr(cuda_graph, "recorded", partial(recorded, record=again))
+    for one, other in zip(Optimization(network, problems), eager, strict=True):
+        assert one.images.equal(other.images)
         assert one.losses.equal(other.losses)
         assert one.term_names == other.term_names
 
@@ -235,17 +244,17 @@ class FakeGraph:
 @pytest.mark.parametrize("capture_ends", [True, False])
 def test_cuda_tries_on_the_side_and_comes_back(monkeypatch: pytest.MonkeyPatch, capture_ends: bool):
     cuda = FakeCuda(capture_ends)
-    monkeypatch.setattr(capture_module, "_side_stream", lambda card: FakeStream("side", cuda.log))
+    monkeypatch.setattr(cuda_graph, "_side_stream", lambda card: FakeStream("side", cuda.log))
     for name in ("empty_cache", "current_device", "current_stream", "stream", "graph", "CUDAGraph"):
         monkeypatch.setattr(torch.cuda, name, getattr(cuda, name))
     before = ["empty the cache", "side waits for main"]
     tries = ["work on side"] * WARM_UPS + ["begin", "work on side", "end"]
     if capture_ends:
-        capture_module.record_on_cuda(cuda.work)()
+        cuda_graph.record_on_cuda(cuda.work)()
         assert cuda.log == [*before, *tries, "main waits for side", "replay"]
     else:
         with pytest.raises(RuntimeError):
-            capture_module.record_on_cuda(cuda.work)
+            cuda_graph.record_on_cuda(cuda.work)
         assert cuda.log == [*before, *tries]
     assert cuda.current_stream().name == "main"
 
@@ -286,7 +295,7 @@ def in_luminance(problem: TransferProblem) -> TransferProblem:
 
 def masked(problem: TransferProblem) -> TransferProblem:
     mask = problem.content[:, :1]
-    return replace(problem, regions=tuple(replace(each, where=mask) for each in problem.regions))
+    return replace(problem, regions=tuple(replace(each, mask=mask) for each in problem.regions))
 
 
 @pytest.mark.parametrize("change", [as_it_is, with_adam, smooth, in_luminance, masked])
@@ -295,7 +304,7 @@ def test_an_epoch_never_waits_for_the_device(
 ):
     """A recording may not, and a queue that is never empty is what keeps a GPU at work."""
     problems = [change(single_style_problem(each[None], STYLE, shallow)) for each in PICTURES]
-    epochs = iter(optimization_of(network, problems))
+    epochs = iter(Optimization(network, problems))
     for _ in range(2):
         next(epochs)
     with Watch() as watch:

@@ -1,8 +1,8 @@
-"""The engine of data sets: the same pictures as alone, one failure for one picture, memory."""
+"""Batches of a data set: the same images as alone, one failure for one image, memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,20 +13,19 @@ import torch
 from PIL import Image
 
 from neural_style.bulk.assignment import Style
-from neural_style.bulk.engine import TorchEngine
+from neural_style.bulk.batches import BatchRunner
 from neural_style.bulk.journal import Row
-from neural_style.bulk.listing import Photograph
-from neural_style.bulk.plan import BulkError, bulk_plan
-from neural_style.bulk.shard import Picture, Task, fit_content
+from neural_style.bulk.listing import ContentImage
+from neural_style.bulk.plan import BulkError, make_bulk_plan
+from neural_style.bulk.shard import OutputSpec, Task, fit_content
 from neural_style.bulk.worker import Result, batch_key
 from neural_style.config.schema import complete
 from neural_style.config.settings import Settings, Stage
-from neural_style.images.encode import Finish
-from neural_style.images.tensors import to_tensor
-from neural_style.losses.gatys import StyleGrams
-from neural_style.losses.problem import TransferProblem, luminance
-from neural_style.model.vgg import Vgg19
-from neural_style.optim.loop import Progress, stylize
+from neural_style.engine.engine import Engine
+from neural_style.images.encode import Postprocessor
+from neural_style.images.tensors import luminance, to_tensor
+from neural_style.losses.problem import TransferProblem
+from neural_style.optim.loop import Progress
 from neural_style.runtime.memory import MemoryShortageError
 
 CPU = torch.device("cpu")
@@ -39,48 +38,48 @@ def noise(seed: int, size: tuple[int, int]) -> Image.Image:
 
 
 def make_tasks(folder: Path, settings: Sequence[Settings]) -> list[Task]:
-    """A task for each setting, each with a photograph and a style of its own."""
+    """A task for each setting, each with its own content image and style."""
     tasks = []
     for number, each in enumerate(settings):
         path = folder / f"style{number}.png"
         noise(100 + number, (40, 30)).save(path)
-        picture = Picture(
-            Photograph(number, f"{number}.png", str(number)),
+        output = OutputSpec(
+            ContentImage(number, f"{number}.png", str(number)),
             Style(f"style{number}", 0, path),
             "one",
             f"style{number}/one/{number}.png",
         )
-        row = Row(picture.path, f"{number}.png", f"style{number}", "one", "done")
-        tasks.append(Task(picture, noise(number, (32, 24)), (32, 24), each, row))
+        row = Row(output.path, f"{number}.png", f"style{number}", "one", "done")
+        tasks.append(Task(output, noise(number, (32, 24)), (32, 24), each, row))
     return tasks
 
 
-def made_by(engine: TorchEngine, tasks: Sequence[Task]) -> list[Result]:
+def made_by(runner: BatchRunner, tasks: Sequence[Task]) -> list[Result]:
     results: dict[str, Result] = {}
-    engine(tasks, lambda task, result: results.update({task.picture.path: result}))
-    return [results[task.picture.path] for task in tasks]
+    runner(tasks, lambda task, result: results.update({task.output.path: result}))
+    return [results[task.output.path] for task in tasks]
 
 
-def test_a_batch_makes_the_pictures_that_each_would_be_alone(tmp_path: Path, shallow: Settings):
+def test_a_batch_makes_the_images_that_each_task_makes_alone(tmp_path: Path, shallow: Settings):
     settings = [replace(shallow, alpha=alpha, beta=beta) for alpha, beta in [(1, 1e5), (2, 1e6)]]
     settings.append(replace(shallow, style_scales=(1.0, 1.5)))
     tasks = make_tasks(tmp_path, settings)
     assert len({batch_key(task) for task in tasks}) == 1
-    together = made_by(TorchEngine(CPU, 4, print), tasks)
+    together = made_by(BatchRunner(Engine(CPU), 4, print), tasks)
     for task, result in zip(tasks, together, strict=True):
-        (alone,) = made_by(TorchEngine(CPU, 1, print), [task])
-        assert result.picture is not None and alone.picture is not None
-        assert abs(result.picture - alone.picture).max() <= 1 / 255
-        assert result.total == pytest.approx(alone.total, rel=1e-3)
-        assert result.total == pytest.approx(result.content + result.style)
+        (alone,) = made_by(BatchRunner(Engine(CPU), 1, print), [task])
+        assert result.image is not None and alone.image is not None
+        assert abs(result.image - alone.image).max() <= 1 / 255
+        assert result.total_loss == pytest.approx(alone.total_loss, rel=1e-3)
+        assert result.total_loss == pytest.approx(result.content_loss + result.style_loss)
         assert result.seconds > 0
-    assert together[0].total != together[1].total
+    assert together[0].total_loss != together[1].total_loss
 
 
-def test_styles_are_looked_at_in_the_sizes_of_their_setting(tmp_path: Path, shallow: Settings):
-    engine = TorchEngine(CPU, 4, print)
+def test_styles_have_the_sizes_of_their_setting(tmp_path: Path, shallow: Settings):
+    runner = BatchRunner(Engine(CPU), 4, print)
     plain, scaled = (
-        made_by(engine, make_tasks(tmp_path, [replace(shallow, style_scales=scales)]))[0].picture
+        made_by(runner, make_tasks(tmp_path, [replace(shallow, style_scales=scales)]))[0].image
         for scales in ((1.0,), (2.0,))
     )
     assert plain is not None and scaled is not None
@@ -89,88 +88,85 @@ def test_styles_are_looked_at_in_the_sizes_of_their_setting(tmp_path: Path, shal
 
 @pytest.mark.parametrize("change", [{"pooling": "average"}, {"padding": "replicate"}])
 def test_networks_are_kept_apart(tmp_path: Path, shallow: Settings, change: dict[str, Any]):
-    engine = TorchEngine(CPU, 4, print)
+    runner = BatchRunner(Engine(CPU), 4, print)
     (plain,), (changed,) = (
-        made_by(engine, make_tasks(tmp_path, [replace(shallow, **each)])) for each in ({}, change)
+        made_by(runner, make_tasks(tmp_path, [replace(shallow, **each)])) for each in ({}, change)
     )
-    assert plain.total != changed.total
+    assert plain.total_loss != changed.total_loss
 
 
-def test_each_photograph_of_a_batch_keeps_its_own_chroma(tmp_path: Path, shallow: Settings):
+def test_each_image_of_a_batch_keeps_the_chroma_of_its_content_image(
+    tmp_path: Path, shallow: Settings
+):
     tasks = make_tasks(tmp_path, [replace(shallow, color="luminance", alpha=a) for a in (1, 2)])
-    for task, result in zip(tasks, made_by(TorchEngine(CPU, 2, print), tasks), strict=True):
-        assert result.picture is not None
-        pictures = to_tensor(task.image), torch.from_numpy(result.picture).unsqueeze(0)
+    for task, result in zip(tasks, made_by(BatchRunner(Engine(CPU), 2, print), tasks), strict=True):
+        assert result.image is not None
+        pictures = to_tensor(task.image), torch.from_numpy(result.image).unsqueeze(0)
         before, after = (each - luminance(each) for each in pictures)
         torch.testing.assert_close(after, before, rtol=0, atol=1e-5)
 
 
-def test_a_style_that_cannot_be_read_fails_its_own_pictures(tmp_path: Path, shallow: Settings):
+def test_a_style_that_cannot_be_read_fails_only_its_own_outputs(tmp_path: Path, shallow: Settings):
     tasks = make_tasks(tmp_path, [shallow] * 3)
     (tmp_path / "style1.png").write_bytes(b"no image")
-    results = made_by(TorchEngine(CPU, 4, print), tasks)
-    assert [result.picture is None for result in results] == [False, True, False]
+    results = made_by(BatchRunner(Engine(CPU), 4, print), tasks)
+    assert [result.image is None for result in results] == [False, True, False]
     assert "style1.png" in results[1].reason
 
 
-def diverging(
-    network: Vgg19, problems: Sequence[TransferProblem], grams: StyleGrams | None = None
-) -> Iterator[Progress]:
-    """The optimization, of which the second problem is given up."""
-    for progress in stylize(network, problems, grams):
-        diverged = torch.arange(len(problems)) == 1
-        yield replace(progress, diverged=diverged)
+class Diverging(Engine):
+    """An engine whose second problem diverges."""
+
+    def optimize(self, problems: Sequence[TransferProblem], resume: Any = None) -> Any:
+        for progress in super().optimize(problems, resume):
+            yield replace(progress, diverged=torch.arange(len(problems)) == 1)
 
 
 def test_one_that_diverges_fails_alone(tmp_path: Path, shallow: Settings):
     tasks = make_tasks(tmp_path, [shallow] * 3)
-    results = made_by(TorchEngine(CPU, 4, print, diverging), tasks)
-    assert [result.picture is None for result in results] == [False, True, False]
+    results = made_by(BatchRunner(Diverging(CPU), 4, print), tasks)
+    assert [result.image is None for result in results] == [False, True, False]
     assert "lower learning_rate" in results[1].reason
 
 
-class Short:
-    """A machine with room for so many pictures at once."""
+class Short(Engine):
+    """An engine on a machine with memory for so many images at once."""
 
     def __init__(self, room: int) -> None:
+        super().__init__(CPU)
         self.room = room
         self.tried: list[int] = []
 
-    def __call__(
-        self,
-        network: Vgg19,
-        problems: Sequence[TransferProblem],
-        grams: StyleGrams | None = None,
-    ) -> Iterator[Progress]:
+    def optimize(self, problems: Sequence[TransferProblem], resume: Any = None) -> Any:
         self.tried.append(len(problems))
         if len(problems) > self.room:
             raise torch.OutOfMemoryError
         contents = torch.cat([problem.content for problem in problems])
-        parts = contents.new_ones(1, len(contents))
+        losses = contents.new_ones(1, len(contents))
         diverged = torch.zeros(len(contents), dtype=torch.bool)
-        yield Progress(1, contents, ("style/conv1_1",), parts, diverged)
+        yield Progress(1, contents, ("style/conv1_1",), losses, diverged)
 
 
 def test_too_large_a_batch_is_halved_said_once_and_remembered(tmp_path: Path, shallow: Settings):
     machine, said = Short(2), list[str]()
-    engine = TorchEngine(CPU, 6, said.append, machine)
+    runner = BatchRunner(machine, 6, said.append)
     tasks = make_tasks(tmp_path, [shallow] * 6)
-    results = made_by(engine, tasks)
-    assert all(result.picture is not None for result in results)
+    results = made_by(runner, tasks)
+    assert all(result.image is not None for result in results)
     assert machine.tried == [6, 3, 1, 1, 1, 1, 1, 1] and len(said) == 1
-    assert engine.batch_size(tasks[0]) == 1
+    assert runner.batch_size(tasks[0]) == 1
 
 
-def test_a_picture_that_does_not_fit_alone_is_told_so(tmp_path: Path, shallow: Settings):
-    engine = TorchEngine(CPU, 2, print, Short(0))
+def test_a_single_image_that_does_not_fit_is_an_error(tmp_path: Path, shallow: Settings):
+    runner = BatchRunner(Short(0), 2, print)
     with pytest.raises(MemoryShortageError, match="32 × 24 pixels need"):
-        made_by(engine, make_tasks(tmp_path, [shallow]))
+        made_by(runner, make_tasks(tmp_path, [shallow]))
 
 
 def test_the_batch_is_the_memorys_choice_unless_it_is_given(tmp_path: Path, shallow: Settings):
     (task,) = make_tasks(tmp_path, [shallow])
-    assert TorchEngine(CPU, 7, print).batch_size(task) == 7
-    assert TorchEngine(CPU, None, print).batch_size(task) >= 1
+    assert BatchRunner(Engine(CPU), 7, print).batch_size(task) == 7
+    assert BatchRunner(Engine(CPU), None, print).batch_size(task) >= 1
 
 
 def test_only_what_can_share_a_network_and_a_shape_shares_a_batch(
@@ -192,7 +188,7 @@ def test_only_what_can_share_a_network_and_a_shape_shares_a_batch(
 
 @pytest.mark.parametrize("fit", ["stretch", "pad", "keep"])
 @pytest.mark.parametrize("size", [(200, 120), (120, 200), (20, 16), (64, 64)])
-def test_a_photograph_comes_back_in_its_own_size(
+def test_outputs_get_the_dimensions_of_their_content_images(
     shallow: Settings, fit: str, size: tuple[int, int]
 ):
     y, x = np.mgrid[0 : size[1], 0 : size[0]] / max(size)
@@ -200,13 +196,13 @@ def test_a_photograph_comes_back_in_its_own_size(
     image = Image.fromarray(smooth.astype(np.uint8))
     settings = replace(shallow, size=64, fit=fit)
     shown = np.asarray(fit_content(image, settings, "original"), np.float32) / np.float32(255)
-    back = Finish("png", fit, original=size).levels(shown.transpose(2, 0, 1))
+    back = Postprocessor("png", fit, original_size=size).to_pixels(shown.transpose(2, 0, 1))
     assert back.shape == (size[1], size[0], 3)
     difference = back.astype(float) - np.asarray(image, float)
-    assert np.abs(difference).mean() < 2, "the picture was moved or scaled on the way"
+    assert np.abs(difference).mean() < 2, "the image was moved or scaled on the way"
 
 
-def test_small_photographs_are_taken_as_they_are_where_proportions_are_kept(shallow: Settings):
+def test_with_fit_keep_small_content_images_keep_their_size(shallow: Settings):
     settings = replace(shallow, size=64, fit="keep")
     small, narrow = noise(0, (40, 30)), noise(0, (60, 12))
     assert fit_content(small, settings, "original") is small
@@ -217,7 +213,7 @@ def test_small_photographs_are_taken_as_they_are_where_proportions_are_kept(shal
 
 def test_a_data_set_that_is_not_configured_says_how(schema):
     with pytest.raises(BulkError, match=r"set bulk.content to the folder"):
-        bulk_plan(complete({}, schema))
+        make_bulk_plan(complete({}, schema))
 
 
 @pytest.mark.parametrize(
@@ -230,11 +226,11 @@ def test_a_data_set_that_is_not_configured_says_how(schema):
 )
 def test_contradictions_are_refused(schema, config: dict, sentence: str):
     with pytest.raises(BulkError, match=sentence):
-        bulk_plan(complete(config, schema))
+        make_bulk_plan(complete(config, schema))
 
 
 def test_styles_are_the_sweeps_unless_there_are_others(schema):
     config = {"style": ["a", "b"], "bulk": {"content": "c"}}
-    assert bulk_plan(complete(config, schema)).style == (Path("a"), Path("b"))
+    assert make_bulk_plan(complete(config, schema)).style == (Path("a"), Path("b"))
     own = {"content": "c", "style": "d", "size": "fitted"}
-    assert bulk_plan(complete({**config, "bulk": own}, schema)).style == (Path("d"),)
+    assert make_bulk_plan(complete({**config, "bulk": own}, schema)).style == (Path("d"),)

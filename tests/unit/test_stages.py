@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -10,18 +10,18 @@ import torch
 from torch import Tensor
 
 from neural_style.config.settings import Settings, Stage
+from neural_style.images.tensors import luminance
 from neural_style.losses.problem import (
     Region,
     StyleReference,
     TransferProblem,
-    luminance,
-    recolored,
-    resampled,
-    resampled_problem,
+    recolor_problem,
+    resample_images,
+    resample_problem,
     single_style_problem,
 )
 from neural_style.model.vgg import Convolution, Vgg19
-from neural_style.optim.loop import Optimization, Progress, Schedule, stylize
+from neural_style.optim.loop import Optimization, Progress
 
 CPU = torch.device("cpu")
 SIZES = [20, 20, 20, 28, 28, 40, 40, 40]
@@ -54,41 +54,41 @@ def only(settings: Settings, epochs: int) -> Settings:
 
 def assert_same(actual: list[Progress], expected: list[Progress]) -> None:
     for one, other in zip(actual, expected, strict=True):
-        assert torch.equal(one.pictures, other.pictures)
+        assert torch.equal(one.images, other.images)
         assert torch.equal(one.losses, other.losses)
 
 
 @pytest.fixture(scope="module")
 def states(network: Vgg19, settings: Settings) -> list[Progress]:
-    return list(stylize(network, [single_style_problem(CONTENT, STYLE, settings)]))
+    return list(Optimization(network, [single_style_problem(CONTENT, STYLE, settings)]))
 
 
 def test_every_epoch_is_yielded_once_in_the_size_of_its_stage(states: list[Progress]):
     assert [state.epoch for state in states] == list(range(8))
-    assert [state.pictures.shape[2] for state in states] == SIZES
+    assert [state.images.shape[2] for state in states] == SIZES
     assert len({state.term_names for state in states}) == 1
 
 
 def test_the_first_stage_is_the_job_of_the_smaller_problem(
     network: Vgg19, settings: Settings, states: list[Progress]
 ):
-    small = resampled_problem(single_style_problem(CONTENT, STYLE, only(settings, 2)), 0.5)
+    small = resample_problem(single_style_problem(CONTENT, STYLE, only(settings, 2)), 0.5)
     assert small.content.shape[2:] == (20, 20)
     assert small.regions[0].styles[0].image.shape[2:] == (22, 30)
-    assert_same(states[:3], list(stylize(network, [small])))
+    assert_same(states[:3], list(Optimization(network, [small])))
 
 
 def test_the_last_stage_aims_at_the_whole_brief_from_what_was_made_before(
     network: Vgg19, settings: Settings, states: list[Progress]
 ):
-    start = resampled(states[4].pictures, 40, 40)
+    start = resample_images(states[4].images, 40, 40)
     problem = replace(single_style_problem(CONTENT, STYLE, only(settings, 3)), start=start)
-    assert_same(states[5:], list(stylize(network, [problem]))[1:])
+    assert_same(states[5:], list(Optimization(network, [problem]))[1:])
 
 
 def test_noise_is_drawn_at_the_size_of_the_first_stage(network: Vgg19, settings: Settings):
     noisy = replace(settings, init="noise")
-    first = next(iter(stylize(network, [single_style_problem(CONTENT, STYLE, noisy)]))).pictures
+    first = next(iter(Optimization(network, [single_style_problem(CONTENT, STYLE, noisy)]))).images
     assert first.shape[2:] == (20, 20)
     assert first.std() > 0.25, "noise that was made smaller is gray"
 
@@ -101,46 +101,37 @@ def test_a_batch_goes_through_the_stages_as_each_picture_would_alone(
         single_style_problem(CONTENT, STYLE, settings),
         single_style_problem(CONTENT.flip(-1), STYLE, other),
     ]
-    for together, alone in zip(stylize(network, problems), states, strict=True):
-        torch.testing.assert_close(together.pictures[:1], alone.pictures, rtol=0, atol=1e-3)
+    for together, alone in zip(Optimization(network, problems), states, strict=True):
+        torch.testing.assert_close(together.images[:1], alone.images, rtol=0, atol=1e-3)
 
 
 def test_masks_styles_and_colors_go_through_the_stages(network: Vgg19, settings: Settings):
     styles = StyleReference(STYLE, 0.5, random(1, 1, 44, 60, seed=4)), StyleReference(CONTENT, 0.5)
     regions = Region(styles, MASK), Region((StyleReference(STYLE),), 1 - MASK)
     painted = replace(settings, color="luminance", total_variation=1.0)
-    problem = recolored(TransferProblem(painted, CONTENT, regions))
-    *_, last = stylize(network, [problem])
-    chroma = last.pictures - luminance(last.pictures)
+    problem = recolor_problem(TransferProblem(painted, CONTENT, regions))
+    *_, last = Optimization(network, [problem])
+    chroma = last.images - luminance(last.images)
     torch.testing.assert_close(chroma, CONTENT - luminance(CONTENT), rtol=0, atol=1e-5)
-    assert (last.pictures - CONTENT).abs().mean() > 0.01
+    assert (last.images - CONTENT).abs().mean() > 0.01
 
 
-class Stub:
-    """An optimization of one number that counts epochs."""
-
-    def __init__(self, epochs: range, start: float, diverged: bool) -> None:
-        self._epochs, self._start, self._gave_up = epochs, start, diverged
-
-    def __iter__(self) -> Iterator[Progress]:
-        for done, epoch in enumerate(self._epochs):
-            number = torch.full((1, 1), self._start + done)
-            yield Progress(epoch, number, ("a",), number, torch.tensor([self._gave_up]))
+def test_a_problem_that_diverged_stays_so(network: Vgg19, settings: Settings):
+    hopeless = replace(settings, beta=float("inf"))
+    problems = [single_style_problem(CONTENT, STYLE, each) for each in (settings, hopeless)]
+    for progress in Optimization(network, problems):
+        assert progress.diverged.tolist() == [False, True]
 
 
-def stub(epochs: range, diverged: bool = False) -> Callable[[Tensor | None], Optimization]:
-    def begin(pictures: Tensor | None) -> Optimization:
-        start = 0.0 if pictures is None else 10 * float(pictures)
-        return Stub(epochs, start, diverged)  # type: ignore[return-value]  # it stands in for one
-
-    return begin
-
-
-def test_a_picture_that_was_given_up_stays_so():
-    stages = {2: stub(range(3), diverged=True), 3: stub(range(2, 4)), 4: stub(range(3, 5))}
-    assert all(bool(state.diverged) for state in Schedule(stages))
-
-
-def test_each_stage_begins_with_the_pictures_of_the_one_before():
-    stages = {2: stub(range(3)), 3: stub(range(2, 4)), 4: stub(range(3, 5))}
-    assert [float(state.pictures) for state in Schedule(stages)] == [0, 1, 2, 21, 211]
+@pytest.mark.parametrize("epoch", [1, 2, 3, 6])
+def test_a_run_resumes_in_the_stage_that_it_was_in(
+    network: Vgg19, settings: Settings, states: list[Progress], epoch: int
+):
+    problems = [single_style_problem(CONTENT, STYLE, settings)]
+    first = Optimization(network, problems)
+    for progress in first:
+        if progress.epoch == epoch:
+            break
+    again = list(Optimization(network, problems, resume=first.state()))
+    assert [progress.epoch for progress in again] == list(range(epoch, 8))
+    assert_same(again, states[epoch:])

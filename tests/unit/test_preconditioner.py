@@ -12,16 +12,16 @@ from neural_style.optim.optimizers import frequency_change_of_variables, frequen
 SHAPES = [(8, 8), (7, 12), (9, 5)]
 
 
-def as_matrix(shape: tuple[int, int], slope: float) -> torch.Tensor:
+def as_matrix(shape: tuple[int, int], exponent: float) -> torch.Tensor:
     height, width = shape
     pixels = height * width
     basis = torch.eye(pixels, dtype=torch.float64).view(pixels, height, width)
-    return frequency_preconditioner(basis, slope)(basis).view(pixels, pixels)
+    return frequency_preconditioner(basis, exponent)(basis).view(pixels, pixels)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_it_is_symmetric_and_positive_definite(shape):
-    matrix = as_matrix(shape, slope=0.8)
+    matrix = as_matrix(shape, exponent=0.8)
     torch.testing.assert_close(matrix, matrix.T)
     assert torch.linalg.eigvalsh(matrix).min() > 0
 
@@ -37,7 +37,7 @@ def test_a_wave_is_scaled_by_its_frequency(shape):
         torch.testing.assert_close(frequency_preconditioner(wave, 0.8)(wave), expected)
 
 
-def test_without_a_slope_it_is_the_identity():
+def test_without_a_exponent_it_is_the_identity():
     pictures = torch.rand(2, 3, 6, 10, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(frequency_preconditioner(pictures, 0)(pictures), pictures)
 

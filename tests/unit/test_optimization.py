@@ -18,7 +18,7 @@ from neural_style.losses.gatys import gatys_objective
 from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.model.weights import Weights
-from neural_style.optim.loop import Progress, projected_gradient, stylize
+from neural_style.optim.loop import Optimization, Progress, projected_gradient
 
 Convolutions = Mapping[str, Convolution]
 SIDE = 32
@@ -54,7 +54,9 @@ def run(
     styles: Sequence[Tensor] = STYLES[:1],
 ) -> list[Progress]:
     each = [settings] if isinstance(settings, Settings) else settings
-    return list(stylize(network, list(map(single_style_problem, contents.split(1), styles, each))))
+    return list(
+        Optimization(network, list(map(single_style_problem, contents.split(1), styles, each)))
+    )
 
 
 def total(progress: Progress) -> Tensor:
@@ -63,15 +65,15 @@ def total(progress: Progress) -> Tensor:
 
 def assert_sane(states: Sequence[Progress]) -> None:
     for state in states:
-        assert state.pictures.isfinite().all(), f"epoch {state.epoch}: the picture is not finite"
-        assert state.pictures.min() >= 0, f"epoch {state.epoch}"
-        assert state.pictures.max() <= 1, f"epoch {state.epoch}"
+        assert state.images.isfinite().all(), f"epoch {state.epoch}: the picture is not finite"
+        assert state.images.min() >= 0, f"epoch {state.epoch}"
+        assert state.images.max() <= 1, f"epoch {state.epoch}"
 
 
 def test_the_start_and_every_epoch_are_yielded(network: Vgg19, shallow: Settings):
     states = run(network, replace(shallow, epochs=5))
     assert [state.epoch for state in states] == [0, 1, 2, 3, 4, 5]
-    assert torch.equal(states[0].pictures, CONTENTS[:1])
+    assert torch.equal(states[0].images, CONTENTS[:1])
     names = ("content/conv2_2", "style/conv1_1", "style/conv2_1", "style/conv3_1")
     assert {state.term_names for state in states} == {names}
     assert_sane(states)
@@ -84,15 +86,15 @@ def test_the_losses_reported_are_those_of_the_picture_yielded(
     settings = replace(shallow, init=init, epochs=6)
     objective = gatys_objective(network, [single_style_problem(CONTENTS[:1], STYLES[0], settings)])
     for state in run(network, settings):
-        expected = objective(state.pictures).losses
+        expected = objective(state.images).losses
         torch.testing.assert_close(state.losses, expected, rtol=1e-5, atol=0)
 
 
 def test_states_yielded_stay_as_they_were(network: Vgg19, shallow: Settings):
-    stream = stylize(network, [single_style_problem(CONTENTS[:1], STYLES[0], shallow)])
-    copies = [(state, state.pictures.clone(), state.losses.clone()) for state in stream]
+    stream = Optimization(network, [single_style_problem(CONTENTS[:1], STYLES[0], shallow)])
+    copies = [(state, state.images.clone(), state.losses.clone()) for state in stream]
     for state, pictures, parts in copies:
-        assert torch.equal(state.pictures, pictures)
+        assert torch.equal(state.images, pictures)
         assert torch.equal(state.losses, parts)
 
 
@@ -111,14 +113,14 @@ def test_a_photograph_takes_on_a_painting_s_style(caffe: Weights, defaults: Sett
     assert_sane(states)
     first, last = float(total(states[0])), float(total(states[-1]))
     assert last < 0.25 * first, f"the loss fell from {first:.4g} to {last:.4g} only"
-    assert (states[-1].pictures - content).abs().mean() > 0.02, "the picture hardly changed"
+    assert (states[-1].images - content).abs().mean() > 0.02, "the picture hardly changed"
 
 
 def test_more_of_alpha_keeps_more_of_the_content(network: Vgg19, shallow: Settings):
     changes = []
     for alpha in (1.0, 1e2, 1e4):
         states = run(network, replace(shallow, alpha=alpha, beta=1e3, epochs=15))
-        changes.append(float((states[-1].pictures - CONTENTS[:1]).abs().mean()))
+        changes.append(float((states[-1].images - CONTENTS[:1]).abs().mean()))
     assert changes[0] > changes[1] > changes[2]
 
 
@@ -126,7 +128,7 @@ def test_more_of_alpha_keeps_more_of_the_content(network: Vgg19, shallow: Settin
 def test_the_same_run_gives_the_same_bits(network: Vgg19, shallow: Settings, init: str):
     settings = replace(shallow, init=init, epochs=8)
     one, other = run(network, settings)[-1], run(network, settings)[-1]
-    assert torch.equal(one.pictures, other.pictures)
+    assert torch.equal(one.images, other.images)
     assert torch.equal(one.losses, other.losses)
 
 
@@ -145,13 +147,13 @@ def test_a_batch_is_many_single_runs(
     for i in range(2):
         alone = run(network, settings[i], contents[i : i + 1], styles[i : i + 1])
         for both, one in zip(together, alone, strict=True):
-            torch.testing.assert_close(both.pictures[i], one.pictures[0], rtol=0, atol=1e-8)
+            torch.testing.assert_close(both.images[i], one.images[0], rtol=0, atol=1e-8)
             torch.testing.assert_close(both.losses[:, i], one.losses[:, 0], rtol=1e-6, atol=0)
 
 
 def test_without_a_style_weight_the_content_stays(network: Vgg19, shallow: Settings):
     states = run(network, replace(shallow, beta=0.0))
-    assert torch.equal(states[-1].pictures, CONTENTS[:1])
+    assert torch.equal(states[-1].images, CONTENTS[:1])
     assert not states[-1].diverged.any()
 
 
@@ -163,7 +165,7 @@ def test_without_a_content_weight_only_the_style_counts(network: Vgg19, shallow:
 
 def test_with_no_weight_at_all_nothing_happens(network: Vgg19, shallow: Settings):
     states = run(network, replace(shallow, alpha=0.0, beta=0.0, init="noise"))
-    assert torch.equal(states[-1].pictures, states[0].pictures)
+    assert torch.equal(states[-1].images, states[0].images)
     assert not states[-1].diverged.any()
 
 
@@ -237,9 +239,9 @@ def test_nan_in_one_picture_leaves_the_other_of_the_batch_untouched(
     sound = run(network, settings, CONTENTS, STYLES)
     assert_sane(spoilt)
     assert spoilt[-1].diverged.tolist() == [False, True]
-    assert torch.equal(spoilt[-1].pictures[0], sound[-1].pictures[0])
+    assert torch.equal(spoilt[-1].images[0], sound[-1].images[0])
     best = min(sound[:4], key=lambda state: float(total(state)[1]))
-    assert torch.equal(spoilt[-1].pictures[1], best.pictures[1])
+    assert torch.equal(spoilt[-1].images[1], best.images[1])
 
 
 def test_nan_from_the_start_is_given_up_at_once(

@@ -1,0 +1,127 @@
+"""From the tasks of a shard to batches of the engine, and back to results."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+
+from neural_style.bulk.shard import Task
+from neural_style.bulk.worker import Result, Take, batch_key
+from neural_style.engine.engine import Engine
+from neural_style.engine.load import load_style
+from neural_style.engine.record import Losses, summarize_losses
+from neural_style.engine.writer import CHECK_INTERVAL, divergence_sentence
+from neural_style.errors import NeuralStyleError
+from neural_style.images.encode import FloatImage
+from neural_style.images.tensors import to_tensor
+from neural_style.losses.problem import Region, TransferProblem, recolor_problem
+from neural_style.runtime.memory import in_batches
+
+STYLES_KEPT = 64
+"""Style images that stay on the device."""
+
+
+class BatchRunner:
+    """Optimizes tasks in batches; style images are loaded once and kept.
+
+    Args:
+        engine: optimizes the batches.
+        batch: images of a batch; None chooses by the memory.
+        log: gets a sentence when batches had to become smaller.
+    """
+
+    def __init__(self, engine: Engine, batch: int | None, log: Callable[[str], None]) -> None:
+        self._engine = engine
+        self._batch = batch
+        self._log = log
+        self._limits: dict[Hashable, int] = {}
+        self._style = lru_cache(maxsize=STYLES_KEPT)(self._load_style)
+
+    def batch_size(self, task: Task) -> int:
+        """How many tasks like this one to optimize at once."""
+        key = batch_key(task)
+        if key not in self._limits:
+            width, height = task.image.size
+            self._limits[key] = self._batch or self._engine.batch_size(task.settings, height, width)
+        return self._limits[key]
+
+    def __call__(self, tasks: Sequence[Task], take: Take) -> None:
+        """Optimize tasks that share a batch key.
+
+        Args:
+            tasks: at least one.
+            take: gets each task with its result, a batch at a time.
+
+        Raises:
+            NeuralStyleError: the weights cannot be read, or a single image does not fit into the
+                memory.
+        """
+        limit, largest = self.batch_size(tasks[0]), 0
+        shortages: list[str] = []
+
+        def work(batch: Sequence[Task]) -> None:
+            nonlocal largest
+            results = self._run(batch)
+            largest = max(largest, len(batch))
+            for task, result in zip(batch, results, strict=True):
+                take(task, result)
+
+        width, height = tasks[0].image.size
+        with self._engine.explaining_shortage(tasks[0].settings, height, width):
+            in_batches(tasks, limit, work, shortages.append)
+        if shortages:  # said once, since later batches like this begin with what fitted
+            self._limits[batch_key(tasks[0])] = largest
+            self._log(shortages[0])
+
+    def _run(self, tasks: Sequence[Task]) -> list[Result]:
+        """The results of a batch; a style image that cannot be read fails its own tasks only."""
+        began = time.monotonic()
+        results: list[Result | None] = [None] * len(tasks)
+        ready: list[tuple[int, Region]] = []
+        for place, task in enumerate(tasks):
+            try:
+                ready.append((place, self._style_of(task)))
+            except NeuralStyleError as error:
+                results[place] = Result(reason=str(error))
+        if ready:
+            made = self._optimize([tasks[place] for place, _ in ready], [each for _, each in ready])
+            for (place, _), result in zip(ready, made, strict=True):
+                results[place] = result
+        share = (time.monotonic() - began) / len(tasks)
+        return [replace(result, seconds=share) for result in results if result is not None]
+
+    def _optimize(self, tasks: Sequence[Task], styles: Sequence[Region]) -> list[Result]:
+        problems = [
+            recolor_problem(
+                TransferProblem(
+                    task.settings, to_tensor(task.image).to(self._engine.device), (style,)
+                )
+            )
+            for task, style in zip(tasks, styles, strict=True)
+        ]
+        for progress in self._engine.optimize(problems):
+            last = progress
+            if progress.epoch % CHECK_INTERVAL == 0 and bool(progress.diverged.all()):
+                break
+        images, losses = last.images.cpu().numpy(), last.losses.cpu()
+        return [
+            Result(reason=divergence_sentence(last.epoch, tasks[place].settings))
+            if diverged
+            else _result(images[place], summarize_losses(last.term_names, losses[:, place]))
+            for place, diverged in enumerate(last.diverged.tolist())
+        ]
+
+    def _style_of(self, task: Task) -> Region:
+        path = task.output.style.path
+        assert path is not None, "only styles that exist are assigned"
+        return self._style(path, task.settings.style_sizes, task.settings.fit)
+
+    def _load_style(self, path: Path, sizes: tuple[int, ...], fit: str) -> Region:
+        return Region(load_style(path, sizes, fit, self._engine.device))
+
+
+def _result(image: FloatImage, losses: Losses) -> Result:
+    return Result(image, losses.total, losses.content, losses.style)

@@ -1,0 +1,138 @@
+"""The engine: optimizes batches of transfer problems, and loads each network once.
+
+The sweep's job, the shard's worker, the layer study and Python callers are thin callers of
+`Engine`. It reads no image files and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from functools import lru_cache
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from neural_style.config.settings import Settings
+from neural_style.engine.record import Losses, summarize_losses
+from neural_style.images.encode import round_trip
+from neural_style.losses.gatys import StyleGrams, gatys_objective
+from neural_style.losses.problem import TransferProblem
+from neural_style.model.vgg import Vgg19
+from neural_style.model.weights import Weights, load_weights
+from neural_style.optim.loop import Optimization, State
+from neural_style.optim.parameterization import choose_parameterization
+from neural_style.runtime.device import choose_precision
+from neural_style.runtime.memory import automatic_batch, explaining_shortage
+
+NETWORKS_KEPT = 4
+"""Networks that stay on the device, with the Gram matrices of style images that they gave."""
+
+T = TypeVar("T")
+
+
+class Engine:
+    """Optimizes transfer problems on one device.
+
+    Args:
+        device: of the network and all tensors.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self._weights = lru_cache(maxsize=None)(load_weights)
+        self._network = lru_cache(maxsize=NETWORKS_KEPT)(self._load_network)
+
+    def precision(self, settings: Settings) -> torch.dtype:
+        """The dtype of the network for `optimization.precision`."""
+        return choose_precision(settings.precision, self.device)
+
+    def weights(self, settings: Settings) -> Weights:
+        """The weights that `network.weights` names.
+
+        Raises:
+            WeightsError: they are missing or are not those of a VGG19.
+        """
+        return self._weights(settings.weights)
+
+    def network(self, settings: Settings, layers: frozenset[str] | None = None) -> Vgg19:
+        """The network in float32, for measuring losses.
+
+        Args:
+            settings: weights, pooling and padding.
+            layers: whose features it gives; None for those of the settings.
+        """
+        convolutions = self.weights(settings).convolutions
+        chosen = layers or settings.layers
+        return Vgg19(convolutions, chosen, settings.pooling, settings.padding).to(self.device)
+
+    def optimize(
+        self, problems: Sequence[TransferProblem], resume: State | None = None
+    ) -> Optimization:
+        """Optimize a batch; iterate over the result, which yields each iteration.
+
+        Args:
+            problems: of one size; layers, network, optimizer and stages are those of the first.
+            resume: a state of an earlier run of the same problems.
+
+        Raises:
+            WeightsError: see `weights`.
+        """
+        settings = problems[0].settings
+        network, grams = self._network(
+            settings.weights,
+            settings.layers,
+            settings.pooling,
+            settings.padding,
+            self.precision(settings),
+        )
+        return Optimization(network, problems, grams, resume)
+
+    @torch.no_grad()
+    def saved_losses(self, problem: TransferProblem, image: Tensor) -> Losses:
+        """The losses of an image as its file holds it: rounded, compressed, and in float32.
+
+        They are computed at the size of the optimization, also where the file has the dimensions
+        of the content image.
+
+        Args:
+            problem: the transfer problem.
+            image: the final image, [1, 3, H, W] in [0, 1].
+        """
+        decoded = torch.from_numpy(round_trip(image[0].cpu().numpy(), problem.settings))
+        parameterization = choose_parameterization([problem])
+        objective = gatys_objective(self.network(problem.settings), [problem])
+        x = parameterization.from_images(decoded.unsqueeze(0).to(problem.content))
+        losses = objective.losses(parameterization.network_input(x))
+        return summarize_losses(objective.term_names, losses[:, 0])
+
+    def batch_size(self, settings: Settings, height: int, width: int) -> int:
+        """How many images of a size to optimize at once: as many as the memory allows."""
+        precision = self.precision(settings)
+        return automatic_batch(settings, height, width, self.device, precision)
+
+    def explaining_shortage(
+        self, settings: Settings, height: int, width: int
+    ) -> AbstractContextManager[None]:
+        """A block in which too little memory becomes an error that says what would fit.
+
+        Args:
+            settings: of the images.
+            height: of an image in pixels.
+            width: of an image in pixels.
+        """
+        return explaining_shortage(settings, height, width, self.device, self.precision(settings))
+
+    def _load_network(
+        self,
+        source: str,
+        layers: frozenset[str],
+        pooling: str,
+        padding: str,
+        precision: torch.dtype,
+    ) -> tuple[Vgg19, StyleGrams]:
+        """A network for optimizing, and the Gram matrices of the style images that it sees."""
+        convolutions = self._weights(source).convolutions
+        network = Vgg19(convolutions, layers, pooling, padding).prepare(self.device, precision)
+        return network, StyleGrams(network)
