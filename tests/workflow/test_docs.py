@@ -1,7 +1,7 @@
 """README.md and docs/: commands run as they are written, YAML is valid, links and words are right.
 
 Each page has one test that runs its ```sh blocks in order, with bash, in a fresh copy of the
-project's tracked files. The environment's programs come first on PATH, as after
+project's files that git does not ignore. The environment's programs come first on PATH, as after
 `. .venv/bin/activate`. Blocks of ```console and ```text are not run. On every page, these are
 shortened:
 
@@ -122,12 +122,11 @@ def with_block(pages: list[Path], language: str) -> list[Path]:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The project's tracked files as they are now, and a file for `. .venv/bin/activate`."""
-    tracked = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True, text=True
-    )
+    """The project's files that git does not ignore, and a file for `. .venv/bin/activate`."""
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=REPOSITORY, capture_output=True, check=True, text=True)
     root = tmp_path / "project"
-    for name in filter(None, tracked.stdout.split("\0")):
+    for name in filter(None, names.stdout.split("\0")):
         if (source := REPOSITORY / name).is_file():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, root / name)
