@@ -21,7 +21,7 @@ from neural_style.images.encode import FloatImage
 
 
 class Copying:
-    """Returns the content images, and records what it was asked for.
+    """Returns the content images, and records the tasks.
 
     Args:
         fail: paths of content images that diverge.

@@ -106,15 +106,15 @@ def float32_is_full() -> bool:
 
 
 @pytest.fixture
-def _as_in_a_container_of_nvidia() -> Iterator[None]:
+def _as_in_nvidias_containers() -> Iterator[None]:
     torch.set_float32_matmul_precision("high")
     yield
     torch.set_float32_matmul_precision("highest")
 
 
-@pytest.mark.usefixtures("_as_in_a_container_of_nvidia")
-def test_full_precision_lasts_as_long_as_it_is_asked_for():
-    assert torch.backends.cudnn.allow_tf32, "not torch's default any more"
+@pytest.mark.usefixtures("_as_in_nvidias_containers")
+def test_full_precision_ends_with_its_block():
+    assert torch.backends.cudnn.allow_tf32, "this is no longer torch's default"
     with pytest.raises(ZeroDivisionError), full_precision():
         assert float32_is_full()
         _ = 1 / 0
@@ -123,7 +123,7 @@ def test_full_precision_lasts_as_long_as_it_is_asked_for():
 
 
 class Watching(Vgg19):
-    """Notes on the way there and back whether float32 is float32."""
+    """Records in the forward and the backward pass whether float32 has full precision."""
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         self.seen = [float32_is_full()]
@@ -132,17 +132,17 @@ class Watching(Vgg19):
         return super().forward(image)
 
 
-@pytest.mark.usefixtures("_as_in_a_container_of_nvidia")
+@pytest.mark.usefixtures("_as_in_nvidias_containers")
 def test_the_objective_is_computed_in_full_precision(
     random_convolutions: Mapping[str, Convolution], shallow: Settings
 ):
     network = Watching(random_convolutions, shallow.layers)
-    picture = torch.rand(1, 3, 16, 16)
-    objective = gatys_objective(network, [single_style_problem(picture, picture, shallow)])
+    image = torch.rand(1, 3, 16, 16)
+    objective = gatys_objective(network, [single_style_problem(image, image, shallow)])
     assert network.seen == [True]
-    objective(picture)
+    objective(image)
     assert network.seen == [True, True]
-    objective.losses(picture)
+    objective.losses(image)
     assert network.seen == [True]
     assert f"CPU, {torch.get_num_threads()} thread" in describe(CPU)
 
@@ -244,8 +244,8 @@ def test_gpus_that_cuda_cannot_use_are_not_waited_for(monkeypatch: pytest.Monkey
         pass
 
 
-# Stylizes, then says how long each of its threads has been at work, in ticks of a hundredth second.
-# Imports do not count: numpy's library of matrices turns a thread once, 0.1 s long.
+# Stylizes, then prints how long each of its threads has worked, in ticks of a hundredth second.
+# Imports do not count: numpy's matrix library uses a thread once, for 0.1 s.
 BUSY_THREADS = """
 import json, sys
 from pathlib import Path
@@ -264,14 +264,14 @@ print(json.dumps([code, [spent - before.get(name, 0) for name, spent in ticks().
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system tells of no threads")
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no list of threads here")
 @pytest.mark.parametrize("threads", [1, 3])
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-def test_a_job_on_the_cpu_works_in_as_many_threads_as_it_was_given(
-    picture_files: tuple[Path, Path], tmp_path: Path, threads: int, precision: str
+def test_a_job_on_the_cpu_uses_the_given_number_of_threads(
+    image_files: tuple[Path, Path], tmp_path: Path, threads: int, precision: str
 ):
-    """More threads may exist, for a bar of progress, but they do nothing to speak of."""
-    content, style = picture_files
+    """More threads may exist, such as the progress bar's, but they use almost no time."""
+    content, style = image_files
     scripts = Path(__file__).parents[2] / "workflow" / "scripts"
     words = ["--content", content, "--style", style, "--output", tmp_path / "out", "--size", 128]
     words += ["--epochs", 6, "--precision", precision, "--device", "cpu", "--threads", threads]
@@ -290,7 +290,7 @@ def test_a_job_on_the_cpu_works_in_as_many_threads_as_it_was_given(
 
 
 @pytest.fixture
-def picture_files(tmp_path: Path) -> tuple[Path, Path]:
+def image_files(tmp_path: Path) -> tuple[Path, Path]:
     paths = tmp_path / "content.png", tmp_path / "style.png"
     for seed, path in enumerate(paths):
         noise(seed).save(path)

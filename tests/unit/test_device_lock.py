@@ -133,12 +133,12 @@ def test_a_gpu_is_released_at_the_end_and_after_an_error(tmp_path: Path):
 
 
 def test_a_wait_is_announced_once(tmp_path: Path):
-    told: list[int] = []
+    said: list[int] = []
     with holder(tmp_path, "0") as process:
         line(process)
         threading.Timer(0.3, process.kill).start()
-        with lock_one(["0"], lambda: told.append(1), folder=tmp_path):
-            assert told == [1]
+        with lock_one(["0"], lambda: said.append(1), folder=tmp_path):
+            assert said == [1]
 
 
 def test_processes_of_other_snakemake_runs_of_the_user_are_excluded(tmp_path: Path):

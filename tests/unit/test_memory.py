@@ -63,7 +63,9 @@ def message_of(settings: Settings, height: int, width: int, error: Exception) ->
 
 
 @pytest.mark.parametrize("error", SHORTAGES, ids=lambda error: type(error).__name__)
-def test_a_picture_that_does_not_fit_is_told_what_would(monkeypatch, error, defaults: Settings):
+def test_the_message_for_an_image_that_does_not_fit_says_what_would_fit(
+    monkeypatch, error, defaults: Settings
+):
     monkeypatch.setattr(memory, "available_bytes", lambda device: 3_300_000_000)
     assert message_of(defaults, 1400, 1400, error) == (
         "1400 × 1400 pixels need about 6.1 GB of memory, and 3.3 GB are available on this CPU; "

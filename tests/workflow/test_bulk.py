@@ -93,7 +93,7 @@ def test_the_sweep_still_says_that_its_images_are_missing(finished: Project):
     finished.snakemake("-n").assert_refused("'images/content' holds no image")
 
 
-def test_a_finished_data_set_is_left_alone(data: Project):
+def test_a_finished_data_set_does_not_change(data: Project):
     before = dates(data)
     outcome = data.snakemake("--", "bulk")
     outcome.assert_good()
