@@ -1,4 +1,4 @@
-"""Make one shard of a data set: the pictures that are missing, and their manifest."""
+"""Make one shard of a data set: the missing outputs, then the manifest."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from command import command
+from options import command
 
 from neural_style.bulk.plan import read_plan
-from neural_style.bulk.worker import Engine, run_shard
+from neural_style.bulk.worker import Runner, run_shard
 
 
-@command("bulk", kept="the pictures made so far are kept")
+@command("bulk", kept="the outputs made so far are kept")
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     options = make_parser().parse_args(arguments)
@@ -29,32 +29,33 @@ def main(arguments: list[str] | None = None) -> None:
     with ExitStack() as held:
         plan = read_plan(options.output)
         counts = run_shard(
-            plan, options.shard, lambda: make_engine(options, plan.batch, say, held), say
+            plan, options.shard, lambda: make_runner(options, plan.batch, say, held), say
         )
     say(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
 
 
-def make_engine(
+def make_runner(
     options: argparse.Namespace, batch: int | None, say: Callable[[str], None], held: ExitStack
-) -> Engine:
-    """Start torch, which takes seconds: most shards of a finished data set do without.
+) -> Runner:
+    """Import torch, which takes seconds and is not needed if all outputs are up to date.
 
-    A GPU is claimed for as long as `held` is open.
+    A GPU is locked until `held` is closed.
     """
     import torch
 
-    from neural_style.bulk.engine import TorchEngine
+    from neural_style.bulk.batches import BatchRunner
+    from neural_style.engine.engine import Engine
     from neural_style.runtime.device import lock_device
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    claim = lock_device(options.device, lambda: say("every GPU is in use; waiting for one."))
-    return TorchEngine(held.enter_context(claim), batch, say)
+    lock = lock_device(options.device, lambda: say("every GPU is in use; waiting for one."))
+    return BatchRunner(Engine(held.enter_context(lock)), batch, say)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """Unwind, so that what is done gets into the journal."""
-    print("bulk: told to end; the pictures made so far are kept.", file=sys.stderr)
+    """Raise SystemExit, so that finished outputs get into the journal."""
+    print("bulk: terminated; the outputs made so far are kept.", file=sys.stderr)
     raise SystemExit(128 + number)
 
 
@@ -64,7 +65,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="bulk.output of the config"
     )
-    parser.add_argument("--shard", type=int, required=True, metavar="N", help="its number, from 0")
+    parser.add_argument("--shard", type=int, required=True, metavar="N", help="number of the shard, from 0")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads")
     return parser
