@@ -1,4 +1,4 @@
-"""What the tests of sheets share: images of one color, grids of them, small sweeps."""
+"""What the tests of grids share: images of one color, grids of them, small sweeps."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 from neural_style.config.schema import complete
 from neural_style.config.sweep import plan
 from neural_style.report.grid_layout import Box, Grid, Row, Tile
-from neural_style.report.outputs import Sheets, sheets_of
+from neural_style.report.outputs import SweepGrids, sweep_grids
 
 PAPER = (251, 250, 248)
 HOSTILE = {
@@ -52,16 +52,16 @@ def darkest(image: Image.Image) -> int:
     return next(value for value, count in enumerate(image.convert("L").histogram()) if count)
 
 
-def make_sheets(
+def make_grids(
     schema: Mapping[str, Any],
     contents: Iterable[str] = ("cat",),
     styles: Iterable[str] = ("sea",),
     **config: Any,
-) -> Sheets:
-    """The sheets of a sweep of images in the working folder, 60 × 40 px each."""
+) -> SweepGrids:
+    """The grids of a sweep of images in the working folder, 60 × 40 px each."""
     for kind, names in (("content", contents), ("style", styles)):
         for name in names:
             if not Path(kind, f"{name}.png").exists():
                 solid(Path(kind, f"{name}.png"), 1, (60, 40))
     whole = complete({"content": "content", "style": "style", **config}, schema)
-    return sheets_of(plan(whole), whole)
+    return sweep_grids(plan(whole), whole)

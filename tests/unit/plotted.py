@@ -11,13 +11,14 @@ from matplotlib.text import Text
 
 from neural_style.config.sweep import Sweep
 from neural_style.report.figure import HEIGHT, WIDTH, Page
-from neural_style.report.plot_pairs import Pair, Pairs
+from neural_style.report.plot_losses import Pair
+from neural_style.report.plot_pairs import PairReader
 
 BETAS = [1e4, 1e5, 1e6]
 
 
 def first_pair(sweep: Sweep) -> Pair:
-    return Pairs(sweep).read(*next(itertools.product(sweep.contents, sweep.styles)))
+    return PairReader(sweep).read(*next(itertools.product(sweep.contents, sweep.styles)))
 
 
 def words(page: Page) -> list[str]:

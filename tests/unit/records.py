@@ -63,7 +63,7 @@ def finish(job: Job) -> None:
     (job.folder / "losses.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     facts = {
         "settings": asdict(job.settings),
-        "picture": {"file": job.result.name, "width": 60, "height": 40},
+        "output": {"file": job.result.name, "width": 60, "height": 40},
         "saved_losses": {"parts": {term: float(values[-1]) for term, values in terms.items()}},
     }
     (job.folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The page of the gallery: what it knows of each picture, and that no name becomes markup."""
+"""The page of the gallery: its data about each output, and that no name becomes markup."""
 
 from __future__ import annotations
 
@@ -22,9 +22,7 @@ from neural_style.images.decode import load_image
 from neural_style.report.gallery_data import (
     collect,
     curve_epochs,
-    display_names,
-    setting_name,
-    shell_word,
+    shell_argument,
     spread,
 )
 from neural_style.report.gallery_page import embed, render, write_gallery
@@ -50,7 +48,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def jobs(home: Path, defaults: Settings):
-    """Two photographs × a painting × two settings, the last one failed."""
+    """Two content images × one style image × two settings; the last one failed."""
     jobs = make_jobs(["cat.png", "dog.png"], ["sea.png"], [1e5, 1e6], defaults)
     paint_originals(jobs)
     for number, job in enumerate(jobs[:-1]):
@@ -82,9 +80,9 @@ def markup_of(page: str) -> Markup:
     return markup
 
 
-def test_knows_where_every_picture_is(jobs, defaults):
+def test_knows_where_every_output_is(jobs, defaults):
     data = collect(jobs, defaults, STYLIZE, FOLDER)
-    first = data["pictures"][0]
+    first = data["outputs"][0]
     assert first["folder"] == "../cat/sea/1_1e5_1"
     assert (FOLDER / first["thumbnail"]).is_file()
     for snapshot in data["settings"][first["setting"]]["snapshots"]:
@@ -98,7 +96,7 @@ def test_knows_where_every_picture_is(jobs, defaults):
 
 def test_knows_the_losses_as_saved_and_over_the_epochs(jobs, defaults):
     data = collect(jobs, defaults, STYLIZE, FOLDER)
-    second = data["pictures"][1]
+    second = data["outputs"][1]
     assert second["losses"] == pytest.approx([2 + 499 / 7, 2, 499 / 7], rel=1e-4)
     assert data["settings"][0]["epochs"] == [0, 1, 2, 4, 6]
     content = [pair[0] for pair in second["curve"]]
@@ -107,19 +105,19 @@ def test_knows_the_losses_as_saved_and_over_the_epochs(jobs, defaults):
     assert data["devices"][second["device"]] == "x86_64 CPU, 2 threads, float32"
 
 
-def test_a_missing_picture_has_its_reason(jobs, defaults):
+def test_a_missing_output_has_its_reason(jobs, defaults):
     jobs[0].result.write_bytes(b"torn")
-    pictures = collect(jobs, defaults, STYLIZE, FOLDER)["pictures"]
-    assert pictures[3]["missing"] == "the loss became infinite."
-    assert "generated_6.png" in pictures[0]["missing"]
-    assert "missing" not in pictures[1]
-    assert "thumbnail" not in pictures[0]
+    outputs = collect(jobs, defaults, STYLIZE, FOLDER)["outputs"]
+    assert outputs[3]["missing"] == "the loss became infinite."
+    assert "generated_6.png" in outputs[0]["missing"]
+    assert "missing" not in outputs[1]
+    assert "thumbnail" not in outputs[0]
 
 
-def test_a_picture_without_records_is_shown_all_the_same(jobs, defaults):
+def test_an_output_without_records_is_shown(jobs, defaults):
     for name in ("run.json", "losses.csv"):
         (jobs[0].folder / name).unlink()
-    first = collect(jobs, defaults, STYLIZE, FOLDER)["pictures"][0]
+    first = collect(jobs, defaults, STYLIZE, FOLDER)["outputs"][0]
     assert "thumbnail" in first
     assert "losses" not in first
     assert set(first["curve"]) == {None}
@@ -133,7 +131,7 @@ def test_unreadable_originals_leave_a_gap(jobs, defaults):
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, "plain.png"])
-def test_the_command_reaches_the_script_as_it_was_meant(home, defaults, name):
+def test_the_command_reaches_the_script_unchanged(home, defaults, name):
     """Bash reads it, and a Python in place of the script says what arrived."""
     blend = {f"images/style/{name}": 0.5, "a:b.png": 2.0}
     settings = replace(defaults, blend=blend, mask="beside")
@@ -145,7 +143,7 @@ def test_the_command_reaches_the_script_as_it_was_meant(home, defaults, name):
         *data["command"],
         data["contents"][0]["option"],
         data["styles"][0]["option"],
-        data["pictures"][0]["output"],
+        data["outputs"][0]["output"],
         *data["settings"][0]["options"],
     ]
     command = f"{shlex.quote(sys.executable)} {' '.join(words[1:])}"
@@ -157,7 +155,6 @@ def test_the_command_reaches_the_script_as_it_was_meant(home, defaults, name):
             f"--output=remade/{job.content}/sea/1_2.5e7_1",
             "--beta=25000000",
             "--size=48",
-            "--fit=keep",
             "--format=png",
             "--epochs=6",
             "--save-every=2",
@@ -170,7 +167,7 @@ def test_the_command_reaches_the_script_as_it_was_meant(home, defaults, name):
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_a_picture_is_blended_of_is_told_by_name(home, defaults, name):
+def test_blended_styles_are_named(home, defaults, name):
     blend = {f"images/style/{name}": 0.5, "sun.png": 2.0}
     (job,) = make_jobs(["cat.png"], ["sea.png"], [1e6], replace(defaults, blend=blend))
     page = markup_of(render(collect([job], defaults, STYLIZE, FOLDER)))
@@ -199,7 +196,7 @@ def test_embedded_data_are_plain_and_whole():
     assert json.loads(text) == data
 
 
-def test_the_page_needs_nothing_but_pictures(jobs, defaults):
+def test_the_page_needs_nothing_but_images(jobs, defaults):
     path = FOLDER / "index.html"
     write_gallery(jobs, defaults, STYLIZE, path)
     page = path.read_text(encoding="utf-8")
@@ -219,10 +216,10 @@ def test_the_second_time_only_the_page_is_written(jobs, defaults):
     path = FOLDER / "index.html"
     write_gallery(jobs, defaults, STYLIZE, path)
     text = path.read_bytes()
-    pictures = {each: each.stat().st_ino for each in FOLDER.rglob("*.jpg")}
-    assert len(pictures) == 3 + 2 * 2 + 2
+    copies = {each: each.stat().st_ino for each in FOLDER.rglob("*.jpg")}
+    assert len(copies) == 3 + 2 * 2 + 2
     write_gallery(jobs, defaults, STYLIZE, path)
-    assert {each: each.stat().st_ino for each in FOLDER.rglob("*.jpg")} == pictures
+    assert {each: each.stat().st_ino for each in FOLDER.rglob("*.jpg")} == copies
     assert path.read_bytes() == text
 
 
@@ -230,21 +227,9 @@ def test_addresses_are_percent_encoded(home, defaults):
     (job,) = make_jobs(["cat.png"], ["sea.png"], [1e6], defaults)
     odd = replace(job, content="100% #1 ?", style=os.fsdecode(b"\xe9"))
     finish(odd, 0)
-    folder = collect([odd], defaults, STYLIZE, FOLDER)["pictures"][0]["folder"]
+    folder = collect([odd], defaults, STYLIZE, FOLDER)["outputs"][0]["folder"]
     assert re.fullmatch(r"[\w./%-]+", folder, re.ASCII)
     assert unquote(folder, errors="surrogateescape") == f"../{odd.content}/{odd.style}/1_1e6_1"
-
-
-def test_files_that_share_a_name_are_told_by_their_ids():
-    files = {"a-cat": Path("a/cat.png"), "b-cat": Path("b/cat.png"), "dog": Path("dog.png")}
-    assert display_names(files) == {"a-cat": "a-cat", "b-cat": "b-cat", "dog": "dog"}
-    assert display_names({"image-1": Path("  .png")}) == {"image-1": "image-1"}
-
-
-def test_settings_are_named_by_their_numbers_or_by_their_names(defaults):
-    assert setting_name("1_1e6_1", defaults).split() == ["α", "1", "β", "1e6", "lr", "1"]
-    assert setting_name("bold", defaults) == "bold"
-    assert setting_name("1_1e6_1", replace(defaults, beta=5)) == "1_1e6_1"
 
 
 def test_of_very_many_snapshots_an_even_choice_is_offered(defaults):
@@ -255,10 +240,10 @@ def test_of_very_many_snapshots_an_even_choice_is_offered(defaults):
     assert (epochs[0], epochs[-1]) == (0, 100_000)
 
 
-def test_a_word_is_quoted_only_where_it_has_to_be():
-    assert shell_word("--beta=1") == "--beta=1"
-    assert shell_word("a b") == "'a b'"
-    assert shell_word("tab\t'\\") == r"$'tab\011\'\\'"
+def test_an_argument_is_quoted_only_where_it_needs_it():
+    assert shell_argument("--beta=1") == "--beta=1"
+    assert shell_argument("a b") == "'a b'"
+    assert shell_argument("tab\t'\\") == r"$'tab\011\'\\'"
 
 
 def test_of_files_that_no_browser_shows_copies_are_made(home, defaults):
@@ -266,21 +251,21 @@ def test_of_files_that_no_browser_shows_copies_are_made(home, defaults):
     job = replace(job, settings=replace(job.settings, format="tiff"))
     paint_originals([job])
     finish(job, 0)
-    (picture,) = collect([job], defaults, STYLIZE, FOLDER)["pictures"]
-    assert (FOLDER / picture["thumbnail"]).is_file()
+    (output,) = collect([job], defaults, STYLIZE, FOLDER)["outputs"]
+    assert (FOLDER / output["thumbnail"]).is_file()
     for epoch in job.settings.snapshots:
-        copy = FOLDER / picture["shown"] / f"generated_{epoch}.jpg"
+        copy = FOLDER / output["shown"] / f"generated_{epoch}.jpg"
         with Image.open(copy) as shown:
             assert (shown.format, shown.size) == ("JPEG", (48, 32))
 
 
 def test_other_files_are_shown_as_they_are(jobs, defaults):
     assert all(
-        "shown" not in picture for picture in collect(jobs, defaults, STYLIZE, FOLDER)["pictures"]
+        "shown" not in output for output in collect(jobs, defaults, STYLIZE, FOLDER)["outputs"]
     )
 
 
-def test_a_photograph_is_shown_whole_below_pictures_of_its_own_dimensions(home, defaults):
+def test_a_content_image_is_shown_whole_where_outputs_have_its_dimensions(home, defaults):
     (job,) = make_jobs(["cat.png"], ["sea.png"], [1e6], defaults)
     job = replace(job, settings=replace(job.settings, fit="stretch", dimensions="original"))
     paint_originals([job])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from PIL import Image, ImageChops
-from tests.unit.tiles import HOSTILE, PAPER, center, color, crop, darkest, solid, uniform_grid
+from tests.unit.grids import HOSTILE, PAPER, center, color, crop, darkest, solid, uniform_grid
 
 from neural_style.images.encode import save_image
 from neural_style.report.grid_layout import Grid, Row, Tile, measure
@@ -50,7 +50,7 @@ def test_a_picture_of_another_shape_is_whole_and_centered(tmp_path, size):
 
 def test_a_pair_leans_together(tmp_path):
     rows = tuple(
-        Row("", (Tile(solid(tmp_path / f"{n}.png", n, (80, 20)), ("name",) * n),), closed=not n)
+        Row("", (Tile(solid(tmp_path / f"{n}.png", n, (80, 20)), ("name",) * n),), joined=not n)
         for n in range(2)
     )
     grid = Grid((), ("",), rows)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import combinations
 
 import pytest
-from tests.unit.tiles import HOSTILE, uniform_grid
+from tests.unit.grids import HOSTILE, uniform_grid
 
 from neural_style.report.grid_layout import (
     MAX_PIXELS,
@@ -48,7 +48,7 @@ def test_nothing_overlaps_and_all_is_on_the_canvas(originals, margin, columns, n
     shapes = [(1, 1), (3, 2), (2, 3), (9, 1)]
     tile = Tile(None, (name, name))
     rows = tuple(
-        Row(name, (tile, *[None] * (columns - 1)), margin, shape, closed=shape == (2, 3))
+        Row(name, (tile, *[None] * (columns - 1)), margin, shape, joined=shape == (2, 3))
         for shape in shapes
     )
     given = (ORIGINAL, Tile(None, shape=(1, 2)))[:originals]
@@ -61,7 +61,7 @@ def test_nothing_overlaps_and_all_is_on_the_canvas(originals, margin, columns, n
         assert box.right + layout.border <= layout.size[0]
         assert box.bottom + layout.border <= layout.size[1]
     assert [max(row[0].width, row[0].height) for row in layout.tiles] == [100] * 4
-    text = layout.lettering
+    text = layout.typography
     assert all(
         layout.text_left + text.title.width(line) <= layout.size[0] - layout.border
         for line in layout.title
@@ -101,7 +101,7 @@ def test_captions_make_room_for_themselves():
         row = Row("row", (Tile(None, caption), Tile(None)))
         layout = measure(Grid((), ("", ""), (row, row)), 64)
         return (
-            layout.tiles[1][0].top - layout.tiles[0][0].top - layout.lettering.text.height(caption)
+            layout.tiles[1][0].top - layout.tiles[0][0].top - layout.typography.text.height(caption)
         )
 
     assert pitch(()) == pitch(("one",)) == pitch(("one", "two", "three"))
@@ -109,7 +109,7 @@ def test_captions_make_room_for_themselves():
 
 def test_a_closed_row_is_nearer_to_the_next():
     def distance(closed: bool) -> int:
-        row = Row("", (Tile(None),), closed=closed)
+        row = Row("", (Tile(None),), joined=closed)
         first, second = measure(Grid((), ("",), (row, row)), 100).tiles
         return second[0].top - first[0].bottom
 
@@ -133,15 +133,15 @@ def test_a_pair_is_named_on_one_line_or_on_two():
 def test_every_label_fits_its_place(name, tile_size):
     row = Row(name, (Tile(None, (name, name)),) * 2, margin=ORIGINAL)
     layout = measure(Grid((name, name), (name, name), (row,), (ORIGINAL,), name), tile_size)
-    letters, box = layout.lettering, layout.tiles[0][0]
+    fonts, box = layout.typography, layout.tiles[0][0]
     for lines, room in [
-        (letters.column_heading(name), box.width),
-        (letters.row_heading(name, box.height), box.height),
-        (letters.caption(row.tiles[0]), box.width),
+        (fonts.column_heading(name), box.width),
+        (fonts.row_heading(name, box.height), box.height),
+        (fonts.caption(row.tiles[0]), box.width),
         (layout.subtitle, layout.size[0] - layout.border - layout.text_left),
     ]:
-        assert all(letters.text.width(line) <= room for line in lines)
-    assert letters.text.size >= 11, "the labels are too small to read"
+        assert all(fonts.text.width(line) <= room for line in lines)
+    assert fonts.text.size >= 11, "the labels are too small to read"
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 120), (120, 1), (60, 60), (12, 8)])
@@ -155,7 +155,7 @@ def test_the_canvas_is_bounded_and_well_used(rows, columns):
 
 
 def test_a_grid_that_cannot_fit_says_so():
-    with pytest.raises(GridError, match=r"1 rows and 2000 columns does not fit.*fewer pictures"):
+    with pytest.raises(GridError, match=r"1 rows and 2000 columns does not fit.*fewer images"):
         measure(uniform_grid(1, 2000))
 
 

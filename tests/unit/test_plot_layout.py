@@ -9,10 +9,10 @@ from matplotlib.colors import to_rgb
 from tests.unit.plotted import assert_well_laid_out, first_pair, words
 from tests.unit.records import fail
 
-from neural_style.report.figure import looks, plot_style
+from neural_style.report.figure import line_styles, plot_style
 from neural_style.report.outputs import shown_pairs
 from neural_style.report.plot_losses import plot_pair, plot_sweep
-from neural_style.report.plot_pairs import MOST_SETTINGS, Pairs
+from neural_style.report.plot_pairs import MOST_SETTINGS, PairReader
 from neural_style.report.plot_tradeoff import plot_tradeoff
 
 HOSTILE = [
@@ -59,7 +59,7 @@ def test_legend_labels_and_thumbnails_cover_nothing(finished_sweep, count):
 
 
 def test_looks_differ_without_their_colors():
-    signs = {(str(look.dash), look.marker) for look in looks(MOST_SETTINGS)}
+    signs = {(str(style.dash), style.marker) for style in line_styles(MOST_SETTINGS)}
     assert len(signs) == MOST_SETTINGS
 
 
@@ -71,7 +71,7 @@ def test_colors_go_from_dark_to_light_and_stay_off_the_paper(count):
         )
         return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
-    values = [lightness(look.color) for look in looks(count)]
+    values = [lightness(style.color) for style in line_styles(count)]
     assert values == sorted(values)
     assert min(b - a for a, b in itertools.pairwise(values)) > 0.01
     assert 1.05 / (values[-1] + 0.05) > 2, "too light for white paper"
@@ -79,7 +79,7 @@ def test_colors_go_from_dark_to_light_and_stay_off_the_paper(count):
 
 def test_small_multiples_share_their_scales(finished_sweep):
     sweep = finished_sweep(["cat.png", "dog.png"], ["sea.png", "sun.png", "owl.png"])
-    pairs = [Pairs(sweep).read(*ids) for ids in shown_pairs(sweep)]
+    pairs = [PairReader(sweep).read(*ids) for ids in shown_pairs(sweep)]
     with plot_style():
         page = plot_sweep(pairs, "content", len(sweep.styles))
     assert len({axes.get_ylim() for axes in page.figure.axes}) == 1
@@ -92,7 +92,7 @@ def test_small_multiples_share_their_scales(finished_sweep):
 
 def test_hostile_names_are_drawn_as_they_are_or_give_way_to_their_ids(finished_sweep):
     sweep = finished_sweep(HOSTILE[:6], HOSTILE[6:], settings={}, optimization={"epochs": 2})
-    reader = Pairs(sweep)
+    reader = PairReader(sweep)
     titles = []
     with plot_style():
         for content, style in zip(sweep.contents, sweep.styles, strict=True):

@@ -9,12 +9,11 @@ import pytest
 from tests.unit.plotted import assert_well_laid_out, drawn, first_pair, panel, words
 from tests.unit.records import fail
 
-from neural_style.report.figure import looks, plot_style
+from neural_style.report.figure import line_styles, plot_style
 from neural_style.report.outputs import MOST_PAIRS, shown_pairs
 from neural_style.report.plot_losses import MOST_LAYERS, lines_of, plot_pair, plot_sweep
-from neural_style.report.plot_pairs import MOST_SETTINGS, Pairs
+from neural_style.report.plot_pairs import MOST_SETTINGS, PairReader, draw_pairs, draw_sweep
 from neural_style.report.plot_tradeoff import plot_tradeoff, points_of
-from neural_style.report.plots import draw_pairs, draw_sweep
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
@@ -36,9 +35,11 @@ def test_a_weight_of_0_leaves_its_loss_out_and_says_so(finished_sweep, name, kin
     with plot_style():
         page, trade = plot_pair(pair), plot_tradeoff(pair)
     assert len(drawn(page, f"{kind} loss (without {sign})")) == 1
-    assert f"No {kind} loss is recorded where {sign} is 0: {sign} 0." in words(page)
-    assert f"Without a point, as the weight of a loss, or a loss, is 0: {sign} 0." in words(trade)
-    assert [point.label for point in points_of(pair)] == [f"{sign} 1"]
+    assert f"No {kind} loss is recorded where {sign} is 0: {sign}\u00a00." in words(page)
+    assert f"Without a point, as the weight of a loss, or a loss, is 0: {sign}\u00a00." in words(
+        trade
+    )
+    assert [point.label for point in points_of(pair)] == [f"{sign}\u00a01"]
     assert len(trade.figure.axes) == 1 + 2, "the picture is shown all the same"
 
 
@@ -49,17 +50,17 @@ def test_failed_jobs_are_left_out_and_named(finished_sweep):
     fail(first, "'images/style/sea.png' is torn.")
     (second.folder / "run.json").write_text("{", encoding="utf-8")
     pair = first_pair(sweep)
-    assert [member.label for member in pair.members] == ["β 1e6"]
+    assert [run.label for run in pair.runs] == ["β\u00a01e6"]
     with plot_style():
         pages = plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "style", 1)
     for page in pages[:2]:
         text = " ".join(words(page))
-        assert "Not drawn: β 1e4 ('images/style/sea.png' is torn)." in text
-        assert re.search(r"Not drawn: β 1e5 \(cannot use .*run\.json: it is damaged", text)
+        assert "Not drawn: β\u00a01e4 ('images/style/sea.png' is torn)." in text
+        assert re.search(r"Not drawn: β\u00a01e5 \(cannot use .*run\.json: it is damaged", text)
     assert "2 runs are not drawn" in " ".join(words(pages[2]))
-    look = looks(3)[2]
+    style = line_styles(3)[2]
     (line,) = panel(pages[0], "style loss (without β)").get_lines()
-    assert (line.get_color(), line.get_marker()) == (look.color, look.marker), "colors moved"
+    assert (line.get_color(), line.get_marker()) == (style.color, style.marker), "colors moved"
     for page in pages:
         assert_well_laid_out(page)
 
@@ -71,7 +72,7 @@ def test_nothing_finished_is_a_figure_that_says_so(finished_sweep):
     pair = first_pair(sweep)
     with plot_style():
         pages = plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "total", 1)
-    assert "Not drawn: β 1e4 (not made yet)." in words(pages[0])
+    assert "Not drawn: β\u00a01e4 (not made yet)." in words(pages[0])
     for page in pages:
         assert_well_laid_out(page)
     draw_sweep(sweep)
@@ -84,7 +85,7 @@ def test_many_failures_are_counted(finished_sweep):
         job.result.unlink()
     notes = first_pair(sweep).notes
     assert len(notes) == 5
-    assert notes[-1] == "And 6 more are not drawn."
+    assert notes[-1] == "6 more are not drawn."
 
 
 def test_gaps_are_where_a_logarithm_has_no_value(finished_sweep):
@@ -97,7 +98,7 @@ def test_gaps_are_where_a_logarithm_has_no_value(finished_sweep):
         lines[row] = ",".join([*values[:2], value, *values[3:]])
     path.write_text("\n".join(lines), encoding="utf-8")
     pair = first_pair(sweep)
-    (line,) = lines_of(pair.members, "total", looks(1))
+    (line,) = lines_of(pair.runs, "total", line_styles(1))
     assert np.flatnonzero(np.isnan(line.values)).tolist() == [2, 4, 6, 8]
     with plot_style():
         assert_well_laid_out(plot_pair(pair))
@@ -107,7 +108,7 @@ def test_more_settings_than_looks_are_cut_with_a_sentence(finished_sweep):
     every = MOST_SETTINGS + 4
     sweep = finished_sweep(settings={"beta": [float(n) for n in range(every)]})
     pair = first_pair(sweep)
-    assert len(pair.labels) == len(pair.members) == MOST_SETTINGS
+    assert len(pair.labels) == len(pair.runs) == MOST_SETTINGS
     assert pair.notes == (f"The first {MOST_SETTINGS} of {every} settings are shown.",)
 
 
@@ -115,7 +116,7 @@ def test_a_large_sweep_is_cut_with_a_sentence(finished_sweep):
     sweep = finished_sweep(
         [f"c{n}.png" for n in range(9)], [f"s{n}.png" for n in range(7)], settings={}
     )
-    pairs = [Pairs(sweep).read(*ids) for ids in shown_pairs(sweep)]
+    pairs = [PairReader(sweep).read(*ids) for ids in shown_pairs(sweep)]
     assert len(pairs) == MOST_PAIRS < 9 * 7
     with plot_style():
         page = plot_sweep(pairs, "total", 7, "The first 48 of 63 pairs.")

@@ -11,17 +11,16 @@ from matplotlib.colors import to_rgb
 from tests.unit.plotted import BETAS, drawn, first_pair, words
 from tests.unit.records import terms_of
 
-from neural_style.report.figure import looks, plot_style
+from neural_style.report.figure import line_styles, plot_style
 from neural_style.report.outputs import files_of, plots_of
 from neural_style.report.plot_losses import (
     MOST_POINTS,
-    format_value,
     lines_of,
     plot_pair,
     plot_sweep,
 )
+from neural_style.report.plot_pairs import PlotError, draw_pairs, draw_sweep
 from neural_style.report.plot_tradeoff import curves_of, plot_tradeoff, points_of
-from neural_style.report.plots import PlotError, draw_pairs, draw_sweep
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
@@ -50,7 +49,7 @@ def test_lines_are_the_losses_without_their_weights(finished_sweep):
 
 
 def test_a_third_part_of_the_total_gets_a_panel_and_is_named(finished_sweep):
-    sweep = finished_sweep(paint={"total_variation": 5})
+    sweep = finished_sweep(transfer={"total_variation": 5})
     pair = first_pair(sweep)
     with plot_style():
         page = plot_pair(pair)
@@ -58,10 +57,10 @@ def test_a_third_part_of_the_total_gets_a_panel_and_is_named(finished_sweep):
     epochs = np.arange(21)
     for _, y in drawn(page, "total variation (without its weight)"):
         np.testing.assert_allclose(y, 2.0 + epochs, rtol=1e-5)
-    lines = drawn(page, "total = α · content + β · style + smoothness")
+    lines = drawn(page, "total = α · content + β · style + total variation")
     for (_, y), job in zip(lines, sweep.jobs, strict=True):
         np.testing.assert_allclose(y, sum(terms_of(job, 20).values()), rtol=1e-5)
-    assert any("+ smoothness" in text for text in words(whole))
+    assert any("+ total variation" in text for text in words(whole))
 
 
 def test_axes_are_named_and_logarithmic(finished_sweep):
@@ -87,6 +86,10 @@ def test_a_layer_alone_gets_no_panel_of_its_own_and_several_do(finished_sweep):
     assert titles[3:] == ["content, conv4_2 alone", "content, conv5_2 alone"]
 
 
+def weights(alpha: int, beta: str) -> str:
+    return f"α\u00a0{alpha}   β\u00a0{beta}   lr\u00a01"
+
+
 def test_the_plane_has_a_point_a_setting_and_a_line_along_beta(finished_sweep):
     named = {"bold": {"beta": 3e5}, "other": {"beta": 1e5, "learning_rate": 0.5}}
     sweep = finished_sweep(settings={"alpha": [1, 2], "beta": [1e6, 1e4], "named": named})
@@ -94,10 +97,13 @@ def test_the_plane_has_a_point_a_setting_and_a_line_along_beta(finished_sweep):
     assert [point.content for point in points] == pytest.approx([20] * 6)
     assert [point.style for point in points] == pytest.approx([15e-4 / 21] * 6)
     curves = [[point.label for point in curve] for curve in curves_of(points)]
-    assert curves == [["α 1   β 1e4", "bold", "α 1   β 1e6"], ["α 2   β 1e4", "α 2   β 1e6"]]
+    assert curves == [
+        [weights(alpha=1, beta="1e4"), "bold", weights(alpha=1, beta="1e6")],
+        [weights(alpha=2, beta="1e4"), weights(alpha=2, beta="1e6")],
+    ]
 
 
-def test_thumbnails_are_the_finished_pictures(finished_sweep):
+def test_thumbnails_are_the_outputs(finished_sweep):
     sweep = finished_sweep()
     with plot_style():
         page = plot_tradeoff(first_pair(sweep))
@@ -114,8 +120,8 @@ def test_settings_are_called_by_what_differs(finished_sweep):
     page_of = first_pair(
         finished_sweep(settings={"alpha": [1], "beta": BETAS, "named": {"bold": {}}})
     )
-    assert page_of.labels == ("β 1e4", "β 1e5", "β 1e6", "bold")
-    assert page_of.common == "α 1   lr 1"
+    assert page_of.labels == ("β\u00a01e4", "β\u00a01e5", "β\u00a01e6", "bold")
+    assert page_of.common == "α\u00a01   lr\u00a01"
 
 
 def test_epochs_that_differ_end_where_they_end(finished_sweep):
@@ -125,13 +131,14 @@ def test_epochs_that_differ_end_where_they_end(finished_sweep):
         page = plot_pair(pair)
     lines = drawn(page, "style loss (without β)")
     assert [x[-1] for x, _ in lines] == [20, 50]
-    assert "α 1   β 1e5   lr 1  ·  60 × 40 px  ·  20–50 epochs" in words(page)
+    assert pair.labels == (weights(alpha=1, beta="1e5"), "long")
+    assert "60 × 40 px  ·  20–50 epochs" in words(page)
     assert page.figure.axes[0].get_xlim() == (0, 50)
 
 
 def test_long_runs_are_thinned_and_end_with_the_end(finished_sweep):
     pair = first_pair(finished_sweep(optimization={"epochs": 5000}, settings={}))
-    (line,) = lines_of(pair.members, "style", looks(1))
+    (line,) = lines_of(pair.runs, "style", line_styles(1))
     assert len(line.epochs) <= MOST_POINTS + 1
     assert (line.epochs[0], line.epochs[-1]) == (0, 5000)
 
@@ -149,7 +156,7 @@ def test_the_same_records_make_the_same_bytes_whatever_the_users_style(finished_
     sweep = finished_sweep()
     draw_pairs(sweep, "cat")
     draw_sweep(sweep)
-    files = [Path(name) for name in plots_of(sweep.contents, sweep.styles)]
+    files = [Path(name) for name in plots_of(Path("results"), sweep.contents, sweep.styles)]
     before = [path.read_bytes() for path in files]
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red", "lines.linewidth": 9}):
         mine = dict(matplotlib.rcParams)
@@ -159,7 +166,7 @@ def test_the_same_records_make_the_same_bytes_whatever_the_users_style(finished_
     for path, content in zip(files, before, strict=True):
         assert path.read_bytes() == content, path
     found = {str(path) for path in Path("results/plots").rglob("*") if path.is_file()}
-    assert found == set(plots_of(["cat"], ["sea"]))
+    assert found == set(plots_of(Path("results"), ["cat"], ["sea"]))
 
 
 def test_print_has_real_fonts_and_no_dates(finished_sweep):
@@ -182,19 +189,3 @@ def test_ids_with_dots_keep_them():
 def test_an_unknown_content_is_named(finished_sweep):
     with pytest.raises(PlotError, match=r"no content image 'cow'; results/index\.tsv lists"):
         draw_pairs(finished_sweep(), "cow")
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (1.0, "1"),
-        (0.05, "0.05"),
-        (2500.0, "2500"),
-        (1e4, "10⁴"),
-        (2e-5, "2×10⁻⁵"),
-        (1e-12, "10⁻¹²"),
-        (1.5e-5, "1.5×10⁻⁵"),
-    ],
-)
-def test_numbers_of_a_scale(value, text):
-    assert format_value(value) == text

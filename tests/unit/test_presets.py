@@ -17,7 +17,7 @@ from neural_style.config.presets import PRESETS, with_preset
 from neural_style.config.schema import ConfigError, complete
 from neural_style.config.settings import SECTIONS, WEIGHTS, Settings
 from neural_style.config.sweep import SweepError, expand_settings
-from neural_style.report.grid_compose import setting_labels
+from neural_style.report.names import setting_labels
 
 Schema = Mapping[str, Any]
 NAMES = list(PRESETS)

@@ -19,9 +19,9 @@ def data_of(project):
 
 def test_a_sweep_ends_in_a_gallery_of_all_its_pictures(base):
     data = data_of(base.project)
-    assert len(data["pictures"]) == 2 * 2 * 3
+    assert len(data["outputs"]) == 2 * 2 * 3
     folder = base.project.results / "gallery"
-    for picture in data["pictures"]:
+    for picture in data["outputs"]:
         setting = data["settings"][picture["setting"]]
         facts = json.loads((folder / picture["folder"] / "run.json").read_text(encoding="utf-8"))
         assert picture["losses"][0] == float(f"{facts['saved_losses']['total']:.5g}")
@@ -34,7 +34,7 @@ def test_a_sweep_ends_in_a_gallery_of_all_its_pictures(base):
 
 def test_its_command_makes_the_same_picture_again(again):
     data = data_of(again)
-    picture = data["pictures"][0]
+    picture = data["outputs"][0]
     words = [
         *data["command"],
         data["contents"][picture["content"]]["option"],
@@ -61,7 +61,7 @@ def test_a_failed_job_leaves_a_gallery_that_is_made_up_for(again, base):
     outcome.assert_refused("stylize: cannot read 'images/style/torn.png'")
     assert "gallery" not in outcome.jobs
     data = data_of(again)
-    reasons = [picture.get("missing") for picture in data["pictures"]]
+    reasons = [picture.get("missing") for picture in data["outputs"]]
     assert len(reasons) == 2 * 3
     assert sum("torn.png" in (reason or "") for reason in reasons) == 2
     assert page.stat().st_mtime == 0, "the next run could take it for finished"
@@ -70,5 +70,5 @@ def test_a_failed_job_leaves_a_gallery_that_is_made_up_for(again, base):
     second = again.snakemake()
     second.assert_good()
     assert "gallery" in second.jobs
-    assert not any("missing" in picture for picture in data_of(again)["pictures"])
+    assert not any("missing" in picture for picture in data_of(again)["outputs"])
     assert again.would_run() == []

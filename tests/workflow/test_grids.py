@@ -1,4 +1,4 @@
-"""Sheets of real runs: pages, matrices, reasons of failures, and names that look like others."""
+"""Grids of real runs: pages, matrices, reasons of failures, and names that look like others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from neural_style.config.sweep import plan
 from neural_style.images.encode import save_image
 from neural_style.report.grid_compose import compose, read_names
 from neural_style.report.grid_render import render_grid
-from neural_style.report.outputs import sheets_of
+from neural_style.report.outputs import sweep_grids
 
 SMALLEST = {"image": {"size": 32}, "optimization": {"epochs": 1, "precision": "fp32"}}
 
@@ -38,7 +38,7 @@ def test_a_sweep_of_both_weights_on_pages_of_two(project):
         assert len(document.pages) == len(pages)
     assert project.would_run() == []
 
-    # A page of its own is found by its name, and one beta more concerns every sheet.
+    # A page of its own is found by its name, and one beta more concerns every grid.
     (project.results / "grids" / "weights" / "cat" / "sea+2.png").unlink()
     assert project.would_run() == ["grid_weights cat", "grids_pdf"]
     again = {**SMALLEST, "settings": {"alpha": [1, 10], "beta": [1e5, 1e6, 1e7]}}
@@ -63,19 +63,19 @@ def test_a_job_that_failed_is_marked_with_its_reason(project, schema, monkeypatc
     assert outcome.code != 0
     monkeypatch.chdir(project.root)
     config = complete(yaml.safe_load((project.root / "config.yaml").read_text()), schema)
-    sheets = sheets_of(plan(config), config)
-    names = read_names(sheets.sweep)
+    grids = sweep_grids(plan(config), config)
+    names = read_names(grids.sweep)
     for kind, subject in (("content", "cat"), ("style", "sea"), ("epochs", "cat")):
-        (sheet,) = sheets.sheets(kind, subject)
-        (path,) = sheet.pages
-        grid = compose(sheet, path, names)
+        (sweep_grid,) = grids.grids(kind, subject)
+        (path,) = sweep_grid.pages
+        grid = compose(sweep_grid, path, names)
         notes = {tile.note for row in grid.rows for tile in row.tiles if tile}
         (reason,) = notes - {""}
         assert "images/absent.pth" in reason
         assert f"stylize: {reason}" in outcome.text
         save_image(render_grid(grid, 256), project.root / "expected.jpg", 90)
         assert path.read_bytes() == (project.root / "expected.jpg").read_bytes(), path
-        assert path.stat().st_mtime == 0, "the rule would not make it anew"
+        assert path.stat().st_mtime == 0, "the rule would not make it again"
 
 
 def test_a_painting_called_like_a_picture_and_a_setting_like_a_photograph(project):

@@ -9,7 +9,11 @@ from html.parser import HTMLParser
 import pytest
 
 CONTENTS, STYLES = ("cat", "dog"), ("sea", "sun")
-SETTINGS = {"1_1e5_1": "β 1e5", "1_2.5e6_1": "β 2.5e6", "long": "long"}
+SETTINGS = {
+    "1_1e5_1": "β\N{NO-BREAK SPACE}1e5",
+    "1_2.5e6_1": "β\N{NO-BREAK SPACE}2.5e6",
+    "long": "long",
+}
 LAST = {"1_1e5_1": 4, "1_2.5e6_1": 4, "long": 5}
 SMALLEST = {
     "image": {"size": 32},
@@ -58,7 +62,7 @@ def report(base, tmp_path_factory):
     return report_of(base.project.copy(tmp_path_factory.mktemp("report") / "project"))
 
 
-def test_the_last_picture_of_each_job_is_in_it_and_no_other(report):
+def test_the_last_output_of_each_job_is_in_it_and_no_other(report):
     results = report.read("results")
     pictures = {path for path in results if "generated" in path}
     assert pictures == {
@@ -72,16 +76,16 @@ def test_the_last_picture_of_each_job_is_in_it_and_no_other(report):
         facts = results[path]
         labels = {"content": content, "style": style, "setting": SETTINGS[setting]}
         assert facts["labels"] == labels
-        assert re.search(rf"photograph <[^>]*>{content}</", facts["caption"]), facts["caption"]
+        assert re.search(rf"content image <[^>]*>{content}</", facts["caption"]), facts["caption"]
         assert facts["data_uri"].startswith("data:image/jpeg")
 
 
-def test_sheets_and_plots_have_their_places(report):
+def test_grids_and_plots_have_their_places(report):
     categories = report.read("categories")
-    assert categories.keys() == {"Pictures", "Plots", "Sheets"}
-    assert categories["Pictures"].keys() == set(CONTENTS)
+    assert categories.keys() == {"Outputs", "Plots", "Grids"}
+    assert categories["Outputs"].keys() == set(CONTENTS)
     pairs = [f"{content}/{style}" for content in CONTENTS for style in STYLES]
-    assert {key: sorted(paths) for key, paths in categories["Sheets"].items()} == {
+    assert {key: sorted(paths) for key, paths in categories["Grids"].items()} == {
         "content": [f"results/grids/content/{content}.jpg" for content in CONTENTS],
         "style": [f"results/grids/style/{style}.jpg" for style in STYLES],
         "epochs": [f"results/grids/epochs/{pair}.jpg" for pair in pairs],

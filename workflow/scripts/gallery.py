@@ -1,4 +1,4 @@
-"""Write the gallery of a sweep: a page to look through its pictures, finished or not."""
+"""Write the gallery of a sweep: a page to browse and compare its outputs."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
-"""Write the sheets of a sweep to results/grids: all those of a kind, for each of some images."""
+"""Write comparison grids of a sweep: all grids of a kind for each of some images."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from command import command
-from options import add_config_option, config_from
+from options import add_config_option, command, config_from
 
 from neural_style.config.sweep import plan
 from neural_style.images.encode import save_image
@@ -14,7 +13,7 @@ from neural_style.io import remove_leftovers
 from neural_style.report.grid_compose import compose, read_names
 from neural_style.report.grid_layout import GridError
 from neural_style.report.grid_render import render_grid
-from neural_style.report.outputs import sheets_of
+from neural_style.report.outputs import sweep_grids
 
 
 @command("grid")
@@ -23,18 +22,18 @@ def main(arguments: list[str] | None = None) -> None:
     options = make_parser().parse_args(arguments)
     config = config_from(options)
     sweep = plan(config)
-    sheets, names, grids = sheets_of(sweep, config), read_names(sweep), config["grids"]
+    grids, names = sweep_grids(sweep, config), read_names(sweep)
     for subject in options.of:
-        if subject not in sheets.subjects(options.kind):
+        if subject not in grids.subjects(options.kind):
             raise GridError(
-                f"the sweep has no image {subject!r} for a sheet of the kind {options.kind}; "
-                "results/index.tsv lists the ids that there are."
+                f"the sweep has no image {subject!r} for a grid of the kind {options.kind}; "
+                f"{sweep.folder / 'index.tsv'} lists the ids."
             )
-        remove_leftovers(sheets.paths(options.kind, subject))
-        for sheet in sheets.sheets(options.kind, subject):
-            for path in sheet.pages:
-                page = render_grid(compose(sheet, path, names), grids["tile_size"])
-                save_image(page, path, grids["quality"])
+        remove_leftovers(grids.paths(options.kind, subject))
+        for grid in grids.grids(options.kind, subject):
+            for path in grid.pages:
+                page = render_grid(compose(grid, path, names), config["grids"]["tile_size"])
+                save_image(page, path, config["grids"]["quality"])
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -53,7 +52,7 @@ def make_parser() -> argparse.ArgumentParser:
         required=True,
         nargs="+",
         metavar="ID",
-        help="content images, or style images where they are the kind; results/index.tsv has ids",
+        help="ids of content images, or of style images for the kind style; see index.tsv",
     )
     return parser
 

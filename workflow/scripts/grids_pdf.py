@@ -1,18 +1,18 @@
-"""Bind the pages of results/grids, as many as there are, into results/grids/grids.pdf."""
+"""Bind the pages of all comparison grids that exist into grids.pdf."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from command import command
-from options import add_config_option, config_from
+from options import add_config_option, command, config_from
 
 from neural_style.config.sweep import plan
 from neural_style.io import remove_leftovers
+from neural_style.report.grid_compose import page_title, read_names
 from neural_style.report.grid_layout import GridError
 from neural_style.report.grid_render import write_pdf
-from neural_style.report.outputs import GRIDS, PDF, sheets_of
+from neural_style.report.outputs import sweep_grids
 
 
 @command("grids_pdf")
@@ -22,13 +22,20 @@ def main(arguments: list[str] | None = None) -> None:
     add_config_option(parser)
     options = parser.parse_args(arguments)
     config = config_from(options)
-    sheets = sheets_of(plan(config), config)
-    there = [path for path in sheets.all_paths if path.exists()]
-    if not there:
-        raise GridError(f"{GRIDS} holds no page; make the sheets first.")
-    pages = {path.relative_to(GRIDS).with_suffix("").as_posix(): path for path in there}
-    remove_leftovers([PDF])
-    write_pdf(pages, PDF, config["grids"]["pdf_size"], config["grids"]["quality"])
+    sweep = plan(config)
+    grids, names = sweep_grids(sweep, config), read_names(sweep)
+    pages = {
+        page_title(grid, path, names): path
+        for kind in grids.kinds
+        for subject in grids.subjects(kind)
+        for grid in grids.grids(kind, subject)
+        for path in grid.pages
+        if path.exists()
+    }
+    if not pages:
+        raise GridError(f"{grids.folder} has no page; make the grids first.")
+    remove_leftovers([grids.pdf])
+    write_pdf(pages, grids.pdf, config["grids"]["pdf_size"], config["grids"]["quality"])
 
 
 if __name__ == "__main__":

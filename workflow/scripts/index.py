@@ -1,4 +1,4 @@
-"""Write the index of a sweep: which file, style and setting each id stands for."""
+"""Write the index of a sweep: which files and settings each id stands for."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from command import command
-from options import add_config_option, sweep_from
+from options import add_config_option, command, sweep_from
 
 from neural_style.io import remove_leftovers
 from neural_style.report.outputs import write_index

@@ -1,12 +1,11 @@
-"""Draw the figure and the chart of a layer study from its pictures and its table of losses."""
+"""Draw the figure and the chart of a layer study from its images and its table of losses."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from command import command
-from options import add_study_options, study_from
+from options import add_study_options, command, study_from
 
 from neural_style.config.layer_study import CHART, FIGURE, LAYER_LOSSES
 from neural_style.engine.layer_study import read_layer_losses
@@ -32,7 +31,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__)
     add_study_options(parser)
     parser.add_argument(
-        "--tile-size", type=int, default=256, metavar="PX", help="the longer side of a tile"
+        "--tile-size", type=int, default=256, metavar="PX", help="longer side of a tile in pixels"
     )
     parser.add_argument("--quality", type=int, default=90, choices=range(1, 101), metavar="1-100")
     return parser

@@ -1,14 +1,13 @@
-"""Draw the losses of a sweep: of each pair, of content images, or small multiples of all."""
+"""Plot the losses of a sweep: of all pairs of some content images, or of the whole sweep."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from command import command
-from options import add_config_option, sweep_from
+from options import add_config_option, command, sweep_from
 
-from neural_style.report.plots import draw_pairs, draw_sweep
+from neural_style.report.plot_pairs import draw_pairs, draw_sweep
 
 
 @command("plots")
@@ -31,10 +30,10 @@ def make_parser() -> argparse.ArgumentParser:
         default=[],
         nargs="+",
         metavar="ID",
-        help="content images whose pairs to draw; results/index.tsv has the ids",
+        help="ids of content images whose pairs to plot; see index.tsv",
     )
     parser.add_argument(
-        "--sweep", action="store_true", help="draw the small multiples of the whole sweep"
+        "--sweep", action="store_true", help="plot all pairs of the sweep as small multiples"
     )
     return parser
 

@@ -1,4 +1,4 @@
-"""Writes the page: one HTML file that needs nothing but the pictures beside it."""
+"""Write the page of the gallery: one HTML file that needs only the images beside it."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ _SCRIPTS = (
     "keyboard.js",
     "main.js",
 )
-"""In the order in which they are joined; each uses only what came before it, until `main.js`."""
+"""In the order in which they are joined: each uses only those before it."""
 
 _UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
 def write_gallery(jobs: Sequence[Job], defaults: Settings, stylize: Path, path: Path) -> None:
-    """Write the gallery of a sweep, and the small copies of pictures that it shows beside it.
+    """Write the gallery of a sweep, and beside it the copies of images that it shows.
 
     Args:
-        jobs: of the sweep, made or not.
-        defaults: what the stylize script does without options.
-        stylize: that script, as it is called from the working directory.
-        path: of the page; nobody else may write it or its copies meanwhile.
+        jobs: of the sweep, finished or not.
+        defaults: settings of the stylize script without options.
+        stylize: path of that script from the working directory.
+        path: of the page; no other process may write it or its copies meanwhile.
 
     Raises:
         NeuralStyleError: a file cannot be written.
@@ -51,10 +51,10 @@ def write_gallery(jobs: Sequence[Job], defaults: Settings, stylize: Path, path: 
 
 
 def render(data: Mapping[str, Any]) -> str:
-    """The page with its style, scripts and data.
+    """Return the page with its style sheet, scripts, and data.
 
-    Nothing in the data can become markup: `embed` escapes it for its element, the scripts put
-    it into the document as text only, and the page's policy runs no script but its own.
+    Data cannot become markup: `embed` escapes it for its element, the scripts insert it as text
+    only, and the content security policy of the page allows no scripts but its own.
     """
     style = _read("gallery.css")
     script = '"use strict";\n(() => {\n' + "\n".join(map(_read, _SCRIPTS)) + "\n})();\n"
@@ -67,7 +67,7 @@ def render(data: Mapping[str, Any]) -> str:
 
 
 def embed(data: Mapping[str, Any]) -> str:
-    """Data as JSON that is safe inside a script element: pure ASCII, without `<`, `>` and `&`."""
+    """Return data as JSON that is safe in a script element: ASCII without `<`, `>`, and `&`."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     return text.translate(_UNSAFE)
 
@@ -77,6 +77,6 @@ def _read(name: str) -> str:
 
 
 def _source(text: str) -> str:
-    """What names an inline element in a content security policy: the hash of its text."""
+    """The source of an inline element in a content security policy: the hash of its text."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

@@ -1,4 +1,15 @@
-"""Pictures side by side, said without a size: frozen values that `layout` measures."""
+"""Images in a table, and where each of them is on the page.
+
+A `Grid` says what is shown, without a size; `measure` gives every part of it a place in pixels:
+
+    originals  title, subtitle
+               heading      heading       originals and margins show inputs,
+    ---------+----------------------      tiles show outputs
+    margin   | tile         tile
+    margin   | tile         tile
+
+Without margins, the tiles begin at the left edge, and the headings are below the originals.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +23,39 @@ from neural_style.report.text import Font, load_font, shorten_middle, wrap
 
 TIMES = " × "
 
+MAX_SIDE = 16_000
+"""Pixels of a page's longer side."""
+
+MAX_PIXELS = 80_000_000
+"""Pixels of a page; Pillow takes larger images for an attack."""
+
+MIN_TILE = 16
+"""Pixels of the longer side of a tile."""
+
+_MOST_ELONGATED = 3.0  # longer images get a band in a tile of 3 to 1, where a caption fits
+
 Shape = tuple[int, int]
 """Width and height, in any unit: only their ratio counts."""
 
 
 class GridError(NeuralStyleError):
-    """A grid that cannot be composed, or not in the size that was asked for."""
+    """A grid cannot be composed, or not in the requested size."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A place for a picture.
+    """A place for an image.
 
     Attributes:
-        picture: the file; with None, or a file that cannot be read, a placeholder is drawn.
-        caption: texts below the picture, each on at most two lines.
+        image: its file; with None, or a file that cannot be read, a placeholder is drawn.
+        caption: texts below the image, each on at most two lines.
         note: what the placeholder says instead of its own reason.
         mark: the placeholder's first word.
         shape: of an original; by default that of the grid.
-        fit: how a job would bring the picture to its size; empty where its proportions are kept.
+        fit: how a job fits the image to its size (`image.fit`); empty if its proportions are kept.
     """
 
-    picture: Path | None
+    image: Path | None
     caption: tuple[str, ...] = ()
     note: str = ""
     mark: str = "missing"
@@ -43,35 +65,38 @@ class Tile:
 
 @dataclass(frozen=True)
 class Row:
-    """A row of tiles, one a column.
+    """A row of tiles, one for each column.
 
     Attributes:
-        heading: at its left, read upwards.
-        tiles: None where there is to be nothing.
+        heading: at its left, rotated to read upwards.
+        tiles: None where nothing is shown.
         margin: the original that the row belongs to.
-        shape: of the row's pictures; by default the grid's.
-        closed: whether the next row belongs to this one: it comes close below, and the pictures
-            of both lean against one another where their shapes leave room.
+        shape: of the row's images; by default the grid's.
+        joined: whether the next row belongs to this one: it is close below, and the images of both
+            are aligned towards each other where their shapes leave room.
     """
 
     heading: str
     tiles: tuple[Tile | None, ...]
     margin: Tile | None = None
     shape: Shape | None = None
-    closed: bool = False
+    joined: bool = False
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What is to be seen, without a size.
+    """What a page shows, without a size.
 
     Attributes:
         title: a name on at most two lines, or the names of a pair; shortened in the middle.
-        columns: a heading a column; may be empty strings.
+        columns: a heading for each column; may be empty strings.
         rows: at least one; each with as many tiles as there are columns.
-        originals: what all tiles share, at the top left.
-        subtitle: a quieter text below the title, at most three lines.
-        shape: of the typical picture.
+        originals: the inputs that all tiles share, at the top left.
+        subtitle: smaller gray text below the title, at most three lines.
+        shape: of a typical image.
+
+    Raises:
+        GridError: the grid is empty, or a row does not have a tile for each column.
     """
 
     title: tuple[str, ...]
@@ -97,29 +122,9 @@ class Grid:
         return TIMES.join(self.title)
 
 
-# MERGED: The geometry of pictures side by side, without a pixel of them.
-#
-# A `tiles.Grid` is measured by `measure`:
-#
-#     originals  title, subtitle
-#                heading      heading       the originals and the margins show what was given,
-#     ---------+----------------------      the tiles show what was made of it
-#     margin   | tile         tile
-#     margin   | tile         tile
-#
-# Where rows have no margins, the tiles begin at the left, and the headings are below the originals.
-
-
-MAX_SIDE = 16_000
-MAX_PIXELS = 80_000_000  # less than what Pillow takes for an attack
-MIN_TILE = 16
-
-_MOST_ELONGATED = 3.0  # longer pictures get a band in a tile of 3 to 1, where a caption fits
-
-
 @dataclass(frozen=True)
-class Lettering:
-    """The two sizes of type, and how text is broken into lines for tiles `width` pixels wide."""
+class Typography:
+    """The two text sizes, and how text is broken into lines for tiles `width` pixels wide."""
 
     title: Font
     text: Font
@@ -129,26 +134,26 @@ class Lettering:
         """A name on at most two lines, or several on one, or else each on its own."""
         whole = TIMES.join(names)
         if len(names) < 2 or self.title.width(whole) <= width:
-            return wrap(whole, self.title, width, 2)
-        return tuple(shorten_middle(name, self.title, width) for name in names)
+            return wrap(whole, self.title.width, width, 2)
+        return tuple(shorten_middle(name, self.title.width, width) for name in names)
 
     def column_heading(self, heading: str) -> tuple[str, ...]:
         """At most three lines, a little narrower than the tile below them."""
-        return wrap(heading, self.text, self.width - self.text.size // 2, 3)
+        return wrap(heading, self.text.width, self.width - self.text.size // 2, 3)
 
     def row_heading(self, heading: str, height: int) -> tuple[str, ...]:
-        """At most two lines, to be read upwards along a row's tiles of `height` pixels."""
-        return wrap(heading, self.text, height, 2)
+        """At most two lines, along a row's tiles of `height` pixels."""
+        return wrap(heading, self.text.width, height, 2)
 
     def caption(self, tile: Tile | None) -> tuple[str, ...]:
-        """At most two lines a text, as wide as the tile above them."""
+        """At most two lines for each text, as wide as the tile above them."""
         texts = tile.caption if tile else ()
-        return tuple(line for text in texts for line in wrap(text, self.text, self.width, 2))
+        return tuple(line for text in texts for line in wrap(text, self.text.width, self.width, 2))
 
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle of the canvas, in pixels from its top left."""
+    """A rectangle of the page, in pixels from its top left."""
 
     left: int
     top: int
@@ -157,7 +162,7 @@ class Box:
 
     @property
     def right(self) -> int:
-        """The first column of pixels behind it."""
+        """The first column of pixels to the right of it."""
         return self.left + self.width
 
     @property
@@ -168,17 +173,18 @@ class Box:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where everything is.
+    """Where everything is on a page, in pixels.
 
     Attributes:
-        size: width and height of the canvas in pixels.
+        size: width and height of the page.
         tiles: row by row, the place of each tile.
-        margins: the place of each row's margin picture; empty if no row has one.
-        originals: the place of each original.
+        margins: the place of each row's original; empty if no row has one.
+        originals: the place of each original at the top.
         text_left: left edge of title and subtitle.
-        gap: the distance between neighbors; other spaces are multiples of it.
-        lettering: the type of all text.
-        title, subtitle: their lines.
+        gap: distance between neighbors; other distances are multiples of it.
+        typography: the fonts of all text.
+        title: its lines.
+        subtitle: its lines.
     """
 
     size: tuple[int, int]
@@ -187,29 +193,30 @@ class Layout:
     originals: tuple[Box, ...]
     text_left: int
     gap: int
-    lettering: Lettering
+    typography: Typography
     title: tuple[str, ...]
     subtitle: tuple[str, ...]
 
     @property
     def border(self) -> int:
-        """The empty edge of the canvas."""
+        """Width of the empty border of the page."""
         return 2 * self.gap
 
     @property
     def left(self) -> int:
-        """Left edge of the leftmost pictures, to the right of the rows' headings."""
+        """Left edge of the leftmost images, to the right of the rows' headings."""
         return (self.margins or self.tiles[0])[0].left
 
 
 def measure(grid: Grid, tile_size: int = 256) -> Layout:
-    """Lay `grid` out with tiles whose longer side is `tile_size` pixels, or as much as fits.
+    """Lay out `grid` with tiles whose longer side is `tile_size` pixels, or as much as fits.
 
-    Tiles are made smaller until no side of the canvas is over `MAX_SIDE` pixels and its area is
-    not over `MAX_PIXELS`.
+    Tiles are made smaller until no side of the page exceeds `MAX_SIDE` pixels and its area does
+    not exceed `MAX_PIXELS`.
 
     Raises:
-        GridError: `tile_size` is under `MIN_TILE`, or the grid is too large even with such tiles.
+        GridError: `tile_size` is less than `MIN_TILE`, or the grid is too large even with tiles of
+            `MIN_TILE` pixels.
     """
     if tile_size < MIN_TILE:
         raise GridError(f"tiles of {tile_size} px are too small; ask for {MIN_TILE} px or more.")
@@ -221,13 +228,13 @@ def measure(grid: Grid, tile_size: int = 256) -> Layout:
         raise GridError(
             f"a grid of {len(grid.rows)} rows and {len(grid.columns)} columns does not fit into "
             f"{MAX_SIDE} × {MAX_SIDE} px or {MAX_PIXELS // 10**6} megapixels; "
-            "compare fewer pictures at a time."
+            "compare fewer images at a time."
         )
     return _measure(grid, smaller[too_large - 1])
 
 
 def bounding(shapes: list[Shape]) -> Shape:
-    """The shape in which pictures of all `shapes` have the same longer side; (1, 1) for none."""
+    """The smallest shape that holds all `shapes` with equal longer sides; (1, 1) for none."""
     longest = [
         (width / max(width, height), height / max(width, height)) for width, height in shapes
     ]
@@ -246,17 +253,17 @@ def _measure(grid: Grid, tile_size: int) -> Layout:
     sizes = [_tile_shape(row.shape or grid.shape, tile_size) for row in grid.rows]
     width = max(size[0] for size in sizes)
     heights = [size[1] for size in sizes]
-    letters = _lettering(width, tile_size, max(len(grid.columns), len(grid.rows)))
-    text = letters.text
+    fonts = _typography(width, tile_size, max(len(grid.columns), len(grid.rows)))
+    text = fonts.text
 
-    lanes = [
-        text.height(letters.row_heading(row.heading, height))
+    heading_widths = [
+        text.height(fonts.row_heading(row.heading, height))
         for row, height in zip(grid.rows, heights, strict=True)
     ]
-    lane = max(lanes)
-    edge = 2 * gap + lane + (gap if lane else 0)
+    heading_width = max(heading_widths)
+    edge = 2 * gap + heading_width + (gap if heading_width else 0)
     with_margins = any(row.margin for row in grid.rows)
-    originals = _level(
+    originals = _same_height(
         [_tile_shape(tile.shape or grid.shape, tile_size) for tile in grid.originals]
     )
     margin = max([width, *(wide for wide, _ in originals[:1])])
@@ -269,18 +276,18 @@ def _measure(grid: Grid, tile_size: int) -> Layout:
         shown.append(Box(x, 2 * gap, wide if shown or not with_margins else margin, high))
     text_left = shown[-1].right + 2 * gap if shown else edge
     if grid.title or grid.subtitle:
-        wanted = max(tile_size, letters.title.width(TIMES.join(grid.title)))
+        wanted = max(tile_size, fonts.title.width(TIMES.join(grid.title)))
         right = max(right, text_left + min(wanted, 2 * tile_size))
-    title = letters.headline(grid.title, right - text_left)
-    subtitle = wrap(grid.subtitle, text, right - text_left, 3)
+    title = fonts.headline(grid.title, right - text_left)
+    subtitle = wrap(grid.subtitle, text.width, right - text_left, 3)
 
-    words = letters.title.height(title) + text.height(subtitle)
-    headings = max(text.height(letters.column_heading(name)) for name in grid.columns)
-    above = max([words, *(box.height for box in shown)])
-    if text_left > left:  # the headings are below the originals, too
+    title_height = fonts.title.height(title) + text.height(subtitle)
+    headings = max(text.height(fonts.column_heading(name)) for name in grid.columns)
+    above = max([title_height, *(box.height for box in shown)])
+    if text_left > left:  # the headings are also below the originals
         header = above + headings + (gap if above and headings else 0)
     else:
-        header = max(above, words + headings + (gap if words and headings else 0))
+        header = max(above, title_height + headings + (gap if title_height and headings else 0))
     top = 2 * gap + header + (2 * gap if header else 0)
 
     tiles, margins = [], []
@@ -289,9 +296,9 @@ def _measure(grid: Grid, tile_size: int) -> Layout:
         boxes = (Box(left + number * (width + gap), top, width, height) for number in columns)
         tiles.append(tuple(boxes))
         margins.append(Box(edge, top, margin, height))
-        captions = max(text.height(letters.caption(tile)) for tile in (*row.tiles, row.margin))
+        captions = max(text.height(fonts.caption(tile)) for tile in (*row.tiles, row.margin))
         # A caption ends with the empty half of its last line: it needs no gap of its own.
-        top += height + captions + (gap // 2 if row.closed else gap)
+        top += height + captions + (gap // 2 if row.joined else gap)
     return Layout(
         size=(right + 2 * gap, top - gap + 2 * gap),
         tiles=tuple(tiles),
@@ -299,28 +306,28 @@ def _measure(grid: Grid, tile_size: int) -> Layout:
         originals=tuple(shown),
         text_left=text_left,
         gap=gap,
-        lettering=letters,
+        typography=fonts,
         title=title,
         subtitle=subtitle,
     )
 
 
-def _level(sizes: list[tuple[int, int]]) -> list[tuple[int, int]]:
+def _same_height(sizes: list[tuple[int, int]]) -> list[tuple[int, int]]:
     """The sizes scaled down to the height of the lowest."""
     lowest = min((high for _, high in sizes), default=0)
     return [(round(wide * lowest / high), lowest) for wide, high in sizes]
 
 
-def _lettering(width: int, tile_size: int, tiles: int) -> Lettering:
-    """Type in proportion to the tile, larger in a grid of many, which is seen from further away."""
+def _typography(width: int, tile_size: int, tiles: int) -> Typography:
+    """Text in proportion to the tile, larger on a page of many tiles, which is viewed smaller."""
     size = tile_size * min(1.8, max(1.0, math.sqrt(tiles / 4)))
-    return Lettering(
+    return Typography(
         load_font(max(18, round(size * 0.11))), load_font(max(11, round(size * 0.06))), width
     )
 
 
 def _tile_shape(shape: Shape, tile_size: int) -> tuple[int, int]:
-    """Width and height in pixels of a tile for pictures of a shape."""
+    """Width and height in pixels of a tile for images of a shape."""
     ratio = min(_MOST_ELONGATED, max(1 / _MOST_ELONGATED, shape[0] / shape[1]))
     scale = tile_size / max(ratio, 1.0)
     return round(scale * ratio), round(scale)

@@ -1,41 +1,119 @@
-"""What to call settings in legends and reports. Free of matplotlib: the Snakefile reads it."""
+"""What people read in grids, plots, the gallery, and Snakemake's report: names and numbers.
+
+Free of torch and matplotlib, since the Snakefile reads it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
-from neural_style.config.settings import Settings
-from neural_style.config.sweep import WEIGHTS, format_number
+from neural_style.config.settings import WEIGHTS, Settings
+from neural_style.config.sweep import format_number
 
-_SIGNS = MappingProxyType({"alpha": "α", "beta": "β", "learning_rate": "lr"})
+SIGNS: Mapping[str, str] = MappingProxyType({"alpha": "α", "beta": "β", "learning_rate": "lr"})
+"""The weights, as they are written in a label."""
+
+SEPARATOR = "  ·  "
+"""Between the facts of a subtitle."""
+
+_BETWEEN_WEIGHTS = "   "
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def labels_of(settings: Mapping[str, Settings]) -> dict[str, str]:
-    """What to call each setting: its name, or those of its numbers in which the settings differ."""
-    numbered = {key: each for key, each in settings.items() if _is_numbered(key, each)}
-    varying = [name for name in WEIGHTS if len(_values(numbered, name)) > 1] or ["beta"]
+def setting_labels(settings: Mapping[str, Settings]) -> tuple[dict[str, str], str]:
+    """The label of each setting by its id, and what all of them share, such as `α 1   lr 1`.
+
+    A setting of the lists is called by the weights in which the settings differ: `β 1e6`. If they
+    differ in none, or there is only one, it has all its weights in its label, and the second part
+    is empty. A named setting is called by its name.
+    """
+    differing = [name for name in WEIGHTS if len(_values(settings, name)) > 1]
+    labels = {key: setting_label(key, each, differing) for key, each in settings.items()}
+    common = [name for name in WEIGHTS if name not in differing] if differing else []
+    return labels, _weights(next(iter(settings.values())), common) if common else ""
+
+
+def setting_label(key: str, settings: Settings, weights: Iterable[str] = ()) -> str:
+    """The label of a setting: some of its weights, by default all; its id if that is a name."""
+    if key != "_".join(format_number(getattr(settings, name)) for name in WEIGHTS):
+        return key
+    return _weights(settings, list(weights) or WEIGHTS)
+
+
+def weight_label(name: str, value: float) -> str:
+    """`α 1`, `β 1e6` or `lr 1`, rounded to six digits; it is not broken across lines."""
+    return f"{SIGNS[name]}\N{NO-BREAK SPACE}{format_number(float(f'{value:.6g}'))}"
+
+
+def display_names(
+    files: Mapping[str, Path], draws: Callable[[str], bool] = lambda name: True
+) -> dict[str, str]:
+    """The name of each image by its id: its file's name without the suffix.
+
+    An image keeps its id if the name is blank, shared with another file, or cannot be drawn. Bytes
+    that are not UTF-8 become replacement characters.
+
+    Args:
+        files: id → file.
+        draws: whether a font has all characters of a name.
+    """
+    names = {key: visible(path.stem) for key, path in files.items()}
+    shared = Counter(names.values())
     return {
-        key: _weights(each, varying) if key in numbered else key for key, each in settings.items()
+        key: name if name.strip() and shared[name] == 1 and draws(files[key].stem) else key
+        for key, name in names.items()
     }
 
 
-def common_weights(settings: Mapping[str, Settings]) -> str:
-    """The weights in which the settings of the lists do not differ: `α 1   lr 1`."""
-    numbered = {key: each for key, each in settings.items() if _is_numbered(key, each)}
-    common = [name for name in WEIGHTS if len(_values(numbered, name)) == 1]
-    return _weights(next(iter(numbered.values())), common) if common else ""
+def visible(text: str) -> str:
+    """Text with replacement characters for bytes that are not UTF-8."""
+    return os.fsencode(text).decode("utf-8", "replace")
 
 
-def _is_numbered(setting: str, values: Settings) -> bool:
-    """Whether the id is made of the weights."""
-    return setting == "_".join(format_number(getattr(values, name)) for name in WEIGHTS)
+def size_label(sizes: Iterable[tuple[int, int] | None]) -> str:
+    """The size in pixels that images share, or else their longer side; empty if neither."""
+    known = {size for size in sizes if size}
+    longer = {max(size) for size in known}
+    if len(known) == 1:
+        return "{} × {} px".format(*known.pop())
+    return f"{longer.pop()} px" if len(longer) == 1 else ""
+
+
+def epochs_label(epochs: Iterable[int]) -> str:
+    """`1000 epochs`, or their range: `300–1000 epochs`; empty without any."""
+    several = sorted(set(epochs))
+    if not several:
+        return ""
+    ends = f"{several[0]}–{several[-1]}" if len(several) > 1 else f"{several[0]}"
+    return f"{ends} epoch{'s' if several[-1] > 1 else ''}"
+
+
+def format_loss(value: float) -> str:
+    """A loss rounded to three digits: 0.512, 51200, 5.12e7."""
+    mantissa, _, exponent = f"{float(f'{value:.3g}'):g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if exponent else mantissa
+
+
+def format_tick(value: float) -> str:
+    """A number of an axis: 250, 0.05, 2×10⁻⁵."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    if 0.01 <= abs(value) < 10000:
+        return f"{value:.4g}"
+    mantissa, exponent = f"{value:.2e}".split("e")
+    power = "10" + str(int(exponent)).translate(_SUPERSCRIPTS)
+    digits = mantissa.rstrip("0").rstrip(".")
+    return power if digits == "1" else f"{digits}×{power}"
 
 
 def _values(settings: Mapping[str, Settings], name: str) -> set[float]:
     return {getattr(each, name) for each in settings.values()}
 
 
-def _weights(values: Settings, names: Sequence[str]) -> str:
-    """Weights by their signs: `α 1   β 1e6`."""
-    return "   ".join(f"{_SIGNS[name]} {format_number(getattr(values, name))}" for name in names)
+def _weights(settings: Settings, names: Iterable[str]) -> str:
+    return _BETWEEN_WEIGHTS.join(weight_label(name, getattr(settings, name)) for name in names)

@@ -1,14 +1,15 @@
-"""Which sheets a sweep has: their tables, their pages, their files. Free of torch.
+"""The files of a sweep's report: pages of grids, plots, and the index.
 
-A sheet is a table of pictures over one page or several:
+Free of torch and matplotlib, since the Snakefile reads it: everything follows from the
+configuration, so Snakemake knows each file before it is made.
+
+A grid is a table of images on one page or several:
 
     kind      one for each     down       across
     content   content image    styles     settings
     style     style image      contents   settings
-    epochs    pair of both     settings   epochs, 0 being the start
+    epochs    pair of both     settings   epochs, 0 is the start
     weights   pair of both     alphas     betas; a table for each learning rate
-
-Pages are counted from the configuration alone, so that Snakemake knows each file beforehand.
 """
 
 from __future__ import annotations
@@ -24,19 +25,15 @@ from types import MappingProxyType
 from typing import Any
 
 from neural_style.config.settings import LOSSES, RUN, output_names
-from neural_style.config.sweep import RESULTS, Job, Sweep, format_number
+from neural_style.config.sweep import Job, Sweep, format_number
 from neural_style.io import escape, write_text
 
-GRIDS = RESULTS / "grids"
-PDF = GRIDS / "grids.pdf"
-"""All pages of all sheets."""
-
-_BREADTH = 4  # rows or columns of the longest page, squared, for a tile: 16 of 60
+_ELONGATION = 4  # a page of 60 tiles has at most √(4 · 60) ≈ 16 rows or columns
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A place in a table: the picture of a job after an epoch, 0 being what it starts from."""
+    """A place in a table: the output of a job after an epoch; 0 is the image it starts from."""
 
     job: Job
     epoch: int
@@ -51,11 +48,11 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Sheet:
-    """A table and its pages.
+class SweepGrid:
+    """A table of images and its pages.
 
     Attributes:
-        kind: one of `Sheets.kinds`.
+        kind: one of `SweepGrids.kinds`.
         cells: row by row; None where there is nothing to show, as a job may save other epochs.
         pages: the file of each page and the part of the table on it.
     """
@@ -66,20 +63,20 @@ class Sheet:
 
     @cached_property
     def jobs(self) -> tuple[Job, ...]:
-        """The jobs whose pictures are shown, each once, in the order of the table."""
+        """The jobs whose outputs are shown, each once, in the order of the table."""
         jobs = {cell.job.folder: cell.job for row in self.cells for cell in row if cell}
         return tuple(jobs.values())
 
 
 @dataclass(frozen=True)
-class Sheets:
-    """All sheets of a sweep.
+class SweepGrids:
+    """All grids of a sweep.
 
     Attributes:
         sweep: what is shown.
         lists: the swept alphas, betas and learning rates, by name.
         format: of the pages, `jpg` or `png`.
-        tiles_per_page: the most pictures of a page, originals not counted.
+        tiles_per_page: the most outputs of a page.
     """
 
     sweep: Sweep
@@ -88,13 +85,23 @@ class Sheets:
     tiles_per_page: int
 
     @property
+    def folder(self) -> Path:
+        """The folder of the pages."""
+        return self.sweep.folder / "grids"
+
+    @property
+    def pdf(self) -> Path:
+        """The file with all pages of all grids."""
+        return self.folder / "grids.pdf"
+
+    @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of sheets that this sweep has."""
-        matrices = all(len(self.lists[name]) > 1 for name in ("alpha", "beta"))
-        return ("content", "style", "epochs", *(("weights",) if matrices else ()))
+        """The kinds of grids that this sweep has."""
+        both_swept = all(len(self.lists[name]) > 1 for name in ("alpha", "beta"))
+        return ("content", "style", "epochs", *(("weights",) if both_swept else ()))
 
     def subjects(self, kind: str) -> tuple[str, ...]:
-        """The ids of the images that the sheets of a kind are about."""
+        """The ids of the images that the grids of a kind are about."""
         return tuple(self.sweep.styles if kind == "style" else self.sweep.contents)
 
     def paths(self, kind: str, subject: str) -> list[Path]:
@@ -110,14 +117,14 @@ class Sheets:
                 yield from self.paths(kind, subject)
 
     def inputs(self, kind: str, subject: str) -> list[Path]:
-        """The results that the sheets of a kind show for an image."""
+        """The files that the grids of a kind show for an image."""
         jobs = self.jobs(kind, subject)
         if kind != "epochs":
             return [job.result for job in jobs]
         return [job.folder / name for job in jobs for name in (*output_names(job.settings), LOSSES)]
 
     def jobs(self, kind: str, subject: str) -> list[Job]:
-        """The jobs that the sheets of a kind show for an image."""
+        """The jobs that the grids of a kind show for an image."""
         settings = self.sweep.settings
         if kind == "weights":
             rates = range(len(self.lists["learning_rate"]))
@@ -128,31 +135,31 @@ class Sheets:
             pairs = [(subject, style) for style in self.sweep.styles]
         return [self.sweep.job(*pair, setting) for pair in pairs for setting in settings]
 
-    def sheets(self, kind: str, subject: str) -> Iterator[Sheet]:
-        """The sheets of a kind for an image."""
+    def grids(self, kind: str, subject: str) -> Iterator[SweepGrid]:
+        """The grids of a kind for an image."""
         for name in self._names(kind, subject):
             pages = self._pages(kind, name)
             for number, cells in enumerate(self._tables(kind, subject, name.name)):
                 windows = self._windows(kind)
                 own = pages[number * len(windows) : (number + 1) * len(windows)]
-                yield Sheet(kind, cells, dict(zip(own, windows, strict=True)))
+                yield SweepGrid(kind, cells, dict(zip(own, windows, strict=True)))
 
     def _names(self, kind: str, subject: str) -> list[Path]:
-        """The sheets of an image by what their files have in common."""
-        folder = GRIDS / kind / subject
+        """What the files of each grid of an image have in common."""
+        folder = self.folder / kind / subject
         if kind in ("content", "style"):
             return [folder]
         return [folder / style for style in self.sweep.styles]
 
     def _pages(self, kind: str, name: Path) -> list[Path]:
-        """`cat.jpg`, `cat+2.jpg`, …: no id has a plus sign, so no page is taken for another."""
+        """`cat.jpg`, `cat+2.jpg`, …: no id has a plus sign, so names are unique."""
         tables = len(self.lists["learning_rate"]) if kind == "weights" else 1
         count = tables * len(self._windows(kind))
         numbers = ["", *(f"+{number}" for number in range(2, count + 1))]
         return [name.with_name(f"{name.name}{number}.{self.format}") for number in numbers]
 
     def _windows(self, kind: str) -> tuple[Window, ...]:
-        """The pages of a table of a kind; all its tables are of the same size."""
+        """The pages of a table of a kind; all tables of a kind have the same size."""
         settings, most = len(self.sweep.settings), self.tiles_per_page
         match kind:
             case "content":
@@ -167,7 +174,7 @@ class Sheets:
     def _tables(
         self, kind: str, subject: str, style: str
     ) -> Iterator[tuple[tuple[Cell | None, ...], ...]]:
-        """The cells of each table of a sheet; `style` counts for those of a pair."""
+        """The cells of each table of a grid; `style` counts only for grids of pairs."""
         sweep = self.sweep
         if kind == "content":
             yield _finished(
@@ -189,7 +196,7 @@ class Sheets:
 
     @cached_property
     def _epochs(self) -> tuple[int, ...]:
-        """The start, and the epochs after which any setting saves a picture."""
+        """The start, and the epochs after which any setting saves an output."""
         saved = {epoch for each in self.sweep.settings.values() for epoch in each.snapshots}
         return (0, *sorted(saved))
 
@@ -197,7 +204,7 @@ class Sheets:
         return Cell(job, epoch) if epoch in (0, *job.settings.snapshots) else None
 
     def _weights(self, rate: int) -> list[str]:
-        """The ids of the settings of a learning rate, by alpha, then beta; without the named."""
+        """The ids of the unnamed settings of a learning rate, by alpha, then beta."""
         return [
             "_".join(map(format_number, (alpha, beta, self.lists["learning_rate"][rate])))
             for alpha in self.lists["alpha"]
@@ -205,32 +212,32 @@ class Sheets:
         ]
 
 
-def sheets_of(sweep: Sweep, config: Mapping[str, Any]) -> Sheets:
-    """The sheets of a sweep and the configuration that `config.complete` has checked."""
+def sweep_grids(sweep: Sweep, config: Mapping[str, Any]) -> SweepGrids:
+    """The grids of a sweep and its validated configuration."""
     grids = config["grids"]
-    return Sheets(sweep, config["settings"], grids["format"], grids["tiles_per_page"])
+    return SweepGrids(sweep, config["settings"], grids["format"], grids["tiles_per_page"])
 
 
-def breadth(most: int) -> int:
-    """The most rows or columns that a page of `most` tiles is given."""
-    return min(most, math.ceil(math.sqrt(_BREADTH * most)))
+def longest_side(most: int) -> int:
+    """The most rows or columns of a page that holds `most` tiles."""
+    return min(most, math.ceil(math.sqrt(_ELONGATION * most)))
 
 
 def split(rows: int, columns: int, most: int) -> tuple[Window, ...]:
     """Cut a table into even pages of at most `most` tiles.
 
-    A line, be it a row or a column, is cut into pages as it is, since it can be broken anywhere
-    on its page. Of other tables no page is longer or wider than `breadth(most)`.
+    A table of one row or column is cut into pages by its length alone, since a page can break it
+    into lines. No page of another table is longer or wider than `longest_side(most)`.
     """
     if 1 in (rows, columns):
         return tuple(Window(a, b) for a in _parts(rows, most) for b in _parts(columns, most))
-    across = _parts(columns, breadth(most))
-    height = min(breadth(most), most // max(map(len, across)))
+    across = _parts(columns, longest_side(most))
+    height = min(longest_side(most), most // max(map(len, across)))
     return tuple(Window(down, part) for down in _parts(rows, height) for part in across)
 
 
 def _parts(count: int, most: int) -> list[range]:
-    """0 … count - 1 in as few ranges of at most `most` as there can be, as even as can be."""
+    """0 … count - 1 in the fewest ranges of at most `most` numbers, as even as possible."""
     parts = math.ceil(count / most)
     return [range(*ends) for ends in pairwise(count * part // parts for part in range(parts + 1))]
 
@@ -239,62 +246,61 @@ def _finished(rows: Iterator[list[Job]]) -> tuple[tuple[Cell, ...], ...]:
     return tuple(tuple(Cell(job, job.settings.epochs) for job in row) for row in rows)
 
 
-# MERGED: The files of the plots, and what they are made of. Free of matplotlib: the Snakefile reads it.
-
-
-PLOTS = RESULTS / "plots"
 SUFFIXES = (".png", ".pdf")
 """Each figure is written as both: one for screens, one for print."""
 
 QUANTITIES = ("total", "content", "style")
-"""What the figures of the whole sweep show, one each."""
+"""The losses over the epochs that have a figure of the whole sweep."""
 
 MOST_PAIRS = 48
-"""Pairs in a figure of the whole sweep."""
+"""The most pairs in a figure of the whole sweep."""
 
 
-def losses_figure(content: str, style: str) -> Path:
-    """The losses of a pair over the epochs, without suffix."""
-    return PLOTS / "losses" / content / style
+def losses_figure(folder: Path, content: str, style: str) -> Path:
+    """The figure of a pair's losses over the epochs, without suffix, in the folder of a sweep."""
+    return folder / "plots" / "losses" / content / style
 
 
-def tradeoff_figure(content: str, style: str) -> Path:
-    """Content loss against style loss of a pair, without suffix."""
-    return PLOTS / "tradeoff" / content / style
+def tradeoff_figure(folder: Path, content: str, style: str) -> Path:
+    """The figure of a pair's content loss against its style loss, without suffix."""
+    return folder / "plots" / "tradeoff" / content / style
 
 
-def sweep_figure(quantity: str) -> Path:
-    """One of `QUANTITIES` over the epochs for the pairs of a sweep, without suffix."""
-    return PLOTS / quantity
+def sweep_figure(folder: Path, quantity: str) -> Path:
+    """The figure of one of `QUANTITIES` for all pairs of a sweep, without suffix."""
+    return folder / "plots" / quantity
 
 
 def files_of(figure: Path) -> list[str]:
-    """The files of a figure; an id may hold a dot, and keeps it."""
+    """The files of a figure; an id may contain a dot, and keeps it."""
     return [f"{figure}{suffix}" for suffix in SUFFIXES]
 
 
-def plots_of(contents: Iterable[str], styles: Iterable[str]) -> list[str]:
-    """Every file of the plots of these content and style images, and those of the whole sweep."""
+def plots_of(folder: Path, contents: Iterable[str], styles: Iterable[str]) -> list[str]:
+    """All plots of these content and style images, and those of the whole sweep.
+
+    Args:
+        folder: of the sweep.
+        contents: ids.
+        styles: ids.
+    """
     figures = [
-        make(content, style)
+        figure(folder, content, style)
         for content, style in itertools.product(contents, styles)
-        for make in (losses_figure, tradeoff_figure)
+        for figure in (losses_figure, tradeoff_figure)
     ]
-    figures += map(sweep_figure, QUANTITIES)
+    figures += [sweep_figure(folder, quantity) for quantity in QUANTITIES]
     return [file for figure in figures for file in files_of(figure)]
 
 
 def shown_pairs(sweep: Sweep) -> list[tuple[str, str]]:
-    """The pairs of content and style in the figures of the whole sweep, the first of all."""
+    """The pairs of content and style in the figures of the whole sweep: the first `MOST_PAIRS`."""
     return list(itertools.islice(itertools.product(sweep.contents, sweep.styles), MOST_PAIRS))
 
 
 def records_of(job: Job) -> list[str]:
-    """What a job writes about itself."""
+    """The records of a job, which plots read."""
     return [str(job.folder / name) for name in (LOSSES, RUN)]
-
-
-# MERGED: `results/index.tsv`: which file, style and setting each id stands for.
 
 
 COLUMNS: Mapping[str, Callable[[Job], object]] = MappingProxyType(
@@ -311,10 +317,16 @@ COLUMNS: Mapping[str, Callable[[Job], object]] = MappingProxyType(
         "result": lambda job: job.result,
     }
 )
-"""The columns by name, each with what it says of a job; `result` may not be there yet."""
+"""The columns of the index by name, each with its value for a job."""
 
 
 def write_index(jobs: Iterable[Job], path: Path) -> None:
-    """Write a line a job, atomically. Tabs, line breaks and backslashes in names are escaped."""
-    rows = ([escape(str(fact(job))) for fact in COLUMNS.values()] for job in jobs)
+    """Write `index.tsv`, one line per job: which files and settings each id stands for.
+
+    Tabs, line breaks, and backslashes in names are escaped. The file is replaced as a whole.
+
+    Raises:
+        NeuralStyleError: it cannot be written.
+    """
+    rows = ([escape(str(value(job))) for value in COLUMNS.values()] for job in jobs)
     write_text(path, "".join("\t".join(line) + "\n" for line in (COLUMNS, *rows)))

@@ -1,4 +1,4 @@
-"""Content loss against style loss of the finished pictures, with the pictures themselves."""
+"""Plot content loss against style loss of the outputs of a pair, with the outputs themselves."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ from neural_style.report.figure import (
     SMALL,
     TEXT,
     WIDTH,
-    Look,
+    LineStyle,
     Page,
-    looks,
+    line_styles,
     shorten,
-    width_of,
+    width_in,
 )
-from neural_style.report.plot_losses import facts_of, scale_log
-from neural_style.report.plot_pairs import Member, Pair
+from neural_style.report.plot_losses import Pair, PairRun, facts_of, scale_log
 from neural_style.report.runs import KINDS, Run, Values
 
 MOST_LABELS = 12
-"""Points that bear their names; where there are more, they bear numbers."""
+"""The most points with the labels of their settings; more points have numbers."""
 
 _COLUMNS = 6
 _CAPTION = 0.2  # inches below a thumbnail
@@ -46,72 +45,72 @@ _PLOT = 2.8  # inches, the height of the axes
 
 @dataclass(frozen=True)
 class Point:
-    """A finished picture in the plane of the two losses.
+    """The output of a setting in the plane of the two losses.
 
     Attributes:
-        member: its setting.
+        run: of the setting.
         content: content loss without alpha.
         style: style loss without beta.
-        label: what is written beside it.
+        label: text beside it.
     """
 
-    member: Member
+    run: PairRun
     content: float
     style: float
     label: str
 
 
 def points_of(pair: Pair) -> list[Point]:
-    """The settings whose two losses are known and above 0, in the order of the sweep."""
+    """The points of a pair, in the order of the sweep; only where both losses are above 0."""
     points: list[Point] = []
-    for member in pair.members:
-        content, style = (member.run.saved_loss(kind) for kind in KINDS)
+    for run in pair.runs:
+        content, style = (run.record.saved_loss(kind) for kind in KINDS)
         if content and style:
             many = len(pair.labels) > MOST_LABELS
-            label = str(member.number + 1) if many else member.label
-            points.append(Point(member, content, style, label))
+            label = str(run.number + 1) if many else run.label
+            points.append(Point(run, content, style, label))
     return points
 
 
 def curves_of(points: Sequence[Point]) -> list[list[Point]]:
-    """The points that differ in beta alone, ordered by beta: the curves to draw, of two or more."""
+    """The curves to draw: two or more points that differ only in beta, ordered by beta."""
     groups: dict[str, list[Point]] = {}
     for point in points:
-        others = {key: value for key, value in point.member.run.settings.items() if key != "beta"}
+        others = {key: value for key, value in point.run.record.settings.items() if key != "beta"}
         groups.setdefault(repr(sorted(others.items())), []).append(point)
     return [
-        sorted(group, key=lambda point: point.member.run.beta)
+        sorted(group, key=lambda point: point.run.record.beta)
         for group in groups.values()
         if len(group) > 1
     ]
 
 
 def plot_tradeoff(pair: Pair) -> Page:
-    """The trade-off of a pair: a point and a thumbnail a setting, a line along beta."""
+    """Plot the trade-off of a pair: a point and a thumbnail per setting, lines along beta."""
     points = points_of(pair)
-    shown = looks(len(pair.labels))
+    styles = line_styles(len(pair.labels))
     page = Page()
     page.heading(
-        f"{pair.content} × {pair.style}: content loss against style loss of the finished pictures",
+        f"{pair.content} × {pair.style}: content loss against style loss of the outputs",
         facts_of(pair),
     )
     if points:
         axes = page.axes(_LEFT, page.used + 0.05, WIDTH - _LEFT - RIGHT, _PLOT)
         page.used += _PLOT + 0.64
-        _draw_points(axes, points, shown)
-        page.name_down(axes, "style loss without β (dimensionless)\n←  nearer to the painting")
-    _draw_thumbnails(page, pair.members, shown, numbered=len(pair.labels) > MOST_LABELS)
+        _draw_points(axes, points, styles)
+        page.label_y(axes, "style loss without β (dimensionless)\n←  closer to the style image")
+    _draw_thumbnails(page, pair.runs, styles, numbered=len(pair.labels) > MOST_LABELS)
     page.notes([*_notes(pair, points), *pair.notes])
     return page
 
 
-def _draw_points(axes: Axes, points: Sequence[Point], shown: Sequence[Look]) -> None:
+def _draw_points(axes: Axes, points: Sequence[Point], styles: Sequence[LineStyle]) -> None:
     for which, values in (
         ("x", [point.content for point in points]),
         ("y", [point.style for point in points]),
     ):
         scale_log(axes, which, min(values), max(values), room=0.14)
-    axes.set_xlabel("content loss without α (dimensionless)\n←  nearer to the photograph")
+    axes.set_xlabel("content loss without α (dimensionless)\n←  closer to the content image")
     for curve in curves_of(points):
         axes.plot(
             [point.content for point in curve],
@@ -121,14 +120,14 @@ def _draw_points(axes: Axes, points: Sequence[Point], shown: Sequence[Look]) -> 
             zorder=1,
         )
     for point in points:
-        look = shown[point.member.number]
+        style = styles[point.run.number]
         axes.plot(
             point.content,
             point.style,
             linestyle="none",
-            marker=look.marker,
+            marker=style.marker,
             markersize=6,
-            color=look.color,
+            color=style.color,
             markeredgecolor="white",
             markeredgewidth=0.6,
         )
@@ -136,9 +135,9 @@ def _draw_points(axes: Axes, points: Sequence[Point], shown: Sequence[Look]) -> 
 
 
 def _label_points(axes: Axes, points: Sequence[Point]) -> None:
-    """Write each label where it covers the least of points and lines, and no label at all.
+    """Write each label where it covers no label, and as little as possible of points and lines.
 
-    A label for which there is no such place is left out: its marker names the point, too.
+    A label without such a place is left out: the legend of the thumbnails has its marker.
     """
     box = axes.get_position()
     inches = np.array([box.width * WIDTH, box.height * HEIGHT])
@@ -150,7 +149,7 @@ def _label_points(axes: Axes, points: Sequence[Point]) -> None:
     labels: list[Box] = []
     for point, spot in zip(points, spots, strict=True):
         text = shorten(point.label, SMALL, 1.6)
-        half = np.array([width_of(text, SMALL) / 2, 0.055])
+        half = np.array([width_in(SMALL)(text) / 2, 0.055])
         places = [
             center
             for away, way in itertools.product((0.07, 0.2), _WAYS)
@@ -189,7 +188,7 @@ def _around(center: Values, width: float, height: float) -> Box:
 
 
 def _along(points: Sequence[Point], spots: Sequence[Values]) -> list[Box]:
-    """Small boxes along the curves."""
+    """Small boxes along the curves, which labels avoid."""
     place = {id(point): spot for point, spot in zip(points, spots, strict=True)}
     boxes: list[Box] = []
     for curve in curves_of(points):
@@ -201,7 +200,7 @@ def _along(points: Sequence[Point], spots: Sequence[Values]) -> list[Box]:
 
 
 def _covered(box: Box, taken: Sequence[Box]) -> float:
-    """The area that a box has in common with others."""
+    """The area of a box that others cover."""
     area = 0.0
     for other in taken:
         width = min(box[2], other[2]) - max(box[0], other[0])
@@ -211,81 +210,79 @@ def _covered(box: Box, taken: Sequence[Box]) -> float:
 
 
 def _draw_thumbnails(
-    page: Page, members: Sequence[Member], shown: Sequence[Look], numbered: bool
+    page: Page, runs: Sequence[PairRun], styles: Sequence[LineStyle], numbered: bool
 ) -> None:
-    if not members:
+    if not runs:
         return
     gap = 0.1
-    columns = min(len(members), _COLUMNS)
+    columns = min(len(runs), _COLUMNS)
     width = min(_WIDEST, (WIDTH - 2 * MARGIN - (columns - 1) * gap) / columns)
-    tallest = max(run.size[1] / run.size[0] for run in (member.run for member in members))
+    tallest = max(height / width for width, height in (each.record.size or (1, 1) for each in runs))
     height = width * min(max(tallest, 0.3), 1.4)
     left = (WIDTH - columns * width - (columns - 1) * gap) / 2
-    for place, member in enumerate(members):
+    for place, run in enumerate(runs):
         row, column = divmod(place, columns)
         corner = (left + column * (width + gap), page.used + row * (height + _CAPTION + 0.06))
-        number = f"{member.number + 1}   " if numbered else ""
-        _draw_thumbnail(page, member, shown[member.number], corner, (width, height), number)
-    page.used += math.ceil(len(members) / columns) * (height + _CAPTION + 0.06) + 0.04
+        number = f"{run.number + 1}   " if numbered else ""
+        _draw_thumbnail(page, run, styles[run.number], corner, (width, height), number)
+    page.used += math.ceil(len(runs) / columns) * (height + _CAPTION + 0.06) + 0.04
 
 
 def _draw_thumbnail(
     page: Page,
-    member: Member,
-    look: Look,
+    run: PairRun,
+    style: LineStyle,
     corner: tuple[float, float],
     size: tuple[float, float],
     number: str,
 ) -> None:
-    picture = _thumbnail(member.run, size)
+    image = _thumbnail(run.record, size)
     axes = page.axes(*corner, *size)
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():
         spine.set_visible(True)
         spine.set_color(PALE)
-    if picture is None:
+    if image is None:
         axes.text(0.5, 0.5, "cannot be read", ha="center", va="center", color=GRAY, fontsize=SMALL)
     else:
-        axes.imshow(
-            np.asarray(picture), aspect="equal", extent=(0, picture.width, 0, picture.height)
-        )
+        axes.imshow(np.asarray(image), aspect="equal", extent=(0, image.width, 0, image.height))
     top = corner[1] + size[1] + _CAPTION / 2 + 0.02
     page.figure.add_artist(
         Line2D(
             [(corner[0] + 0.06) / WIDTH],
             [1 - top / HEIGHT],
-            marker=look.marker,
+            marker=style.marker,
             markersize=6,
-            color=look.color,
+            color=style.color,
             linestyle="none",
         )
     )
-    label = shorten(f"{number}{member.label}", TEXT, size[0] - 0.18)
+    label = shorten(f"{number}{run.label}", TEXT, size[0] - 0.18)
     page.text(corner[0] + 0.16, top - 0.055, label)
 
 
 def _thumbnail(run: Run, size: tuple[float, float]) -> Image.Image | None:
-    """The finished picture, small; None if it cannot be read."""
+    """The output, reduced; None if it cannot be read."""
     try:
-        picture = load_image(run.picture)
+        image = load_image(run.output)
     except ImageError:
         return None
     pixels = (round(size[0] * DOTS_PER_INCH), round(size[1] * DOTS_PER_INCH))
-    picture.thumbnail(pixels, Image.Resampling.LANCZOS)
-    return picture
+    image.thumbnail(pixels, Image.Resampling.LANCZOS)
+    return image
 
 
 def _notes(pair: Pair, points: Sequence[Point]) -> list[str]:
-    """Why a picture has no point, and what stands in the way of a comparison."""
-    placed = {point.member.number for point in points}
-    absent = [member.label for member in pair.members if member.number not in placed]
+    """Why an output has no point, and whether the losses can be compared."""
+    placed = {point.run.number for point in points}
+    absent = [run.label for run in pair.runs if run.number not in placed]
     notes = []
     if absent:
         names = ", ".join(absent[:6]) + (" and others" if len(absent) > 6 else "")
         notes.append(f"Without a point, as the weight of a loss, or a loss, is 0: {names}.")
     layers = {
-        repr([sorted(p.member.run.settings[f"{kind}_layers"].items()) for kind in KINDS])
+        repr([sorted(p.run.record.settings[f"{kind}_layers"].items()) for kind in KINDS])
         for p in points
     }
     if len(layers) > 1:

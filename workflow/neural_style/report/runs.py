@@ -1,87 +1,87 @@
-"""Why a picture is missing, in the words of the job that should have made it."""
+"""Read finished jobs: `run.json`, `losses.csv` and the log.
+
+The one reader for grids, plots and the gallery, free of torch and matplotlib. A record may be
+missing, old, cut short, or damaged: what cannot be used is a `RunError` with its reason or, where
+a reader can do without it, None.
+
+Both files hold weighted losses: alpha · content loss, beta · style loss, with beta as it was
+corrected for the size. Settings can be compared only without these factors, so `Run.saved_loss`,
+`Curves.loss` and `Curves.layer` divide them out.
+"""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_style.config.sweep import LOSSES, RUN, Job
+from neural_style.config.settings import LOSSES, RUN
+from neural_style.config.sweep import Job
 from neural_style.errors import NeuralStyleError
 
 VOICE = "stylize: "
-"""What a job's last word begins with when it fails."""
-
-_TAIL = 8192  # bytes at the end of a log
-
-
-def reason(job: Job) -> str | None:
-    """What the log of a job without a picture says; None if the picture is there."""
-    if job.result.exists():
-        return None
-    sentences = [line for line in _last_lines(job.log) if line.startswith(VOICE)]
-    if sentences:
-        return sentences[-1].removeprefix(VOICE)
-    return "did not finish" if job.log.exists() else "not made yet"
-
-
-def _last_lines(log: Path) -> list[str]:
-    try:
-        with log.open("rb") as stream:
-            size = stream.seek(0, 2)
-            stream.seek(max(0, size - _TAIL))
-            return stream.read().decode("utf-8", "replace").splitlines()
-    except OSError:
-        return []
-
-
-# MERGED: What a finished job wrote about itself, read back: `run.json` and `losses.csv`. Free of torch.
-#
-# Both files hold weighted losses, alpha · content and beta · style, with beta as corrected for the
-# size. Different settings can be compared only without those factors, so that they are divided out.
-
+"""What the last sentence of a failed job begins with in its log."""
 
 Values = NDArray[np.float64]
 
 KINDS = ("content", "style")
-SMOOTHNESS = "smoothness/total_variation"
-LARGEST = 100_000_000
-"""Bytes: 100 000 epochs of 36 layers have half as many."""
+TOTAL_VARIATION = "smoothness/total_variation"
+"""The name of the total variation among the terms."""
+
+LARGEST_RUN = 1 << 20
+"""Bytes of a `run.json` that is read; a real one has about 2,000."""
+
+LARGEST_LOSSES = 100_000_000
+"""Bytes of a `losses.csv` that is read; 100,000 epochs of 36 layers have half as many."""
 
 _COLUMNS = ("epoch", "seconds", "total", "content", "style")
+_LONGEST_TEXT = 200  # characters of a recorded text
+_LOG_TAIL = 8192  # bytes at the end of a log
 
 
-class CurvesError(NeuralStyleError):
-    """A record of a run is missing or damaged."""
+class RunError(NeuralStyleError):
+    """The record of a run is missing or damaged."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """The facts of a finished run that its plots need.
+    """What the `run.json` of a finished job says.
 
     Attributes:
+        damage: why the losses cannot be compared with those of other runs; None if they can. With
+            damage, `settings`, `weights`, `betas`, and `saved` may be empty.
         settings: all settings, as they were written.
         weights: factor of each term in the total, such as `style/conv1_1`: alpha or beta times
             the weight of the layer, or the weight of the total variation.
-        betas: the last epoch of each stage → its beta, which is corrected for its size. The
-            weights are those of the last stage.
-        saved: weighted losses of the finished file, by term.
-        picture: the finished file.
-        size: its width and height in pixels.
+        betas: last epoch of each stage → its beta, corrected for the size. `weights` have the
+            beta of the last stage.
+        saved: weighted losses of the saved output, by term.
+        output: file of the finished output.
+        totals: total, content and style loss of the saved output, weighted.
+        size: width and height of the output in pixels.
+        seconds: duration of the optimization.
+        device: where it ran, and in which precision.
+        finished: when, as ISO 8601.
     """
 
+    damage: str | None
     settings: Mapping[str, Any]
     weights: Mapping[str, float]
     betas: Mapping[int, float]
     saved: Mapping[str, float]
-    picture: Path
-    size: tuple[int, int]
+    output: Path
+    totals: tuple[float, float, float] | None = None
+    size: tuple[int, int] | None = None
+    seconds: float | None = None
+    device: str | None = None
+    finished: str | None = None
 
     @property
     def alpha(self) -> float:
@@ -90,11 +90,11 @@ class Run:
 
     @property
     def beta(self) -> float:
-        """Weight of the style loss as it was set, at 512 pixels; `betas` are those that it had."""
+        """Weight of the style loss as it was set, for 512 pixels; see `betas`."""
         return float(self.settings["beta"])
 
     def factor(self, kind: str) -> float:
-        """Alpha for `content`; beta, as it was at the end, for `style`."""
+        """Alpha for `content`; the beta of the last stage for `style`."""
         return self.alpha if kind == "content" else list(self.betas.values())[-1]
 
     def layers(self, kind: str) -> list[str]:
@@ -102,10 +102,10 @@ class Run:
         return [term for term in self.weights if term.startswith(f"{kind}/")]
 
     def saved_loss(self, kind: str) -> float | None:
-        """The content or style loss of the finished file, without alpha or beta.
+        """The content or style loss of the saved output, without alpha or beta.
 
         Returns:
-            None where the factor is 0: the loss was not recorded then.
+            None where alpha or beta is 0: the loss was not recorded then.
         """
         factor = self.factor(kind)
         return sum(self.saved[term] for term in self.layers(kind)) / factor if factor else None
@@ -116,11 +116,11 @@ class Curves:
     """The losses of a run over its epochs.
 
     Attributes:
-        run: the facts of the run.
+        run: its record, without damage.
         epochs: [E], from 0, the start.
         total: [E], what was minimized: alpha · content + beta · style + total variation.
-        terms: each term's weighted share of the total, [E]; those of the style with the beta of
-            the last stage, whatever they were minimized with.
+        terms: each term's weighted share of the total, [E]; style terms with the beta of the last
+            stage, although earlier stages minimized them with their own.
     """
 
     run: Run
@@ -131,7 +131,7 @@ class Curves:
     def loss(self, kind: str) -> Values | None:
         """The content or style loss without alpha or beta, [E].
 
-        Σ weight · MSE over the layers of the kind; None where its factor is 0.
+        Σ weight · MSE over the layers of the kind; None where alpha or beta is 0.
         """
         factor = self.run.factor(kind)
         if not factor:
@@ -143,27 +143,82 @@ class Curves:
     def layer(self, term: str) -> Values | None:
         """A term without its weight, such as the mean squared error at a layer, [E].
 
-        None where it has no weight here.
+        None where the run gives the term no weight.
         """
         weight = self.run.weights.get(term)
         return self.terms[term] / weight if weight else None
 
 
-def read_curves(folder: Path) -> Curves:
-    """Read the record of the finished job in `folder`.
+class EpochLosses(NamedTuple):
+    """Weighted losses of one epoch; `further` are those of the terms beside content and style."""
+
+    total: float
+    content: float
+    style: float
+    further: tuple[float, ...] = ()
+
+
+def failure_reason(job: Job) -> str | None:
+    """Why a job has no output, as its log says it; None if the output exists."""
+    if job.result.exists():
+        return None
+    sentences = [line for line in _last_lines(job.log) if line.startswith(VOICE)]
+    if sentences:
+        return sentences[-1].removeprefix(VOICE)
+    return "did not finish" if job.log.exists() else "not made yet"
+
+
+def read_run(folder: Path) -> Run:
+    """Read `run.json` of the finished job in `folder`.
 
     Raises:
-        CurvesError: `run.json` or `losses.csv` is missing, too large, damaged, or does not hold
-            what the other promises.
+        RunError: the file is missing, too large, or not a JSON object. A fact that is missing or
+            damaged is None instead, and `Run.damage` says why the losses cannot be used.
     """
-    run = read_run(folder)
-    path = folder / LOSSES
+    path = folder / RUN
     try:
-        header, *lines = _read(path).splitlines()
-        columns = header.split(",")
-        if tuple(columns[: len(_COLUMNS)]) != _COLUMNS or len(set(columns)) != len(columns):
-            raise ValueError("its header is another")
-        rows = [[float(word) for word in line.split(",")] for line in lines]
+        with _open(path, LARGEST_RUN) as stream:
+            facts = json.load(stream)
+        if not isinstance(facts, dict):
+            raise ValueError("it is not an object")
+    except (ValueError, RecursionError) as error:
+        raise RunError(f"cannot use {path}: it is damaged; make it again.") from error
+    image = _object(facts.get("output", facts.get("picture")))  # `picture` in older records
+    # The name alone: a record that was tampered with cannot lead to another folder.
+    output = folder / Path(str(image.get("file", ""))).name
+    settings: dict[str, Any] = {}
+    weights: dict[str, float] = {}
+    betas: dict[int, float] = {}
+    saved: dict[str, float] = {}
+    damage = None
+    try:
+        settings = {**facts["settings"]}
+        betas = _betas(facts)
+        weights = _weights(settings, betas)
+        saved = {term: _number(facts["saved_losses"]["parts"][term]) for term in weights}
+    except KeyError as error:
+        damage = f"cannot use {path}: it lacks {error}; make it again."
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        damage = f"cannot use {path}: it is damaged; make it again."
+    return Run(damage, settings, weights, betas, saved, output, **_facts(facts, image))
+
+
+def read_curves(folder: Path) -> Curves:
+    """Read all of `run.json` and `losses.csv` of the finished job in `folder`.
+
+    Raises:
+        RunError: one of them is missing, too large, damaged, or does not hold what the other
+            promises.
+    """
+    run, path = read_run(folder), folder / LOSSES
+    if run.damage:
+        raise RunError(run.damage)
+    try:
+        with _open(path, LARGEST_LOSSES) as stream:
+            columns = _header(stream)
+            if tuple(columns[: len(_COLUMNS)]) != _COLUMNS or len(set(columns)) != len(columns):
+                raise ValueError("its header is not that of a table of losses")
+            rows = [np.array(line.split(","), dtype=np.float64) for line in stream]
         table = np.array(rows, dtype=np.float64).reshape(len(rows), len(columns)).T
         if not rows or not np.isfinite(table[0]).all() or (np.diff(table[0]) <= 0).any():
             raise ValueError("its epochs do not ascend")
@@ -174,10 +229,120 @@ def read_curves(folder: Path) -> Curves:
             for term in run.weights
         }
     except KeyError as error:
-        raise CurvesError(f"cannot use {path}: it lacks {error}; make it again.") from error
+        raise RunError(f"cannot use {path}: it lacks {error}; make it again.") from error
     except (ValueError, OverflowError) as error:
-        raise CurvesError(f"cannot use {path}: {error}; make it again.") from error
+        raise RunError(f"cannot use {path}: {error}; make it again.") from error
     return Curves(run, table[0].astype(np.int64), values["total"], terms)
+
+
+def read_losses(folder: Path, epochs: Collection[int]) -> dict[int, EpochLosses]:
+    """Read the weighted losses of some epochs from `losses.csv` of the job in `folder`.
+
+    Only the rows of these epochs are parsed, so a table of many thousands costs little.
+
+    Returns:
+        By epoch; without rows that are missing or damaged, and empty if the file cannot be read.
+    """
+    wanted = {str(epoch): epoch for epoch in epochs}
+    found: dict[int, EpochLosses] = {}
+    try:
+        with _open(folder / LOSSES, LARGEST_LOSSES) as stream:
+            header = _header(stream)
+            further = [
+                name for name in header if "/" in name and name.partition("/")[0] not in KINDS
+            ]
+            columns = [header.index(name) for name in ("total", *KINDS, *further)]
+            for line in stream:
+                epoch = line[: line.find(",")]
+                if epoch in wanted and (row := _losses(line, columns)):
+                    found[wanted[epoch]] = row
+    except (RunError, ValueError):
+        pass  # the rows before the damage are good
+    return found
+
+
+def _losses(line: str, columns: list[int]) -> EpochLosses | None:
+    """The losses of a row; None if it is damaged."""
+    cells = line.split(",")
+    try:
+        total, content, style, *further = (float(cells[column]) for column in columns)
+    except (ValueError, IndexError):
+        return None
+    losses = EpochLosses(total, content, style, tuple(further))
+    return losses if all(map(math.isfinite, (total, content, style, *further))) else None
+
+
+def _last_lines(log: Path) -> list[str]:
+    try:
+        with log.open("rb") as stream:
+            size = stream.seek(0, 2)
+            stream.seek(max(0, size - _LOG_TAIL))
+            return stream.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return []
+
+
+@contextmanager
+def _open(path: Path, largest: int) -> Iterator[TextIO]:
+    """Open a record of at most `largest` bytes to read.
+
+    Raises:
+        RunError: it cannot be read, is too large, or is not text.
+    """
+    try:
+        if path.stat().st_size > largest:
+            raise RunError(f"cannot use {path}: it is too large; make it again.")
+        with path.open(encoding="utf-8") as stream:
+            yield stream
+    except UnicodeDecodeError as error:
+        raise RunError(f"cannot read {path}: it is not text; make it again.") from error
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror or error}; make it again.") from error
+
+
+def _header(stream: TextIO) -> list[str]:
+    return next(stream, "").rstrip("\n").split(",")
+
+
+def _facts(facts: Mapping[str, object], image: Mapping[str, object]) -> dict[str, Any]:
+    """What is shown of a run; None for what the record does not say."""
+    saved = _object(facts.get("saved_losses"))
+    totals = tuple(_finite(saved.get(name)) for name in ("total", *KINDS))
+    width, height = (_finite(image.get(name)) for name in ("width", "height"))
+    machine = [_text(facts.get(name)) for name in ("device", "precision")]
+    return {
+        "totals": None if None in totals else totals,
+        "size": (int(width), int(height)) if width and height and min(width, height) >= 1 else None,
+        "seconds": _finite(facts.get("seconds")),
+        "device": ", ".join(text for text in machine if text) or None,
+        "finished": _text(facts.get("finished")),
+    }
+
+
+def _weights(settings: Mapping[str, Any], betas: Mapping[int, float]) -> dict[str, float]:
+    """The factor of each term in the total."""
+    factors = (_number(settings["alpha"]), list(betas.values())[-1])
+    weights = {
+        f"{kind}/{layer}": factor * _number(weight)
+        for kind, factor in zip(KINDS, factors, strict=True)
+        for layer, weight in settings[f"{kind}_layers"].items()
+    }
+    if total_variation := _number(settings.get("total_variation", 0)):  # not in older records
+        weights[TOTAL_VARIATION] = total_variation
+    return weights
+
+
+def _betas(facts: Mapping[str, Any]) -> dict[int, float]:
+    """Last epoch → beta of each stage of a record."""
+    betas: dict[int, float] = {}
+    settings = facts["settings"]
+    whole = {"epochs": settings["epochs"], "beta": _number(settings["beta"])}
+    for stage in facts.get("stages", facts.get("course", [whole])):  # `course` in older records
+        last = max(betas, default=0) + int(_number(stage["epochs"]))
+        betas[last] = _number(stage["beta"])
+    if not betas:
+        raise ValueError("there is no stage")
+    return betas
 
 
 def _with_one_beta(epochs: Values, betas: Mapping[int, float]) -> Values:
@@ -188,61 +353,28 @@ def _with_one_beta(epochs: Values, betas: Mapping[int, float]) -> Values:
     return factors
 
 
-def read_run(folder: Path) -> Run:
-    """Read `run.json` of the finished job in `folder`.
-
-    Raises:
-        CurvesError: it is missing, too large or damaged.
-    """
-    path = folder / RUN
-    try:
-        facts = json.loads(_read(path))
-        settings, picture = facts["settings"], facts["picture"]
-        betas = _betas(facts)
-        factors = (_number(settings["alpha"]), list(betas.values())[-1])
-        weights = {
-            f"{kind}/{layer}": factor * _number(weight)
-            for kind, factor in zip(KINDS, factors, strict=True)
-            for layer, weight in settings[f"{kind}_layers"].items()
-        }
-        if smoothness := _number(settings.get("total_variation", 0)):  # none in older records
-            weights[SMOOTHNESS] = smoothness
-        saved = {term: _number(facts["saved_losses"]["parts"][term]) for term in weights}
-        size = (int(picture["width"]), int(picture["height"]))
-        # The name alone: a record that was tampered with leads to no other folder.
-        return Run(settings, weights, betas, saved, folder / Path(str(picture["file"])).name, size)
-    except KeyError as error:
-        raise CurvesError(f"cannot use {path}: it lacks {error}; make it again.") from error
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise CurvesError(f"cannot use {path}: it is damaged; make it again.") from error
-
-
-def _betas(facts: Mapping[str, Any]) -> dict[int, float]:
-    """Last epoch → beta of each stage of a record."""
-    betas: dict[int, float] = {}
-    whole = {"epochs": facts["settings"]["epochs"], "beta": facts["settings"]["beta"]}
-    for stage in facts.get("stages", facts.get("course", [whole])):  # older records
-        last = max(betas, default=0) + int(_number(stage["epochs"]))
-        betas[last] = _number(stage["beta"])
-    if not betas:
-        raise ValueError("there is no stage")
-    return betas
-
-
 def _number(value: object) -> float:
     """A finite number from 0 up, as weights and losses are."""
+    number = _finite(value)
+    if number is None or number < 0:
+        raise ValueError(f"{value!r} is not a number from 0 up")
+    return number
+
+
+def _finite(value: object) -> float | None:
+    """A finite number; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"{value!r} is no number")
-    if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{value!r} is out of range")
-    return float(value)
-
-
-def _read(path: Path) -> str:
+        return None
     try:
-        if path.stat().st_size > LARGEST:
-            raise CurvesError(f"cannot use {path}: it is too large; make it again.")
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or "it is no text"
-        raise CurvesError(f"cannot read {path}: {why}; make it again.") from error
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def _object(value: object) -> Mapping[str, object]:
+    """An object of a JSON document; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str | None:
+    return value[:_LONGEST_TEXT] if isinstance(value, str) else None

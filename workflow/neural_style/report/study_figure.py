@@ -1,4 +1,4 @@
-"""The layer study to look at: the figure of all its pictures, and the chart of their losses."""
+"""The figure of all images of a layer study, and the chart of their losses."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from neural_style.config.layer_study import LayerStudy, StudyPicture
+from neural_style.config.layer_study import LayerStudy, StudyImage
 from neural_style.engine.layer_study import LayerLoss
 from neural_style.images.encode import save_image
 from neural_style.report.grid_layout import Grid, Row, Tile
 
-# The blues-to-oranges of Okabe and Ito, told apart by color-blind readers; markers tell in print.
+# The palette of Okabe and Ito, which color-blind readers can distinguish; markers differ in print.
 _COLORS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_INCHES = (10.5, 4.6)  # or wider
-_INCHES_A_LAYER = 1.6
+_INCHES = (10.5, 4.6)  # at least
+_INCHES_PER_LAYER = 1.6
 _DPI = 100
 _LEGEND_COLUMNS = 5
 
 
 def study_grid(study: LayerStudy, content: Path, style: Path, folder: Path) -> Grid:
-    """The figure: content layers down, style sets across, and either alone at the edges.
+    """The figure: content layers down, sets of style layers across.
 
-    The first row holds the style reconstructions, with the painting in its margin. Below it, the
-    margin holds the content reconstructions, and each tile the stylization of its row and column.
+    The first row shows the style reconstructions, with the style image in its margin. Below it,
+    the margin shows the content reconstructions, and each tile the stylization of its row and
+    column. The content image is in the corner.
 
     Args:
-        study: which pictures there are.
-        content: the photograph, for the corner.
-        style: the painting.
+        study: which images there are.
+        content: the content image.
+        style: the style image.
         folder: of the study.
     """
 
     def tile(content_layer: str | None, style_layers: tuple[str, ...]) -> Tile:
-        return Tile(folder / StudyPicture(content_layer, style_layers).file)
+        return Tile(folder / StudyImage(content_layer, style_layers).file)
 
     sets = study.style_sets
-    textures = Row("style alone", tuple(tile(None, layers) for layers in sets), Tile(style))
+    styles = tuple(tile(None, layers) for layers in sets)
     rows = (
         Row(f"content of {layer}", tuple(tile(layer, layers) for layers in sets), tile(layer, ()))
         for layer in study.content_layers
@@ -51,37 +52,37 @@ def study_grid(study: LayerStudy, content: Path, style: Path, folder: Path) -> G
     return Grid(
         title=(f"{content.stem} × {style.stem}, layer by layer",),
         columns=tuple(_heading(layers) for layers in sets),
-        rows=(textures, *rows),
+        rows=(Row("style reconstruction", styles, Tile(style)), *rows),
         originals=(Tile(content),),
         subtitle=(
-            "Left, from noise: the content of one layer alone. Top row, from noise: the style of "
-            f"some layers alone. All others: both. {_unbroken(f'{size} × {size} px')}  ·  "
-            f"{_unbroken(f'{epochs} epochs')}"
+            "Left: content reconstructions from one layer. Top row: style reconstructions from "
+            "some layers. Both start from noise. All others: stylizations. "
+            f"{_unbroken(f'{size} × {size} px')}  ·  {_unbroken(f'{epochs} epochs')}"
         ),
     )
 
 
 def write_study_chart(rows: Sequence[LayerLoss], path: Path) -> None:
-    """Draw the losses of the reconstructions against depth, as a PNG, whole or not at all.
+    """Draw the losses of the reconstructions over the layers, as a PNG; the file is replaced whole.
 
     Left: the content loss at every layer, a line for each content reconstruction. Right: the style
-    loss at every layer, a line for each style reconstruction. Both in units of the loss of the
-    noise that they started from, on a logarithmic scale; the layer or the deepest layer of the set
-    that a line was made from is ringed.
+    loss at every layer, a line for each style reconstruction. Both are relative to the loss of the
+    white noise that they started from, on a logarithmic scale. The layer that was optimized, or
+    the deepest of several, has a ring.
 
     Args:
         rows: of `losses.csv`.
-        path: the picture, a `.png`.
+        path: a `.png`.
     """
     content = [row for row in rows if not row.style_layers]
     style = [row for row in rows if not row.content_layer]
-    width = max(_INCHES[0], _INCHES_A_LAYER * len({row.layer for row in rows}))
+    width = max(_INCHES[0], _INCHES_PER_LAYER * len({row.layer for row in rows}))
     figure = Figure(figsize=(width, _INCHES[1]), dpi=_DPI, layout="constrained")
     left, right = figure.subplots(1, 2)
     _draw(left, content, lambda row: row.relative_content, lambda row: row.content_layer)
-    _label(left, "content", "Content: made from the features of")
+    _label(left, "content", "Content reconstruction from")
     _draw(right, style, lambda row: row.relative_style, lambda row: row.style_layers.split("+")[-1])
-    _label(right, "style", "Style: made from the Gram matrices down to")
+    _label(right, "style", "Style reconstruction from the layers down to")
     encoded = io.BytesIO()
     figure.savefig(encoded, format="png")
     save_image(Image.open(encoded).convert("RGB"), path)
@@ -93,11 +94,11 @@ def _draw(
     loss: Callable[[LayerLoss], float],
     deepest: Callable[[LayerLoss], str],
 ) -> None:
-    """A line for each picture over the layers; what has no logarithm is left out."""
+    """Draw a line for each image over the layers; values without a logarithm are left out."""
     layers = {row.layer: row for row in rows}
     places = {layer: number for number, layer in enumerate(layers)}
-    for number, picture in enumerate(dict.fromkeys(row.picture for row in rows)):
-        line = [row for row in rows if row.picture == picture]
+    for number, image in enumerate(dict.fromkeys(row.picture for row in rows)):
+        line = [row for row in rows if row.picture == image]
         values = [loss(row) if loss(row) > 0 else math.nan for row in line]
         color = _COLORS[number % len(_COLORS)]
         marker = _MARKERS[number % len(_MARKERS)]
@@ -122,10 +123,10 @@ def _draw(
 
 
 def _label(axes: Axes, kind: str, title: str) -> None:
-    """Name the axes, and the lines above them."""
-    axes.set_ylabel(f"{kind} loss / that of white noise")
+    """Label the axes, and add a legend above them."""
+    axes.set_ylabel(f"{kind} loss relative to white noise")
     axes.set_xlabel(
-        "layer that is asked, its receptive field and its channels;\nringed: made from it"
+        "layer, its receptive field, and its number of channels\n(ring: layer that was optimized)"
     )
     axes.legend(
         title=title,

@@ -1,9 +1,12 @@
-"""Text in pictures: a font that is always there, safe characters, shortening, wrapping, drawing.
+"""Text in images: safe characters, shortening, wrapping, and drawing with fonts of our own.
 
-Two faces are used: the one inside Pillow (Aileron, which has little more than ASCII), and for the
-words that it cannot draw a DejaVu Sans that lies in `fonts/` (European letters and some signs).
-A character that neither has is drawn as a box. Nothing is shaped: Arabic or Indic letters would
-not join, if there were a face for them.
+Two typefaces are used: the one inside Pillow (Aileron, which has little more than ASCII), and for
+the words that it cannot draw a subset of DejaVu Sans in `fonts/` (European letters and some
+signs). A character that neither has is drawn as a box. Text is not shaped, so Arabic or Indic
+letters would not join.
+
+`shorten_middle` and `wrap` take the function that measures text, so grids (Pillow, pixels) and
+plots (matplotlib, inches) share them.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import math
 import re
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -23,22 +26,26 @@ from PIL import Image, ImageDraw, ImageFont
 from neural_style.errors import NeuralStyleError
 
 Align = Literal["left", "center"]
+Width = Callable[[str], float]
+"""Measures text on one line, in the unit of the room that it gets."""
 
 ELLIPSIS = "…"
 _ABSENT = "\uffff"  # a noncharacter: every face draws its "no such glyph" for it
 _ESCAPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, bidi marks, undecodable bytes, line ends
-_SECOND_FACE = Path(__file__).with_name("fonts") / "DejaVuSans-subset.ttf"
-_FINER = 4  # small type keeps its spacing if drawn larger and reduced: hinting rounds every letter
+SECOND_FACE = Path(__file__).with_name("fonts") / "DejaVuSans-subset.ttf"
+"""The file of the second typeface."""
+
+_FINER = 4  # small text keeps its spacing if drawn larger and reduced: hinting rounds every letter
 _SECOND_SCALE = 0.92  # DejaVu Sans looks larger than Aileron at the same size
 
 
 @dataclass(frozen=True)
 class Font:
-    """A size of type and the faces to draw it with, the preferred one first.
+    """A text size and the typefaces to draw it with, the preferred one first.
 
     Attributes:
         size: height of the em, in pixels.
-        faces: at least one face, in a size from which text is reduced when it is drawn; a word
+        faces: at least one typeface, in a size from which text is reduced when it is drawn; a word
             is drawn with the first that has all its characters.
     """
 
@@ -47,7 +54,7 @@ class Font:
 
     @property
     def line_height(self) -> int:
-        """The distance from a line to the next, in pixels."""
+        """The distance from one line to the next, in pixels."""
         return math.ceil(self.size * 1.32)
 
     def height(self, lines: Sequence[str]) -> int:
@@ -66,7 +73,7 @@ class Font:
         return math.ceil(fine / _FINER)
 
     def runs(self, text: str) -> Iterator[tuple[str, ImageFont.FreeTypeFont]]:
-        """The pieces of `text`, each with the face that draws it, in order."""
+        """The pieces of `text` in order, each with the typeface that draws it."""
         spaced = "".join(" " if c.isspace() else c for c in plain(text))
         for word in re.findall(r" +|[^ ]+", spaced):
             whole = _first_face(self.faces, word)
@@ -75,7 +82,7 @@ class Font:
 
 
 def load_font(size: int) -> Font:
-    """The type of all pictures, at an em of `size` pixels (at least 1).
+    """Load the font of all grids with an em of `size` pixels (at least 1).
 
     Raises:
         NeuralStyleError: this Pillow was built without FreeType.
@@ -89,7 +96,7 @@ def load_font(size: int) -> Font:
     # The basic layout is in every build, so that text has the same width on every machine.
     basic = ImageFont.Layout.BASIC
     second_size = round(size * _FINER * _SECOND_SCALE)
-    second = ImageFont.truetype(str(_SECOND_FACE), second_size, layout_engine=basic)
+    second = ImageFont.truetype(str(SECOND_FACE), second_size, layout_engine=basic)
     return Font(size, (first.font_variant(layout_engine=basic), second))
 
 
@@ -105,39 +112,50 @@ def plain(text: str) -> str:
     )
 
 
-def shorten_middle(text: str, font: Font, width: int) -> str:
-    """`plain(text)`, with an ellipsis for its middle where it is wider than `width` pixels.
+def shorten_middle(text: str, width: Width, room: float) -> str:
+    """`plain(text)`, with an ellipsis for its middle where it is wider than `room`.
+
+    Args:
+        text: anything.
+        width: measures text.
+        room: the greatest width, in the unit of `width`.
 
     Returns:
-        Text at most `width` pixels wide; empty if not even the ellipsis fits.
+        Text at most `room` wide; empty if not even the ellipsis fits.
     """
     whole = plain(text)
-    if font.width(whole) <= width:
+    if width(whole) <= room:
         return whole
 
     def kept(count: int) -> str:
         tail = count // 2
         return whole[: count - tail].rstrip() + ELLIPSIS + whole[len(whole) - tail :].lstrip()
 
-    count = bisect_right(range(len(whole)), width, key=lambda n: font.width(kept(n)))
+    count = bisect_right(range(len(whole)), room, key=lambda n: width(kept(n)))
     return kept(count - 1) if count else ""
 
 
-def wrap(text: str, font: Font, width: int, most: int) -> tuple[str, ...]:
-    """`plain(text)` on at most `most` lines of at most `width` pixels.
+def wrap(text: str, width: Width, room: float, most: int) -> tuple[str, ...]:
+    """`plain(text)` on at most `most` lines, each at most `room` wide.
 
     Lines end after a space, `_` or `-` where there is one (a no-break space never ends a line),
     otherwise anywhere; the last line is shortened in its middle if it must be.
+
+    Args:
+        text: anything.
+        width: measures text.
+        room: the greatest width of a line, in the unit of `width`.
+        most: number of lines.
     """
     rest = plain(text).strip()
     lines: list[str] = []
-    while len(lines) < most - 1 and font.width(rest) > width:
-        end = _line_end(rest, font, width)
+    while len(lines) < most - 1 and width(rest) > room:
+        end = _line_end(rest, width, room)
         if end == 0:
             break
         lines.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()
-    last = shorten_middle(rest, font, width)
+    last = shorten_middle(rest, width, room)
     return (*lines, last) if last else tuple(lines)
 
 
@@ -184,14 +202,14 @@ def _mask(line: str, font: Font) -> Image.Image:
     return fine.reduce(_FINER)
 
 
-def _line_end(text: str, font: Font, width: int) -> int:
-    """How many characters of `text` to put on a line of `width` pixels; 0 if none fits."""
+def _line_end(text: str, width: Width, room: float) -> int:
+    """How many characters of `text` fit on a line of `room`; 0 if none does."""
     ends = [match.end() for match in re.finditer(r"[ _-]+", text)]
-    at_break = bisect_right(ends, width, key=lambda end: font.width(text[:end].rstrip()))
+    at_break = bisect_right(ends, room, key=lambda end: width(text[:end].rstrip()))
     if at_break:
         return ends[at_break - 1]
     counts = range(1, len(text))
-    return bisect_right(counts, width, key=lambda count: font.width(text[:count]))
+    return bisect_right(counts, room, key=lambda count: width(text[:count]))
 
 
 def _first_face(

@@ -1,4 +1,4 @@
-"""The small copies of pictures: their size, and that they are made no more often than needed."""
+"""Copies of images in the gallery: their size, and that they are made only when needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which sheets a sweep has: every picture on one page of each kind, and names that say which."""
+"""Which grids a sweep has: every picture on one page of each kind, and names that say which."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from tests.unit.grids import make_sheets
+from tests.unit.grids import make_grids
 
 from neural_style.config.inputs import RESERVED
-from neural_style.report.outputs import GRIDS, PDF, breadth, split
+from neural_style.report.outputs import longest_side, split
 
 SIZES = [(1, 1), (1, 7), (7, 1), (1, 61), (130, 1), (4, 3), (13, 2), (2, 13), (17, 23), (3, 100)]
 
@@ -27,7 +27,7 @@ def test_pages_hold_every_tile_once_and_no_more_than_allowed(rows, columns, most
     assert sorted(seen) == list(product(range(rows), range(columns)))
     assert all(1 <= len(w.rows) * len(w.columns) <= most for w in windows)
     if 1 not in (rows, columns):
-        assert all(max(len(w.rows), len(w.columns)) <= breadth(most) for w in windows)
+        assert all(max(len(w.rows), len(w.columns)) <= longest_side(most) for w in windows)
     for side in ("rows", "columns"):
         lengths = {len(getattr(window, side)) for window in windows}
         assert max(lengths) - min(lengths) <= 1, "a page is much smaller than another"
@@ -42,10 +42,10 @@ def test_no_more_pages_than_needed(rows, columns, most, pages):
 
 
 def test_files_are_named_by_ids_and_further_pages_by_a_number(schema):
-    sheets = make_sheets(
+    grids = make_grids(
         schema, ["cat", "dog"], ["sea"], settings={"beta": [1, 2, 3]}, grids={"tiles_per_page": 2}
     )
-    assert list(map(str, sheets.all_paths)) == [
+    assert list(map(str, grids.all_paths)) == [
         *(f"results/grids/content/{n}.jpg" for n in ("cat", "cat+2", "dog", "dog+2")),
         *(f"results/grids/style/{n}.jpg" for n in ("sea", "sea+2", "sea+3", "sea+4")),
         *(f"results/grids/epochs/cat/sea{n}.jpg" for n in ("", *(f"+{k}" for k in range(2, 19)))),
@@ -56,40 +56,40 @@ def test_files_are_named_by_ids_and_further_pages_by_a_number(schema):
 def test_no_page_has_the_name_of_another(schema):
     names = ["cat", "cat+2", "cat_2", "cat.2", "cat-2", "cat.jpg", "generated_2", "2"]
     settings = {"alpha": [1, 2], "beta": [1, 2]}
-    sheets = make_sheets(schema, names, names, settings=settings, grids={"tiles_per_page": 1})
-    paths = [*sheets.all_paths, PDF]
+    grids = make_grids(schema, names, names, settings=settings, grids={"tiles_per_page": 1})
+    paths = [*grids.all_paths, grids.pdf]
     assert len(paths) == len(set(paths))
     assert not set(paths) & {parent for path in paths for parent in path.parents}
-    assert not any("+" in name for name in (*sheets.sweep.contents, *sheets.sweep.styles))
-    assert GRIDS.name in RESERVED
+    assert not any("+" in name for name in (*grids.sweep.contents, *grids.sweep.styles))
+    assert grids.folder.name in RESERVED
 
 
 def test_a_wildcard_stands_for_any_image(schema):
-    sheets = make_sheets(schema, grids={"format": "png"})
-    assert sheets.paths("content", "{content}") == [Path("results/grids/content/{content}.png")]
-    assert sheets.paths("epochs", "{content}") == [Path("results/grids/epochs/{content}/sea.png")]
+    grids = make_grids(schema, grids={"format": "png"})
+    assert grids.paths("content", "{content}") == [Path("results/grids/content/{content}.png")]
+    assert grids.paths("epochs", "{content}") == [Path("results/grids/epochs/{content}/sea.png")]
 
 
 def test_pages_and_files_agree(schema):
     settings = {"alpha": [1, 2], "beta": [1, 2, 3], "learning_rate": [1, 0.5]}
-    sheets = make_sheets(
+    grids = make_grids(
         schema, ["cat", "dog"], ["sea", "sun"], settings=settings, grids={"tiles_per_page": 4}
     )
-    for kind in sheets.kinds:
-        for subject in sheets.subjects(kind):
-            made = list(sheets.sheets(kind, subject))
-            assert [p for sheet in made for p in sheet.pages] == sheets.paths(kind, subject)
-            shown = {job.folder for sheet in made for job in sheet.jobs}
-            assert shown == {job.folder for job in sheets.jobs(kind, subject)}
-            for sheet in made:
-                windows = sheet.pages.values()
+    for kind in grids.kinds:
+        for subject in grids.subjects(kind):
+            made = list(grids.grids(kind, subject))
+            assert [p for grid in made for p in grid.pages] == grids.paths(kind, subject)
+            shown = {job.folder for grid in made for job in grid.jobs}
+            assert shown == {job.folder for job in grids.jobs(kind, subject)}
+            for grid in made:
+                windows = grid.pages.values()
                 cells = sum(len(w.rows) * len(w.columns) for w in windows)
-                assert cells == sum(map(len, sheet.cells))
+                assert cells == sum(map(len, grid.cells))
 
 
-def test_content_and_style_sheets_show_the_finished_pictures(schema):
-    sheets = make_sheets(schema, ["cat", "dog"], ["sea", "sun"], settings={"beta": [1, 2]})
-    (content,), (style,) = sheets.sheets("content", "dog"), sheets.sheets("style", "sun")
+def test_content_and_style_grids_show_the_finished_pictures(schema):
+    grids = make_grids(schema, ["cat", "dog"], ["sea", "sun"], settings={"beta": [1, 2]})
+    (content,), (style,) = grids.grids("content", "dog"), grids.grids("style", "sun")
     assert [[str(c.job.folder) for c in row if c] for row in content.cells] == [
         [f"results/dog/{style}/1_{beta}_1" for beta in (1, 2)] for style in ("sea", "sun")
     ]
@@ -97,7 +97,7 @@ def test_content_and_style_sheets_show_the_finished_pictures(schema):
         [f"results/{content}/sun/1_{beta}_1" for beta in (1, 2)] for content in ("cat", "dog")
     ]
     assert {cell.epoch for row in content.cells for cell in row if cell} == {1000}
-    assert sheets.inputs("content", "dog") == [
+    assert grids.inputs("content", "dog") == [
         Path(f"results/dog/{style}/1_{beta}_1/generated_1000.jpg")
         for style in ("sea", "sun")
         for beta in (1, 2)
@@ -106,15 +106,15 @@ def test_content_and_style_sheets_show_the_finished_pictures(schema):
 
 def test_strips_show_the_start_and_every_saved_epoch_of_every_setting(schema):
     named = {"short": {"optimization": {"epochs": 250}}}
-    sheets = make_sheets(
+    grids = make_grids(
         schema,
         settings={"named": named},
         optimization={"epochs": 400},
     )
-    (strip,) = sheets.sheets("epochs", "cat")
+    (strip,) = grids.grids("epochs", "cat")
     shown = [[cell.epoch if cell else None for cell in row] for row in strip.cells]
     assert shown == [[0, 100, 200, None, 300, 400], [0, 100, 200, 250, None, None]]
-    files = {str(path) for path in sheets.inputs("epochs", "cat")}
+    files = {str(path) for path in grids.inputs("epochs", "cat")}
     folders = ("results/cat/sea/1_1e6_1", "results/cat/sea/short")
     assert files == {
         *(f"{folders[0]}/generated_{epoch}.jpg" for epoch in (100, 200, 300, 400)),
@@ -133,7 +133,7 @@ def test_strips_show_the_start_and_every_saved_epoch_of_every_setting(schema):
     ],
 )
 def test_matrices_are_made_where_alpha_and_beta_are_swept(schema, settings, has):
-    assert ("weights" in make_sheets(schema, settings=settings).kinds) is has
+    assert ("weights" in make_grids(schema, settings=settings).kinds) is has
 
 
 def test_a_matrix_for_each_learning_rate_without_the_named_settings(schema):
@@ -143,8 +143,8 @@ def test_a_matrix_for_each_learning_rate_without_the_named_settings(schema):
         "learning_rate": [1, 0.5],
         "named": {"bold": {"beta": 99}},
     }
-    sheets = make_sheets(schema, settings=settings)
-    matrices = list(sheets.sheets("weights", "cat"))
+    grids = make_grids(schema, settings=settings)
+    matrices = list(grids.grids("weights", "cat"))
     shown = [
         [[cell.job.setting for cell in row if cell] for row in matrix.cells] for matrix in matrices
     ]
@@ -156,4 +156,4 @@ def test_a_matrix_for_each_learning_rate_without_the_named_settings(schema):
         "results/grids/weights/cat/sea.jpg",
         "results/grids/weights/cat/sea+2.jpg",
     ]
-    assert len(sheets.inputs("weights", "cat")) == 12
+    assert len(grids.inputs("weights", "cat")) == 12

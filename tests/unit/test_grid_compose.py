@@ -1,20 +1,26 @@
-"""Sheets, composed: the right pictures under the right headings, and a reason for each hole."""
+"""Composed grids: the right images under the right headings, and a reason for each gap."""
 
 from __future__ import annotations
 
 import json
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from tests.unit.tiles import center, color, make_sheets, solid
+from tests.unit.grids import center, color, make_grids, solid
 
 from neural_style.images.decode import load_image
-from neural_style.report.grid_compose import compose, read_names
+from neural_style.report.grid_compose import (
+    compose,
+    loss_captions,
+    page_title,
+    read_names,
+    transfer_label,
+)
 from neural_style.report.grid_layout import Tile, measure
 from neural_style.report.grid_render import render_grid
-from neural_style.report.outputs import PDF
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 CAT, DOG = (Tile(Path(f"content/{name}.png"), shape=(60, 40)) for name in ("cat", "dog"))
@@ -27,35 +33,33 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def grids_of(sheets, kind, subject):
+def pages_of(grids, kind, subject):
     """The grid of each page."""
-    names = read_names(sheets.sweep)
+    names = read_names(grids.sweep)
     return [
-        compose(sheet, path, names)
-        for sheet in sheets.sheets(kind, subject)
-        for path in sheet.pages
+        compose(grid, path, names) for grid in grids.grids(kind, subject) for path in grid.pages
     ]
 
 
 def pictures(row):
-    return [tile and str(tile.picture) for tile in row.tiles]
+    return [tile and str(tile.image) for tile in row.tiles]
 
 
-def finish(sheets, number=2, size=(60, 40)):
-    for job in sheets.sweep.jobs:
+def finish(grids, number=2, size=(60, 40)):
+    for job in grids.sweep.jobs:
         solid(job.result, number, size)
 
 
-def test_a_content_sheet_has_styles_down_and_settings_across(schema):
+def test_a_content_grid_has_styles_down_and_settings_across(schema):
     solid(Path("content/Café.png"), 1, (60, 40))
-    sheets = make_sheets(schema, ["Café"], ["sea", "sun"], settings={"beta": [1, 2]}, image=KEEP)
-    (cafe,) = sheets.subjects("content")
-    finish(sheets)
-    (grid,) = grids_of(sheets, "content", cafe)
+    grids = make_grids(schema, ["Café"], ["sea", "sun"], settings={"beta": [1, 2]}, image=KEEP)
+    (cafe,) = grids.subjects("content")
+    finish(grids)
+    (grid,) = pages_of(grids, "content", cafe)
     assert grid.title == ("Café",)
     assert grid.columns == ("β\u00a01", "β\u00a02")
     assert [row.heading for row in grid.rows] == ["sea", "sun"]
-    assert [row.margin and row.margin.picture for row in grid.rows] == [SEA.picture, SUN.picture]
+    assert [row.margin and row.margin.image for row in grid.rows] == [SEA.image, SUN.image]
     assert grid.originals == (Tile(Path("content/Café.png"), shape=(60, 40)),)
     assert pictures(grid.rows[1]) == [
         f"results/{cafe}/sun/1_{beta}_1/generated_1000.jpg" for beta in (1, 2)
@@ -63,13 +67,13 @@ def test_a_content_sheet_has_styles_down_and_settings_across(schema):
     assert grid.subtitle == "60 × 40 px  ·  1000 epochs  ·  α\u00a01\u00a0\u00a0\u00a0lr\u00a01"
 
 
-def test_a_style_sheet_has_contents_down_and_settings_across(schema):
+def test_a_style_grid_has_contents_down_and_settings_across(schema):
     solid(Path("content/dog.png"), 1, (40, 60))
-    sheets = make_sheets(schema, ["cat", "dog"], settings={"beta": [1, 2]}, image=KEEP)
-    (grid,) = grids_of(sheets, "style", "sea")
+    grids = make_grids(schema, ["cat", "dog"], settings={"beta": [1, 2]}, image=KEEP)
+    (grid,) = pages_of(grids, "style", "sea")
     assert (grid.title, grid.originals) == (("sea",), (SEA,))
     assert [row.heading for row in grid.rows] == ["cat", "dog"]
-    assert [row.margin and row.margin.picture for row in grid.rows] == [CAT.picture, DOG.picture]
+    assert [row.margin and row.margin.image for row in grid.rows] == [CAT.image, DOG.image]
     assert pictures(grid.rows[1]) == [
         f"results/dog/sea/1_{beta}_1/generated_1000.jpg" for beta in (1, 2)
     ]
@@ -77,33 +81,33 @@ def test_a_style_sheet_has_contents_down_and_settings_across(schema):
 
 
 def test_pictures_that_are_all_stretched_are_square(schema):
-    sheets = make_sheets(schema, settings={"beta": [1, 2]}, image={"fit": "stretch"})
-    (grid,) = grids_of(sheets, "content", "cat")
+    grids = make_grids(schema, settings={"beta": [1, 2]}, image={"fit": "stretch"})
+    (grid,) = pages_of(grids, "content", "cat")
     assert grid.rows[0].shape == (1000, 1000)
 
 
 def test_pictures_in_their_photographs_dimensions_have_those_shapes(schema):
     solid(Path("content/cat.png"), 1, (60, 40))
     own = {"fit": "stretch", "dimensions": "original"}
-    (grid,) = grids_of(make_sheets(schema, settings={"beta": [1, 2]}, image=own), "content", "cat")
+    (grid,) = pages_of(make_grids(schema, settings={"beta": [1, 2]}, image=own), "content", "cat")
     assert grid.rows[0].shape == (1000, 667)
-    (strip,) = grids_of(make_sheets(schema, image=own), "epochs", "cat")
+    (strip,) = pages_of(make_grids(schema, image=own), "epochs", "cat")
     assert strip.rows[0].tiles[0] is not None
     assert strip.rows[0].tiles[0].fit == "", "the start is shown whole, too"
 
 
 def test_a_strip_has_epochs_across_and_their_losses(schema):
-    sheets = make_sheets(
+    grids = make_grids(
         schema,
         settings={"beta": [1, 2]},
         optimization={"epochs": 30, "save_every": 20},
         image={"fit": "crop"},
     )
-    first, second = sheets.sweep.jobs
+    first, second = grids.sweep.jobs
     first.folder.mkdir(parents=True)
     lines = [f"{n},0,{n}.5,0,{n}.5" for n in range(31)]
     (first.folder / "losses.csv").write_text("\n".join(["epoch,s,total,content,style", *lines]))
-    (grid,) = grids_of(sheets, "epochs", "cat")
+    (grid,) = pages_of(grids, "epochs", "cat")
     assert (grid.title, grid.originals) == (("cat", "sea"), (CAT, SEA))
     assert grid.columns == ("epoch 0", "epoch 20", "epoch 30")
     assert [row.heading for row in grid.rows] == ["β\u00a01", "β\u00a02"]
@@ -113,7 +117,7 @@ def test_a_strip_has_epochs_across_and_their_losses(schema):
     assert [tile and tile.caption for tile in grid.rows[1].tiles] == [(), (), ()]
     start = grid.rows[0].tiles[0]
     assert start is not None
-    assert (start.picture, start.fit) == (CAT.picture, "crop")
+    assert (start.image, start.fit) == (CAT.image, "crop")
     assert pictures(grid.rows[1])[1:] == [
         str(second.folder / f"generated_{epoch}.jpg") for epoch in (20, 30)
     ]
@@ -121,21 +125,21 @@ def test_a_strip_has_epochs_across_and_their_losses(schema):
 
 def test_a_strip_begins_with_the_file_that_a_picture_starts_from(schema):
     named = {
-        "file": {"optimization": {"init": str(SEA.picture)}},
+        "file": {"optimization": {"init": str(SEA.image)}},
         "mixed": {"optimization": {"init_noise": 0.25, "seed": 7}},
     }
-    sheets = make_sheets(schema, settings={"named": named}, optimization={"epochs": 2})
-    (grid,) = grids_of(sheets, "epochs", "cat")
+    grids = make_grids(schema, settings={"named": named}, optimization={"epochs": 2})
+    (grid,) = pages_of(grids, "epochs", "cat")
     file, mixed = (row.tiles[0] for row in grid.rows[1:])
     assert file is not None
-    assert file.picture == SEA.picture
+    assert file.image == SEA.image
     assert mixed == Tile(None, note="seed 7", mark="25% noise")
 
 
 def test_a_strip_tells_noise_and_what_is_not_saved(schema):
     named = {"n": {"optimization": {"init": "noise", "seed": 7, "epochs": 3}}}
-    sheets = make_sheets(schema, settings={"named": named}, optimization={"epochs": 2})
-    (grid,) = grids_of(sheets, "epochs", "cat")
+    grids = make_grids(schema, settings={"named": named}, optimization={"epochs": 2})
+    (grid,) = pages_of(grids, "epochs", "cat")
     start, never, last = grid.rows[1].tiles
     assert start == Tile(None, note="seed 7", mark="noise")
     assert never is None
@@ -144,8 +148,8 @@ def test_a_strip_tells_noise_and_what_is_not_saved(schema):
 
 def test_a_matrix_has_alphas_down_and_betas_across(schema):
     settings = {"alpha": [1, 2], "beta": [10, 20], "learning_rate": [1, 0.5]}
-    sheets = make_sheets(schema, settings=settings)
-    fast, slow = grids_of(sheets, "weights", "cat")
+    grids = make_grids(schema, settings=settings)
+    fast, slow = pages_of(grids, "weights", "cat")
     for grid, rate in ((fast, "1"), (slow, "0.5")):
         assert (grid.title, grid.originals) == (("cat", "sea"), (CAT, SEA))
         assert grid.columns == ("β\u00a010", "β\u00a020")
@@ -155,32 +159,32 @@ def test_a_matrix_has_alphas_down_and_betas_across(schema):
 
 
 def test_a_missing_picture_has_the_reason_that_its_job_gave(schema):
-    sheets = make_sheets(schema, settings={"beta": [1, 2, 3]})
-    failed, done, _ = sheets.sweep.jobs
+    grids = make_grids(schema, settings={"beta": [1, 2, 3]})
+    failed, done, _ = grids.sweep.jobs
     failed.log.parent.mkdir(parents=True)
     failed.log.write_text("epoch 3\nstylize: cannot read 'style/sea.png': it is damaged.\n")
     solid(done.result, 1)
     reason = "cannot read 'style/sea.png': it is damaged."
     for kind, subject in (("content", "cat"), ("style", "sea")):
-        (grid,) = grids_of(sheets, kind, subject)
+        (grid,) = pages_of(grids, kind, subject)
         notes = [tile and tile.note for tile in grid.rows[0].tiles]
         assert notes == [reason, "", "not made yet"]
-    strip = grids_of(sheets, "epochs", "cat")[0]
+    strip = pages_of(grids, "epochs", "cat")[0]
     assert {tile.note for tile in strip.rows[0].tiles[1:] if tile} == {reason}
 
 
 def test_one_setting_makes_pairs(schema):
     solid(Path("content/dog.png"), 1, (40, 60))
     styles = [f"s{number}" for number in range(7)]
-    sheets = make_sheets(schema, ["cat", "dog"], styles, image=KEEP)
-    (grid,) = grids_of(sheets, "content", "dog")
+    grids = make_grids(schema, ["cat", "dog"], styles, image=KEEP)
+    (grid,) = pages_of(grids, "content", "dog")
     assert set(grid.columns) == {""}
-    assert [row.closed for row in grid.rows] == [True, False] * 2
+    assert [row.joined for row in grid.rows] == [True, False] * 2
     originals = [name for row in grid.rows[::2] for name in pictures(row)]
     made = [tile for row in grid.rows[1::2] for tile in row.tiles]
     assert originals == [*(f"style/{style}.png" for style in styles), None]
     assert [tile and tile.caption for tile in made] == [*((style,) for style in styles), None]
-    assert [tile and str(tile.picture) for tile in made[:7]] == [
+    assert [tile and str(tile.image) for tile in made[:7]] == [
         f"results/dog/{style}/1_1e6_1/generated_1000.jpg" for style in styles
     ]
     assert [row.shape for row in grid.rows] == [(1000, 667), (667, 1000)] * 2
@@ -188,9 +192,9 @@ def test_one_setting_makes_pairs(schema):
 
 
 def test_many_settings_of_one_pair_make_lines(schema):
-    sheets = make_sheets(schema, settings={"beta": list(range(1, 21))})
+    grids = make_grids(schema, settings={"beta": list(range(1, 21))})
     for kind, subject in (("content", "cat"), ("style", "sea")):
-        (grid,) = grids_of(sheets, kind, subject)
+        (grid,) = pages_of(grids, kind, subject)
         assert (grid.title, grid.originals) == (("cat", "sea"), (CAT, SEA))
         assert set(grid.columns) == {""}
         tiles = [tile for row in grid.rows for tile in row.tiles if tile]
@@ -199,7 +203,7 @@ def test_many_settings_of_one_pair_make_lines(schema):
 
 
 def test_a_single_picture_stands_beside_its_style_and_below_its_content(schema):
-    (grid,) = grids_of(make_sheets(schema), "content", "cat")
+    (grid,) = pages_of(make_grids(schema), "content", "cat")
     assert grid.columns == ("",)
     assert grid.originals == (CAT,)
     assert (grid.rows[0].heading, len(grid.rows)) == ("sea", 1)
@@ -208,22 +212,22 @@ def test_a_single_picture_stands_beside_its_style_and_below_its_content(schema):
 
 def test_pages_say_which_they_are(schema):
     settings = {"beta": [1, 2, 3]}
-    sheets = make_sheets(
+    grids = make_grids(
         schema, styles=["sea", "sun"], settings=settings, grids={"tiles_per_page": 4}
     )
-    first, second = grids_of(sheets, "content", "cat")
+    first, second = pages_of(grids, "content", "cat")
     assert first.subtitle.endswith("page 1 of 2")
     assert second.subtitle.endswith("page 2 of 2")
     assert [row.heading for grid in (first, second) for row in grid.rows] == ["sea", "sun"]
 
 
-def test_originals_that_cannot_be_read_do_not_stop_a_sheet(schema):
-    sheets = make_sheets(schema, styles=["sea", "sun"], image=KEEP)
-    finish(sheets)
+def test_originals_that_cannot_be_read_do_not_stop_a_grid(schema):
+    grids = make_grids(schema, styles=["sea", "sun"], image=KEEP)
+    finish(grids)
     Path("style/sea.png").write_bytes(b"")
     Path("content/cat.png").write_text("words")
     for kind, subject in (("content", "cat"), ("style", "sea"), ("epochs", "cat")):
-        for grid in grids_of(sheets, kind, subject):
+        for grid in pages_of(grids, kind, subject):
             assert render_grid(grid, 64).size == measure(grid, 64).size
 
 
@@ -231,7 +235,7 @@ def run(script, *options):
     return runpy.run_path(str(SCRIPTS / script))["main"](list(options))
 
 
-def test_the_scripts_write_the_sheets_and_bind_them(schema):
+def test_the_scripts_write_the_grids_and_bind_them(schema):
     config = {
         "content": "content",
         "style": "style",
@@ -239,32 +243,82 @@ def test_the_scripts_write_the_sheets_and_bind_them(schema):
         "image": KEEP,
         "grids": {"format": "png", "tile_size": 40, "tiles_per_page": 1},
     }
-    sheets = make_sheets(schema, ["cat", "dog"], **config)
-    finish(sheets)
+    grids = make_grids(schema, ["cat", "dog"], **config)
+    finish(grids)
     text = ("--config", json.dumps(config))
     assert run("grid.py", *text, "--kind", "content", "--of", "cat", "dog") == 0
-    paths = [path for name in ("cat", "dog") for path in sheets.paths("content", name)]
+    paths = [path for name in ("cat", "dog") for path in grids.paths("content", name)]
     assert sorted(path for path in Path("results/grids").rglob("*.*")) == sorted(paths)
     page = load_image(paths[3])
-    box = measure(grids_of(sheets, "content", "dog")[1], 40).tiles[0][0]
+    box = measure(pages_of(grids, "content", "dog")[1], 40).tiles[0][0]
     assert (box.width, box.height) == (40, 27)
     assert page.getpixel(center(box)) == pytest.approx(color(2), abs=2)
     with Image.open(paths[0]) as image:
         assert image.format == "PNG"
     assert run("grids_pdf.py", *text) == 0
-    assert PDF.read_bytes().count(b"/Type /Page ") == 4
+    assert grids.pdf.read_bytes().count(b"/Type /Page\n") == 4
 
 
 def test_the_scripts_explain_mistakes_in_one_sentence(schema, capsys):
-    make_sheets(schema)
+    make_grids(schema)
     text = ("--config", json.dumps({"content": "content", "style": "style"}))
     nowhere = ("--config", json.dumps({"content": "nowhere", "style": "style"}))
     assert run("grid.py", *nowhere, "--kind", "content", "--of", "cat") == 1
     assert capsys.readouterr().err.startswith("grid: content: there is no folder or file")
     assert run("grid.py", *text, "--kind", "style", "--of", "cat") == 1
-    assert "grid: the sweep has no image 'cat' for a sheet of the kind style" in (
+    assert "grid: the sweep has no image 'cat' for a grid of the kind style" in (
         capsys.readouterr().err
     )
     assert run("grids_pdf.py", *text) == 1
-    assert capsys.readouterr().err.startswith("grids_pdf: results/grids holds no page")
+    assert capsys.readouterr().err.startswith("grids_pdf: results/grids has no page")
     assert not Path("results").exists()
+
+
+def test_settings_without_transfer_options_have_no_label(defaults):
+    assert transfer_label([defaults, replace(defaults, beta=7.0)]) == ""
+
+
+def test_transfer_options_are_named(defaults):
+    blend = {"images/style/sea.jpg": 0.5, "My Sun.png": 1.0}
+    settings = replace(defaults, blend=blend, style_scales=(0.5, 1.0), mask="m.png")
+    words = "with sea 0.5 and My Sun 1, style ×0.5 and ×1, masked"
+    assert transfer_label([settings]) == words
+    assert transfer_label([settings, replace(settings, style_mask="beside")]) == words
+
+
+def test_options_of_only_some_settings_are_not_named(defaults):
+    masked = replace(defaults, mask="beside", style_scales=(2.0,))
+    assert transfer_label([masked, replace(masked, mask=None)]) == "style ×2"
+    assert transfer_label([masked, defaults]) == ""
+
+
+def test_captions_have_the_losses_of_an_epoch(tmp_path):
+    path = tmp_path / "losses.csv"
+    path.write_text(
+        "epoch,seconds,total,content,style,content/conv4_2\n"
+        "0,0.1,123456,0,1.23456e+07,0\n"
+        "10,0.2,48.21,0.012345,1e-07,0\n",
+        encoding="utf-8",
+    )
+    assert loss_captions(tmp_path, [0, 5, 10]) == {
+        0: ("total 123000", "content 0", "style 1.23e7"),
+        10: ("total 48.2", "content 0.0123", "style 1e-7"),
+    }
+
+
+def test_pages_have_titles_of_their_own(schema):
+    settings = {"alpha": [1, 2], "beta": [1, 2, 3], "learning_rate": [1, 0.5]}
+    grids = make_grids(
+        schema, ["Café"], ["sea", "神奈川"], settings=settings, grids={"tiles_per_page": 4}
+    )
+    names = read_names(grids.sweep)
+    titles = [
+        page_title(grid, path, names)
+        for kind in grids.kinds
+        for subject in grids.subjects(kind)
+        for grid in grids.grids(kind, subject)
+        for path in grid.pages
+    ]
+    assert len(titles) == len(set(titles)) == len(list(grids.all_paths))
+    assert titles[0] == "content: Café, page 1"
+    assert "weights: Café × sea, lr\u00a00.5, page 2" in titles
