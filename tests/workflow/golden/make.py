@@ -1,7 +1,7 @@
-"""Make the golden image again: `python tests/workflow/golden/make.py`.
+"""Make the golden image of a raised `ENGINE_VERSION`: `python tests/workflow/golden/make.py`.
 
-Do so after you changed on purpose what the engine computes. Look at the image, raise
-`ENGINE_VERSION`, and commit both. With `--output FILE`, the image is written to that file.
+Run it after you changed the pixels of outputs on purpose and raised `ENGINE_VERSION` in
+`workflow/neural_style/config/settings.py`. Look at the new image and commit it in place of the old.
 `content.png` (the sample image chelsea) and `style.png` (swirling_night) are 64 × 64 pixels.
 """
 
@@ -13,11 +13,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+from neural_style.config.settings import ENGINE_VERSION
+
 HERE = Path(__file__).parent
 SCRIPT = HERE.parents[2] / "workflow" / "scripts" / "stylize.py"
+EXPECTED = HERE / f"expected_{ENGINE_VERSION}.png"
 SIZE, EPOCHS = 64, 12
 OPTIONS = {
     "--size": str(SIZE),
+    "--fit": "stretch",
     "--epochs": str(EPOCHS),
     "--format": "png",
     "--size-correction": "false",
@@ -27,7 +31,7 @@ OPTIONS = {
 }
 
 
-def make_picture(output: Path) -> None:
+def make_image(output: Path) -> None:
     """Stylize content.png with style.png, and write the last output to `output`."""
     with tempfile.TemporaryDirectory() as folder:
         files = {"--content": HERE / "content.png", "--style": HERE / "style.png"}
@@ -39,6 +43,11 @@ def make_picture(output: Path) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--output", type=Path, default=HERE / "expected.png", metavar="FILE")
+    parser.add_argument("--output", type=Path, metavar="FILE", help="write the image there instead")
     chosen = parser.parse_args()
-    make_picture(chosen.output)
+    if chosen.output is None and EXPECTED.exists():
+        sys.exit(f"{EXPECTED.name} exists; raise ENGINE_VERSION first.")
+    make_image(chosen.output or EXPECTED)
+    if chosen.output is None:
+        for older in set(HERE.glob("expected_*.png")) - {EXPECTED}:
+            older.unlink()
