@@ -53,9 +53,9 @@ def test_a_job_that_is_cancelled_or_gives_way_is_done_all_the_same(project, slur
     assert megabytes(again) == pytest.approx(2 * megabytes(cancelled), abs=2)
     folder = project.results / "cat" / "sea" / "1_1e6_1"
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    assert facts["picture"]["file"] == f"generated_{EPOCHS}.jpg"
-    said = (project.root / "logs" / "cat" / "sea" / "1_1e6_1.log").read_text(encoding="utf-8")
-    assert "going on from epoch" in said, "it began anew after it had given way"
+    assert facts["output"]["file"] == f"generated_{EPOCHS}.jpg"
+    said = (project.logs / "cat" / "sea" / "1_1e6_1.log").read_text(encoding="utf-8")
+    assert "resuming from iteration" in said, "it started over after it had given way"
     # What Slurm said of the cancelled job is kept where a user looks, and Snakemake names it.
     (log,) = (project.root / "logs" / "slurm").rglob("*.log")
     assert log.stem == cancelled["JobId"]

@@ -104,8 +104,8 @@ def test_a_job_uses_the_cores_that_it_asked_for(sweep):
 
 def test_each_log_is_where_the_rule_says(sweep):
     for content, style in JOBS:
-        log = sweep.project.root / "logs" / content / style / f"{SETTING}.log"
-        assert "epoch 4/4, total " in log.read_text(encoding="utf-8")
+        log = sweep.project.logs / content / style / f"{SETTING}.log"
+        assert "iteration 4/4, total " in log.read_text(encoding="utf-8")
 
 
 def test_no_part_of_a_file_name_is_run(sweep):

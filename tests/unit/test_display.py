@@ -9,7 +9,7 @@ from dataclasses import replace
 import display
 import pytest
 import torch
-from display import Display, duration, show_in_turn
+from display import Display, show_in_turn
 
 from neural_style.config.settings import Settings, Stage
 from neural_style.optim.loop import Progress
@@ -39,7 +39,7 @@ def progresses(epochs: int, first: int = 0) -> Iterator[Progress]:
     for epoch in range(first, epochs + 1):
         yield Progress(
             epoch=epoch,
-            pictures=torch.zeros(1, 3, 2, 2),
+            images=torch.zeros(1, 3, 2, 2),
             term_names=("content/conv4_2", "style/conv1_1"),
             losses=torch.tensor([[1.0], [1234.56 / (epoch + 1)]]),
             diverged=torch.zeros(1, dtype=torch.bool),
@@ -67,9 +67,9 @@ def lines(clock: Clock, settings: Settings, seconds: float, on_cpu: bool = False
 def test_a_log_gets_plain_lines_now_and_then_and_at_the_end(clock: Clock, defaults: Settings):
     log = lines(clock, replace(defaults, epochs=100), seconds=0.25)
     assert log == [
-        "cat × wave: epoch 40/100, total 31.11, content 1, style 30.11, 15 s left",
-        "cat × wave: epoch 80/100, total 16.24, content 1, style 15.24, 5 s left",
-        "cat × wave: epoch 100/100, total 13.22, content 1, style 12.22, 0 s left",
+        "cat × wave: iteration 40/100, total 31.11, content 1, style 30.11, 15 s left",
+        "cat × wave: iteration 80/100, total 16.24, content 1, style 15.24, 5 s left",
+        "cat × wave: iteration 100/100, total 13.22, content 1, style 12.22, 0 s left",
     ]
 
 
@@ -82,7 +82,7 @@ def test_epochs_of_small_stages_count_by_their_pixels(clock: Clock, defaults: Se
 def test_with_stages_no_other_size_is_advised(clock: Clock, defaults: Settings):
     staged = replace(defaults, stages=(Stage(256, 40),))
     advice = lines(clock, staged, seconds=1.5, on_cpu=True)[0]
-    assert advice.endswith("Quicker: a CUDA GPU.")
+    assert advice.endswith("Faster: a CUDA GPU.")
     assert "about 97 min" in advice  # 1.5 s · (40 + 960 · 4)
 
 
@@ -102,23 +102,23 @@ def test_a_further_part_of_the_total_is_said_too(clock: Clock, defaults: Setting
 
 def test_a_short_run_says_its_end_at_least(clock: Clock, defaults: Settings):
     (line,) = lines(clock, replace(defaults, epochs=1), seconds=0.001)
-    assert line.startswith("cat × wave: epoch 1/1, total 618.3, ")
+    assert line.startswith("cat × wave: iteration 1/1, total 618.3, ")
 
 
 def test_a_long_run_on_a_cpu_is_told_and_what_would_be_quicker(clock: Clock, defaults: Settings):
     first, *others = lines(clock, defaults, seconds=1.5, on_cpu=True)
     assert first == (
-        "cat × wave: this will take about 25 min on this CPU (1.50 s an epoch). Quicker: "
+        "cat × wave: this will take about 25 min on this CPU (1.50 s an iteration). Faster: "
         "--size 256 (about 6 min), --epochs 250 (about 6 min), a CUDA GPU."
     )
-    assert not any("Quicker" in line for line in others)
+    assert not any("Faster" in line for line in others)
 
 
 @pytest.mark.parametrize(("seconds", "on_cpu"), [(0.1, True), (1.5, False)])
 def test_short_runs_and_cards_get_no_advice(
     clock: Clock, defaults: Settings, seconds: float, on_cpu: bool
 ):
-    assert not any("Quicker" in line for line in lines(clock, defaults, seconds, on_cpu))
+    assert not any("Faster" in line for line in lines(clock, defaults, seconds, on_cpu))
 
 
 def test_a_terminal_gets_a_bar(clock: Clock, defaults: Settings):
@@ -126,31 +126,13 @@ def test_a_terminal_gets_a_bar(clock: Clock, defaults: Settings):
     assert "\r" in text
     assert "20/20" in text
     assert "total " in text
-    assert "epoch 20/20," not in text, "the lines of a log are on the terminal, too"
+    assert "iteration 20/20," not in text, "the lines of a log are on the terminal, too"
 
 
 def test_advice_on_a_terminal_is_a_line_of_its_own(clock: Clock, defaults: Settings):
     text = shown(clock, replace(defaults, epochs=200), 1.5, True, Terminal())
-    (advice,) = [line for line in text.split("\n") if "Quicker" in line]
+    (advice,) = [line for line in text.split("\n") if "Faster" in line]
     assert advice.rsplit("\r", 1)[-1].startswith("cat × wave: this will take about 5 min")
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (45.4, "45 s"),
-        (99, "99 s"),
-        (100, "2 min"),
-        (12 * 60, "12 min"),
-        (99 * 60, "99 min"),
-        (100 * 60, "1 h 40 min"),
-        (3 * 3600 + 5 * 60, "3 h 05 min"),
-        (30 * 3600, "30 h 00 min"),
-    ],
-)
-def test_durations_are_written_in_the_units_that_suit(seconds: float, text: str):
-    assert duration(seconds) == text
 
 
 def test_a_run_that_goes_on_counts_its_own_epochs_for_the_time_left(
@@ -158,13 +140,13 @@ def test_a_run_that_goes_on_counts_its_own_epochs_for_the_time_left(
 ):
     stream = io.StringIO()
     with Display("cat × wave", replace(defaults, epochs=100), on_cpu=True, stream=stream) as shows:
-        shows.tell("going on from epoch 90 of 100.")
+        shows.log("resuming from iteration 90 of 100.")
         for progress in progresses(100, first=90):
             shows.show(progress)
             clock.now += 12
     told, first, *_ = stream.getvalue().splitlines()
-    assert told == "cat × wave: going on from epoch 90 of 100."
-    assert "epoch 91/100" in first
+    assert told == "cat × wave: resuming from iteration 90 of 100."
+    assert "iteration 91/100" in first
     assert first.endswith("2 min left"), "9 epochs of 12 s"
 
 

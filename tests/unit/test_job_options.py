@@ -13,9 +13,8 @@ from tests.unit.jobs import CONTENT, STYLE, facts_of, make
 
 from neural_style.config.settings import OUTPUT_FORMATS, Settings, settings_from_facts
 from neural_style.images.decode import fit_image, load_image
-from neural_style.images.tensors import to_tensor
+from neural_style.images.tensors import luminance, to_tensor
 from neural_style.io import sha256
-from neural_style.losses.problem import luminance
 
 pytestmark = pytest.mark.usefixtures("random_network")
 
@@ -26,7 +25,7 @@ def test_the_other_formats_hold_the_picture_nearly(tmp_path: Path, settings: Set
     path = tmp_path / f"generated_5.{name}"
     with Image.open(path) as image:
         assert image.format == {"jpg": "JPEG", "webp": "WEBP"}[name]
-    difference = (to_tensor(load_image(path)) - states[-1].pictures).abs().mean()
+    difference = (to_tensor(load_image(path)) - states[-1].images).abs().mean()
     assert 0 < difference < 0.04
 
 
@@ -39,7 +38,7 @@ def test_the_picture_has_the_size_of_the_fit(
 ):
     make(tmp_path, replace(settings, fit=fit, epochs=1))
     assert load_image(tmp_path / "generated_1.png").size == size
-    picture = facts_of(tmp_path)["picture"]
+    picture = facts_of(tmp_path)["output"]
     assert (picture["width"], picture["height"]) == size
 
 
@@ -51,7 +50,7 @@ def test_16_bits_hold_the_picture_in_256_times_as_many_levels(
     path = tmp_path / f"generated_1{OUTPUT_FORMATS[name]}"
     with Image.open(path) as image:
         upper = torch.from_numpy(np.array(image)).permute(2, 0, 1).unsqueeze(0)
-    exact = states[-1].pictures * 65535
+    exact = states[-1].images * 65535
     lower = exact - upper.double() * 256  # of which Pillow says nothing
     assert lower.min() > -0.6 and lower.max() < 256.6
     assert lower.std() > 50, "the lower bytes are in use"
@@ -64,7 +63,7 @@ def test_pictures_in_the_photograph_s_own_dimensions(tmp_path: Path, settings: S
     for epoch in settings.snapshots:
         assert load_image(tmp_path / f"generated_{epoch}.png").size == whole.size
     facts = facts_of(tmp_path)
-    assert (facts["picture"]["width"], facts["picture"]["height"]) == whole.size
+    assert (facts["output"]["width"], facts["output"]["height"]) == whole.size
     assert facts["optimized"] == {"width": 32, "height": 32}
     make(tmp_path / "fitted", replace(settings, dimensions="fitted"))
     assert facts["saved_losses"] == facts_of(tmp_path / "fitted")["saved_losses"]

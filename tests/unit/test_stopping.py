@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from stopping import SIGNALS, StopRequest
+from display import SIGNALS, StopRequest
 
 
 @pytest.fixture(autouse=True)

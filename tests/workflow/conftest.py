@@ -86,6 +86,10 @@ class Project:
     def results(self) -> Path:
         return self.root / "results"
 
+    @property
+    def logs(self) -> Path:
+        return self.results / "logs"
+
     def add(self, kind: str, name: str, seed: int) -> Path:
         """Put a generated picture into `images/content` or `images/style`."""
         path = self.root / "images" / kind / name
@@ -125,9 +129,10 @@ class Project:
         return outcome.jobs
 
     def files(self) -> set[str]:
-        """Every file below `results`."""
+        """Every file below `results`, except logs."""
         found = (path for path in self.results.rglob("*") if path.is_file())
-        return {path.relative_to(self.root).as_posix() for path in found}
+        names = {path.relative_to(self.root).as_posix() for path in found}
+        return {name for name in names if not name.startswith("results/logs/")}
 
     def copy(self, root: Path) -> Project:
         """The same folder elsewhere, with the dates of its files and Snakemake's memory."""

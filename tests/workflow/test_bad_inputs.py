@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from neural_style.report.outputs import plots_of
@@ -33,8 +35,8 @@ def test_a_broken_painting_stops_no_other_job_and_is_made_up_for(project):
     folders = ("style", "epochs/cat")
     pages = {f"{folder}/{name}" for folder in folders for name in ("sea", "torn", "words")}
     grids = {f"results/grids/{page}.jpg" for page in ("content/cat", *pages)}
-    plots = plots_of(["cat"], ["sea", "torn", "words"])
-    copies = [f"content/cat/{copy}" for copy in ("stretch_64", "thumbnail")]
+    plots = plots_of(Path("results"), ["cat"], ["sea", "torn", "words"])
+    copies = [f"content/cat/{copy}" for copy in ("keep_64", "thumbnail")]
     copies += [f"style/sea/{copy}" for copy in ("whole", "thumbnail")]
     gallery = [f"results/gallery/originals/{copy}.jpg" for copy in copies]
     gallery += ["results/gallery/thumbnails/cat/sea/1_1e6_1.jpg", "results/gallery/index.html"]
@@ -93,7 +95,7 @@ def test_every_mistake_in_the_configuration_is_listed(project):
         ("image: [\n", ["Config file is not valid JSON or YAML"]),
         ("- cat\n", ["Config file must be given as JSON or YAML with keys at top level"]),
         ("content: images/nowhere\n", ["content: there is no folder", "images/nowhere"]),
-        ("style: images/empty\n", ["style: ", "images/empty", "holds no image"]),
+        ("style: images/empty\n", ["style: ", "images/empty", "contains no image"]),
         ("settings: {named: {A b: {}, a-B: {}}}\n", ["settings.named.a-B: ", "the id a-b"]),
     ],
 )
@@ -117,9 +119,9 @@ def test_files_that_cannot_take_part_are_listed_and_stop_no_other_job(project):
     outcome = project.snakemake()
     outcome.assert_refused(
         "'images/content/Cat.png' and 'images/content/cat.jpg' would share the id cat; rename",
-        "cannot keep track of 'images/content/c{d}.png'",
-        "cannot keep track of 'images/content/a<b>.png'",
-        "cannot keep track of 'images/content/two\\nlines.png'",
+        "cannot handle the name 'images/content/c{d}.png'",
+        "cannot handle the name 'images/content/a<b>.png'",
+        "cannot handle the name 'images/content/two\\nlines.png'",
     )
     assert "refused_files" in outcome.jobs
     assert {"results/grids/content/dog.jpg", "results/grids/grids.pdf"} <= project.files()

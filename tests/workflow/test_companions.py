@@ -34,7 +34,7 @@ def project(tmp_path):
         {
             "image": {"size": 32},
             "optimization": {"epochs": 2, "precision": "fp32"},
-            "settings": {"named": {name: {"paint": paint} for name, paint in named.items()}},
+            "settings": {"named": {name: {"transfer": values} for name, values in named.items()}},
         }
     )
     return project
@@ -81,9 +81,9 @@ def test_files_beside_a_pair_are_read_recorded_and_watched(project):
 
 
 def test_what_is_not_there_is_told_before_any_job(project):
-    named = {"paint": {"blend": {"see": 1, "images/style/sea.png": 1}, "mask": "no.png"}}
+    named = {"transfer": {"blend": {"see": 1, "images/style/sea.png": 1}, "mask": "no.png"}}
     project.configure(named)
     project.snakemake("-n").assert_refused(
-        "paint.mask: there is no file 'no.png'",
-        "paint.blend: 'see' is neither the id of a style image nor a file; did you mean sea?",
+        "transfer.mask: there is no file 'no.png'",
+        "transfer.blend: 'see' is neither the id of a style image nor a file; did you mean sea?",
     )

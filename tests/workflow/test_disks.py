@@ -75,7 +75,7 @@ def test_a_full_disk(job, undisturbed, tmp_path):
         remount(disk, "size=50m")
         outcome = job(folder)
         outcome.assert_good()
-        assert "going on from epoch" in outcome.err
+        assert "resuming from iteration" in outcome.err
         assert pictures(folder) == undisturbed
         assert words(folder) == {*undisturbed, "losses.csv", "run.json"}
 

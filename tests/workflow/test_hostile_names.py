@@ -41,11 +41,11 @@ def test_names_are_only_names(project):
 
     assert not list(project.root.rglob("pwned*")), "a name was run as a command"
     assert {path.name for path in project.root.parent.iterdir()} == {"project"}
-    made = {"config.yaml", "images", "logs", "results", ".snakemake"}
+    made = {"config.yaml", "images", "results", ".snakemake"}
     assert {path.name for path in project.root.iterdir()} == made
-    for top in ("results", "logs"):
-        for path in (project.root / top).rglob("*"):
-            assert SAFE.fullmatch(path.name), path
+    assert project.logs.is_dir()
+    for path in project.results.rglob("*"):
+        assert SAFE.fullmatch(path.name), path
     with (project.results / "index.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.reader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     assert len(rows) == 1 + 2 * 2

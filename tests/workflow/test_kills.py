@@ -170,7 +170,7 @@ def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_picture_rig
     assert list((two.root / ".snakemake" / "locks").glob("*")) == []
     assert two.would_run() == []
     assert "Traceback" not in text
-    assert len(re.findall(r"going on from epoch \d+", text)) >= 5, "hardly a job went on"
+    assert len(re.findall(r"resuming from iteration \d+", text)) >= 5, "hardly a job went on"
 
 
 def test_what_was_left_of_sheets_plots_and_gallery_is_removed_when_they_are_made(again):

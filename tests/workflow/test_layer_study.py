@@ -27,10 +27,10 @@ PICTURES = {
 }
 LEFT = (
     *(".figure.0badcafe.jpg", ".chart.0badcafe.png", ".losses.0badcafe.csv"),
-    "pictures/.content_conv1_1.0badcafe.png",
+    "images/.content_conv1_1.0badcafe.png",
 )
 """What killed jobs may have left half-written."""
-EVERYTHING = ["layer_study", "layer_study_figure", "layer_study_pictures"]
+EVERYTHING = ["layer_study", "layer_study_figure", "layer_study_images"]
 
 
 @pytest.fixture
@@ -51,16 +51,16 @@ def would_run(project, config):
 
 
 def test_it_is_made_once_and_again_only_for_what_it_depends_on(studied):
-    (studied.root / FOLDER / "pictures").mkdir(parents=True)
+    (studied.root / FOLDER / "images").mkdir(parents=True)
     for name in LEFT:
         (studied.root / FOLDER / name).write_bytes(b"half")
     outcome = studied.snakemake("layer_study")
     outcome.assert_good()
     assert outcome.jobs == EVERYTHING
     expected = {f"{FOLDER}/{name}" for name in ("figure.jpg", "chart.png", "losses.csv")}
-    assert studied.files() == expected | {f"{FOLDER}/pictures/{name}.png" for name in PICTURES}
+    assert studied.files() == expected | {f"{FOLDER}/images/{name}.png" for name in PICTURES}
     for name in PICTURES:
-        with Image.open(studied.root / FOLDER / "pictures" / f"{name}.png") as picture:
+        with Image.open(studied.root / FOLDER / "images" / f"{name}.png") as picture:
             assert picture.size == (48, 48)
     with Image.open(studied.root / FOLDER / "figure.jpg") as figure:
         figure.load()
@@ -72,8 +72,8 @@ def test_it_is_made_once_and_again_only_for_what_it_depends_on(studied):
         ("conv1_1", "3", "64"),
         ("conv2_1", "10", "128"),
     }
-    log = (studied.root / "logs/layer_study/pictures.log").read_text(encoding="utf-8")
-    assert "layer study 8/8, content of conv2_1 × style of conv1_1-conv2_1: epoch 2/2, " in log
+    log = (studied.logs / "layer_study" / "images.log").read_text(encoding="utf-8")
+    assert "layer study 8/8, content of conv2_1 × style of conv1_1-conv2_1: iteration 2/2, " in log
 
     assert would_run(studied, CONFIG) == []
     elsewhere = {"settings": {"beta": [1, 2]}, "image": {"size": 64}}

@@ -13,7 +13,7 @@ from neural_style.images.tensors import to_tensor
 from neural_style.images.tensors import luminance
 
 SMALL = {
-    "image": {"size": 32, "format": "png"},
+    "image": {"size": 32, "fit": "stretch", "format": "png"},
     "optimization": {"epochs": 2, "save_every": 2, "precision": "fp32"},
     "network": {
         "content_layers": {"conv4_2": 0, "conv1_2": 1},
@@ -111,7 +111,7 @@ def test_nothing_is_made_twice(sweep):
     [
         (
             {"transparency": "keep", "format": "jpg"},
-            "image.transparency: keep has no room in image.format: jpg",
+            "image.transparency: keep is not possible with image.format: jpg",
         ),
         (
             {"dimensions": "original", "fit": "crop"},

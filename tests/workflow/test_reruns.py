@@ -108,7 +108,7 @@ def test_a_lost_snapshot_is_remade_by_its_own_job(again):
         *(f"results/grids/epochs/dog/{style}.jpg" for style in ("sea", "sun")),
         *("results/grids/grids.pdf", "results/gallery/index.html"),
         "results/gallery/thumbnails/dog/sun/long.jpg",
-        *plots_of(["dog"], ["sea", "sun"]),
+        *plots_of(Path("results"), ["dog"], ["sea", "sun"]),
         *(f"{folder}/generated_{epoch}.jpg" for epoch in (2, 4, 5)),
         *(f"{folder}/{name}" for name in ("losses.csv", "run.json")),
     }

@@ -22,7 +22,7 @@ NAMED = {
     "open": {"network": {"padding": "reflect"}},
     "sketch": {"optimization": {"init": "my sketch's.png", "init_noise": 0.25}},
     "adam": {"optimization": {"optimizer": "adam"}},
-    "calm": {"paint": {"total_variation": 5}},
+    "calm": {"transfer": {"total_variation": 5}},
 }
 SETTINGS = ("1_1e6_1", *NAMED)
 
@@ -46,7 +46,7 @@ def facts_of(project, setting):
 
 
 def test_each_setting_makes_another_picture(sweep):
-    assert len({facts_of(sweep, each)["picture"]["sha256"] for each in SETTINGS}) == len(SETTINGS)
+    assert len({facts_of(sweep, each)["output"]["sha256"] for each in SETTINGS}) == len(SETTINGS)
 
 
 def test_the_record_names_the_start_and_what_is_smooth(sweep):

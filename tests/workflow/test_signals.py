@@ -79,7 +79,7 @@ def kill_snakemake(snakemake: subprocess.Popen, worker: psutil.Process) -> None:
 )
 def test_a_signal_ends_with_a_checkpoint(endless, tmp_path, send):
     folder = endless.results / "cat" / "sea" / "1_1e6_1"
-    log = endless.root / "logs" / "cat" / "sea" / "1_1e6_1.log"
+    log = endless.logs / "cat" / "sea" / "1_1e6_1.log"
     said = tmp_path / "said.txt"
     with said.open("w", encoding="utf-8") as output:
         snakemake = endless.start(output=output)
@@ -95,7 +95,7 @@ def test_a_signal_ends_with_a_checkpoint(endless, tmp_path, send):
     assert snakemake.returncode != 0
     assert (folder / ".checkpoint" / "state.pt").exists()
     last = log.read_text(encoding="utf-8").splitlines()[-1]
-    stopped = re.fullmatch(r"stylize: stopped after epoch (\d+) of 100000; .* goes on .*", last)
+    stopped = re.fullmatch(r"stylize: stopped after iteration (\d+) of 100000; .* resumes .*", last)
     assert stopped, last
     if send is send_to_worker:
         assert "143" in said.read_text(encoding="utf-8"), "not the exit code of the script"
@@ -103,7 +103,7 @@ def test_a_signal_ends_with_a_checkpoint(endless, tmp_path, send):
         with said.open("w", encoding="utf-8") as output:
             snakemake = endless.start(output=output)
             try:
-                going_on = f"going on from epoch {stopped[1]} of 100000."
+                going_on = f"resuming from iteration {stopped[1]} of 100000."
                 wait_for(lambda: going_on in said.read_text(encoding="utf-8"), snakemake, said)
             finally:
                 os.killpg(snakemake.pid, signal.SIGTERM)

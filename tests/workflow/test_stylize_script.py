@@ -54,7 +54,7 @@ def test_two_processes_make_the_same_bytes(stylize, main, pair, tmp_path):
     """With what they take for the best precision here."""
     outcome = stylize(*pair, "--output", tmp_path / "one", *SMALL)
     outcome.assert_good()
-    assert "cat × sea: epoch 3/3, total " in outcome.err
+    assert "cat × sea: iteration 3/3, total " in outcome.err
     assert main([*pair, "--output", str(tmp_path / "two"), *SMALL]) == 0
     files = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert files == ["generated_2.jpg", "generated_3.jpg", "losses.csv", "run.json"]

@@ -30,7 +30,7 @@ def test_makes_these_files_and_no_others(base):
     for figure in (*figures, "total", "content", "style"):
         expected |= {f"results/plots/{figure}.png", f"results/plots/{figure}.pdf"}
     originals = "results/gallery/originals"
-    expected |= {f"{originals}/content/{name}/stretch_64.jpg" for name in CONTENTS}
+    expected |= {f"{originals}/content/{name}/keep_64.jpg" for name in CONTENTS}
     expected |= {f"{originals}/style/{name}/whole.jpg" for name in STYLES}
     expected |= {f"{originals}/content/{name}/thumbnail.jpg" for name in CONTENTS}
     expected |= {f"{originals}/style/{name}/thumbnail.jpg" for name in STYLES}
@@ -123,9 +123,9 @@ def test_run_json_tells_what_was_done(base, content, style, setting):
         source = base.project.root / "images" / kind / f"{name}.png"
         assert facts[kind]["path"] == f"images/{kind}/{name}.png"
         assert facts[kind]["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
-    picture = folder / facts["picture"]["file"]
+    picture = folder / facts["output"]["file"]
     assert picture.name == f"generated_{SNAPSHOTS[setting][-1]}.jpg"
-    assert facts["picture"]["sha256"] == hashlib.sha256(picture.read_bytes()).hexdigest()
+    assert facts["output"]["sha256"] == hashlib.sha256(picture.read_bytes()).hexdigest()
 
 
 def test_a_job_gets_every_core(base):
@@ -168,5 +168,5 @@ def test_the_pdf_has_every_page(base):
 
 
 def test_logs_hold_what_each_job_said(base):
-    log = base.project.root / "logs" / "cat" / "sea" / "long.log"
-    assert "cat × sea × long: epoch 5/5, total " in log.read_text(encoding="utf-8")
+    log = base.project.logs / "cat" / "sea" / "long.log"
+    assert "cat × sea × long: iteration 5/5, total " in log.read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ rule plots:
                 f"{losses_figure(SWEEP.folder, '{content}', style)}.png",
                 caption=CAPTIONS / "losses.rst",
                 category="Plots",
-                subcategory="Losses by iteration",
+                subcategory="Losses over the epochs",
                 labels={"content": "{content}", "style": style},
             )
             for style in SWEEP.styles

@@ -242,16 +242,17 @@ def settings_from(options: argparse.Namespace) -> Settings:
     Raises:
         NeuralStyleError: a value is invalid.
     """
-    from neural_style.config.presets import laid_over, with_preset
     from neural_style.config.schema import complete
 
     definitions = load_schema()["$defs"]
     names = [*WEIGHTS, *(name for each in SECTIONS for name in definitions[each]["properties"])]
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}
-    setting = laid_over(
-        _entry(options.recalled, definitions),
-        with_preset({**_entry(given, definitions), "preset": options.preset}),
-    )
+    setting = _entry(given, definitions)
+    if options.preset or options.recalled:
+        from neural_style.config.presets import laid_over, with_preset
+
+        own = with_preset({**setting, "preset": options.preset})
+        setting = laid_over(_entry(options.recalled, definitions), own)
     config = {section: setting[section] for section in SECTIONS}
     config["settings"] = {name: [setting[name]] for name in WEIGHTS if name in setting}
     jobs = {name: getattr(options, name, None) for name in definitions["jobs"]["properties"]}
