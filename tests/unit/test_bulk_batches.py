@@ -22,6 +22,7 @@ from neural_style.bulk.worker import Result, batch_key
 from neural_style.config.schema import complete
 from neural_style.config.settings import Settings, Stage
 from neural_style.engine.engine import Engine
+from neural_style.images.decode import ImageError
 from neural_style.images.encode import Postprocessor
 from neural_style.images.tensors import luminance, to_tensor
 from neural_style.losses.problem import TransferProblem
@@ -87,7 +88,9 @@ def test_styles_have_the_sizes_of_their_setting(tmp_path: Path, shallow: Setting
 
 
 @pytest.mark.parametrize("change", [{"pooling": "average"}, {"padding": "replicate"}])
-def test_networks_are_kept_apart(tmp_path: Path, shallow: Settings, change: dict[str, Any]):
+def test_different_networks_are_distinguished(
+    tmp_path: Path, shallow: Settings, change: dict[str, Any]
+):
     runner = BatchRunner(Engine(CPU), 4, print)
     (plain,), (changed,) = (
         made_by(runner, make_tasks(tmp_path, [replace(shallow, **each)])) for each in ({}, change)
@@ -101,8 +104,8 @@ def test_each_image_of_a_batch_keeps_the_chroma_of_its_content_image(
     tasks = make_tasks(tmp_path, [replace(shallow, color="luminance", alpha=a) for a in (1, 2)])
     for task, result in zip(tasks, made_by(BatchRunner(Engine(CPU), 2, print), tasks), strict=True):
         assert result.image is not None
-        pictures = to_tensor(task.image), torch.from_numpy(result.image).unsqueeze(0)
-        before, after = (each - luminance(each) for each in pictures)
+        images = to_tensor(task.image), torch.from_numpy(result.image).unsqueeze(0)
+        before, after = (each - luminance(each) for each in images)
         torch.testing.assert_close(after, before, rtol=0, atol=1e-5)
 
 
@@ -122,7 +125,7 @@ class Diverging(Engine):
             yield replace(progress, diverged=torch.arange(len(problems)) == 1)
 
 
-def test_one_that_diverges_fails_alone(tmp_path: Path, shallow: Settings):
+def test_only_the_task_that_diverges_fails(tmp_path: Path, shallow: Settings):
     tasks = make_tasks(tmp_path, [shallow] * 3)
     results = made_by(BatchRunner(Diverging(CPU), 4, print), tasks)
     assert [result.image is None for result in results] == [False, True, False]
@@ -130,16 +133,16 @@ def test_one_that_diverges_fails_alone(tmp_path: Path, shallow: Settings):
 
 
 class Short(Engine):
-    """An engine on a machine with memory for so many images at once."""
+    """An engine with memory for a limited number of images."""
 
-    def __init__(self, room: int) -> None:
+    def __init__(self, limit: int) -> None:
         super().__init__(CPU)
-        self.room = room
+        self.limit = limit
         self.tried: list[int] = []
 
     def optimize(self, problems: Sequence[TransferProblem], resume: Any = None) -> Any:
         self.tried.append(len(problems))
-        if len(problems) > self.room:
+        if len(problems) > self.limit:
             raise torch.OutOfMemoryError
         contents = torch.cat([problem.content for problem in problems])
         losses = contents.new_ones(1, len(contents))
@@ -147,7 +150,9 @@ class Short(Engine):
         yield Progress(1, contents, ("style/conv1_1",), losses, diverged)
 
 
-def test_too_large_a_batch_is_halved_said_once_and_remembered(tmp_path: Path, shallow: Settings):
+def test_a_batch_that_is_too_large_is_halved_and_the_size_is_kept(
+    tmp_path: Path, shallow: Settings
+):
     machine, said = Short(2), list[str]()
     runner = BatchRunner(machine, 6, said.append)
     tasks = make_tasks(tmp_path, [shallow] * 6)
@@ -163,15 +168,13 @@ def test_a_single_image_that_does_not_fit_is_an_error(tmp_path: Path, shallow: S
         made_by(runner, make_tasks(tmp_path, [shallow]))
 
 
-def test_the_batch_is_the_memorys_choice_unless_it_is_given(tmp_path: Path, shallow: Settings):
+def test_the_batch_size_depends_on_the_memory_unless_it_is_given(tmp_path: Path, shallow: Settings):
     (task,) = make_tasks(tmp_path, [shallow])
     assert BatchRunner(Engine(CPU), 7, print).batch_size(task) == 7
     assert BatchRunner(Engine(CPU), None, print).batch_size(task) >= 1
 
 
-def test_only_what_can_share_a_network_and_a_shape_shares_a_batch(
-    tmp_path: Path, shallow: Settings
-):
+def test_only_tasks_of_one_network_and_shape_share_a_batch(tmp_path: Path, shallow: Settings):
     (task,) = make_tasks(tmp_path, [shallow])
     for change in ({"beta": 5.0}, {"alpha": 5.0}, {"learning_rate": 0.5}, {"seed": 5}):
         assert batch_key(replace(task, settings=replace(shallow, **change))) == batch_key(task)
@@ -207,11 +210,11 @@ def test_with_fit_keep_small_content_images_keep_their_size(shallow: Settings):
     small, narrow = noise(0, (40, 30)), noise(0, (60, 12))
     assert fit_content(small, settings, "original") is small
     assert fit_content(small, settings, "fitted").size == (64, 48)
-    with pytest.raises(Exception, match="needs 16 px"):
+    with pytest.raises(ImageError, match="needs 16 px"):
         fit_content(narrow, settings, "original")
 
 
-def test_a_data_set_that_is_not_configured_says_how(schema):
+def test_without_a_data_set_the_message_says_what_to_set(schema):
     with pytest.raises(BulkError, match=r"set bulk.content to the folder"):
         make_bulk_plan(complete({}, schema))
 
@@ -219,8 +222,8 @@ def test_a_data_set_that_is_not_configured_says_how(schema):
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
-        ({"bulk": {"content": "a", "output": "a/b"}}, "lie within each other"),
-        ({"bulk": {"content": "a/b", "output": "a"}}, "lie within each other"),
+        ({"bulk": {"content": "a", "output": "a/b"}}, "contains the other"),
+        ({"bulk": {"content": "a/b", "output": "a"}}, "contains the other"),
         ({"bulk": {"content": "a"}, "image": {"fit": "crop"}}, "image.fit: crop cuts off"),
     ],
 )
@@ -229,7 +232,7 @@ def test_contradictions_are_refused(schema, config: dict, sentence: str):
         make_bulk_plan(complete(config, schema))
 
 
-def test_styles_are_the_sweeps_unless_there_are_others(schema):
+def test_the_styles_are_those_of_the_sweep_unless_others_are_given(schema):
     config = {"style": ["a", "b"], "bulk": {"content": "c"}}
     assert make_bulk_plan(complete(config, schema)).style == (Path("a"), Path("b"))
     own = {"content": "c", "style": "d", "size": "fitted"}

@@ -1,4 +1,4 @@
-"""From the tasks of a shard to batches of the engine, and back to results."""
+"""Batches: makes transfer problems from the tasks of a shard, and results from what the engine made."""
 
 from __future__ import annotations
 
@@ -72,12 +72,14 @@ class BatchRunner:
         width, height = tasks[0].image.size
         with self._engine.explaining_shortage(tasks[0].settings, height, width):
             in_batches(tasks, limit, work, shortages.append)
-        if shortages:  # said once, since later batches like this begin with what fitted
+        if (
+            shortages
+        ):  # reported once, because later batches of this kind start with a size that fits
             self._limits[batch_key(tasks[0])] = largest
             self._log(shortages[0])
 
     def _run(self, tasks: Sequence[Task]) -> list[Result]:
-        """The results of a batch; a style image that cannot be read fails its own tasks only."""
+        """Return the results of a batch; a style image that cannot be read fails only its own tasks."""
         began = time.monotonic()
         results: list[Result | None] = [None] * len(tasks)
         ready: list[tuple[int, Region]] = []
@@ -124,4 +126,9 @@ class BatchRunner:
 
 
 def _result(image: FloatImage, losses: Losses) -> Result:
-    return Result(image, losses.total, losses.content, losses.style)
+    return Result(
+        image,
+        total_loss=losses.total,
+        content_loss=losses.content,
+        style_loss=losses.style,
+    )
