@@ -1,4 +1,4 @@
-"""Stages of a setting, and settings from records."""
+"""Stages of a setting, settings from records, and the L-BFGS history size."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from neural_style.config.settings import Settings, Stage, settings_from_facts
+from neural_style.config.settings import (
+    BYTES_PER_HISTORY_ENTRY,
+    HISTORY_BYTES,
+    HISTORY_SIZE,
+    Settings,
+    Stage,
+    history_size,
+    settings_from_facts,
+)
 
 
 @pytest.fixture
@@ -56,3 +64,17 @@ def test_records_in_the_old_spelling_are_understood(defaults: Settings):
     facts["colour"] = facts.pop("color")
     del facts["padding"]  # a key that is younger than the record
     assert settings_from_facts(facts) == replace(defaults, color="match")
+
+
+def test_the_history_has_its_usual_size_until_it_takes_too_much_memory():
+    assert history_size(None, 512, 512) == history_size(None, 2048, 2048) == HISTORY_SIZE == 20
+    assert history_size(None, 4096, 4096) == 8
+    for edge in range(2048, 4097, 16):
+        size = history_size(None, edge, edge)
+        entry = BYTES_PER_HISTORY_ENTRY * edge**2
+        assert size * entry <= HISTORY_BYTES
+        assert size == HISTORY_SIZE or (size + 1) * entry > HISTORY_BYTES
+
+
+def test_a_history_size_that_is_asked_for_is_used():
+    assert history_size(3, 4096, 4096) == history_size(3, 64, 64) == 3

@@ -23,19 +23,19 @@ def main(arguments: list[str] | None = None) -> None:
     signal.signal(signal.SIGTERM, _leave)
     name = f"shard {options.shard}"
 
-    def say(line: str) -> None:
+    def log(line: str) -> None:
         print(f"{name}: {line}", file=sys.stderr, flush=True)
 
     with ExitStack() as held:
         plan = read_plan(options.output)
         counts = run_shard(
-            plan, options.shard, lambda: make_runner(options, plan.batch, say, held), say
+            plan, options.shard, lambda: make_runner(options, plan.batch, log, held), log
         )
-    say(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
+    log(", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
 
 
 def make_runner(
-    options: argparse.Namespace, batch: int | None, say: Callable[[str], None], held: ExitStack
+    options: argparse.Namespace, batch: int | None, log: Callable[[str], None], held: ExitStack
 ) -> Runner:
     """Import torch, which takes seconds and is not needed if all outputs are up to date.
 
@@ -49,8 +49,8 @@ def make_runner(
 
     if options.threads:
         torch.set_num_threads(options.threads)
-    lock = lock_device(options.device, lambda: say("every GPU is in use; waiting for one."))
-    return BatchRunner(Engine(held.enter_context(lock)), batch, say)
+    lock = lock_device(options.device, lambda: log("every GPU is in use; waiting for one."))
+    return BatchRunner(Engine(held.enter_context(lock)), batch, log)
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
@@ -60,12 +60,14 @@ def _leave(number: int, frame: FrameType | None) -> None:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The options."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--output", type=Path, required=True, metavar="FOLDER", help="bulk.output of the config"
+        "--output", type=Path, required=True, metavar="FOLDER", help="folder of the data set"
     )
-    parser.add_argument("--shard", type=int, required=True, metavar="N", help="number of the shard, from 0")
+    parser.add_argument(
+        "--shard", type=int, required=True, metavar="N", help="number of the shard, from 0"
+    )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads")
     return parser

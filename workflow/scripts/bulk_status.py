@@ -16,7 +16,12 @@ from neural_style.bulk.status import format_status, read_status
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("output", type=Path, metavar="FOLDER", help="bulk.output of the config")
+    parser.add_argument(
+        "output",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the data set, bulk.output of its configuration",
+    )
     options = parser.parse_args(arguments)
     print(format_status(read_status(read_plan(options.output))), end="")
 

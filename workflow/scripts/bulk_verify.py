@@ -22,7 +22,12 @@ from neural_style.io import escape
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("output", type=Path, metavar="FOLDER", help="bulk.output of the config")
+    parser.add_argument(
+        "output",
+        type=Path,
+        metavar="FOLDER",
+        help="folder of the data set, bulk.output of its configuration",
+    )
     options = parser.parse_args(arguments)
     counts: Counter[str] = Counter()
     for finding in verify(read_plan(options.output)):

@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The options."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_config_option(parser)
     parser.add_argument(

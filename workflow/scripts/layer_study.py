@@ -1,4 +1,4 @@
-"""Make the pictures of the layer study and the table of their losses, in a folder."""
+"""Make the images of the layer study and the table of their losses in a folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """The options."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_study_options(parser)
     parser.add_argument("--device", choices=DEVICES, default="auto")

@@ -452,7 +452,3 @@ BULK_RULES: tuple[Rule, ...] = (
 def find_conflicts(settings: Settings, rules: tuple[Rule, ...] = RULES) -> list[str]:
     """Return the sentences of all rules that the settings break."""
     return [sentence for rule in rules for sentence in rule(settings)]
-
-
-MOST_BYTES = HISTORY_BYTES  # transitional
-UNTIL_NAMED = {"size_correction": False}  # transitional

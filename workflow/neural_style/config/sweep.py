@@ -223,11 +223,3 @@ def format_number(number: float) -> str:
         return repr(float(number)) if number != int(number) else str(int(number))
     first, rest = str(digits[0]), "".join(map(str, digits[1:]))
     return f"{'-' if sign else ''}{first}{'.' if rest else ''}{rest}e{magnitude}"
-
-
-# Transitional names, until all call sites have moved.
-from neural_style.config.settings import LOSSES, RUN  # noqa: E402, F401
-from neural_style.config.settings import output_name as picture_name  # noqa: E402, F401
-from neural_style.config.settings import output_names as snapshot_names  # noqa: E402, F401
-
-RESULTS, LOGS = Path("results"), Path("results/logs")

@@ -22,12 +22,9 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_style.config.settings import LOSSES, RUN
+from neural_style.config.settings import LOG_PREFIX, LOSSES, RUN
 from neural_style.config.sweep import Job
 from neural_style.errors import NeuralStyleError
-
-VOICE = "stylize: "
-"""What the last sentence of a failed job begins with in its log."""
 
 Values = NDArray[np.float64]
 
@@ -162,9 +159,9 @@ def failure_reason(job: Job) -> str | None:
     """Why a job has no output, as its log says it; None if the output exists."""
     if job.result.exists():
         return None
-    sentences = [line for line in _last_lines(job.log) if line.startswith(VOICE)]
+    sentences = [line for line in _last_lines(job.log) if line.startswith(LOG_PREFIX)]
     if sentences:
-        return sentences[-1].removeprefix(VOICE)
+        return sentences[-1].removeprefix(LOG_PREFIX)
     return "did not finish" if job.log.exists() else "not made yet"
 
 
