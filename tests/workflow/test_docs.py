@@ -202,14 +202,16 @@ def outputs_named(page: Path, commands: str) -> Iterator[str]:
     for line in commands.splitlines():
         dry = re.match(r"make\b|pip\b", line) or " profiles/slurm" in line or "docs_images" in line
         if not dry:
-            yield from re.findall(r"--(?:output|report)[= ](\S+)", line)
-    if "snakemake" in commands or "stylize.py" in commands:
-        named = re.findall(r"`((?:results|out|again)/[^`\s{}<>*…]+)`", prose_of(page))
-        for tree in (block.text for block in blocks_of(page) if block.language == "text"):
-            named += paths_of_tree(tree)
-        for path in named:
-            if not path.startswith("results/demo") or "demo.yaml" in commands:
-                yield re.sub(r"generated_\d+", "generated_*", path)
+            yield from re.findall(r"--(?:output|report)[= ]+(\S+)", line)
+    made = [name for name in ("results", "out", "again") if f"--output {name}" in commands]
+    made += ["results"] if re.search(r"^snakemake(?!.* profiles/slurm)", commands, re.M) else []
+    named = re.findall(r"`([^`\s{}<>*…]+/[^`\s{}<>*…]*)`", prose_of(page))
+    for tree in (block.text for block in blocks_of(page) if block.language == "text"):
+        named += paths_of_tree(tree)
+    for path in named:
+        demo = path.startswith("results/demo") and "demo.yaml" not in commands
+        if path.split("/")[0] in made and not demo:
+            yield re.sub(r"generated_\d+", "generated_*", path)
 
 
 def paths_of_tree(text: str) -> Iterator[str]:
