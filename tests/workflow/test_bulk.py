@@ -90,7 +90,7 @@ def test_the_tree_is_mirrored_and_a_bad_content_image_is_a_row(finished: Project
 
 
 def test_the_sweep_still_says_that_its_images_are_missing(finished: Project):
-    finished.snakemake("-n").assert_refused("'images/content' holds no image")
+    finished.snakemake("-n").assert_refused("'images/content' contains no image")
 
 
 def test_a_finished_data_set_does_not_change(data: Project):
