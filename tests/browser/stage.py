@@ -1,4 +1,4 @@
-"""What the tests do with a picture on its stage, and read off it."""
+"""What the tests do with an image on its stage, and read from it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import re
 
 from playwright.sync_api import Locator, Page
 
-NUMBER = 1  # cat × sea × beta 1e6, the second picture of the sweep
+NUMBER = 1  # cat × sea × beta 1e6, the second output of the sweep
 SCALE = re.compile(r"translate\((.*)px, (.*)px\) scale\((.*)\)")
 
 
 def placed(image: Locator) -> tuple[float, float, float]:
-    """Left, top and scale of a picture on its stage."""
+    """Left, top and scale of an image on its stage."""
     found = SCALE.fullmatch(image.evaluate("image => image.style.transform"))
     assert found
     return float(found[1]), float(found[2]), float(found[3])
@@ -34,5 +34,5 @@ def drag(page: Page, start: tuple[float, float], by: tuple[float, float]) -> Non
     page.mouse.up()
 
 
-def wiped(page: Page) -> int:
-    return int(page.locator("#viewer-wipe").get_attribute("aria-valuenow") or -1)
+def slider_value(page: Page) -> int:
+    return int(page.locator("#viewer-slider").get_attribute("aria-valuenow") or -1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.browser.stage import NUMBER, center, percent, wiped
+from tests.browser.stage import NUMBER, center, percent, slider_value
 from tests.browser.sweep import until
 
 
@@ -12,7 +12,7 @@ def test_the_focus_stays_in_the_dialog(viewer):
     for _ in range(30):
         viewer.keyboard.press("Tab")
         where = viewer.evaluate("document.activeElement.closest('#viewer, body').id")
-        assert where in ("viewer", ""), "the wall behind the dialog got the focus"
+        assert where in ("viewer", ""), "the page behind the dialog got the focus"
         assert viewer.evaluate("!document.activeElement.closest('main, form')")
 
 
@@ -60,10 +60,10 @@ def test_on_a_phone_everything_fits_and_obeys_the_finger(phone):
     until(phone, "document.querySelector('#viewer-result').naturalWidth === 48")
     assert fits(phone)
 
-    x, y = center(phone.locator("#viewer-wipe span"))
+    x, y = center(phone.locator("#viewer-slider span"))
     fingers = Fingers(phone)
     fingers.move(((x, y), (x + 160, y)))
-    assert 40 < wiped(phone) < 62
+    assert 40 < slider_value(phone) < 62
 
     whole = percent(phone)
     x, y = center(phone.locator("#viewer-stage"))

@@ -1,14 +1,14 @@
-"""Two pictures beside each other in a real browser, and the address that keeps what is open."""
+"""Two outputs side by side in a real browser, and the address that keeps what is open."""
 
 from __future__ import annotations
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.stage import center, drag, placed, wiped
+from tests.browser.stage import center, drag, placed, slider_value
 from tests.browser.sweep import until
 
 
-def test_two_pictures_side_by_side_at_the_same_zoom(page):
+def test_two_outputs_side_by_side_at_the_same_zoom(page):
     for number in (0, 2):
         card = page.locator(".card").nth(number)
         card.hover()
@@ -51,7 +51,7 @@ def test_of_three_choices_the_first_gives_way(page):
     page.locator(".chip").first.click()
     expect(page.locator(".card.chosen")).to_have_count(1)
     expect(page.locator("#tray-compare")).to_be_disabled()
-    page.get_by_role("button", name="Choose none").click()
+    page.get_by_role("button", name="Clear the selection").click()
     expect(page.locator("#tray")).to_be_hidden()
 
 
@@ -62,12 +62,12 @@ def test_a_reload_keeps_what_was_chosen_and_open(page):
     page.locator(".open").nth(1).click()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("w")
-    until(page, "location.hash.includes('wipe=50') && location.hash.includes('epoch=4')")
+    until(page, "location.hash.includes('slider=50') && location.hash.includes('epoch=4')")
     page.reload()
     expect(page.locator("#viewer")).to_be_visible()
     expect(page.locator("#viewer-place")).to_have_text("2 of 3")
     expect(page.locator("#viewer-epoch")).to_have_text("4 of 6")
-    assert wiped(page) == 50
+    assert slider_value(page) == 50
     assert [page.locator(f"#{name}").input_value() for name in ("style", "sort", "text")] == [
         "sea",
         "style",
@@ -86,7 +86,7 @@ def test_the_back_button_closes_what_is_open_and_nothing_else(page):
     page.keyboard.press("c")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("c")
-    until(page, "location.hash.includes('chosen=') && !location.hash.includes('picture=')")
+    until(page, "location.hash.includes('chosen=') && !location.hash.includes('output=')")
     expect(page.locator(".card.chosen")).to_have_count(2)
     page.locator(".open").nth(2).click()
     page.keyboard.press("v")
@@ -100,11 +100,16 @@ def test_the_back_button_closes_what_is_open_and_nothing_else(page):
 @pytest.mark.parametrize(
     "address",
     [
-        "#picture=no/such/picture&chosen=a/b/c&compare=1&sort=price&content=<b>",
-        "#epoch=7&wipe=many&picture=cat/sea/1_1e5_1",
+        "#output=no/such/picture&chosen=a/b/c&compare=1&sort=price&content=<b>",
+        "#epoch=7&slider=many&output=cat/sea/1_1e5_1",
         "#%",
     ],
 )
 def test_an_address_that_leads_nowhere_does_no_harm(open_page, gallery, address):
     page = open_page(gallery.page, address)
     expect(page.locator(".card").first).to_be_attached()
+
+
+def test_an_address_of_an_older_gallery_opens_its_output(open_page, gallery):
+    page = open_page(gallery.page, "#picture=cat/sea/1_1e5_1")
+    expect(page.locator("#viewer-title")).to_have_text("cat × sea")

@@ -1,4 +1,4 @@
-"""One picture in a real browser: wipe, zoom, epochs, neighbors, settings, copying."""
+"""One output in a real browser: before/after slider, zoom, epochs, neighbors, settings, copying."""
 
 from __future__ import annotations
 
@@ -7,42 +7,42 @@ import shlex
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.stage import NUMBER, center, drag, percent, placed, wiped
+from tests.browser.stage import NUMBER, center, drag, percent, placed, slider_value
 from tests.browser.sweep import CONTENTS, until
 from tests.fake_results import losses_at
 
 
-def test_the_wipe_follows_the_mouse(viewer):
-    handle = viewer.locator("#viewer-wipe span")
+def test_the_slider_follows_the_mouse(viewer):
+    handle = viewer.locator("#viewer-slider span")
     stage = viewer.locator("#viewer-stage").bounding_box()
-    assert wiped(viewer) == 0
+    assert slider_value(viewer) == 0
     drag(viewer, center(handle), (stage["width"] / 2 - 22, 0))
-    assert 45 < wiped(viewer) < 55
-    clip = viewer.locator("#viewer-veil").evaluate("veil => getComputedStyle(veil).clipPath")
+    assert 45 < slider_value(viewer) < 55
+    clip = viewer.locator("#viewer-before").evaluate("before => getComputedStyle(before).clipPath")
     hidden = re.fullmatch(r"inset\(0px ([\d.]+)px 0px 0px\)", clip)
     assert hidden
     assert float(hidden[1]) == pytest.approx(stage["width"] / 2, abs=stage["width"] * 0.05)
     expect(viewer.locator("#viewer-tag-left")).to_be_visible()
     drag(viewer, center(handle), (2000, 0))
-    assert wiped(viewer) == 100
+    assert slider_value(viewer) == 100
 
 
-def test_the_wipe_obeys_the_keyboard(viewer):
-    viewer.locator("#viewer-wipe").focus()
+def test_the_slider_obeys_the_keyboard(viewer):
+    viewer.locator("#viewer-slider").focus()
     values = []
     for key in ("ArrowRight", "PageUp", "ArrowLeft", "End", "ArrowRight", "Home"):
         viewer.keyboard.press(key)
-        values.append(wiped(viewer))
+        values.append(slider_value(viewer))
     assert values == [2, 12, 10, 100, 100, 0]
     viewer.locator("#viewer-close").focus()
     turns = []
     for _ in range(3):
         viewer.keyboard.press("w")
-        turns.append(wiped(viewer))
+        turns.append(slider_value(viewer))
     assert turns == [50, 100, 0]
 
 
-def test_the_photograph_lies_exactly_under_the_picture(viewer):
+def test_the_content_image_covers_the_output_exactly(viewer):
     viewer.keyboard.press("+")
     result, original = (viewer.locator(f"#viewer-{name}") for name in ("result", "original"))
     assert placed(result) == placed(original)
@@ -73,15 +73,15 @@ def test_zooms_by_wheel_buttons_and_keys_and_back(viewer):
     assert percent(viewer) == whole
     for _ in range(30):
         viewer.keyboard.press("-")
-    assert percent(viewer) == whole, "a picture smaller than its stage is no use"
+    assert percent(viewer) == whole, "an image smaller than its stage is of no use"
 
 
-def test_drags_and_keys_move_a_zoomed_picture_and_never_lose_it(viewer):
+def test_drags_and_keys_move_a_zoomed_image_and_never_lose_it(viewer):
     result = viewer.locator("#viewer-result")
     point = center(viewer.locator("#viewer-stage"))
     here = placed(result)
     drag(viewer, point, (80, 40))
-    assert placed(result) == here, "the whole picture has nowhere to go"
+    assert placed(result) == here, "the whole image cannot move"
     viewer.mouse.dblclick(*point)
     start = placed(result)
     assert start[2] > here[2]
@@ -94,7 +94,7 @@ def test_drags_and_keys_move_a_zoomed_picture_and_never_lose_it(viewer):
     assert placed(result)[:2] == pytest.approx((0, 0), abs=1)
 
 
-def test_the_epochs_come_with_their_pictures_and_losses(viewer):
+def test_each_epoch_has_its_output_and_losses(viewer):
     result, slider = viewer.locator("#viewer-result"), viewer.locator("#viewer-snapshot")
     assert result.get_attribute("src").endswith("/generated_6.png")
     slider.focus()
@@ -119,7 +119,7 @@ def test_arrows_go_to_the_neighbors_and_the_focus_comes_back(viewer):
     viewer.keyboard.press("ArrowRight")
     expect(viewer.locator("#viewer-place")).to_have_text(re.compile("^3 of"))
     viewer.keyboard.press("ArrowRight")
-    viewer.locator("#viewer-back").click()
+    viewer.locator("#viewer-previous").click()
     viewer.keyboard.press("Escape")
     expect(viewer.locator("#viewer")).to_be_hidden()
     focused = "document.activeElement.closest('.card')?.dataset.place"
@@ -139,12 +139,12 @@ def test_shows_the_settings_of_the_run(viewer):
     assert (facts["beta"], facts["size"], facts["epochs"]) == ("1e6", "48", "6")
     assert facts["content layers"] == "conv4_2:1"
     assert (facts["time"], facts["pixels"]) == ("84 s", "48 × 32")
-    assert facts["made on"] == "x86_64 CPU, 2 threads, float32"
+    assert facts["device"] == "x86_64 CPU, 2 threads, float32"
 
 
 def test_one_click_copies_the_command(viewer):
     viewer.get_by_role("button", name="Copy the command").click()
-    expect(viewer.locator("#said")).to_have_text("Copied")
+    expect(viewer.locator("#status")).to_have_text("Copied")
     text = viewer.evaluate("navigator.clipboard.readText()")
     assert shlex.split(text) == [
         "python",
@@ -153,7 +153,6 @@ def test_one_click_copies_the_command(viewer):
         "--style=images/style/sea.png",
         "--output=remade/cat/sea/1_1e6_1",
         "--size=48",
-        "--fit=keep",
         "--format=png",
         "--epochs=6",
         "--save-every=2",
@@ -162,7 +161,7 @@ def test_one_click_copies_the_command(viewer):
     viewer.evaluate("navigator.clipboard.writeText('')")
     viewer.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(); }")
     viewer.keyboard.press("y")
-    expect(viewer.locator("#said")).to_have_text("Copied")
+    expect(viewer.locator("#status")).to_have_text("Copied")
     assert viewer.evaluate("navigator.clipboard.readText()") == text
 
 

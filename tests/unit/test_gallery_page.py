@@ -143,7 +143,7 @@ def test_the_command_reaches_the_script_unchanged(home, defaults, name):
         *data["command"],
         data["contents"][0]["option"],
         data["styles"][0]["option"],
-        data["outputs"][0]["output"],
+        data["outputs"][0]["option"],
         *data["settings"][0]["options"],
     ]
     command = f"{shlex.quote(sys.executable)} {' '.join(words[1:])}"

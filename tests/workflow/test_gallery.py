@@ -39,13 +39,13 @@ def test_its_command_makes_the_same_picture_again(again):
         *data["command"],
         data["contents"][picture["content"]]["option"],
         data["styles"][picture["style"]]["option"],
-        picture["output"],
+        picture["option"],
         *data["settings"][picture["setting"]]["options"],
     ]
     command = shlex.split(" ".join(words))
     assert command[0] == "python"
     subprocess.run([sys.executable, *command[1:], "--threads=2"], cwd=again.root, check=True)
-    made = again.root / picture["output"].removeprefix("--output=") / "generated_4.jpg"
+    made = again.root / picture["option"].removeprefix("--output=") / "generated_4.jpg"
     first = again.results / "gallery" / picture["folder"] / "generated_4.jpg"
     assert made.read_bytes() == first.read_bytes()
 

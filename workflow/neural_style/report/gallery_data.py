@@ -198,8 +198,8 @@ def _fact(name: str, value: object) -> str:
 
 def _output(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
     """One output: where it is, or why it is missing; its losses and its run."""
-    output = shell_argument(f"--output={REMADE / job.content / job.style / job.setting}")
-    entry: dict[str, Any] = {"folder": _url(job.folder, folder), "output": output}
+    option = shell_argument(f"--output={REMADE / job.content / job.style / job.setting}")
+    entry: dict[str, Any] = {"folder": _url(job.folder, folder), "option": option}
     missing = failure_reason(job)
     thumbnail = folder / THUMBNAILS / job.content / job.style / f"{job.setting}.jpg"
     if missing is None:

@@ -1,4 +1,4 @@
-// Two pictures side by side at the same zoom, and the tray in which they are chosen.
+// Two outputs side by side at the same zoom, and the tray of those that are selected.
 
 const compare = {
   dialog: byId("compare"),
@@ -28,61 +28,61 @@ const compare = {
     });
   },
 
-  /** Choose a picture, or choose it no longer; of three, the first chosen goes. */
+  /** Select or deselect an output; a third replaces the first. */
   toggle(at) {
     const rest = state.chosen.filter((each) => each !== at);
     const added = rest.length === state.chosen.length;
     state.chosen = added ? [...rest, at].slice(-2) : rest;
     this.mark();
     writeAddress();
-    say(added ? `Chosen: ${state.chosen.length} of 2` : "No longer chosen", viewer.dialog.open);
+    announce(added ? `Selected: ${state.chosen.length} of 2` : "Deselected", viewer.dialog.open);
   },
 
   clear() {
     state.chosen = [];
     this.mark();
     writeAddress();
-    wall.focus(0);
+    overview.focus(0);
   },
 
-  /** Show everywhere what is chosen. */
+  /** Show what is selected. */
   mark() {
-    wall.markAll();
+    overview.markAll();
     viewer.markChosen();
     const { chosen } = state;
     byId("tray").hidden = !chosen.length;
     document.body.classList.toggle("with-tray", chosen.length > 0);
     byId("tray-compare").disabled = chosen.length < 2;
-    byId("tray-hint").textContent = chosen.length < 2 ? "Choose one more to compare" : "";
-    byId("tray-pictures").replaceChildren(...chosen.map((at) => this.chip(at)));
+    byId("tray-hint").textContent = chosen.length < 2 ? "Select one more to compare" : "";
+    byId("tray-outputs").replaceChildren(...chosen.map((at) => this.chip(at)));
   },
 
   chip(at) {
-    const picture = PICTURES[at];
+    const output = OUTPUTS[at];
     const item = element("li");
     const drop = element("button", "chip");
     drop.type = "button";
-    drop.ariaLabel = `Choose no longer: ${sayPicture(picture)}`;
-    drop.title = `${titleOf(picture)}\n${settingOf(picture).name}`;
-    if (picture.missing) drop.append(element("span", "hole", "missing"));
+    drop.ariaLabel = `Deselect: ${describeOutput(output)}`;
+    drop.title = `${titleOf(output)}\n${settingOf(output).name}`;
+    if (output.missing) drop.append(element("span", "placeholder", "missing"));
     else {
       const image = element("img");
-      image.src = picture.thumbnail;
+      image.src = output.thumbnail;
       image.alt = "";
       drop.append(image);
     }
     drop.addEventListener("click", () => {
       this.toggle(at);
-      (byId("tray").querySelector(".chip") ?? wall.list.querySelector(".open"))?.focus();
+      (byId("tray").querySelector(".chip") ?? overview.list.querySelector(".open"))?.focus();
     });
     item.append(drop);
     return item;
   },
 
   open() {
-    if (state.chosen.length < 2) return say("Choose two pictures first");
+    if (state.chosen.length < 2) return announce("Select two outputs first");
     settleAddress();
-    const within = viewer.dialog.open; // then one step back leaves both
+    const within = viewer.dialog.open; // then going back leaves both
     if (within) viewer.hide();
     Object.assign(state, { comparing: true, open: null });
     writeAddress(!within);
@@ -101,26 +101,26 @@ const compare = {
     byId("tray-compare").focus();
   },
 
-  /** Bring the dialog to what the state says. */
+  /** Update the dialog from the state. */
   show() {
-    const names = state.chosen.map((at) => Object.entries(settingOf(PICTURES[at]).facts));
+    const names = state.chosen.map((at) => Object.entries(settingOf(OUTPUTS[at]).facts));
     const differ = names[0].map(([name, value], number) => value !== names[1][number][1]);
     state.chosen.forEach((at, side) => {
-      const picture = PICTURES[at];
+      const output = OUTPUTS[at];
       const { figure, image, stage } = this.panes[side];
       const find = (selector) => figure.querySelector(selector);
-      find("bdi").textContent = titleOf(picture);
+      find("bdi").textContent = titleOf(output);
       const facts = names[side].filter((_, number) => differ[number]);
       const what = facts.map(([name, value]) => `${name.replaceAll("_", " ")} ${value.replaceAll(",", ", ")}`).join(" · ");
-      find(".what").textContent = what || settingOf(picture).name;
-      const losses = LOSSES.map((name) => `${name} ${digits(lossOf(picture, name))}`).join(" · ");
-      find(".loss").textContent = picture.losses ? losses : "";
-      find(".hole").hidden = !picture.missing;
-      find(".hole").replaceChildren(element("strong", "", "missing"), element("bdi", "", picture.missing ?? ""));
-      image.hidden = Boolean(picture.missing);
-      image.alt = sayPicture(picture);
-      if (!picture.missing) image.src = shownOf(picture);
-      if (picture.size) stage.setSize(...picture.size);
+      find(".what").textContent = what || settingOf(output).name;
+      const losses = LOSSES.map((name) => `${name} ${digits(lossOf(output, name))}`).join(" · ");
+      find(".loss").textContent = output.losses ? losses : "";
+      find(".placeholder").hidden = !output.missing;
+      find(".placeholder").replaceChildren(element("strong", "", "missing"), element("bdi", "", output.missing ?? ""));
+      image.hidden = Boolean(output.missing);
+      image.alt = describeOutput(output);
+      if (!output.missing) image.src = shownOf(output);
+      if (output.size) stage.setSize(...output.size);
     });
     if (!this.dialog.open) {
       this.dialog.showModal();

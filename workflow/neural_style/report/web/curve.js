@@ -1,16 +1,16 @@
-// Total, content and style loss over the epochs: a small logarithmic drawing.
+// A small logarithmic plot of total, content and style loss over the epochs.
 
 const curve = {
   width: 320,
   height: 96,
 
-  /** Draw the losses of a picture, with a line at an epoch. */
-  draw(svg, picture, epoch) {
-    const known = settingOf(picture).epochs.map((at) => [at, lossesAt(picture, at)]).filter(([, losses]) => losses);
+  /** Draw the losses of an output, with a line at an epoch. */
+  draw(svg, output, epoch) {
+    const known = settingOf(output).epochs.map((at) => [at, lossesAt(output, at)]).filter(([, losses]) => losses);
     const values = known.flatMap(([, losses]) => losses).filter((value) => value > 0);
     svg.toggleAttribute("hidden", known.length < 2 || !values.length);
     if (known.length < 2 || !values.length) return;
-    const last = settingOf(picture).epochs.at(-1);
+    const last = settingOf(output).epochs.at(-1);
     const [least, most] = [Math.min(...values), Math.max(...values)].map(Math.log);
     const x = (at) => 2 + ((this.width - 4) * at) / last;
     const y = (value) => 6 + ((this.height - 12) * (most - Math.log(value))) / Math.max(1e-9, most - least);
@@ -19,7 +19,7 @@ const curve = {
     LOSSES.forEach((name, number) => {
       const points = known.filter(([, losses]) => losses[number] > 0);
       marks.push(this.line(name, points.map(([at, losses], place) => `${place ? "L" : "M"}${x(at).toFixed(1)} ${y(losses[number]).toFixed(1)}`).join("")));
-      const here = lossesAt(picture, epoch)?.[number];
+      const here = lossesAt(output, epoch)?.[number];
       if (here > 0) marks.push(this.dot(name, x(epoch), y(here)));
     });
     svg.replaceChildren(...marks);

@@ -1,16 +1,16 @@
-// The data of the page, and how they are said in words. Everything from a file is put into the
+// The data of the page, and their text. Everything that comes from a file is inserted into the
 // document as text (textContent, option.text), never as markup.
 
 const byId = (id) => document.getElementById(id);
 const DATA = JSON.parse(byId("data").textContent);
-const PICTURES = DATA.pictures;
+const OUTPUTS = DATA.outputs;
 const LOSSES = ["total", "content", "style"];
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
-const contentOf = (picture) => DATA.contents[picture.content];
-const styleOf = (picture) => DATA.styles[picture.style];
-const settingOf = (picture) => DATA.settings[picture.setting];
-const snapshotsOf = (picture) => settingOf(picture).snapshots;
+const contentOf = (output) => DATA.contents[output.content];
+const styleOf = (output) => DATA.styles[output.style];
+const settingOf = (output) => DATA.settings[output.setting];
+const snapshotsOf = (output) => settingOf(output).snapshots;
 
 for (const kind of ["contents", "styles"]) {
   for (const image of DATA[kind]) image.text = `${image.name} ${image.file} ${image.id}`.toLowerCase();
@@ -20,54 +20,54 @@ for (const setting of DATA.settings) {
   setting.text = `${setting.id} ${setting.name} ${facts.join(" ")}`.toLowerCase();
 }
 
-/** What names a picture for good, whatever else joins the sweep. */
-function keyOf(picture) {
-  return [contentOf(picture).id, styleOf(picture).id, settingOf(picture).id].join("/");
+/** A key of an output that stays the same when the sweep grows. */
+function keyOf(output) {
+  return [contentOf(output).id, styleOf(output).id, settingOf(output).id].join("/");
 }
 
-function titleOf(picture) {
-  return `${contentOf(picture).name} × ${styleOf(picture).name}`;
+function titleOf(output) {
+  return `${contentOf(output).name} × ${styleOf(output).name}`;
 }
 
-/** A whole sentence, for those who hear the page. */
-function sayPicture(picture) {
-  const said = `${contentOf(picture).name} in the style of ${styleOf(picture).name}, ${settingOf(picture).name}`;
-  return picture.missing ? `${said}, missing: ${picture.missing}` : said;
+/** A sentence for screen readers. */
+function describeOutput(output) {
+  const said = `${contentOf(output).name} in the style of ${styleOf(output).name}, ${settingOf(output).name}`;
+  return output.missing ? `${said}, missing: ${output.missing}` : said;
 }
 
-function fileOf(picture, snapshot = snapshotsOf(picture).length - 1) {
-  return `${picture.folder}/${snapshotsOf(picture)[snapshot].file}`;
+function fileOf(output, snapshot = snapshotsOf(output).length - 1) {
+  return `${output.folder}/${snapshotsOf(output)[snapshot].file}`;
 }
 
-/** What a browser can show of the same picture. */
-function shownOf(picture, snapshot = snapshotsOf(picture).length - 1) {
-  const { file } = snapshotsOf(picture)[snapshot];
-  return picture.shown ? `${picture.shown}/${file.replace(/[.][^.]*$/, ".jpg")}` : fileOf(picture, snapshot);
+/** The file that a browser can show: a JPEG copy if it does not know the format. */
+function shownOf(output, snapshot = snapshotsOf(output).length - 1) {
+  const { file } = snapshotsOf(output)[snapshot];
+  return output.shown ? `${output.shown}/${file.replace(/[.][^.]*$/, ".jpg")}` : fileOf(output, snapshot);
 }
 
-/** The content image as the job saw it: it lies exactly under the picture. */
-function originalOf(picture) {
-  return contentOf(picture).copies[settingOf(picture).fit] ?? null;
+/** The content image with the fit of the job: it covers the output exactly. */
+function originalOf(output) {
+  return contentOf(output).copies[settingOf(output).fit] ?? null;
 }
 
-/** Total, content and style loss after an epoch; null if nobody wrote them down. */
-function lossesAt(picture, epoch) {
-  const parts = picture.curve?.[settingOf(picture).epochs.indexOf(epoch)];
+/** Total, content and style loss after an epoch; null if they are not recorded. */
+function lossesAt(output, epoch) {
+  const parts = output.curve?.[settingOf(output).epochs.indexOf(epoch)];
   return parts ? [parts.reduce((sum, part) => sum + part), parts[0], parts[1]] : null;
 }
 
-function lossOf(picture, name) {
-  return picture.losses?.[LOSSES.indexOf(name)] ?? null;
+function lossOf(output, name) {
+  return output.losses?.[LOSSES.indexOf(name)] ?? null;
 }
 
-/** The command that makes a picture again, in words that are quoted already. */
-function wordsOf(picture) {
-  const files = [contentOf(picture).option, styleOf(picture).option, picture.output];
-  return [...DATA.command, ...files, ...settingOf(picture).options];
+/** The arguments of the command that makes an output again, already quoted. */
+function argumentsOf(output) {
+  const files = [contentOf(output).option, styleOf(output).option, output.option];
+  return [...DATA.command, ...files, ...settingOf(output).options];
 }
 
-function commandOf(picture) {
-  return wordsOf(picture).join(" ");
+function commandOf(output) {
+  return argumentsOf(output).join(" ");
 }
 
 /** A number in four digits: 0.1235, 1234, 1.235e+7. */
@@ -88,7 +88,7 @@ function several(number, one, many = `${one}s`) {
   return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
-/** An element with a class and a text. */
+/** Make an element with a class and a text. */
 function element(tag, className = "", text = "") {
   const made = document.createElement(tag);
   if (className) made.className = className;
@@ -96,13 +96,13 @@ function element(tag, className = "", text = "") {
   return made;
 }
 
-/** Tell those who hear the page and, if it is to be shown, for a moment those who see it. */
-function say(text, shown = true) {
-  const place = byId("said");
+/** Announce a text to screen readers and, if `shown`, show it for a moment. */
+function announce(text, shown = true) {
+  const place = byId("status");
   const host = [...document.querySelectorAll("dialog[open]")].at(-1) ?? document.body;
-  if (place.parentElement !== host) host.append(place); // behind an open dialog nothing is heard
+  if (place.parentElement !== host) host.append(place); // screen readers ignore what is behind an open dialog
   place.textContent = text;
   place.classList.toggle("shown", shown);
-  clearTimeout(say.timer);
-  say.timer = setTimeout(() => place.classList.remove("shown"), 1800);
+  clearTimeout(announce.timer);
+  announce.timer = setTimeout(() => place.classList.remove("shown"), 1800);
 }

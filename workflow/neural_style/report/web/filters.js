@@ -1,4 +1,4 @@
-// Which pictures hang on the wall, and in which order.
+// Which outputs are shown, and in which order.
 
 const filters = {
   fill() {
@@ -8,8 +8,8 @@ const filters = {
       byId(name).replaceChildren(new Option(`${all} (${DATA[list].length.toLocaleString("en")})`, ""), ...options);
     }
     const parts = [
-      several(PICTURES.length, "picture"),
-      `${several(DATA.contents.length, "photograph")} × ${several(DATA.styles.length, "style")} × ${several(DATA.settings.length, "setting")}`,
+      several(OUTPUTS.length, "output"),
+      `${several(DATA.contents.length, "content image")} × ${several(DATA.styles.length, "style image")} × ${several(DATA.settings.length, "setting")}`,
     ];
     byId("summary").textContent = parts.join("  ·  ");
     for (const name of CHOICES) {
@@ -27,7 +27,7 @@ const filters = {
     writeAddressSoon();
   },
 
-  /** Where the wall begins below the filters, if one has scrolled past it. */
+  /** The scroll position at which the overview begins below the filters. */
   top() {
     return byId("filters").offsetTop;
   },
@@ -39,28 +39,28 @@ const filters = {
     byId("text").focus();
   },
 
-  /** Bring the page to what the state says. */
+  /** Update the page from the state. */
   apply() {
     for (const name of CHOICES) {
       const control = byId(name);
       if (control.value !== state[name]) control.value = state[name];
-      if (control.value !== state[name]) state[name] = control.value = ""; // an address of old
+      if (control.value !== state[name]) state[name] = control.value = ""; // from an old address
     }
     byId("descending").ariaPressed = String(state.descending);
     const shown = this.order(this.chosen());
     const narrowed = ["text", "content", "style", "setting"].some((name) => state[name]);
-    byId("count").textContent = narrowed ? `${shown.length.toLocaleString("en")} of ${several(PICTURES.length, "picture")}` : "";
+    byId("count").textContent = narrowed ? `${shown.length.toLocaleString("en")} of ${several(OUTPUTS.length, "output")}` : "";
     byId("reset").hidden = !narrowed;
     byId("nothing").hidden = shown.length > 0;
     this.showOriginals();
-    wall.show(shown);
+    overview.show(shown);
   },
 
   chosen() {
     const words = state.text.toLowerCase().split(/\s+/).filter(Boolean);
-    const all = [...PICTURES.keys()];
+    const all = [...OUTPUTS.keys()];
     return all.filter((at) => {
-      const parts = [contentOf(PICTURES[at]), styleOf(PICTURES[at]), settingOf(PICTURES[at])];
+      const parts = [contentOf(OUTPUTS[at]), styleOf(OUTPUTS[at]), settingOf(OUTPUTS[at])];
       const wanted = [state.content, state.style, state.setting];
       return (
         parts.every((part, number) => !wanted[number] || part.id === wanted[number]) &&
@@ -69,18 +69,18 @@ const filters = {
     });
   },
 
-  /** Sorted; pictures without a loss come last either way. */
+  /** Sort; outputs without a loss are last in either direction. */
   order(shown) {
     const turn = state.descending ? -1 : 1;
     if (LOSSES.includes(state.sort)) {
-      const loss = (at) => lossOf(PICTURES[at], state.sort);
+      const loss = (at) => lossOf(OUTPUTS[at], state.sort);
       const known = shown.filter((at) => loss(at) !== null).sort((one, two) => turn * (loss(one) - loss(two)) || one - two);
       return [...known, ...shown.filter((at) => loss(at) === null)];
     }
     if (state.sort === "name") {
       const ranks = ["contents", "styles", "settings"].map((list) => this.ranks(DATA[list]));
       const name = ({ content, style, setting }) => [content, style, setting].map((at, kind) => ranks[kind][at]);
-      const names = new Map(shown.map((at) => [at, name(PICTURES[at])]));
+      const names = new Map(shown.map((at) => [at, name(OUTPUTS[at])]));
       const compare = (one, two) => one.findIndex((rank, kind) => rank !== two[kind]);
       return shown.sort((one, two) => {
         const [left, right] = [names.get(one), names.get(two)];
@@ -99,26 +99,26 @@ const filters = {
     return ranks;
   },
 
-  /** The originals of the content and the style that are chosen, above the wall. */
+  /** Show the selected content and style image above the outputs. */
   showOriginals() {
     const chosen = [
-      ["Photograph", DATA.contents.find(({ id }) => id === state.content)],
+      ["Content", DATA.contents.find(({ id }) => id === state.content)],
       ["Style", DATA.styles.find(({ id }) => id === state.style)],
     ].filter(([, image]) => image);
-    byId("originals").replaceChildren(...chosen.map(([kind, image]) => figureOf(kind, image)));
+    byId("originals").replaceChildren(...chosen.map(([kind, image]) => inputFigure(kind, image)));
     byId("originals").hidden = !chosen.length;
   },
 };
 
-/** A small original with what it is and its name. */
-function figureOf(kind, image) {
+/** A figure of a content or style image with its kind and name. */
+function inputFigure(kind, image) {
   const figure = element("figure", "original");
   if (image.thumbnail) {
     const small = element("img");
     small.src = image.thumbnail;
     small.alt = "";
     figure.append(small);
-  } else figure.append(element("span", "hole", "?"));
+  } else figure.append(element("span", "placeholder", "?"));
   const caption = element("figcaption");
   caption.append(element("span", "kind", kind), element("bdi", "", image.name));
   figure.append(caption);

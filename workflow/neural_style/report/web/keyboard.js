@@ -1,4 +1,4 @@
-// The keys. Controls that use a key themselves keep it.
+// Keys. Controls keep the keys that they use themselves.
 
 const keyboard = {
   prepare() {
@@ -17,9 +17,9 @@ const keyboard = {
     act();
   },
 
-  /** Esc empties the search first, then leaves it; arrow down goes to the pictures. */
+  /** Esc clears the search, then leaves it; arrow down goes to the outputs. */
   inSearch(event) {
-    if (event.key === "ArrowDown") wall.focus(0);
+    if (event.key === "ArrowDown") overview.focus(0);
     else if (event.key !== "Escape") return;
     else if (event.target.value) filters.choose("text", "");
     else event.target.blur();
@@ -32,7 +32,7 @@ const keyboard = {
     if (key === "d") return () => theme.toggle();
     if (viewer.dialog.open) return this.inStage(viewer.view, key, shift) ?? this.inViewer(key);
     if (compare.dialog.open) return this.inStage(compare.view, key, shift);
-    return this.onWall(key);
+    return this.onOverview(key);
   },
 
   inStage(view, key, shift) {
@@ -53,28 +53,28 @@ const keyboard = {
       ArrowRight: () => viewer.step(1),
       ArrowUp: () => viewer.scrubTo(state.snapshot + 1),
       ArrowDown: () => viewer.scrubTo(state.snapshot - 1),
-      w: () => wipe.on(),
+      w: () => slider.on(),
       c: () => compare.toggle(state.open),
       v: () => compare.open(),
       y: () => viewer.copy(),
     }[key];
   },
 
-  onWall(key) {
-    const place = wall.focused();
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -wall.columns, ArrowDown: wall.columns };
+  onOverview(key) {
+    const place = overview.focused();
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -overview.columns, ArrowDown: overview.columns };
     if (key in steps && place >= 0) return () => this.walk(place, steps[key]);
-    if (key === "Home" && place >= 0) return () => wall.focus(0);
-    if (key === "End" && place >= 0) return () => wall.focus(wall.shown.length - 1);
-    if (key === "c" && place >= 0) return () => compare.toggle(wall.shown[place]);
+    if (key === "Home" && place >= 0) return () => overview.focus(0);
+    if (key === "End" && place >= 0) return () => overview.focus(overview.shown.length - 1);
+    if (key === "c" && place >= 0) return () => compare.toggle(overview.shown[place]);
     if (key === "v") return () => compare.open();
     if (key === "/") return () => byId("text").focus();
     return null;
   },
 
-  /** To a neighbor on the wall, if there is one. */
+  /** Go to a neighbor, if there is one. */
   walk(place, step) {
     const next = place + step;
-    if (next >= 0 && (next < wall.shown.length || step > 1)) wall.focus(next);
+    if (next >= 0 && (next < overview.shown.length || step > 1)) overview.focus(next);
   },
 };

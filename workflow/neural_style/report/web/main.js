@@ -1,11 +1,11 @@
-// Light and dark, the help, and the start.
+// The theme, the help, and the start of the page.
 
 const theme = {
   prepare() {
     try {
       document.documentElement.dataset.theme = localStorage.getItem("gallery-theme") ?? "";
     } catch {
-      // Local pages may have no storage: then a choice lasts until the page is closed.
+      // Local pages may have no storage: then the choice lasts until the page is closed.
     }
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.dark.addEventListener("change", () => this.name());
@@ -30,8 +30,8 @@ const theme = {
 
   name() {
     const other = this.current === "dark" ? "light" : "dark";
-    byId("theme").ariaLabel = `Make it ${other}`;
-    byId("theme").title = `Make it ${other} (d)`;
+    byId("theme").ariaLabel = `Switch to ${other}`;
+    byId("theme").title = `Switch to ${other} (d)`;
   },
 };
 
@@ -53,7 +53,7 @@ const help = {
   },
 };
 
-/** Bring everything to what the address says. */
+/** Restore everything from the address. */
 function restore() {
   const before = state.open;
   readAddress();
@@ -79,14 +79,14 @@ function follow(action) {
 
 for (const each of [theme, help, viewer, compare, keyboard]) each.prepare();
 filters.fill();
-wall.list.addEventListener("click", (event) => {
+overview.list.addEventListener("click", (event) => {
   const card = event.target.closest(".card");
   if (!card) return;
   if (event.target.closest(".choose")) compare.toggle(Number(card.dataset.at));
   else viewer.open(Number(card.dataset.at));
 });
-byId("skip").addEventListener("click", () => wall.focus(0));
-addEventListener("scroll", follow(() => wall.draw()), { passive: true });
-addEventListener("resize", follow(() => wall.measure()));
+byId("skip").addEventListener("click", () => overview.focus(0));
+addEventListener("scroll", follow(() => overview.draw()), { passive: true });
+addEventListener("resize", follow(() => overview.measure()));
 addEventListener("popstate", () => steppedBack() || restore());
 restore();

@@ -1,6 +1,6 @@
-// Looking at a picture: zoom, and the point in the middle. Stages that share a view move together.
+// View an image: zoom, and the point in the center. Stages that share a view move together.
 
-/** Zoom 1 shows the whole picture; x and y are the point of the picture in the middle, 0 to 1. */
+/** Zoom 1 shows the whole image; x and y are the point of the image in the center, 0 to 1. */
 class View {
   constructor(changed) {
     this.changed = changed;
@@ -20,7 +20,7 @@ class View {
     this.changed(this);
   }
 
-  /** Zoom by a factor about the middle of the first stage. */
+  /** Zoom by a factor about the center of the first stage. */
   magnify(factor) {
     this.stages[0]?.magnify(factor, 0, 0);
   }
@@ -31,13 +31,13 @@ class View {
     if (stage) stage.drag(-across * stage.element.clientWidth, -down * stage.element.clientHeight);
   }
 
-  /** The zoom in screen pixels a picture pixel. */
+  /** The zoom in percent: screen pixels per image pixel. */
   get percent() {
     return this.stages.length ? Math.round(this.stages[0].scale * 100) : 100;
   }
 }
 
-/** An element that shows layers of the same picture, at a view. */
+/** An element that shows layers of the same size at a view. */
 class Stage {
   constructor(host, layers, view) {
     Object.assign(this, { element: host, layers, view, width: 1, height: 1, drawn: () => {}, swiped: () => {} });
@@ -56,7 +56,7 @@ class Stage {
     this.draw();
   }
 
-  /** Screen pixels a picture pixel when the whole picture is shown. */
+  /** Screen pixels per image pixel when the whole image is shown. */
   get fit() {
     const { clientWidth, clientHeight } = this.element;
     return Math.max(1e-6, Math.min(clientWidth / this.width, clientHeight / this.height));
@@ -66,7 +66,7 @@ class Stage {
     return this.fit * this.view.zoom;
   }
 
-  /** Where the picture lies in the stage: left, top, width and height in screen pixels. */
+  /** The place of the image in the stage: left, top, width and height in screen pixels. */
   get box() {
     const [width, height] = [this.width * this.scale, this.height * this.scale];
     const { clientWidth, clientHeight } = this.element;
@@ -86,7 +86,7 @@ class Stage {
     this.drawn();
   }
 
-  /** Zoom about a point, given from the middle of the stage; that point of the picture stays. */
+  /** Zoom about a point, given from the center of the stage; that point of the image stays. */
   magnify(factor, across, down) {
     const { view } = this;
     const before = this.box;
@@ -105,7 +105,7 @@ class Stage {
     this.settle();
   }
 
-  /** Keep the view where it is drawn: inside the picture. */
+  /** Keep the view inside the image. */
   settle() {
     const { left, top, width, height } = this.box;
     this.view.x = (this.element.clientWidth / 2 - left) / width;
@@ -121,7 +121,7 @@ class Stage {
   onWheel(event) {
     event.preventDefault();
     const pixels = event.deltaY * (event.deltaMode === 1 ? 20 : event.deltaMode === 2 ? 400 : 1);
-    const speed = event.ctrlKey ? 0.01 : 0.002; // a pinch on a touchpad comes as small wheels
+    const speed = event.ctrlKey ? 0.01 : 0.002; // a pinch on a touchpad sends small wheel events
     this.magnify(Math.exp(-pixels * speed), ...this.fromMiddle(event.clientX, event.clientY));
   }
 
@@ -152,7 +152,7 @@ class Stage {
     if (Math.abs(across) > 60 && Math.abs(across) > 2 * Math.abs(down)) this.swiped(across < 0 ? 1 : -1);
   }
 
-  /** To one screen pixel a picture pixel, or to the whole picture. */
+  /** Zoom to one screen pixel per image pixel, or to the whole image. */
   onDouble(event) {
     if (event.target.closest("[role=slider]")) return;
     if (this.view.zoom > 1) return this.view.reset();
@@ -160,14 +160,14 @@ class Stage {
     this.magnify(factor, ...this.fromMiddle(event.clientX, event.clientY));
   }
 
-  /** The middle of the pointers and the distance of the first two. */
+  /** The center of the pointers and the distance of the first two. */
   spread() {
     const [one, two = one] = [...this.pointers.values()];
     return { x: (one.x + two.x) / 2, y: (one.y + two.y) / 2, distance: Math.hypot(one.x - two.x, one.y - two.y) };
   }
 }
 
-/** Show an image once it is decoded, unless another was asked for in the meantime. */
+/** Show an image once it is decoded, unless another is requested meanwhile. */
 function swapImage(image, address) {
   if (image.dataset.wanted === address) return;
   image.dataset.wanted = address;

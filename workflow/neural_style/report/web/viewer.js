@@ -1,4 +1,4 @@
-// One picture: wiped with its photograph, zoomed, over its epochs, with its losses and settings.
+// The view of one output: before/after slider, zoom, epochs, losses and settings.
 
 const viewer = {
   dialog: byId("viewer"),
@@ -6,13 +6,13 @@ const viewer = {
   prepare() {
     this.view = new View((view) => (part("zoom").textContent = `${view.percent} %`));
     this.stage = new Stage(part("stage"), [part("result"), part("original")], this.view);
-    wipe.prepare(this.stage);
+    slider.prepare(this.stage);
     this.stage.swiped = (step) => this.step(step);
     part("result").addEventListener("load", () => this.measure());
-    part("result").addEventListener("error", () => this.hole("the file is not where it was"));
+    part("result").addEventListener("error", () => this.showPlaceholder("the file is missing"));
     const actions = {
-      back: () => this.step(-1),
-      forth: () => this.step(1),
+      previous: () => this.step(-1),
+      next: () => this.step(1),
       close: () => this.leave(),
       choose: () => compare.toggle(state.open),
       in: () => this.view.magnify(1.5),
@@ -28,10 +28,10 @@ const viewer = {
     });
   },
 
-  /** Open a picture; `step` makes a step for the back button. */
+  /** Open an output; `step` adds an entry for the back button. */
   open(at, step = true) {
     settleAddress();
-    Object.assign(state, { open: at, snapshot: snapshotsOf(PICTURES[at]).length - 1 });
+    Object.assign(state, { open: at, snapshot: snapshotsOf(OUTPUTS[at]).length - 1 });
     writeAddress(step);
     this.show();
   },
@@ -43,69 +43,69 @@ const viewer = {
     stepBack();
   },
 
-  /** Close, and put the focus onto the card of the picture that was open. */
+  /** Close, and focus the card of the output that was open. */
   hide(at) {
     if (!this.dialog.open) return;
     this.dialog.close();
-    const place = wall.shown.indexOf(at ?? Number(this.dialog.dataset.at));
-    if (place >= 0) wall.focus(place);
+    const place = overview.shown.indexOf(at ?? Number(this.dialog.dataset.at));
+    if (place >= 0) overview.focus(place);
   },
 
-  /** The previous or next picture of the wall. */
+  /** Open the previous or next output of the overview. */
   step(by) {
-    const place = wall.shown.indexOf(state.open) + by;
-    if (place < 0 || place >= wall.shown.length) return;
-    state.open = wall.shown[place];
-    state.snapshot = snapshotsOf(PICTURES[state.open]).length - 1;
+    const place = overview.shown.indexOf(state.open) + by;
+    if (place < 0 || place >= overview.shown.length) return;
+    state.open = overview.shown[place];
+    state.snapshot = snapshotsOf(OUTPUTS[state.open]).length - 1;
     writeAddressSoon();
     this.show();
-    say(sayPicture(PICTURES[state.open]), false);
+    announce(describeOutput(OUTPUTS[state.open]), false);
   },
 
-  /** Bring the dialog to what the state says. */
+  /** Update the dialog from the state. */
   show() {
-    const picture = PICTURES[state.open];
+    const output = OUTPUTS[state.open];
     this.dialog.dataset.at = state.open;
-    part("title").replaceChildren(element("bdi", "", contentOf(picture).name), " × ", element("bdi", "", styleOf(picture).name));
-    part("subtitle").textContent = settingOf(picture).name;
-    const place = wall.shown.indexOf(state.open);
-    part("place").textContent = place < 0 ? "" : `${(place + 1).toLocaleString("en")} of ${wall.shown.length.toLocaleString("en")}`;
-    part("back").disabled = place <= 0;
-    part("forth").disabled = place < 0 || place === wall.shown.length - 1;
-    this.showPanel(picture);
+    part("title").replaceChildren(element("bdi", "", contentOf(output).name), " × ", element("bdi", "", styleOf(output).name));
+    part("subtitle").textContent = settingOf(output).name;
+    const place = overview.shown.indexOf(state.open);
+    part("place").textContent = place < 0 ? "" : `${(place + 1).toLocaleString("en")} of ${overview.shown.length.toLocaleString("en")}`;
+    part("previous").disabled = place <= 0;
+    part("next").disabled = place < 0 || place === overview.shown.length - 1;
+    this.showPanel(output);
     this.markChosen();
     if (!this.dialog.open) {
       this.dialog.showModal();
       part("title").focus();
       part("panel").scrollTop = this.dialog.scrollTop = 0;
     }
-    this.showPicture(picture);
+    this.showOutput(output);
   },
 
-  showPicture(picture) {
-    const original = originalOf(picture);
-    for (const name of ["result", "veil", "scrubber"]) part(name).hidden = Boolean(picture.missing);
-    part("veil").hidden ||= !original;
-    part("wipe").hidden = part("veil").hidden;
-    part("hole").hidden = true;
+  showOutput(output) {
+    const original = originalOf(output);
+    for (const name of ["result", "before", "scrubber"]) part(name).hidden = Boolean(output.missing);
+    part("before").hidden ||= !original;
+    part("slider").hidden = part("before").hidden;
+    part("placeholder").hidden = true;
     this.view.zoom = 1;
     this.view.x = this.view.y = 0.5;
-    this.setSize(...(picture.size ?? [1, 1]));
+    this.setSize(...(output.size ?? [1, 1]));
     if (original) part("original").src = original;
-    const snapshots = snapshotsOf(picture);
+    const snapshots = snapshotsOf(output);
     part("snapshot").max = snapshots.length - 1;
     part("scrubber").hidden ||= snapshots.length < 2;
-    this.scrub(picture);
-    if (picture.missing) this.hole(picture.missing);
-    else part("result").alt = `${sayPicture(picture)}; the file ${fileOf(picture)}`;
+    this.scrub(output);
+    if (output.missing) this.showPlaceholder(output.missing);
+    else part("result").alt = `${describeOutput(output)}; the file ${fileOf(output)}`;
     this.view.draw();
   },
 
-  /** The size of pictures whose run says none. */
+  /** Use the size of the image if the record of the run has none. */
   measure() {
     const image = part("result");
-    part("hole").hidden = true;
-    if (!PICTURES[state.open]?.size) this.setSize(image.naturalWidth, image.naturalHeight);
+    part("placeholder").hidden = true;
+    if (!OUTPUTS[state.open]?.size) this.setSize(image.naturalWidth, image.naturalHeight);
   },
 
   setSize(width, height) {
@@ -113,59 +113,59 @@ const viewer = {
     this.stage.setSize(width, height);
   },
 
-  hole(reason) {
+  showPlaceholder(reason) {
     if (state.open === null) return;
-    part("hole").hidden = false;
-    part("hole").replaceChildren(element("strong", "", "missing"), element("bdi", "", reason));
+    part("placeholder").hidden = false;
+    part("placeholder").replaceChildren(element("strong", "", "missing"), element("bdi", "", reason));
   },
 
   scrubTo(snapshot) {
-    const picture = PICTURES[state.open];
-    state.snapshot = Math.min(snapshotsOf(picture).length - 1, Math.max(0, snapshot));
-    this.scrub(picture);
+    const output = OUTPUTS[state.open];
+    state.snapshot = Math.min(snapshotsOf(output).length - 1, Math.max(0, snapshot));
+    this.scrub(output);
     writeAddressSoon();
   },
 
-  /** Show the picture and the losses of the chosen epoch. */
-  scrub(picture) {
-    const { epoch } = snapshotsOf(picture)[state.snapshot];
-    const last = settingOf(picture).epochs.at(-1);
+  /** Show the output and the losses of the selected epoch. */
+  scrub(output) {
+    const { epoch } = snapshotsOf(output)[state.snapshot];
+    const last = settingOf(output).epochs.at(-1);
     part("snapshot").value = state.snapshot;
     part("snapshot").ariaValueText = `epoch ${epoch} of ${last}`;
     part("epoch").textContent = `${epoch} of ${last}`;
-    if (!picture.missing) {
-      swapImage(part("result"), shownOf(picture, state.snapshot));
-      part("file").href = fileOf(picture, state.snapshot);
+    if (!output.missing) {
+      swapImage(part("result"), shownOf(output, state.snapshot));
+      part("file").href = fileOf(output, state.snapshot);
       for (const near of [state.snapshot - 1, state.snapshot + 1]) {
-        if (snapshotsOf(picture)[near]) new Image().src = shownOf(picture, near);
+        if (snapshotsOf(output)[near]) new Image().src = shownOf(output, near);
       }
     }
-    part("file").hidden = Boolean(picture.missing);
-    this.showLosses(picture, epoch);
+    part("file").hidden = Boolean(output.missing);
+    this.showLosses(output, epoch);
   },
 
-  showLosses(picture, epoch) {
-    const here = lossesAt(picture, epoch);
+  showLosses(output, epoch) {
+    const here = lossesAt(output, epoch);
     part("at").textContent = `epoch ${epoch}`;
-    part("losses-title").parentElement.hidden = !here && !picture.losses;
+    part("losses-title").parentElement.hidden = !here && !output.losses;
     LOSSES.forEach((name, number) => {
       const [at, saved] = this.dialog.querySelectorAll(`.losses .${name} td`);
       at.textContent = digits(here?.[number]);
-      saved.textContent = digits(lossOf(picture, name));
+      saved.textContent = digits(lossOf(output, name));
     });
-    curve.draw(part("curve"), picture, epoch);
+    curve.draw(part("curve"), output, epoch);
   },
 
-  showPanel(picture) {
-    part("parents").replaceChildren(figureOf("Photograph", contentOf(picture)), figureOf("Style", styleOf(picture)));
-    const words = wordsOf(picture).flatMap((word) => [element("span", "", word), " "]);
+  showPanel(output) {
+    part("inputs").replaceChildren(inputFigure("Content", contentOf(output)), inputFigure("Style", styleOf(output)));
+    const words = argumentsOf(output).flatMap((word) => [element("span", "", word), " "]);
     part("command").replaceChildren(...words.slice(0, -1));
     const run = [];
-    if (picture.seconds !== undefined) run.push(["time", duration(picture.seconds)]);
-    if (picture.device !== undefined) run.push(["made on", DATA.devices[picture.device]]);
-    if (picture.finished) run.push(["finished", picture.finished.replace("T", " ").replace("+00:00", " UTC")]);
-    if (picture.size) run.push(["pixels", picture.size.join(" × ")]);
-    const facts = Object.entries(settingOf(picture).facts).map(([name, value]) => [name.replaceAll("_", " "), value.replaceAll(",", ", ")]);
+    if (output.seconds !== undefined) run.push(["time", duration(output.seconds)]);
+    if (output.device !== undefined) run.push(["device", DATA.devices[output.device]]);
+    if (output.finished) run.push(["finished", output.finished.replace("T", " ").replace("+00:00", " UTC")]);
+    if (output.size) run.push(["pixels", output.size.join(" × ")]);
+    const facts = Object.entries(settingOf(output).facts).map(([name, value]) => [name.replaceAll("_", " "), value.replaceAll(",", ", ")]);
     part("facts").replaceChildren(...[...facts, ...run].flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]));
   },
 
@@ -174,16 +174,16 @@ const viewer = {
   },
 
   async copy() {
-    const text = commandOf(PICTURES[state.open]);
+    const text = commandOf(OUTPUTS[state.open]);
     try {
       await navigator.clipboard.writeText(text);
     } catch {
-      if (!this.copySelection()) return say("Copying is not allowed here: the command is selected");
+      if (!this.copySelection()) return announce("Copying is not allowed here; the command is selected");
     }
-    say("Copied");
+    announce("Copied");
   },
 
-  /** The old way, for pages that may not use the clipboard; leaves the command selected. */
+  /** Copy where the page may not use the clipboard; leaves the command selected. */
   copySelection() {
     getSelection().selectAllChildren(part("command"));
     return document.execCommand("copy");

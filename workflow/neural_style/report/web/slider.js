@@ -1,12 +1,12 @@
-// The photograph under the picture, and the handle that wipes to it.
+// The before/after slider: the content image over the left part of the output.
 
 const part = (name) => byId(`viewer-${name}`);
 
-const wipe = {
+const slider = {
   prepare(stage) {
     this.stage = stage;
     stage.drawn = () => this.draw();
-    const handle = part("wipe");
+    const handle = part("slider");
     const move = (event) => {
       const [from, to] = this.visible();
       const x = event.clientX - part("stage").getBoundingClientRect().left;
@@ -26,23 +26,23 @@ const wipe = {
       if (!(event.key in steps) || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
       event.preventDefault();
       event.stopPropagation();
-      this.to(state.wipe + steps[event.key]);
+      this.to(state.slider + steps[event.key]);
     });
   },
 
-  /** From the picture to half and half, to the photograph, and back. */
+  /** Step from the output to half and half, to the content image, and back. */
   on() {
-    if (!part("wipe").hidden) this.to(state.wipe < 50 ? 50 : state.wipe < 100 ? 100 : 0);
+    if (!part("slider").hidden) this.to(state.slider < 50 ? 50 : state.slider < 100 ? 100 : 0);
   },
 
-  /** Show the photograph in this much of what is seen, in percent from the left. */
+  /** Show the content image in this percentage of the visible part, from the left. */
   to(percent) {
-    state.wipe = Math.min(100, Math.max(0, percent));
+    state.slider = Math.min(100, Math.max(0, percent));
     this.draw();
     writeAddressSoon();
   },
 
-  /** What of the stage the picture takes: from left to right, in pixels. */
+  /** The left and right edge of the visible part of the image, in pixels of the stage. */
   visible() {
     const { left, width } = this.stage.box;
     return [Math.max(0, left), Math.min(part("stage").clientWidth, left + width)];
@@ -50,18 +50,18 @@ const wipe = {
 
   draw() {
     const [from, to] = this.visible();
-    const at = from + ((to - from) * state.wipe) / 100;
+    const at = from + ((to - from) * state.slider) / 100;
     const { top, height } = this.stage.box;
     const room = part("stage").clientHeight;
-    part("veil").style.clipPath = `inset(0 ${part("stage").clientWidth - at}px 0 0)`;
-    part("wipe").style.left = `${at}px`;
-    part("wipe").style.top = `${Math.max(0, top)}px`;
-    part("wipe").style.height = `${Math.min(room, top + height) - Math.max(0, top)}px`;
+    part("before").style.clipPath = `inset(0 ${part("stage").clientWidth - at}px 0 0)`;
+    part("slider").style.left = `${at}px`;
+    part("slider").style.top = `${Math.max(0, top)}px`;
+    part("slider").style.height = `${Math.min(room, top + height) - Math.max(0, top)}px`;
     const inside = Math.min(part("stage").clientWidth - 22, Math.max(22, at)) - at;
-    part("wipe").style.setProperty("--inside", `${inside}px`);
-    part("wipe").ariaValueNow = state.wipe.toFixed(0);
-    part("wipe").ariaValueText = `${state.wipe.toFixed(0)} % photograph`;
-    const between = !part("wipe").hidden && state.wipe > 0;
+    part("slider").style.setProperty("--inside", `${inside}px`);
+    part("slider").ariaValueNow = state.slider.toFixed(0);
+    part("slider").ariaValueText = `${state.slider.toFixed(0)} % content image`;
+    const between = !part("slider").hidden && state.slider > 0;
     part("tag-left").hidden = !between || at - from < 90;
     part("tag-right").hidden = !between || to - at < 70;
     for (const [name, edge] of [["tag-left", from], ["tag-right", part("stage").clientWidth - to]]) {

@@ -1,4 +1,4 @@
-"""The wall of the gallery in a real browser: what hangs there, chosen how, in which order."""
+"""The overview of the gallery in a real browser: which outputs it shows, in which order."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def losses(page: Page) -> list[float]:
 
 
 def count(page: Page) -> int:
-    """How many pictures hang on the wall, in the document or not."""
+    """How many outputs the overview shows, in the document or not."""
     return page.evaluate(
         "Number(document.querySelector('.card')?.getAttribute('aria-setsize') ?? 0)"
     )
 
 
 def loaded(page: Page) -> None:
-    """Wait until every picture near the window is there, and fail if one is not."""
+    """Wait until every image near the window is loaded, and fail if one is not."""
     until(page, "[...document.querySelectorAll('.card:not(.missing) img')].every(i => i.complete)")
     widths = page.locator(".card:not(.missing) img").evaluate_all(
         "images => images.map(image => image.naturalWidth)"
@@ -45,9 +45,9 @@ def loaded(page: Page) -> None:
     assert widths and all(widths)
 
 
-def test_shows_every_picture_of_the_sweep(page):
+def test_shows_every_output_of_the_sweep(page):
     expect(page.locator("#summary")).to_have_text(
-        f"{ALL} pictures  ·  5 photographs × 2 styles × 3 settings", use_inner_text=True
+        f"{ALL} outputs  ·  5 content images × 2 style images × 3 settings", use_inner_text=True
     )
     assert count(page) == ALL
     loaded(page)
@@ -70,17 +70,17 @@ def test_other_awkward_names_show_as_they_are(page, name):
     assert name in [" ".join(each.split()) for each in names]
 
 
-def test_filters_by_photograph_style_and_setting(page):
+def test_filters_by_content_style_and_setting(page):
     page.select_option("#content", label="cat")
     assert count(page) == 6
     page.select_option("#style", label="sun & moon")
     assert titles(page) == [
-        f"cat × sun & moon × α 1  β {beta}  lr 1" for beta in ("1e5", "1e6", "1e7")
+        f"cat × sun & moon × α 1   β {beta}   lr 1" for beta in ("1e5", "1e6", "1e7")
     ]
     expect(page.locator("#originals figure")).to_have_count(2)
     page.select_option("#setting", index=2)
-    assert titles(page) == ["cat × sun & moon × α 1  β 1e6  lr 1"]
-    expect(page.locator("#count")).to_have_text(f"1 of {ALL} pictures")
+    assert titles(page) == ["cat × sun & moon × α 1   β 1e6   lr 1"]
+    expect(page.locator("#count")).to_have_text(f"1 of {ALL} outputs")
     page.get_by_role("button", name="Show all").click()
     assert count(page) == ALL
     expect(page.locator("#originals")).to_be_hidden()
@@ -88,11 +88,11 @@ def test_filters_by_photograph_style_and_setting(page):
 
 def test_searches_names_and_settings(page):
     page.get_by_role("searchbox").fill("CAT moon beta=1e6")
-    assert titles(page) == ["cat × sun & moon × α 1  β 1e6  lr 1"]
+    assert titles(page) == ["cat × sun & moon × α 1   β 1e6   lr 1"]
     page.get_by_role("searchbox").fill("onerror")
     assert count(page) == 6
     page.get_by_role("searchbox").fill("no such thing")
-    expect(page.get_by_text("No picture matches.")).to_be_visible()
+    expect(page.get_by_text("No output matches.")).to_be_visible()
     page.locator("#nothing-reset").click()
     assert count(page) == ALL
 
@@ -110,7 +110,7 @@ def test_sorts_by_each_loss_both_ways(page, loss):
 
 
 def test_the_order_of_losses_differs(page):
-    """Content loss grows where style loss falls in this sweep, so that the two can be told."""
+    """Content loss grows where style loss falls in this sweep, so the two orders differ."""
     page.select_option("#content", label="cat")
     page.select_option("#sort", "content")
     by_content = titles(page)
@@ -125,21 +125,21 @@ def test_sorts_by_name(page):
     assert titles(page)[0].startswith("two\nlines × sun & moon")
 
 
-def test_a_missing_picture_says_why_and_sorts_last(page):
+def test_a_missing_output_says_why_and_sorts_last(page):
     page.select_option("#content", label="caf\ufffd")
     for _ in range(2):
         page.select_option("#sort", "total")
         page.get_by_role("button", name="Reverse the order").click()
         last = page.locator(".card").last
-        expect(last.locator(".hole")).to_have_text(f"missing{REASON}")
+        expect(last.locator(".placeholder")).to_have_text(f"missing{REASON}")
         expect(last.locator("img")).to_be_hidden()
     last.locator(".open").click()
-    expect(page.locator("#viewer-hole")).to_contain_text(REASON)
+    expect(page.locator("#viewer-placeholder")).to_contain_text(REASON)
     expect(page.locator("#viewer-command")).to_contain_text("stylize.py")
-    expect(page.locator("#viewer-wipe")).to_be_hidden()
+    expect(page.locator("#viewer-slider")).to_be_hidden()
 
 
-def test_a_lost_thumbnail_is_replaced_by_its_picture(open_page, gallery, tmp_path):
+def test_a_lost_thumbnail_is_replaced_by_its_output(open_page, gallery, tmp_path):
     copy = shutil.copytree(gallery.root, tmp_path / "copy")
     shutil.rmtree(copy / "results" / "gallery" / "thumbnails")
     page = open_page(copy / "results" / "gallery" / "index.html", lacks_files=True)
@@ -159,7 +159,7 @@ def test_the_results_can_be_sent_and_opened_elsewhere(open_page, gallery, tmp_pa
         until(page, f"document.querySelector('#viewer-{name}').naturalWidth === 48")
 
 
-def test_arrows_walk_over_the_wall_and_keys_act_on_it(page):
+def test_arrows_move_over_the_overview_and_keys_act_on_it(page):
     page.locator(".open").first.focus()
     columns = page.evaluate(
         """() => {
@@ -209,7 +209,7 @@ def test_tab_goes_through_the_cards_in_their_order(page):
     assert page.evaluate("document.activeElement.matches(':focus-visible')")
 
 
-def test_follows_the_systems_colors_until_told_otherwise(open_page, gallery):
+def test_follows_the_systems_colors_until_one_is_chosen(open_page, gallery):
     def ground(page: Page) -> int:
         color = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
         return int(color.split("(")[1].split(",")[0])
@@ -217,7 +217,7 @@ def test_follows_the_systems_colors_until_told_otherwise(open_page, gallery):
     assert ground(open_page(gallery.page, color_scheme="light")) > 200
     page = open_page(gallery.page, color_scheme="dark")
     assert ground(page) < 60
-    page.get_by_role("button", name="Make it light").click()
+    page.get_by_role("button", name="Switch to light").click()
     assert ground(page) > 200
     page.reload()
     assert ground(page) > 200, "the choice was forgotten"
@@ -226,10 +226,10 @@ def test_follows_the_systems_colors_until_told_otherwise(open_page, gallery):
 
 
 def test_only_cards_near_the_window_are_in_the_document(open_page, gallery, tmp_path):
-    """Of thousands of pictures: else neither opening nor scrolling could be quick."""
+    """Otherwise neither opening nor scrolling could be fast with thousands of outputs."""
     text = gallery.page.read_text(encoding="utf-8")
     data = json.loads(text.split('id="data">')[1].split("</script>")[0])
-    data["pictures"] = [data["pictures"][-1]] * 3000
+    data["outputs"] = [data["outputs"][-1]] * 3000
     path = tmp_path / "many.html"
     path.write_text(render(data), encoding="utf-8")
     page = open_page(path)
@@ -249,7 +249,7 @@ def test_only_cards_near_the_window_are_in_the_document(open_page, gallery, tmp_
     expect(page.locator(".card").last).to_have_attribute("aria-posinset", "3000")
 
 
-def test_motion_is_spared_where_it_is_not_wanted(open_page, gallery):
+def test_motion_is_reduced_where_the_system_asks_for_it(open_page, gallery):
     def seconds(motion: str) -> str:
         page = open_page(gallery.page, reduced_motion=motion)
         return page.locator(".choose").first.evaluate(

@@ -1,13 +1,13 @@
-// The wall of cards. Only rows near the window are in the document: ten thousand pictures scroll
-// like a hundred, and the scrollbar still tells the truth.
+// The overview of all outputs as cards. Only rows near the window are in the document, so ten
+// thousand outputs scroll like a hundred; the scrollbar still has the full height.
 
-const wall = {
-  list: byId("wall"),
-  cards: new Map(), // place on the wall → card
-  shown: [], // positions in PICTURES, in the order of the wall
+const overview = {
+  list: byId("overview"),
+  cards: new Map(), // place in the overview → card
+  shown: [], // positions in OUTPUTS, in the order of the overview
   columns: 1,
 
-  /** Hang these pictures. */
+  /** Show these outputs. */
   show(shown) {
     const alike = state.sort === this.sort && shown.length === this.shown.length;
     if (alike && this.cards.size && shown.every((at, place) => at === this.shown[place])) return;
@@ -17,7 +17,7 @@ const wall = {
     this.measure();
   },
 
-  /** Fit as many columns as there is room for. All cards are alike, so places can be computed. */
+  /** Fit as many columns as there is room for. All cards have the same size. */
   measure() {
     const style = getComputedStyle(this.list);
     const [least, gap, caption] = ["--card", "--gap", "--caption"].map((name) => this.pixels(style, name));
@@ -39,11 +39,11 @@ const wall = {
     return parseFloat(value) * unit;
   },
 
-  /** The shape of the frames: of the pictures, where all have about the same, else a square. */
+  /** The aspect ratio of the frames: that of the outputs if all have about the same, else 1. */
   aspect() {
     let [least, most] = [Infinity, 0];
     for (const at of this.shown) {
-      const size = PICTURES[at].size;
+      const size = OUTPUTS[at].size;
       if (!size) continue;
       least = Math.min(least, size[0] / size[1]);
       most = Math.max(most, size[0] / size[1]);
@@ -51,7 +51,7 @@ const wall = {
     return most && most / least < 1.05 ? Math.min(2, Math.max(0.5, most)) : 1;
   },
 
-  /** Put the cards near the window into the document, in order, and take the others out. */
+  /** Add the cards near the window to the document, in order, and remove the others. */
   draw() {
     const top = this.list.getBoundingClientRect().top;
     const ahead = window.innerHeight;
@@ -86,46 +86,46 @@ const wall = {
 
   make(place) {
     const at = this.shown[place];
-    const picture = PICTURES[at];
+    const output = OUTPUTS[at];
     const card = byId("card").content.firstElementChild.cloneNode(true);
     const find = (selector) => card.querySelector(selector);
     card.dataset.at = at;
     card.dataset.place = place;
     card.ariaSetSize = this.shown.length;
     card.ariaPosInSet = place + 1;
-    find(".open").ariaLabel = sayPicture(picture);
-    find(".choose").ariaLabel = `Choose for comparison: ${sayPicture(picture)}`;
-    find(".name").textContent = styleOf(picture).name;
-    find(".of").textContent = contentOf(picture).name;
-    find(".setting").textContent = settingOf(picture).name;
-    card.title = `${titleOf(picture)}\n${settingOf(picture).name}`;
+    find(".open").ariaLabel = describeOutput(output);
+    find(".choose").ariaLabel = `Select for comparison: ${describeOutput(output)}`;
+    find(".name").textContent = styleOf(output).name;
+    find(".of").textContent = contentOf(output).name;
+    find(".setting").textContent = settingOf(output).name;
+    card.title = `${titleOf(output)}\n${settingOf(output).name}`;
     const image = find("img");
-    if (picture.missing) {
-      this.hole(card, picture.missing);
+    if (output.missing) {
+      this.showPlaceholder(card, output.missing);
     } else {
       const loss = LOSSES.includes(state.sort) ? state.sort : "total";
-      find(".loss").textContent = picture.losses ? `${loss} ${digits(lossOf(picture, loss))}` : "";
+      find(".loss").textContent = output.losses ? `${loss} ${digits(lossOf(output, loss))}` : "";
       image.addEventListener("load", () => image.classList.add("loaded"), { once: true });
-      image.addEventListener("error", () => this.withoutThumbnail(card, image, picture));
-      image.src = picture.thumbnail;
+      image.addEventListener("error", () => this.withoutThumbnail(card, image, output));
+      image.src = output.thumbnail;
     }
     this.mark(card);
     this.put(card, place);
     return card;
   },
 
-  /** Where a thumbnail was lost, the picture itself will do. */
-  withoutThumbnail(card, image, picture) {
-    if (image.getAttribute("src") === picture.thumbnail) image.src = shownOf(picture);
-    else this.hole(card, "the file is not where it was");
+  /** Show the output itself if its thumbnail is missing. */
+  withoutThumbnail(card, image, output) {
+    if (image.getAttribute("src") === output.thumbnail) image.src = shownOf(output);
+    else this.showPlaceholder(card, "the file is missing");
   },
 
-  hole(card, reason) {
+  showPlaceholder(card, reason) {
     card.classList.add("missing");
     card.querySelector("img").hidden = true;
-    const hole = card.querySelector(".hole");
-    hole.hidden = false;
-    hole.replaceChildren(element("strong", "", "missing"), element("bdi", "", reason));
+    const placeholder = card.querySelector(".placeholder");
+    placeholder.hidden = false;
+    placeholder.replaceChildren(element("strong", "", "missing"), element("bdi", "", reason));
   },
 
   mark(card) {
@@ -134,12 +134,12 @@ const wall = {
     card.querySelector(".choose").ariaPressed = String(chosen);
   },
 
-  /** Show which cards are chosen. */
+  /** Show which cards are selected. */
   markAll() {
     for (const card of this.cards.values()) this.mark(card);
   },
 
-  /** Bring a place into the window and the focus onto its card. */
+  /** Scroll to a place and focus its card. */
   focus(place) {
     if (!this.shown.length) return;
     const wanted = Math.min(this.shown.length - 1, Math.max(0, place));
