@@ -152,5 +152,5 @@ def test_folders_that_are_missing_or_contradict_are_named(data: DataSet):
             discover(plan, walk=True)
     empty = data.root / "empty"
     empty.mkdir()
-    with pytest.raises(BulkError, match="holds no image"):
+    with pytest.raises(BulkError, match="contains no image"):
         discover(replace(data.plan, content=empty, output=data.root / "other"), walk=True)

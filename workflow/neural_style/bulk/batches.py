@@ -1,4 +1,4 @@
-"""Batches: makes transfer problems from the tasks of a shard, and results from what the engine made."""
+"""Batches of a shard: transfer problems for the engine, and results from its images."""
 
 from __future__ import annotations
 
@@ -72,14 +72,12 @@ class BatchRunner:
         width, height = tasks[0].image.size
         with self._engine.explaining_shortage(tasks[0].settings, height, width):
             in_batches(tasks, limit, work, shortages.append)
-        if (
-            shortages
-        ):  # reported once, because later batches of this kind start with a size that fits
+        if shortages:  # once: later batches of this kind start with a size that fits
             self._limits[batch_key(tasks[0])] = largest
             self._log(shortages[0])
 
     def _run(self, tasks: Sequence[Task]) -> list[Result]:
-        """Return the results of a batch; a style image that cannot be read fails only its own tasks."""
+        """Return the results of a batch; an unreadable style image fails only its own tasks."""
         began = time.monotonic()
         results: list[Result | None] = [None] * len(tasks)
         ready: list[tuple[int, Region]] = []

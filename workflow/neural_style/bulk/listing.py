@@ -132,7 +132,7 @@ def write_listing(listing: Listing, path: Path) -> None:
 
 
 def _possible_stems(name: str) -> Iterator[str]:
-    """Stems for the outputs of a content image, the best first: `a`, `a.png`, `a.png-2` and so on."""
+    """Stems for the outputs of a content image, the best first: `a`, `a.png`, `a.png-2`, etc."""
     yield without_suffix(name)
     yield name
     number = 2

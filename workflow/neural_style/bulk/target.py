@@ -94,7 +94,7 @@ def discover(plan: BulkPlan, walk: bool) -> Target:
     if walk:
         listing = with_found(listing, find_content_images(plan.content))
     if not len(listing):
-        raise BulkError(f"bulk.content: {str(plan.content)!r} holds no image; put one there.")
+        raise BulkError(f"bulk.content: {str(plan.content)!r} contains no image; put one there.")
     try:
         images = find_images(plan.style, "bulk.style")
     except InputError as error:
