@@ -1,5 +1,5 @@
-# The control grids of the documentation: `snakemake --cores all docs_images`. `snakemake` alone does
-# not make them. They show the images of images/samples.
+# The control grids of the documentation. `snakemake` alone does not make them. They show the images of
+# images/samples: `snakemake --cores all --configfile demo.yaml -- docs_images`.
 
 
 include: "docs_inputs.smk"
