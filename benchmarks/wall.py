@@ -22,7 +22,7 @@ from neural_style.report.gallery_page import write_gallery
 REPOSITORY = Path(__file__).parents[1]
 sys.path.append(str(REPOSITORY))
 
-from tests.fake_results import finish, make_jobs, paint_originals  # noqa: E402 - path comes first
+from tests.fake_results import finish, make_inputs, make_jobs  # noqa: E402 - path comes first
 
 BETAS = [10.0**power for power in range(1, 11)]
 SHOWN = "[...document.images].filter(i => i.complete && i.naturalWidth).length >= 12"
@@ -71,7 +71,7 @@ def write(count: int) -> tuple[Path, int, float]:
     contents = [f"content {number}.png" for number in range(count // each)]
     defaults = Settings()
     jobs = make_jobs(contents, styles, BETAS, defaults)
-    paint_originals(jobs)
+    make_inputs(jobs)
     for number, job in enumerate(jobs):
         finish(job, number % 400)
     page = Path("results", "gallery", "index.html").absolute()

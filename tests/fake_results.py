@@ -1,4 +1,4 @@
-"""A finished sweep without the work: small pictures, and records in the layout of `record`."""
+"""A finished sweep without the work: small images, and records such as a run writes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from neural_style.config.sweep import Job, format_number
 LAYERS = ("content/conv4_2", "style/conv1_1", "style/conv5_1")
 
 
-def paint(path: Path, seed: int, size: tuple[int, int] = (48, 32)) -> None:
-    """A picture of one color with some texture, another one for each seed."""
+def make_image(path: Path, seed: int, size: tuple[int, int] = (48, 32)) -> None:
+    """Write an image of one color with some texture; each seed gives another."""
     random = np.random.default_rng(seed)
     levels = random.integers(60, 200, 3) + random.integers(-50, 50, (size[1], size[0], 3))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,18 +51,18 @@ def make_jobs(
     ]
 
 
-def paint_originals(jobs: Sequence[Job]) -> None:
-    """The images that the jobs are made of."""
+def make_inputs(jobs: Sequence[Job]) -> None:
+    """Write the content and style images of the jobs."""
     paths = dict.fromkeys(path for job in jobs for path in (job.content_path, job.style_path))
     for seed, path in enumerate(paths):
-        paint(path, 1000 + seed, (96, 64))
+        make_image(path, 1000 + seed, (96, 64))
 
 
 def finish(job: Job, number: int) -> None:
-    """What a job leaves; the larger `number`, the more content loss and the less style loss."""
+    """Write what a job leaves; a larger `number` has more content loss and less style loss."""
     for epoch in job.settings.snapshots:
         name = output_name(epoch, job.settings.format)
-        paint(job.folder / name, 10 * number + epoch)
+        make_image(job.folder / name, 10 * number + epoch)
     lines = [",".join(["epoch", "seconds", "total", "content", "style", *LAYERS])]
     for epoch in range(job.settings.epochs + 1):
         content, style = losses_at(number, epoch)
@@ -85,7 +85,7 @@ def finish(job: Job, number: int) -> None:
 
 
 def losses_at(number: int, epoch: int) -> tuple[float, float]:
-    """Content and style loss of the picture of a number after an epoch."""
+    """Content and style loss of the output of a number after an epoch."""
     return (1 + number) * epoch / 6, (500 - number) / (1 + epoch)
 
 
@@ -95,6 +95,6 @@ def saved_losses(content: float, style: float) -> Mapping[str, object]:
 
 
 def fail(job: Job, sentence: str) -> None:
-    """What a failed job leaves."""
+    """Write what a failed job leaves."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
     job.log.write_text(f"loading\nstylize: {sentence}\n", encoding="utf-8")

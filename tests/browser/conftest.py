@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 from tests.browser.stage import NUMBER
 from tests.browser.sweep import BETAS, CONTENTS, REASON, STYLES, Gallery, until
-from tests.fake_results import fail, finish, make_jobs, paint_originals
+from tests.fake_results import fail, finish, make_inputs, make_jobs
 
 from neural_style.config.settings import Settings
 from neural_style.report.gallery_page import write_gallery
@@ -44,7 +44,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory, defaults: Settings) -> Gal
     root = tmp_path_factory.mktemp("gallery")
     with chdir(root):
         jobs = make_jobs(CONTENTS, STYLES, BETAS, defaults)
-        paint_originals(jobs)
+        make_inputs(jobs)
         for number, job in enumerate(jobs[:-1]):
             finish(job, number)
         fail(jobs[-1], REASON)

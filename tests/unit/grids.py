@@ -35,8 +35,8 @@ def solid(path: Path, number: int, size: tuple[int, int] = (40, 30)) -> Path:
     return path
 
 
-def uniform_grid(rows: int, columns: int, picture: Path | None = None, **other: Any) -> Grid:
-    row = Row("row", (Tile(picture),) * columns)
+def uniform_grid(rows: int, columns: int, image: Path | None = None, **other: Any) -> Grid:
+    row = Row("row", (Tile(image),) * columns)
     return Grid(("title",), ("column",) * columns, (row,) * rows, **other)
 
 

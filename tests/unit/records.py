@@ -30,7 +30,7 @@ def sweep_of(
 def terms_of(job: Job, epochs: int) -> dict[str, np.ndarray]:
     """Weighted losses that are easy to tell: MSE n · (epoch + 1) of the n-th layer, from 1.
 
-    The content loss begins with 0, as it does when the picture starts from the content.
+    The content loss begins with 0, as it does when the output starts from the content image.
     """
     epoch = np.arange(epochs + 1)
     settings = job.settings
@@ -45,7 +45,7 @@ def terms_of(job: Job, epochs: int) -> dict[str, np.ndarray]:
 
 
 def finish(job: Job) -> None:
-    """Write what a finished job leaves behind: a picture, `losses.csv` and `run.json`."""
+    """Write what a finished job leaves: an output, `losses.csv` and `run.json`."""
     epochs = job.settings.epochs
     terms = terms_of(job, epochs)
     job.folder.mkdir(parents=True)
@@ -70,6 +70,6 @@ def finish(job: Job) -> None:
 
 
 def fail(job: Job, why: str) -> None:
-    """Write what a failed job leaves behind: its log."""
+    """Write what a failed job leaves: its log."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
     job.log.write_text(f"stylize: {why}\n", encoding="utf-8")

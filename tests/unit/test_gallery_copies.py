@@ -31,12 +31,12 @@ from neural_style.report.gallery_data import (
         ((4000, 3), (360, 1)),
     ],
 )
-def test_small_pictures_keep_their_proportions_and_are_never_enlarged(size, expected):
+def test_reduced_images_keep_their_proportions_and_are_never_enlarged(size, expected):
     assert shrink(Image.new("RGB", size), 360).size == expected
 
 
-def test_a_thumbnail_shows_the_picture(tmp_path: Path):
-    source, target = tmp_path / "picture.png", tmp_path / "a" / "b" / "thumbnail.jpg"
+def test_a_thumbnail_shows_the_image(tmp_path: Path):
+    source, target = tmp_path / "image.png", tmp_path / "a" / "b" / "thumbnail.jpg"
     smooth(720, 480).save(source)
     make_thumbnail(source, target)
     with Image.open(target) as thumbnail:
@@ -47,22 +47,22 @@ def test_a_thumbnail_shows_the_picture(tmp_path: Path):
 
 
 def test_a_thumbnail_is_made_again_only_for_another_source(tmp_path: Path):
-    source, target = tmp_path / "picture.png", tmp_path / "thumbnail.jpg"
+    source, target = tmp_path / "image.png", tmp_path / "thumbnail.jpg"
     smooth(64, 64).save(source)
     make_thumbnail(source, target)
     first = target.stat()
     make_thumbnail(source, target)
     assert target.stat().st_ino == first.st_ino, "nothing had changed"
     smooth(32, 64).save(source)
-    os.utime(source, ns=(0, first.st_mtime_ns - 10**9))  # another picture, with an older date
+    os.utime(source, ns=(0, first.st_mtime_ns - 10**9))  # another image, with an older date
     make_thumbnail(source, target)
     assert load_image(target).size == (32, 64)
 
 
-def test_a_broken_picture_leaves_no_thumbnail(tmp_path: Path):
-    source, target = tmp_path / "picture.png", tmp_path / "thumbnail.jpg"
-    source.write_bytes(b"no picture")
-    with pytest.raises(ImageError, match=r"picture\.png"):
+def test_a_damaged_image_leaves_no_thumbnail(tmp_path: Path):
+    source, target = tmp_path / "image.png", tmp_path / "thumbnail.jpg"
+    source.write_bytes(b"no image")
+    with pytest.raises(ImageError, match=r"image\.png"):
         make_thumbnail(source, target)
     with pytest.raises(ImageError, match=r"nothing\.png"):
         make_thumbnail(tmp_path / "nothing.png", target)
@@ -79,17 +79,17 @@ def test_a_broken_picture_leaves_no_thumbnail(tmp_path: Path):
         ("keep", 2048, (ORIGINAL_EDGE, ORIGINAL_EDGE // 2)),
     ],
 )
-def test_the_copy_of_a_photograph_has_the_shape_that_its_job_saw(
+def test_the_copy_of_a_content_image_has_the_shape_that_its_job_uses(
     tmp_path: Path, defaults: Settings, fit, size, expected
 ):
-    source, target = tmp_path / "photograph.png", tmp_path / "copy.jpg"
+    source, target = tmp_path / "content.png", tmp_path / "copy.jpg"
     smooth(200, 100).save(source)
     make_original(source, target, replace(defaults, fit=fit, size=size))
     assert load_image(target).size == expected
 
 
-def test_the_copy_of_a_painting_keeps_its_own_shape(tmp_path: Path):
-    source, target = tmp_path / "painting.png", tmp_path / "copy.jpg"
+def test_the_copy_of_a_style_image_keeps_its_own_shape(tmp_path: Path):
+    source, target = tmp_path / "style.png", tmp_path / "copy.jpg"
     smooth(200, 5).save(source)
     make_original(source, target)
     assert load_image(target).size == (200, 5)

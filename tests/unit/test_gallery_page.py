@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 import pytest
 from PIL import Image
-from tests.fake_results import fail, finish, make_jobs, paint_originals
+from tests.fake_results import fail, finish, make_inputs, make_jobs
 
 from neural_style.config.settings import Settings
 from neural_style.images.decode import load_image
@@ -50,7 +50,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def jobs(home: Path, defaults: Settings):
     """Two content images × one style image × two settings; the last one failed."""
     jobs = make_jobs(["cat.png", "dog.png"], ["sea.png"], [1e5, 1e6], defaults)
-    paint_originals(jobs)
+    make_inputs(jobs)
     for number, job in enumerate(jobs[:-1]):
         finish(job, number)
     fail(jobs[-1], "the loss became infinite.")
@@ -249,7 +249,7 @@ def test_an_argument_is_quoted_only_where_it_needs_it():
 def test_of_files_that_no_browser_shows_copies_are_made(home, defaults):
     (job,) = make_jobs(["cat.png"], ["sea.png"], [1e6], replace(defaults, epochs=6))
     job = replace(job, settings=replace(job.settings, format="tiff"))
-    paint_originals([job])
+    make_inputs([job])
     finish(job, 0)
     (output,) = collect([job], defaults, STYLIZE, FOLDER)["outputs"]
     assert (FOLDER / output["thumbnail"]).is_file()
@@ -268,7 +268,7 @@ def test_other_files_are_shown_as_they_are(jobs, defaults):
 def test_a_content_image_is_shown_whole_where_outputs_have_its_dimensions(home, defaults):
     (job,) = make_jobs(["cat.png"], ["sea.png"], [1e6], defaults)
     job = replace(job, settings=replace(job.settings, fit="stretch", dimensions="original"))
-    paint_originals([job])
+    make_inputs([job])
     finish(job, 0)
     data = collect([job], defaults, STYLIZE, FOLDER)
     copy = data["contents"][0]["copies"][data["settings"][0]["fit"]]

@@ -1,4 +1,4 @@
-"""Grids, painted: every picture in its place, and a reason where there is none."""
+"""Drawn grids: every image in its place, and a reason where there is none."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neural_style.report.grid_render import render_grid
 
 
 @pytest.mark.parametrize("size", [(40, 30), (30, 40), (32, 32)])
-def test_every_picture_is_in_its_place(tmp_path, size):
+def test_every_image_is_in_its_place(tmp_path, size):
     def tile(number: int) -> Tile:
         return Tile(solid(tmp_path / f"{number}.png", number, size), shape=size)
 
@@ -36,19 +36,19 @@ def test_every_picture_is_in_its_place(tmp_path, size):
 
 
 @pytest.mark.parametrize("size", [(90, 30), (30, 90), (400, 1), (1, 400)])
-def test_a_picture_of_another_shape_is_whole_and_centered(tmp_path, size):
+def test_an_image_of_another_shape_is_whole_and_centered(tmp_path, size):
     grid = uniform_grid(1, 1, solid(tmp_path / "a.png", 3, size), shape=(1, 1))
     tile = crop(render_grid(grid, 80), measure(grid, 80).tiles[0][0])
     pixels = {(x, y) for x in range(80) for y in range(80) if tile.getpixel((x, y)) == color(3)}
     across, down = sorted(x for x, _ in pixels), sorted(y for _, y in pixels)
     wide, tall = across[-1] - across[0] + 1, down[-1] - down[0] + 1
     assert (wide, tall) == tuple(max(1, round(side * 80 / max(size))) for side in size)
-    assert len(pixels) == wide * tall, "the picture has holes or faded edges"
+    assert len(pixels) == wide * tall, "the image has holes or faded edges"
     assert across[0] + across[-1] == pytest.approx(79, abs=1)
     assert down[0] + down[-1] == pytest.approx(79, abs=1)
 
 
-def test_a_pair_leans_together(tmp_path):
+def test_joined_rows_align_towards_each_other(tmp_path):
     rows = tuple(
         Row("", (Tile(solid(tmp_path / f"{n}.png", n, (80, 20)), ("name",) * n),), joined=not n)
         for n in range(2)
@@ -62,14 +62,14 @@ def test_a_pair_leans_together(tmp_path):
         for y in (rows_of_pixels[0], rows_of_pixels[-1]):
             assert image.getpixel((above.left + 5, y)) == color(number)
     caption = image.crop((below.left, below.top + 20, below.right, below.top + 50))
-    assert darkest(caption) < 180, "the caption is not below its picture"
+    assert darkest(caption) < 180, "the caption is not below its image"
 
 
 def test_the_start_is_fitted_as_the_job_fits_it(tmp_path):
     path = tmp_path / "half.png"
-    picture = Image.new("RGB", (80, 40), "red")
-    picture.paste("blue", (0, 0, 20, 40))
-    picture.save(path)
+    image = Image.new("RGB", (80, 40), "red")
+    image.paste("blue", (0, 0, 20, 40))
+    image.save(path)
 
     def tile(fit: str) -> Image.Image:
         grid = Grid((), ("",), (Row("", (Tile(path, fit=fit),)),))
@@ -89,11 +89,11 @@ def test_an_empty_place_stays_empty(tmp_path):
     assert crop(image, layout.tiles[0][1]).getcolors() == [(64 * 64, PAPER)]
 
 
-def test_missing_and_damaged_pictures_get_a_placeholder(tmp_path):
+def test_missing_and_damaged_images_get_a_placeholder(tmp_path):
     damaged = tmp_path / "damaged.jpg"
-    damaged.write_bytes(b"\xff\xd8\xff no picture")
-    pictures = [None, tmp_path / "absent.jpg", damaged, tmp_path, tmp_path / ("n" * 300)]
-    tiles = (*map(Tile, pictures), Tile(solid(tmp_path / "whole.png", 2)))
+    damaged.write_bytes(b"\xff\xd8\xff no image")
+    images = [None, tmp_path / "absent.jpg", damaged, tmp_path, tmp_path / ("n" * 300)]
+    tiles = (*map(Tile, images), Tile(solid(tmp_path / "whole.png", 2)))
     grid = Grid((), ("",) * 6, (Row("", tiles),), shape=(4, 3))
     layout, image = measure(grid, 128), render_grid(grid, 128)
     for box in layout.tiles[0][:5]:
@@ -125,19 +125,19 @@ def test_a_long_reason_fills_the_tile_and_no_more(tmp_path):
 
 
 @pytest.mark.parametrize("name", HOSTILE.values(), ids=HOSTILE.keys())
-def test_hostile_names_do_not_move_the_pictures(tmp_path, name):
-    picture = solid(tmp_path / "a.png", 5)
-    tiles = (Tile(picture, (name,)), Tile(None, (name,), name))
-    row = Row(name, tiles, margin=Tile(picture, (name,)))
-    grid = Grid((name, name), (name, name), (row, row), (Tile(picture),) * 2, name)
+def test_hostile_names_do_not_move_the_images(tmp_path, name):
+    path = solid(tmp_path / "a.png", 5)
+    tiles = (Tile(path, (name,)), Tile(None, (name,), name))
+    row = Row(name, tiles, margin=Tile(path, (name,)))
+    grid = Grid((name, name), (name, name), (row, row), (Tile(path),) * 2, name)
     layout, image = measure(grid, 64), render_grid(grid, 64)
     assert image.size == layout.size
     assert image.getpixel(center(layout.tiles[1][0])) == color(5)
 
 
-def test_a_grid_without_words_and_originals_is_pictures_alone(tmp_path):
-    picture = solid(tmp_path / "a.png", 1, (30, 30))
-    grid = Grid((), ("", ""), (Row("", (Tile(picture),) * 2),))
+def test_a_grid_without_text_and_originals_is_only_images(tmp_path):
+    image = solid(tmp_path / "a.png", 1, (30, 30))
+    grid = Grid((), ("", ""), (Row("", (Tile(image),) * 2),))
     layout = measure(grid, 48)
     assert layout.size == (2 * 48 + 5 * layout.gap, 48 + 4 * layout.gap)
     used = {pixel for _, pixel in render_grid(grid, 48).getcolors() or []}

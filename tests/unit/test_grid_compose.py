@@ -41,7 +41,7 @@ def pages_of(grids, kind, subject):
     ]
 
 
-def pictures(row):
+def images(row):
     return [tile and str(tile.image) for tile in row.tiles]
 
 
@@ -61,7 +61,7 @@ def test_a_content_grid_has_styles_down_and_settings_across(schema):
     assert [row.heading for row in grid.rows] == ["sea", "sun"]
     assert [row.margin and row.margin.image for row in grid.rows] == [SEA.image, SUN.image]
     assert grid.originals == (Tile(Path("content/Café.png"), shape=(60, 40)),)
-    assert pictures(grid.rows[1]) == [
+    assert images(grid.rows[1]) == [
         f"results/{cafe}/sun/1_{beta}_1/generated_1000.jpg" for beta in (1, 2)
     ]
     assert grid.subtitle == "60 × 40 px  ·  1000 epochs  ·  α\u00a01\u00a0\u00a0\u00a0lr\u00a01"
@@ -74,29 +74,29 @@ def test_a_style_grid_has_contents_down_and_settings_across(schema):
     assert (grid.title, grid.originals) == (("sea",), (SEA,))
     assert [row.heading for row in grid.rows] == ["cat", "dog"]
     assert [row.margin and row.margin.image for row in grid.rows] == [CAT.image, DOG.image]
-    assert pictures(grid.rows[1]) == [
+    assert images(grid.rows[1]) == [
         f"results/dog/sea/1_{beta}_1/generated_1000.jpg" for beta in (1, 2)
     ]
     assert [row.shape for row in grid.rows] == [(1000, 667), (667, 1000)]
 
 
-def test_pictures_that_are_all_stretched_are_square(schema):
+def test_outputs_that_are_all_stretched_are_square(schema):
     grids = make_grids(schema, settings={"beta": [1, 2]}, image={"fit": "stretch"})
     (grid,) = pages_of(grids, "content", "cat")
     assert grid.rows[0].shape == (1000, 1000)
 
 
-def test_pictures_in_their_photographs_dimensions_have_those_shapes(schema):
+def test_outputs_with_the_dimensions_of_their_content_images_have_those_shapes(schema):
     solid(Path("content/cat.png"), 1, (60, 40))
     own = {"fit": "stretch", "dimensions": "original"}
     (grid,) = pages_of(make_grids(schema, settings={"beta": [1, 2]}, image=own), "content", "cat")
     assert grid.rows[0].shape == (1000, 667)
-    (strip,) = pages_of(make_grids(schema, image=own), "epochs", "cat")
-    assert strip.rows[0].tiles[0] is not None
-    assert strip.rows[0].tiles[0].fit == "", "the start is shown whole, too"
+    (grid,) = pages_of(make_grids(schema, image=own), "epochs", "cat")
+    assert grid.rows[0].tiles[0] is not None
+    assert grid.rows[0].tiles[0].fit == "", "the start is shown whole, too"
 
 
-def test_a_strip_has_epochs_across_and_their_losses(schema):
+def test_a_grid_of_epochs_has_epochs_across_and_their_losses(schema):
     grids = make_grids(
         schema,
         settings={"beta": [1, 2]},
@@ -118,12 +118,12 @@ def test_a_strip_has_epochs_across_and_their_losses(schema):
     start = grid.rows[0].tiles[0]
     assert start is not None
     assert (start.image, start.fit) == (CAT.image, "crop")
-    assert pictures(grid.rows[1])[1:] == [
+    assert images(grid.rows[1])[1:] == [
         str(second.folder / f"generated_{epoch}.jpg") for epoch in (20, 30)
     ]
 
 
-def test_a_strip_begins_with_the_file_that_a_picture_starts_from(schema):
+def test_a_grid_of_epochs_begins_with_the_file_that_an_output_starts_from(schema):
     named = {
         "file": {"optimization": {"init": str(SEA.image)}},
         "mixed": {"optimization": {"init_noise": 0.25, "seed": 7}},
@@ -136,7 +136,7 @@ def test_a_strip_begins_with_the_file_that_a_picture_starts_from(schema):
     assert mixed == Tile(None, note="seed 7", mark="25% noise")
 
 
-def test_a_strip_tells_noise_and_what_is_not_saved(schema):
+def test_a_grid_of_epochs_marks_noise_and_leaves_out_what_is_not_saved(schema):
     named = {"n": {"optimization": {"init": "noise", "seed": 7, "epochs": 3}}}
     grids = make_grids(schema, settings={"named": named}, optimization={"epochs": 2})
     (grid,) = pages_of(grids, "epochs", "cat")
@@ -146,7 +146,7 @@ def test_a_strip_tells_noise_and_what_is_not_saved(schema):
     assert last is not None
 
 
-def test_a_matrix_has_alphas_down_and_betas_across(schema):
+def test_a_grid_of_weights_has_alphas_down_and_betas_across(schema):
     settings = {"alpha": [1, 2], "beta": [10, 20], "learning_rate": [1, 0.5]}
     grids = make_grids(schema, settings=settings)
     fast, slow = pages_of(grids, "weights", "cat")
@@ -154,11 +154,11 @@ def test_a_matrix_has_alphas_down_and_betas_across(schema):
         assert (grid.title, grid.originals) == (("cat", "sea"), (CAT, SEA))
         assert grid.columns == ("β\u00a010", "β\u00a020")
         assert [row.heading for row in grid.rows] == ["α\u00a01", "α\u00a02"]
-        assert pictures(grid.rows[1])[0] == f"results/cat/sea/2_10_{rate}/generated_1000.jpg"
+        assert images(grid.rows[1])[0] == f"results/cat/sea/2_10_{rate}/generated_1000.jpg"
         assert grid.subtitle.endswith(f"lr\u00a0{rate}")
 
 
-def test_a_missing_picture_has_the_reason_that_its_job_gave(schema):
+def test_a_missing_output_has_the_reason_of_its_job(schema):
     grids = make_grids(schema, settings={"beta": [1, 2, 3]})
     failed, done, _ = grids.sweep.jobs
     failed.log.parent.mkdir(parents=True)
@@ -169,8 +169,8 @@ def test_a_missing_picture_has_the_reason_that_its_job_gave(schema):
         (grid,) = pages_of(grids, kind, subject)
         notes = [tile and tile.note for tile in grid.rows[0].tiles]
         assert notes == [reason, "", "not made yet"]
-    strip = pages_of(grids, "epochs", "cat")[0]
-    assert {tile.note for tile in strip.rows[0].tiles[1:] if tile} == {reason}
+    grid = pages_of(grids, "epochs", "cat")[0]
+    assert {tile.note for tile in grid.rows[0].tiles[1:] if tile} == {reason}
 
 
 def test_one_setting_makes_pairs(schema):
@@ -180,7 +180,7 @@ def test_one_setting_makes_pairs(schema):
     (grid,) = pages_of(grids, "content", "dog")
     assert set(grid.columns) == {""}
     assert [row.joined for row in grid.rows] == [True, False] * 2
-    originals = [name for row in grid.rows[::2] for name in pictures(row)]
+    originals = [name for row in grid.rows[::2] for name in images(row)]
     made = [tile for row in grid.rows[1::2] for tile in row.tiles]
     assert originals == [*(f"style/{style}.png" for style in styles), None]
     assert [tile and tile.caption for tile in made] == [*((style,) for style in styles), None]
@@ -202,7 +202,7 @@ def test_many_settings_of_one_pair_make_lines(schema):
         assert 1 < len(grid.rows) < 8
 
 
-def test_a_single_picture_stands_beside_its_style_and_below_its_content(schema):
+def test_a_single_output_is_beside_its_style_and_below_its_content(schema):
     (grid,) = pages_of(make_grids(schema), "content", "cat")
     assert grid.columns == ("",)
     assert grid.originals == (CAT,)

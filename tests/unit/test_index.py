@@ -1,4 +1,4 @@
-"""The index of the sweep: whatever the names, what is written is what is read."""
+"""The index of the sweep: any name is read as it was written."""
 
 from __future__ import annotations
 

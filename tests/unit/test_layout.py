@@ -1,4 +1,4 @@
-"""The geometry of grids: bounded, well used, and the same whatever the words."""
+"""The layout of grids: bounded, well used, and independent of the text."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_nothing_overlaps_and_all_is_on_the_canvas(originals, margin, columns, n
     )
 
 
-def test_rows_have_the_height_of_their_pictures_and_columns_one_width():
+def test_rows_have_the_height_of_their_images_and_columns_one_width():
     rows = (Row("", (Tile(None),), shape=(2, 1)), Row("", (Tile(None),), shape=(1, 2)))
     (wide,), (tall,) = measure(Grid((), ("",), rows), 80).tiles
     assert (wide.width, wide.height) == (80, 40)
@@ -91,7 +91,7 @@ def test_an_original_is_above_the_margins():
 
 
 @pytest.mark.parametrize("shape", [(4000, 100), (100, 4000)])
-def test_tiles_of_very_long_pictures_keep_room_for_text(shape):
+def test_tiles_of_very_long_images_keep_room_for_text(shape):
     tile = measure(uniform_grid(1, 1, shape=shape), 90).tiles[0][0]
     assert sorted((tile.width, tile.height)) == ([30, 90])
 
@@ -107,7 +107,7 @@ def test_captions_make_room_for_themselves():
     assert pitch(()) == pitch(("one",)) == pitch(("one", "two", "three"))
 
 
-def test_a_closed_row_is_nearer_to_the_next():
+def test_a_joined_row_is_closer_to_the_next():
     def distance(closed: bool) -> int:
         row = Row("", (Tile(None),), joined=closed)
         first, second = measure(Grid((), ("",), (row, row)), 100).tiles
@@ -121,7 +121,7 @@ def test_a_pair_is_named_on_one_line_or_on_two():
         return measure(Grid(names, ("",) * 3, (Row("", (None,) * 3),)), 128).title
 
     assert title("cat", "wave") == ("cat × wave",)
-    first, second = title("a long name of a photograph" * 3, "a long name of a painting")
+    first, second = title("a long name of a content image" * 3, "a long name of a style image")
     assert first.startswith("a long name")
     assert "…" in first
     assert second.startswith("a long name")

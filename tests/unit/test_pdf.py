@@ -163,7 +163,7 @@ def test_a_page_that_cannot_be_read_leaves_the_old_file(tmp_path, pages, name):
 
 
 def test_one_image_is_decoded_at_a_time(tmp_path, pages, monkeypatch):
-    living = []
+    living: list[weakref.ref[Image.Image]] = []
 
     def load(path):
         alive = [image for image in living if image() is not None]

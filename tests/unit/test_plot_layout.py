@@ -1,4 +1,4 @@
-"""The layout of plots: every name in its place, nothing covered, looks that can be told apart."""
+"""The layout of plots: all text in its place, nothing covered, line styles that differ."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_legend_labels_and_thumbnails_cover_nothing(finished_sweep, count):
             assert_well_laid_out(page)
 
 
-def test_looks_differ_without_their_colors():
+def test_line_styles_differ_without_their_colors():
     signs = {(str(style.dash), style.marker) for style in line_styles(MOST_SETTINGS)}
     assert len(signs) == MOST_SETTINGS
 

@@ -40,7 +40,7 @@ def test_a_weight_of_0_leaves_its_loss_out_and_says_so(finished_sweep, name, kin
         trade
     )
     assert [point.label for point in points_of(pair)] == [f"{sign}\u00a01"]
-    assert len(trade.figure.axes) == 1 + 2, "the picture is shown all the same"
+    assert len(trade.figure.axes) == 1 + 2, "the output is shown in any case"
 
 
 def test_failed_jobs_are_left_out_and_named(finished_sweep):
@@ -104,7 +104,7 @@ def test_gaps_are_where_a_logarithm_has_no_value(finished_sweep):
         assert_well_laid_out(plot_pair(pair))
 
 
-def test_more_settings_than_looks_are_cut_with_a_sentence(finished_sweep):
+def test_more_settings_than_line_styles_are_cut_with_a_sentence(finished_sweep):
     every = MOST_SETTINGS + 4
     sweep = finished_sweep(settings={"beta": [float(n) for n in range(every)]})
     pair = first_pair(sweep)

@@ -107,12 +107,12 @@ def test_thumbnails_are_the_outputs(finished_sweep):
     sweep = finished_sweep()
     with plot_style():
         page = plot_tradeoff(first_pair(sweep))
-    pictures = [axes.get_images()[0] for axes in page.figure.axes[1:]]
-    assert len(pictures) == 3
-    for picture in pictures:
+    images = [axes.get_images()[0] for axes in page.figure.axes[1:]]
+    assert len(images) == 3
+    for image in images:
         teal = np.array(to_rgb("teal")) * 255
         np.testing.assert_allclose(
-            np.asarray(picture.get_array()).reshape(-1, 3).mean(axis=0), teal, atol=3
+            np.asarray(image.get_array()).reshape(-1, 3).mean(axis=0), teal, atol=3
         )
 
 
@@ -152,7 +152,7 @@ def test_layers_that_differ_are_said_to_differ_in_kind(finished_sweep):
     )
 
 
-def test_the_same_records_make_the_same_bytes_whatever_the_users_style(finished_sweep):
+def test_the_same_records_make_the_same_bytes_with_any_style_of_the_user(finished_sweep):
     sweep = finished_sweep()
     draw_pairs(sweep, "cat")
     draw_sweep(sweep)

@@ -1,4 +1,4 @@
-"""Which grids a sweep has: every picture on one page of each kind, and names that say which."""
+"""The grids of a sweep: every output is on one page of each kind, and no two pages share a name."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_pages_and_files_agree(schema):
                 assert cells == sum(map(len, grid.cells))
 
 
-def test_content_and_style_grids_show_the_finished_pictures(schema):
+def test_content_and_style_grids_show_the_last_outputs(schema):
     grids = make_grids(schema, ["cat", "dog"], ["sea", "sun"], settings={"beta": [1, 2]})
     (content,), (style,) = grids.grids("content", "dog"), grids.grids("style", "sun")
     assert [[str(c.job.folder) for c in row if c] for row in content.cells] == [
@@ -104,15 +104,15 @@ def test_content_and_style_grids_show_the_finished_pictures(schema):
     ]
 
 
-def test_strips_show_the_start_and_every_saved_epoch_of_every_setting(schema):
+def test_grids_of_epochs_show_the_start_and_every_saved_epoch_of_every_setting(schema):
     named = {"short": {"optimization": {"epochs": 250}}}
     grids = make_grids(
         schema,
         settings={"named": named},
         optimization={"epochs": 400},
     )
-    (strip,) = grids.grids("epochs", "cat")
-    shown = [[cell.epoch if cell else None for cell in row] for row in strip.cells]
+    (grid,) = grids.grids("epochs", "cat")
+    shown = [[cell.epoch if cell else None for cell in row] for row in grid.cells]
     assert shown == [[0, 100, 200, None, 300, 400], [0, 100, 200, 250, None, None]]
     files = {str(path) for path in grids.inputs("epochs", "cat")}
     folders = ("results/cat/sea/1_1e6_1", "results/cat/sea/short")
@@ -132,11 +132,11 @@ def test_strips_show_the_start_and_every_saved_epoch_of_every_setting(schema):
         ({"named": {"a": {"alpha": 2}, "b": {"beta": 2}}}, False),
     ],
 )
-def test_matrices_are_made_where_alpha_and_beta_are_swept(schema, settings, has):
+def test_grids_of_weights_are_made_where_alpha_and_beta_are_swept(schema, settings, has):
     assert ("weights" in make_grids(schema, settings=settings).kinds) is has
 
 
-def test_a_matrix_for_each_learning_rate_without_the_named_settings(schema):
+def test_a_grid_of_weights_for_each_learning_rate_without_the_named_settings(schema):
     settings = {
         "alpha": [1, 2],
         "beta": [10, 20, 30],
@@ -144,15 +144,15 @@ def test_a_matrix_for_each_learning_rate_without_the_named_settings(schema):
         "named": {"bold": {"beta": 99}},
     }
     grids = make_grids(schema, settings=settings)
-    matrices = list(grids.grids("weights", "cat"))
+    tables = list(grids.grids("weights", "cat"))
     shown = [
-        [[cell.job.setting for cell in row if cell] for row in matrix.cells] for matrix in matrices
+        [[cell.job.setting for cell in row if cell] for row in table.cells] for table in tables
     ]
     assert shown == [
         [[f"{alpha}_{beta}_{rate}" for beta in (10, 20, 30)] for alpha in (1, 2)]
         for rate in ("1", "0.5")
     ]
-    assert [str(path) for matrix in matrices for path in matrix.pages] == [
+    assert [str(path) for table in tables for path in table.pages] == [
         "results/grids/weights/cat/sea.jpg",
         "results/grids/weights/cat/sea+2.jpg",
     ]

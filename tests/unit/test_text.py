@@ -1,4 +1,4 @@
-"""Text for pictures: what is drawn, how wide it is, where it breaks."""
+"""Text in images: what is drawn, how wide it is, where it breaks."""
 
 import unicodedata
 
