@@ -70,7 +70,7 @@ python() {{
 }}
 snakemake() {{
   command python {shlex.quote(str(Path(__file__).with_name("docs_inputs.py")))} "$@"
-  case " $* " in *" docs_images "* | *" profiles/slurm "*) set -- "$@" --dry-run ;; esac
+  case " $* " in *" docs_images "* | *" profiles/slurm "*) set -- --dry-run "$@" ;; esac
   command snakemake "$@"
 }}
 """
@@ -176,6 +176,7 @@ def run_block(text: str, folder: Path) -> tuple[int, str]:
             "PATH": os.pathsep.join([str(BINARIES), os.environ["PATH"]]),
             "PYTHONPATH": str(folder / "workflow"),
             "XDG_CONFIG_HOME": str(folder.parent / "no-configuration"),
+            "OMP_NUM_THREADS": "1",  # images this small gain nothing from threads
         },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
