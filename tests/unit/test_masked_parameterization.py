@@ -15,9 +15,9 @@ from neural_style.losses.problem import (
     Region,
     StyleReference,
     TransferProblem,
+    combined_mask,
     recolor_problem,
     single_style_problem,
-    combined_mask,
 )
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim.loop import Optimization

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from neural_style.config.settings import Settings
-from neural_style.losses.gatys import gatys_objective
 from neural_style.images.tensors import luminance, match_color
+from neural_style.losses.gatys import gatys_objective
 from neural_style.losses.problem import (
     TransferProblem,
     recolor_problem,

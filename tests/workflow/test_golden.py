@@ -30,8 +30,8 @@ def test_the_golden_image(tmp_path):
     subprocess.run([sys.executable, GOLDEN / "make.py", "--output", made], check=True)
     difference = np.abs(levels(made) - levels(EXPECTED)).mean()
     assert difference <= TOLERANCE, (
-        f"the pixels of outputs have changed, by {difference:.2f} levels in the mean, so that older "
-        "results are out of date; if you want that, raise ENGINE_VERSION in "
+        f"the pixels of outputs have changed by {difference:.2f} levels in the mean, which makes "
+        "older results out of date; if you want that, raise ENGINE_VERSION in "
         f"workflow/neural_style/config/settings.py, then {MAKE}"
     )
 

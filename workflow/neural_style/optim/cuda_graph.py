@@ -23,8 +23,8 @@ MOST_PIXELS = 1024 * 1024
 recording keeps is better left to the images. Not measured."""
 
 AGREEMENT = 1e-2
-"""Largest difference of a replay from an evaluation, relative to its norm. The kernels are the same;
-only the order of their sums may differ."""
+"""Largest difference of a replay from an evaluation, relative to its norm. The kernels are the
+same; only the order of their sums may differ."""
 
 WARM_UPS = 2
 """Evaluations before the recording, in which libraries choose algorithms and allocate memory."""

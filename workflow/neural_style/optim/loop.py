@@ -17,7 +17,12 @@ from torch import Tensor
 from neural_style.config.settings import Stage
 from neural_style.losses.gatys import StyleGrams, gatys_objective
 from neural_style.losses.objective import Evaluation, Evaluator
-from neural_style.losses.problem import TransferProblem, resample_images, resample_problem, initial_image
+from neural_style.losses.problem import (
+    TransferProblem,
+    initial_image,
+    resample_images,
+    resample_problem,
+)
 from neural_style.model.vgg import Vgg19
 from neural_style.optim.optimizers import Optimizer, OptimizerState, make_optimizer
 from neural_style.optim.parameterization import Parameterization, choose_parameterization
