@@ -10,13 +10,14 @@ import yaml
 from PIL import Image
 
 import neural_style
+from neural_style.config.settings import ENGINE_VERSION
 from neural_style.report.outputs import plots_of
 
 GRIDS = [
     *("grid_content cat", "grid_content dog", "grid_style sea", "grid_style sun"),
     *("grid_epochs cat", "grid_epochs dog", "grids_pdf"),
 ]
-SHEETS = [*GRIDS, "gallery", "plots cat", "plots dog", "sweep_plots"]
+COLLECTING = [*GRIDS, "gallery", "plots cat", "plots dog", "sweep_plots"]
 PAIRS = ("cat sea", "cat sun", "dog sea", "dog sun")
 SETTINGS = ("1_1e5_1", "1_2.5e6_1", "long")
 STYLIZE = [f"stylize_{setting} {pair}" for setting in SETTINGS for pair in PAIRS]
@@ -50,27 +51,27 @@ def test_a_configuration_on_top_of_the_folders_own(base, again):
         yaml.safe_dump({"settings": {"beta": [1e5, 7]}}), encoding="utf-8"
     )
     outcome = again.snakemake("-n", config="more.yaml")
-    assert outcome.jobs == sorted([*SHEETS, "index", *jobs_of("1_7_1")])
+    assert outcome.jobs == sorted([*COLLECTING, "index", *jobs_of("1_7_1")])
 
 
 def test_another_beta(base, again):
     settings = {**base.config["settings"], "beta": [1e5, 3e6]}
     again.configure(changed(base, settings=settings))
-    assert again.would_run() == sorted([*SHEETS, "index", *jobs_of("1_3e6_1")])
+    assert again.would_run() == sorted([*COLLECTING, "index", *jobs_of("1_3e6_1")])
 
 
 def test_another_value_in_a_named_setting(base, again):
     settings = {**base.config["settings"], "named": {"long": {"optimization": {"epochs": 6}}}}
     again.configure(changed(base, settings=settings))
-    assert again.would_run() == sorted([*SHEETS, "index", *jobs_of("long")])
+    assert again.would_run() == sorted([*COLLECTING, "index", *jobs_of("long")])
 
 
 def test_a_value_that_concerns_every_setting(base, again):
     again.configure(changed(base, image={"size": 64, "quality": 80}))
-    assert again.would_run() == sorted([*SHEETS, "index", *STYLIZE])
+    assert again.would_run() == sorted([*COLLECTING, "index", *STYLIZE])
 
 
-def test_another_size_and_type_of_the_sheets(base, again):
+def test_another_size_and_type_of_the_grids(base, again):
     again.configure(changed(base, grids={"tile_size": 100}))
     assert again.would_run() == sorted(GRIDS)
     again.configure(changed(base, grids={"format": "png"}))
@@ -125,8 +126,8 @@ def test_other_pixels_in_a_photograph(again):
     with Image.open(path) as picture:
         picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
     of_cat = [job for job in STYLIZE if " cat " in job]
-    sheets = [job for job in SHEETS if "dog" not in job]
-    assert again.would_run() == sorted([*sheets, "index", *of_cat])
+    collecting = [job for job in COLLECTING if "dog" not in job]
+    assert again.would_run() == sorted([*collecting, "index", *of_cat])
 
 
 def test_one_more_photograph(again):
@@ -139,26 +140,29 @@ def test_one_more_photograph(again):
 
 def test_one_painting_fewer(again):
     (again.root / "images" / "style" / "sun.png").unlink()
-    sheets = [job for job in SHEETS if "style" not in job]
-    assert again.would_run() == sorted([*sheets, "index"])
+    collecting = [job for job in COLLECTING if "style" not in job]
+    assert again.would_run() == sorted([*collecting, "index"])
 
 
-def engine(folder: Path, addition: str) -> dict[str, str]:
-    """The variables under which Snakemake sees a copy of the library with a changed module."""
+def library(folder: Path, module: str, old: str, new: str) -> dict[str, str]:
+    """The variables under which Snakemake sees a copy of the library with another text in it."""
     package = Path(neural_style.__file__).parent
     ignore = shutil.ignore_patterns("__pycache__")
-    changed = Path(shutil.copytree(package, folder / "neural_style", ignore=ignore))
-    with (changed / "optimizer" / "lbfgs.py").open("a", encoding="utf-8") as file:
-        file.write(addition)
+    changed = Path(shutil.copytree(package, folder / "neural_style", ignore=ignore)) / module
+    text = changed.read_text(encoding="utf-8")
+    assert old in text
+    changed.write_text(text.replace(old, new), encoding="utf-8")
     return {"PYTHONPATH": str(folder)}
 
 
-def test_another_engine(again, tmp_path):
-    outcome = again.snakemake("-n", **engine(tmp_path / "library", "\nHISTORY = 3\n"))
-    assert outcome.jobs == sorted([*SHEETS, *STYLIZE])
+def test_a_raised_engine_version(again, tmp_path):
+    old, new = f"ENGINE_VERSION = {ENGINE_VERSION}\n", f"ENGINE_VERSION = {ENGINE_VERSION + 1}\n"
+    outcome = again.snakemake("-n", **library(tmp_path, "config/settings.py", old, new))
+    assert outcome.jobs == sorted([*COLLECTING, *STYLIZE])
 
 
-def test_another_comment_in_the_engine(again, tmp_path):
-    outcome = again.snakemake("-n", **engine(tmp_path / "library", "\n# A thought.\n"))
+def test_other_code_with_the_same_engine_version(again, tmp_path):
+    changed = library(tmp_path, "optim/lbfgs.py", "import torch\n", "import torch\n\nUNUSED = 3\n")
+    outcome = again.snakemake("-n", **changed)
     outcome.assert_good()
     assert outcome.jobs == []

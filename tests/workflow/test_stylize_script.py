@@ -18,6 +18,7 @@ import pytest
 import torch
 import yaml
 from PIL import Image
+from tests.workflow.conftest import run
 
 from neural_style.model.layers import CONVOLUTIONS
 
@@ -45,9 +46,36 @@ def test_help_names_every_key_of_the_configuration(stylize):
     outcome = stylize("--help")
     outcome.assert_good()
     keys = {"content", "style", "preset", "alpha", "beta", "learning_rate"}
-    for section in ("image", "network", "optimization", "jobs"):
+    for section in ("image", "network", "optimization", "transfer", "jobs"):
         keys |= set(schema["$defs"][section]["properties"])
     assert {key for key in keys if f"--{key.replace('_', '-')} " not in outcome.out} == set()
+
+
+def test_a_job_of_the_workflow_reads_no_schema_and_makes_the_same(main, pair, tmp_path):
+    """Its settings, as run.json has them, were checked by the Snakefile."""
+    assert main([*pair, "--output", str(tmp_path / "one"), *SMALL, "--color", "match"]) == 0
+    facts = json.loads((tmp_path / "one" / "run.json").read_text(encoding="utf-8"))
+    settings = f"--settings={json.dumps(facts['settings'])}"
+    code = (
+        "import sys, stylize; code = stylize.main(sys.argv[1:]);"
+        "print(code, sorted({'jsonschema', 'yaml', 'neural_style.config.schema',"
+        " 'neural_style.config.sweep', 'neural_style.config.presets'} & sys.modules.keys()))"
+    )
+    job = run(
+        [sys.executable, "-c", code, *pair, "--output", tmp_path / "two", settings, "--threads=1"],
+        tmp_path,
+        PYTHONPATH=str(SCRIPTS),
+    )
+    assert job.out == "0 []\n", job.text
+    for name in ("generated_2.jpg", "generated_3.jpg"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_settings_of_the_workflow_stand_alone(main, pair, tmp_path, capfd):
+    with pytest.raises(SystemExit) as ended:
+        main([*pair, "--output", str(tmp_path / "out"), "--settings", "{}", "--size", "64"])
+    assert ended.value.code == 2
+    assert "unrecognized arguments: --size" in capfd.readouterr().err
 
 
 def test_two_processes_make_the_same_bytes(stylize, main, pair, tmp_path):
@@ -215,7 +243,7 @@ def test_interrupted_by_the_keyboard(pair, tmp_path):
     assert job.returncode == 130
     assert "Traceback" not in out + err
     assert re.fullmatch(
-        r"stylize: stopped after epoch \d+ of 100000; the next run goes on from there\.",
+        r"stylize: stopped after iteration \d+ of 100000; the next run resumes from there\.",
         err.splitlines()[-1],
     )
     assert (folder / ".checkpoint" / "state.pt").exists()
