@@ -274,9 +274,6 @@ def options(schema: Mapping[str, Any]) -> set[str]:
     sources = [path.read_text(encoding="utf-8") for each in folders for path in each.glob("*.py")]
     written = re.findall(r"add_argument\(\s*\"(--[a-z-]+)\"", "\n".join(sources))
     made = [option_name(key.rpartition(".")[2]) for key in dotted_keys(schema)]
-    made += map(
-        option_name, re.findall(r"add_argument\(\s*option_name\(\"(\w+)\"\)", "\n".join(sources))
-    )
     return {*re.findall(r"--[a-z][a-z-]*", shown.stdout), *written, *made, *OF_OTHER_PROGRAMS}
 
 
