@@ -127,7 +127,7 @@ def plan(config: Mapping[str, Any]) -> Sweep:
         mistakes.append(str(error))
     if not mistakes:
         missing = (find_missing(each, styles.files) for each in settings.values())
-        mistakes += dict.fromkeys(itertools.chain.from_iterable(missing))  # each is told once
+        mistakes += dict.fromkeys(itertools.chain.from_iterable(missing))  # each once
     if mistakes:
         raise SweepError("\n".join(mistakes))
     refused = (*contents.refused, *styles.refused)
