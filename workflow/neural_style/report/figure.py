@@ -122,7 +122,7 @@ class LineStyle:
 
 
 def line_styles(count: int) -> list[LineStyle]:
-    """Styles for `count` settings in their order, from dark to light.
+    """Return styles for `count` settings in their order, from dark to light.
 
     The colors are a part of the colormap "plasma", whose lightness rises evenly, so they differ
     for color-blind readers and in gray. Dashes repeat every 4 and markers every 9 settings, so 36
@@ -257,18 +257,18 @@ class Page:
 
 
 def drawable(text: str) -> str:
-    """`text` on one line, with a box for each character that the font lacks."""
+    """Return `text` on one line, with a box for each character that the font lacks."""
     glyphs = _glyphs()
     return "".join(c if ord(c) in glyphs else MISSING for c in plain(text))
 
 
 def can_draw(name: str) -> bool:
-    """Whether the font has all characters of a name."""
+    """Return whether the font has all characters of a name."""
     return drawable(name) == name
 
 
 def width_in(size: float) -> Callable[[str], float]:
-    """A function that measures the width of drawable text in inches, at `size` points."""
+    """Return a function that measures the width of drawable text in inches, at `size` points."""
 
     def width(text: str) -> float:
         font = _font()
@@ -280,7 +280,7 @@ def width_in(size: float) -> Callable[[str], float]:
 
 
 def shorten(text: str, size: float, inches: float) -> str:
-    """`drawable(text)` at `size` points, with an ellipsis for its middle where it is too wide."""
+    """Return `drawable(text)`, with an ellipsis for its middle where it is wider than `inches`."""
     return shorten_middle(drawable(text), width_in(size), inches)
 
 
@@ -290,5 +290,5 @@ def _font() -> FT2Font:
 
 @lru_cache(maxsize=1)
 def _glyphs() -> frozenset[int]:
-    """The code points of the characters that the font has."""
+    """Return the code points of the characters that the font has."""
     return frozenset(_font().get_charmap())

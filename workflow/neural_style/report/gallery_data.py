@@ -44,7 +44,6 @@ WHOLE = "whole"
 REMADE = Path("remade")
 """Where the commands write outputs, so that none overwrites a result."""
 
-
 THUMBNAIL_EDGE = 360
 """Greatest longer side of a thumbnail in pixels."""
 
@@ -101,12 +100,12 @@ def collect(
 
 
 def fit_name(settings: Settings) -> str:
-    """Names how a content image fits its outputs: `keep_320`, or `whole`."""
+    """Return a name for how a content image fits its outputs: `keep_320`, or `whole`."""
     return WHOLE if settings.dimensions == ORIGINAL else f"{settings.fit}_{settings.size}"
 
 
 def spread(values: Sequence[int], most: int) -> list[int]:
-    """The values, or `most` of them evenly spaced, including the first and the last."""
+    """Return the values, or `most` of them evenly spaced, including the first and the last."""
     if len(values) <= most:
         return list(values)
     last = len(values) - 1
@@ -114,7 +113,7 @@ def spread(values: Sequence[int], most: int) -> list[int]:
 
 
 def curve_epochs(settings: Settings) -> list[int]:
-    """The epochs whose losses are shown: 0, powers of two, and those of the outputs."""
+    """Return the epochs whose losses are shown: 0, powers of two, and those of the outputs."""
     powers = [1 << power for power in range(settings.epochs.bit_length())]
     return sorted({0, *powers, *_shown_snapshots(settings)})
 
@@ -136,7 +135,7 @@ def _positions(
 def _originals(
     kind: str, files: Mapping[str, Path], settings: Iterable[Settings], folder: Path
 ) -> list[dict[str, Any]]:
-    """The content or style images; content images have a copy for each fit of the jobs."""
+    """Return the content or style images; content images have a copy for each fit of the jobs."""
     fits = {fit_name(each): each if each.dimensions != ORIGINAL else None for each in settings}
     names = display_names(files)
     return [
@@ -188,7 +187,7 @@ def _setting(name: str, settings: Settings, defaults: Settings) -> dict[str, Any
 
 
 def _fact(name: str, value: object) -> str:
-    """A value of a setting as text: numbers as in ids, others as on a command line."""
+    """Return a value of a setting as text: numbers as in ids, others as on a command line."""
     if isinstance(value, float):
         return format_number(value)
     if isinstance(value, Mapping) and name in SHARES:
@@ -236,7 +235,7 @@ def _curve_point(losses: EpochLosses | None) -> list[float] | None:
 
 
 def _shown(job: Job, folder: Path) -> str | None:
-    """The folder of JPEGs of a job's outputs, made here if browsers do not show their format."""
+    """Return the folder of JPEGs of outputs whose format browsers do not show; None for others."""
     if job.settings.format in SHOWN_BY_BROWSERS:
         return None
     home = folder / COPIES / job.content / job.style / job.setting
@@ -248,12 +247,12 @@ def _shown(job: Job, folder: Path) -> str | None:
 
 
 def _rounded(value: float) -> float:
-    """Enough digits to read and to sort by."""
+    """Round to five digits, enough to read and to sort by."""
     return float(f"{value:.5g}")
 
 
 def _url(path: Path, folder: Path) -> str:
-    """The address of a file from a page in `folder`."""
+    """Return the address of a file from a page in `folder`."""
     relative = os.path.relpath(path, folder)
     return quote(os.fsencode(relative))
 
@@ -311,7 +310,7 @@ def shrink(image: Image.Image, edge: int) -> Image.Image:
 
 
 def _is_current(source: Path, target: Path) -> bool:
-    """Whether the copy has the date of its source, which `_save` gave it.
+    """Return whether the copy has the date of its source, which `_save` gave it.
 
     Equal, not newer, since a source may be replaced by an older file.
     """

@@ -77,6 +77,6 @@ def _read(name: str) -> str:
 
 
 def _source(text: str) -> str:
-    """The source of an inline element in a content security policy: the hash of its text."""
+    """Return the source of an inline element in a content security policy: the hash of its text."""
     digest = hashlib.sha256(text.encode("utf-8")).digest()
     return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"

@@ -40,13 +40,13 @@ class Names:
 
 
 def read_names(sweep: Sweep) -> Names:
-    """The names of a sweep's images that the font of the grids can draw, otherwise their ids."""
+    """Return the names of a sweep's images that the font of the grids can draw, or their ids."""
     draws = load_font(12).draws
     return Names(display_names(sweep.contents, draws), display_names(sweep.styles, draws))
 
 
 def page_title(grid: SweepGrid, path: Path, names: Names) -> str:
-    """A title for the outline of the PDF: `content: Café, page 2`, unique in the sweep."""
+    """Return a title for the outline of the PDF: `content: Café, page 2`, unique in the sweep."""
     pages, job = list(grid.pages), grid.jobs[0]
     content, style = names.contents[job.content], names.styles[job.style]
     subject = {"content": content, "style": style}.get(grid.kind, f"{content}{TIMES}{style}")
@@ -60,13 +60,13 @@ def page_title(grid: SweepGrid, path: Path, names: Names) -> str:
 
 
 def transfer_label(settings: Iterable[Settings]) -> str:
-    """The options of transfer that all settings share: `with sea 0.5, masked`; empty for none."""
+    """Return the options of `transfer` that all settings share: `with sea 0.5, masked`."""
     parts = [list(_transfer_options(each)) for each in settings]
     return ", ".join(part for part in parts[0] if all(part in others for others in parts))
 
 
 def loss_captions(folder: Path, epochs: Collection[int]) -> dict[int, tuple[str, ...]]:
-    """By epoch: a line each for the total, the content, and the style loss of a job's record.
+    """Return by epoch a line each for the total, content, and style loss in a job's record.
 
     An epoch whose losses cannot be read is left out.
     """
@@ -133,7 +133,7 @@ class _Page:
         )
 
     def grid(self) -> Grid:
-        """The page as a table, or in lines."""
+        """Return the page as a table, or in lines."""
         rows = [self._row_heading(_first(row)) for row in self._cells]
         columns = [
             self._column_heading(_first(column)) for column in zip(*self._cells, strict=True)
@@ -157,7 +157,7 @@ class _Page:
         return self._with_header(tuple(column.text for column in columns), rows)
 
     def _in_pairs(self, headings: Sequence[_Heading]) -> Grid:
-        """A table of one column as lines: its originals, and below each the output made from it."""
+        """Return a table of one column as lines: each original above the output made from it."""
         cells = [row[0] for row in self._cells]
         across = math.ceil(len(cells) / max(1, round(math.sqrt(len(cells) / 2 / _ASPECT))))
         rows: list[Row] = []
@@ -175,7 +175,7 @@ class _Page:
         return self._with_header(("",) * across, tuple(rows))
 
     def _in_lines(self, headings: Sequence[_Heading]) -> Grid:
-        """A table of one long row as lines."""
+        """Return a table of one long row as lines."""
         (cells,) = self._cells
         across = math.ceil(len(cells) / max(1, round(math.sqrt(len(cells) / _ASPECT))))
         rows: list[Row] = []
@@ -192,7 +192,7 @@ class _Page:
     def _with_header(
         self, columns: tuple[str, ...], rows: tuple[Row, ...], pair: bool = False
     ) -> Grid:
-        """The grid with title, facts, and originals; with both images of a `pair`."""
+        """Return the grid with title, facts, and originals; with both images of a `pair`."""
         job = self._grid.jobs[0]
         title: tuple[str, ...]
         content, style = self._names.contents[job.content], self._names.styles[job.style]
@@ -244,11 +244,11 @@ class _Page:
                 return _Heading(self._labels[cell.job.setting])
 
     def _captions(self, cell: Cell | None) -> tuple[str, ...]:
-        """The losses after the epoch, on a grid of epochs."""
+        """Return the losses after the epoch, on a grid of epochs."""
         return self._losses.get(cell.job.folder, {}).get(cell.epoch, ()) if cell else ()
 
     def _shape(self, cells: Sequence[Cell | None]) -> Shape:
-        """The shape that holds all images of a row."""
+        """Return the shape that holds all images of a row."""
         jobs = [cell.job for cell in cells if cell]
         return bounding(
             [
@@ -268,7 +268,7 @@ class _Page:
 
 
 def _start(job: Job, caption: tuple[str, ...]) -> Tile:
-    """The image that the optimization starts from."""
+    """Return the image that the optimization starts from."""
     settings = job.settings
     if settings.noise_share:
         mark = "noise" if settings.noise_share == 1 else f"{settings.noise_share:.0%} noise"
@@ -278,7 +278,7 @@ def _start(job: Job, caption: tuple[str, ...]) -> Tile:
 
 
 def _first(cells: Sequence[Cell | None]) -> Cell:
-    """A cell of a row or column, which is never empty."""
+    """Return a cell of a row or column, which is never empty."""
     return next(cell for cell in cells if cell)
 
 

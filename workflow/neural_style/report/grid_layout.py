@@ -131,22 +131,22 @@ class Typography:
     width: int
 
     def headline(self, names: tuple[str, ...], width: int) -> tuple[str, ...]:
-        """A name on at most two lines, or several on one, or else each on its own."""
+        """Return a name on at most two lines, or several on one, or else each on its own."""
         whole = TIMES.join(names)
         if len(names) < 2 or self.title.width(whole) <= width:
             return wrap(whole, self.title.width, width, 2)
         return tuple(shorten_middle(name, self.title.width, width) for name in names)
 
     def column_heading(self, heading: str) -> tuple[str, ...]:
-        """At most three lines, a little narrower than the tile below them."""
+        """Return at most three lines, a little narrower than the tile below them."""
         return wrap(heading, self.text.width, self.width - self.text.size // 2, 3)
 
     def row_heading(self, heading: str, height: int) -> tuple[str, ...]:
-        """At most two lines, along a row's tiles of `height` pixels."""
+        """Return at most two lines, along a row's tiles of `height` pixels."""
         return wrap(heading, self.text.width, height, 2)
 
     def caption(self, tile: Tile | None) -> tuple[str, ...]:
-        """At most two lines for each text, as wide as the tile above them."""
+        """Return at most two lines for each text, as wide as the tile above them."""
         texts = tile.caption if tile else ()
         return tuple(line for text in texts for line in wrap(text, self.text.width, self.width, 2))
 
@@ -234,7 +234,7 @@ def measure(grid: Grid, tile_size: int = 256) -> Layout:
 
 
 def bounding(shapes: list[Shape]) -> Shape:
-    """The smallest shape that holds all `shapes` with equal longer sides; (1, 1) for none."""
+    """Return the smallest shape that holds all `shapes` with equal longer sides, or (1, 1)."""
     longest = [
         (width / max(width, height), height / max(width, height)) for width, height in shapes
     ]
@@ -313,13 +313,13 @@ def _measure(grid: Grid, tile_size: int) -> Layout:
 
 
 def _same_height(sizes: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The sizes scaled down to the height of the lowest."""
+    """Return the sizes scaled down to the height of the lowest."""
     lowest = min((high for _, high in sizes), default=0)
     return [(round(wide * lowest / high), lowest) for wide, high in sizes]
 
 
 def _typography(width: int, tile_size: int, tiles: int) -> Typography:
-    """Text in proportion to the tile, larger on a page of many tiles, which is viewed smaller."""
+    """Return fonts in proportion to the tile, larger on a page of many tiles."""
     size = tile_size * min(1.8, max(1.0, math.sqrt(tiles / 4)))
     return Typography(
         load_font(max(18, round(size * 0.11))), load_font(max(11, round(size * 0.06))), width
@@ -327,7 +327,7 @@ def _typography(width: int, tile_size: int, tiles: int) -> Typography:
 
 
 def _tile_shape(shape: Shape, tile_size: int) -> tuple[int, int]:
-    """Width and height in pixels of a tile for images of a shape."""
+    """Return width and height in pixels of a tile for images of a shape."""
     ratio = min(_MOST_ELONGATED, max(1 / _MOST_ELONGATED, shape[0] / shape[1]))
     scale = tile_size / max(ratio, 1.0)
     return round(scale * ratio), round(scale)

@@ -137,7 +137,7 @@ def _draw_placeholder(image: Image.Image, mark: str, reason: str, box: Box, layo
 
 
 def _load(tile: Tile, box: Box) -> Image.Image | str:
-    """The image, or a few words on why there is none."""
+    """Return the image, or a few words on why there is none."""
     if tile.image is None:
         return ""
     side = max(box.width, box.height)
@@ -184,7 +184,7 @@ def write_pdf(pages: Mapping[str, Path], path: Path, size: int, quality: int) ->
 
 
 def page_side(pages: int, size: int) -> int:
-    """Pixels of a page's longer side: `size`, or less where there are very many pages."""
+    """Return the pixels of a page's longer side: `size`, or less if there are very many pages."""
     return min(size, max(SMALLEST_PAGE, math.isqrt(MAX_PDF_PIXELS // pages)))
 
 

@@ -26,7 +26,7 @@ _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def setting_labels(settings: Mapping[str, Settings]) -> tuple[dict[str, str], str]:
-    """The label of each setting by its id, and what all of them share, such as `α 1   lr 1`.
+    """Return the label of each setting by its id, and what all of them share, such as `α 1   lr 1`.
 
     A setting of the lists is called by the weights in which the settings differ: `β 1e6`. If they
     differ in none, or there is only one, it has all its weights in its label, and the second part
@@ -39,21 +39,21 @@ def setting_labels(settings: Mapping[str, Settings]) -> tuple[dict[str, str], st
 
 
 def setting_label(key: str, settings: Settings, weights: Iterable[str] = ()) -> str:
-    """The label of a setting: some of its weights, by default all; its id if that is a name."""
+    """Return the label of a setting: its id if that is a name, else some or all of its weights."""
     if key != "_".join(format_number(getattr(settings, name)) for name in WEIGHTS):
         return key
     return _weights(settings, list(weights) or WEIGHTS)
 
 
 def weight_label(name: str, value: float) -> str:
-    """`α 1`, `β 1e6` or `lr 1`, rounded to six digits; it is not broken across lines."""
+    """Return `α 1`, `β 1e6` or `lr 1`, rounded to six digits; lines do not break within it."""
     return f"{SIGNS[name]}\N{NO-BREAK SPACE}{format_number(float(f'{value:.6g}'))}"
 
 
 def display_names(
     files: Mapping[str, Path], draws: Callable[[str], bool] = lambda name: True
 ) -> dict[str, str]:
-    """The name of each image by its id: its file's name without the suffix.
+    """Return the name of each image by its id: its file's name without the suffix.
 
     An image keeps its id if the name is blank, shared with another file, or cannot be drawn. Bytes
     that are not UTF-8 become replacement characters.
@@ -71,12 +71,12 @@ def display_names(
 
 
 def visible(text: str) -> str:
-    """Text with replacement characters for bytes that are not UTF-8."""
+    """Return text with replacement characters for bytes that are not UTF-8."""
     return os.fsencode(text).decode("utf-8", "replace")
 
 
 def size_label(sizes: Iterable[tuple[int, int] | None]) -> str:
-    """The size in pixels that images share, or else their longer side; empty if neither."""
+    """Return the size in pixels that images share, or else their longer side; empty if neither."""
     known = {size for size in sizes if size}
     longer = {max(size) for size in known}
     if len(known) == 1:
@@ -85,7 +85,7 @@ def size_label(sizes: Iterable[tuple[int, int] | None]) -> str:
 
 
 def epochs_label(epochs: Iterable[int]) -> str:
-    """`1000 epochs`, or their range: `300–1000 epochs`; empty without any."""
+    """Return `1000 epochs`, or their range: `300–1000 epochs`; empty without any."""
     several = sorted(set(epochs))
     if not several:
         return ""
@@ -94,13 +94,13 @@ def epochs_label(epochs: Iterable[int]) -> str:
 
 
 def format_loss(value: float) -> str:
-    """A loss rounded to three digits: 0.512, 51200, 5.12e7."""
+    """Return a loss rounded to three digits: 0.512, 51200, 5.12e7."""
     mantissa, _, exponent = f"{float(f'{value:.3g}'):g}".partition("e")
     return f"{mantissa}e{int(exponent)}" if exponent else mantissa
 
 
 def format_tick(value: float) -> str:
-    """A number of an axis: 250, 0.05, 2×10⁻⁵."""
+    """Return a number of an axis: 250, 0.05, 2×10⁻⁵."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     if 0.01 <= abs(value) < 10000:

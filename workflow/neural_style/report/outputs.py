@@ -101,11 +101,11 @@ class SweepGrids:
         return ("content", "style", "epochs", *(("weights",) if both_swept else ()))
 
     def subjects(self, kind: str) -> tuple[str, ...]:
-        """The ids of the images that the grids of a kind are about."""
+        """Return the ids of the images that the grids of a kind are about."""
         return tuple(self.sweep.styles if kind == "style" else self.sweep.contents)
 
     def paths(self, kind: str, subject: str) -> list[Path]:
-        """The pages of a kind for an image; `subject` is an id, or a wildcard for any."""
+        """Return the pages of a kind for an image; `subject` is an id, or a wildcard for any."""
         names = self._names(kind, subject)
         return [path for name in names for path in self._pages(kind, name)]
 
@@ -117,14 +117,14 @@ class SweepGrids:
                 yield from self.paths(kind, subject)
 
     def inputs(self, kind: str, subject: str) -> list[Path]:
-        """The files that the grids of a kind show for an image."""
+        """Return the files that the grids of a kind show for an image."""
         jobs = self.jobs(kind, subject)
         if kind != "epochs":
             return [job.result for job in jobs]
         return [job.folder / name for job in jobs for name in (*output_names(job.settings), LOSSES)]
 
     def jobs(self, kind: str, subject: str) -> list[Job]:
-        """The jobs that the grids of a kind show for an image."""
+        """Return the jobs that the grids of a kind show for an image."""
         settings = self.sweep.settings
         if kind == "weights":
             rates = range(len(self.lists["learning_rate"]))
@@ -136,7 +136,7 @@ class SweepGrids:
         return [self.sweep.job(*pair, setting) for pair in pairs for setting in settings]
 
     def grids(self, kind: str, subject: str) -> Iterator[SweepGrid]:
-        """The grids of a kind for an image."""
+        """Return the grids of a kind for an image."""
         for name in self._names(kind, subject):
             pages = self._pages(kind, name)
             for number, cells in enumerate(self._tables(kind, subject, name.name)):
@@ -145,7 +145,7 @@ class SweepGrids:
                 yield SweepGrid(kind, cells, dict(zip(own, windows, strict=True)))
 
     def _names(self, kind: str, subject: str) -> list[Path]:
-        """What the files of each grid of an image have in common."""
+        """Return the path of the first page of each grid of an image, without suffix."""
         folder = self.folder / kind / subject
         if kind in ("content", "style"):
             return [folder]
@@ -159,7 +159,7 @@ class SweepGrids:
         return [name.with_name(f"{name.name}{number}.{self.format}") for number in numbers]
 
     def _windows(self, kind: str) -> tuple[Window, ...]:
-        """The pages of a table of a kind; all tables of a kind have the same size."""
+        """Return the pages of a table of a kind; all tables of a kind have the same size."""
         settings, most = len(self.sweep.settings), self.tiles_per_page
         match kind:
             case "content":
@@ -174,7 +174,7 @@ class SweepGrids:
     def _tables(
         self, kind: str, subject: str, style: str
     ) -> Iterator[tuple[tuple[Cell | None, ...], ...]]:
-        """The cells of each table of a grid; `style` counts only for grids of pairs."""
+        """Return the cells of each table of a grid; `style` counts only for grids of pairs."""
         sweep = self.sweep
         if kind == "content":
             yield _finished(
@@ -204,7 +204,7 @@ class SweepGrids:
         return Cell(job, epoch) if epoch in (0, *job.settings.snapshots) else None
 
     def _weights(self, rate: int) -> list[str]:
-        """The ids of the unnamed settings of a learning rate, by alpha, then beta."""
+        """Return the ids of the unnamed settings of a learning rate, by alpha, then beta."""
         return [
             "_".join(map(format_number, (alpha, beta, self.lists["learning_rate"][rate])))
             for alpha in self.lists["alpha"]
@@ -213,13 +213,13 @@ class SweepGrids:
 
 
 def sweep_grids(sweep: Sweep, config: Mapping[str, Any]) -> SweepGrids:
-    """The grids of a sweep and its validated configuration."""
+    """Return the grids of a sweep, from the configuration that `complete` has checked."""
     grids = config["grids"]
     return SweepGrids(sweep, config["settings"], grids["format"], grids["tiles_per_page"])
 
 
 def longest_side(most: int) -> int:
-    """The most rows or columns of a page that holds `most` tiles."""
+    """Return the most rows or columns of a page that holds `most` tiles."""
     return min(most, math.ceil(math.sqrt(_ELONGATION * most)))
 
 
@@ -257,27 +257,27 @@ MOST_PAIRS = 48
 
 
 def losses_figure(folder: Path, content: str, style: str) -> Path:
-    """The figure of a pair's losses over the epochs, without suffix, in the folder of a sweep."""
+    """Return the path of the figure of a pair's losses over the epochs, without suffix."""
     return folder / "plots" / "losses" / content / style
 
 
 def tradeoff_figure(folder: Path, content: str, style: str) -> Path:
-    """The figure of a pair's content loss against its style loss, without suffix."""
+    """Return the path of the figure of a pair's content and style loss, without suffix."""
     return folder / "plots" / "tradeoff" / content / style
 
 
 def sweep_figure(folder: Path, quantity: str) -> Path:
-    """The figure of one of `QUANTITIES` for all pairs of a sweep, without suffix."""
+    """Return the path of the figure of one of `QUANTITIES` for a whole sweep, without suffix."""
     return folder / "plots" / quantity
 
 
 def files_of(figure: Path) -> list[str]:
-    """The files of a figure; an id may contain a dot, and keeps it."""
+    """Return the files of a figure; an id may contain a dot, and keeps it."""
     return [f"{figure}{suffix}" for suffix in SUFFIXES]
 
 
 def plots_of(folder: Path, contents: Iterable[str], styles: Iterable[str]) -> list[str]:
-    """All plots of these content and style images, and those of the whole sweep.
+    """Return the files of all plots of some content and style images, and of the whole sweep.
 
     Args:
         folder: of the sweep.
@@ -294,12 +294,12 @@ def plots_of(folder: Path, contents: Iterable[str], styles: Iterable[str]) -> li
 
 
 def shown_pairs(sweep: Sweep) -> list[tuple[str, str]]:
-    """The pairs of content and style in the figures of the whole sweep: the first `MOST_PAIRS`."""
+    """Return the pairs of content and style in the figures of the whole sweep."""
     return list(itertools.islice(itertools.product(sweep.contents, sweep.styles), MOST_PAIRS))
 
 
 def records_of(job: Job) -> list[str]:
-    """The records of a job, which plots read."""
+    """Return the records of a job, which plots read."""
     return [str(job.folder / name) for name in (LOSSES, RUN)]
 
 

@@ -117,7 +117,7 @@ class Line:
 
 
 def quantity(curves: Curves, name: str) -> Values | None:
-    """A loss over the epochs, [E]; None if the run does not have it.
+    """Return a loss over the epochs, [E]; None if the run does not have it.
 
     Args:
         curves: of the run.
@@ -129,7 +129,7 @@ def quantity(curves: Curves, name: str) -> Values | None:
 
 
 def lines_of(runs: Iterable[PairRun], name: str, styles: Sequence[LineStyle]) -> list[Line]:
-    """A loss of each run that has it, with gaps where it has no logarithm."""
+    """Return a loss of each run that has it, with gaps where it has no logarithm."""
     lines: list[Line] = []
     for run in runs:
         values = quantity(run.curves, name)
@@ -197,7 +197,7 @@ def scale_log(axes: Axes, which: str, low: float, high: float, room: float = 0.0
 
 
 def _locator(decades: float) -> LogLocator | MaxNLocator:
-    """Two to six ticks on a scale of `decades`."""
+    """Return two to six ticks on a scale of `decades`."""
     if decades < 0.55:
         return MaxNLocator(4, steps=[1, 2, 5, 10])
     if decades >= 3:
@@ -207,7 +207,7 @@ def _locator(decades: float) -> LogLocator | MaxNLocator:
 
 
 def _thinned(count: int) -> list[int]:
-    """The indices of about `MOST_POINTS` epochs out of `count`, including the last."""
+    """Return the indices of about `MOST_POINTS` epochs out of `count`, including the last."""
     step = math.ceil(count / MOST_POINTS)
     return sorted({*range(0, count, step), count - 1})
 
@@ -279,7 +279,7 @@ def plot_sweep(pairs: Sequence[Pair], name: str, style_count: int, note: str = "
 
 
 def facts_of(pair: Pair) -> str:
-    """What the runs of a pair have in common: weights, size, epochs."""
+    """Return what the runs of a pair have in common: weights, size, epochs."""
     sizes = size_label(run.record.size for run in pair.runs)
     epochs = epochs_label(int(run.curves.epochs[-1]) for run in pair.runs)
     return SEPARATOR.join(fact for fact in (pair.common, sizes, epochs) if fact)
@@ -310,7 +310,7 @@ def _share_scales(
 
 
 def _terms(pair: Pair) -> list[str]:
-    """The terms to show: of each kind the layers of all settings, if there are several."""
+    """Return the terms to show: of each kind the layers of all settings, if there are several."""
     terms: list[str] = []
     for kind in KINDS:
         every = {term for run in pair.runs for term in run.record.layers(kind)}
@@ -319,7 +319,7 @@ def _terms(pair: Pair) -> list[str]:
 
 
 def _has_total_variation(pair: Pair) -> bool:
-    """Whether any setting has total variation in its total."""
+    """Return whether any setting has total variation in its total."""
     return any(TOTAL_VARIATION in run.record.weights for run in pair.runs)
 
 
@@ -332,7 +332,7 @@ def _title(name: str, pairs: Sequence[Pair]) -> str:
 
 
 def _zero_notes(pair: Pair) -> list[str]:
-    """Which settings have no content or style loss, because its weight is 0."""
+    """Return which settings have no content or style loss, because its weight is 0."""
     notes = []
     for kind, sign in zip(KINDS, ("α", "β"), strict=True):
         labels = [run.label for run in pair.runs if not run.record.factor(kind)]

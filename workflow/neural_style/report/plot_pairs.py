@@ -43,7 +43,7 @@ class PairReader:
         self._labels, self._common = setting_labels(sweep.settings)
 
     def read(self, content: str, style: str) -> Pair:
-        """The pair of two ids; a job without a usable record becomes a note."""
+        """Return the pair of two ids; a job without a usable record becomes a note."""
         runs: list[PairRun] = []
         missing: list[tuple[str, str]] = []
         for number, setting in enumerate(self._settings):
@@ -113,14 +113,14 @@ def draw_sweep(sweep: Sweep) -> None:
 
 
 def _missing_notes(missing: Sequence[tuple[str, str]]) -> list[str]:
-    """Sentences about jobs that cannot be drawn, from their labels and the reasons."""
+    """Return sentences about jobs that cannot be drawn, from their labels and the reasons."""
     named = [f"Not drawn: {label} ({why.rstrip('.')})." for label, why in missing[:_NAMED]]
     rest = len(missing) - len(named)
     return [*named, f"{rest} more are not drawn."] if rest else named
 
 
 def _curves(job: Job) -> Curves:
-    """The losses of a job.
+    """Return the losses of a job.
 
     Raises:
         RunError: the job has no output, or no usable record; the message is the reason.

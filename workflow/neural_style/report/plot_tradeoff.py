@@ -61,7 +61,7 @@ class Point:
 
 
 def points_of(pair: Pair) -> list[Point]:
-    """The points of a pair, in the order of the sweep; only where both losses are above 0."""
+    """Return the points of a pair in the order of the sweep, where both losses are above 0."""
     points: list[Point] = []
     for run in pair.runs:
         content, style = (run.record.saved_loss(kind) for kind in KINDS)
@@ -73,7 +73,7 @@ def points_of(pair: Pair) -> list[Point]:
 
 
 def curves_of(points: Sequence[Point]) -> list[list[Point]]:
-    """The curves to draw: two or more points that differ only in beta, ordered by beta."""
+    """Return the curves to draw: two or more points that differ only in beta, ordered by beta."""
     groups: dict[str, list[Point]] = {}
     for point in points:
         others = {key: value for key, value in point.run.record.settings.items() if key != "beta"}
@@ -188,7 +188,7 @@ def _around(center: Values, width: float, height: float) -> Box:
 
 
 def _along(points: Sequence[Point], spots: Sequence[Values]) -> list[Box]:
-    """Small boxes along the curves, which labels avoid."""
+    """Return small boxes along the curves, which labels avoid."""
     place = {id(point): spot for point, spot in zip(points, spots, strict=True)}
     boxes: list[Box] = []
     for curve in curves_of(points):
@@ -200,7 +200,7 @@ def _along(points: Sequence[Point], spots: Sequence[Values]) -> list[Box]:
 
 
 def _covered(box: Box, taken: Sequence[Box]) -> float:
-    """The area of a box that others cover."""
+    """Return the area of a box that others cover."""
     area = 0.0
     for other in taken:
         width = min(box[2], other[2]) - max(box[0], other[0])
@@ -263,7 +263,7 @@ def _draw_thumbnail(
 
 
 def _thumbnail(run: Run, size: tuple[float, float]) -> Image.Image | None:
-    """The output, reduced; None if it cannot be read."""
+    """Return the output, reduced; None if it cannot be read."""
     try:
         image = load_image(run.output)
     except ImageError:
@@ -274,7 +274,7 @@ def _thumbnail(run: Run, size: tuple[float, float]) -> Image.Image | None:
 
 
 def _notes(pair: Pair, points: Sequence[Point]) -> list[str]:
-    """Why an output has no point, and whether the losses can be compared."""
+    """Return why an output has no point, and whether the losses can be compared."""
     placed = {point.run.number for point in points}
     absent = [run.label for run in pair.runs if run.number not in placed]
     notes = []

@@ -91,15 +91,15 @@ class Run:
         return float(self.settings["beta"])
 
     def factor(self, kind: str) -> float:
-        """Alpha for `content`; the beta of the last stage for `style`."""
+        """Return alpha for `content`, the beta of the last stage for `style`."""
         return self.alpha if kind == "content" else list(self.betas.values())[-1]
 
     def layers(self, kind: str) -> list[str]:
-        """The terms of a kind."""
+        """Return the terms of a kind."""
         return [term for term in self.weights if term.startswith(f"{kind}/")]
 
     def saved_loss(self, kind: str) -> float | None:
-        """The content or style loss of the saved output, without alpha or beta.
+        """Return the content or style loss of the saved output, without alpha or beta.
 
         Returns:
             None where alpha or beta is 0: the loss was not recorded then.
@@ -126,7 +126,7 @@ class Curves:
     terms: Mapping[str, Values]
 
     def loss(self, kind: str) -> Values | None:
-        """The content or style loss without alpha or beta, [E].
+        """Return the content or style loss without alpha or beta, [E].
 
         Σ weight · MSE over the layers of the kind; None where alpha or beta is 0.
         """
@@ -138,7 +138,7 @@ class Curves:
         return loss
 
     def layer(self, term: str) -> Values | None:
-        """A term without its weight, such as the mean squared error at a layer, [E].
+        """Return a term without its weight, such as the mean squared error at a layer, [E].
 
         None where the run gives the term no weight.
         """
@@ -156,7 +156,7 @@ class EpochLosses(NamedTuple):
 
 
 def failure_reason(job: Job) -> str | None:
-    """Why a job has no output, as its log says it; None if the output exists."""
+    """Return why a job has no output, as its log says it; None if the output exists."""
     if job.result.exists():
         return None
     sentences = [line for line in _last_lines(job.log) if line.startswith(LOG_PREFIX)]
@@ -259,7 +259,7 @@ def read_losses(folder: Path, epochs: Collection[int]) -> dict[int, EpochLosses]
 
 
 def _losses(line: str, columns: list[int]) -> EpochLosses | None:
-    """The losses of a row; None if it is damaged."""
+    """Return the losses of a row; None if it is damaged."""
     cells = line.split(",")
     try:
         total, content, style, *further = (float(cells[column]) for column in columns)
@@ -302,7 +302,7 @@ def _header(stream: TextIO) -> list[str]:
 
 
 def _facts(facts: Mapping[str, object], image: Mapping[str, object]) -> dict[str, Any]:
-    """What is shown of a run; None for what the record does not say."""
+    """Return what is shown of a run; None for what the record does not say."""
     saved = _object(facts.get("saved_losses"))
     totals = tuple(_finite(saved.get(name)) for name in ("total", *KINDS))
     width, height = (_finite(image.get(name)) for name in ("width", "height"))
@@ -317,7 +317,7 @@ def _facts(facts: Mapping[str, object], image: Mapping[str, object]) -> dict[str
 
 
 def _weights(settings: Mapping[str, Any], betas: Mapping[int, float]) -> dict[str, float]:
-    """The factor of each term in the total."""
+    """Return the factor of each term in the total."""
     factors = (_number(settings["alpha"]), list(betas.values())[-1])
     weights = {
         f"{kind}/{layer}": factor * _number(weight)
@@ -330,7 +330,7 @@ def _weights(settings: Mapping[str, Any], betas: Mapping[int, float]) -> dict[st
 
 
 def _betas(facts: Mapping[str, Any]) -> dict[int, float]:
-    """Last epoch → beta of each stage of a record."""
+    """Return the last epoch → beta of each stage of a record."""
     betas: dict[int, float] = {}
     settings = facts["settings"]
     whole = {"epochs": settings["epochs"], "beta": _number(settings["beta"])}
@@ -351,7 +351,7 @@ def _with_one_beta(epochs: Values, betas: Mapping[int, float]) -> Values:
 
 
 def _number(value: object) -> float:
-    """A finite number from 0 up, as weights and losses are."""
+    """Return a finite number from 0 up, as weights and losses are."""
     number = _finite(value)
     if number is None or number < 0:
         raise ValueError(f"{value!r} is not a number from 0 up")
@@ -359,7 +359,7 @@ def _number(value: object) -> float:
 
 
 def _finite(value: object) -> float | None:
-    """A finite number; None for anything else."""
+    """Return a finite number; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -369,7 +369,7 @@ def _finite(value: object) -> float | None:
 
 
 def _object(value: object) -> Mapping[str, object]:
-    """An object of a JSON document; an empty one for anything else."""
+    """Return an object of a JSON document; an empty one for anything else."""
     return value if isinstance(value, dict) else {}
 
 

@@ -26,7 +26,7 @@ _LEGEND_COLUMNS = 5
 
 
 def study_grid(study: LayerStudy, content: Path, style: Path, folder: Path) -> Grid:
-    """The figure: content layers down, sets of style layers across.
+    """Compose the figure: content layers down, sets of style layers across.
 
     The first row shows the style reconstructions, with the style image in its margin. Below it,
     the margin shows the content reconstructions, and each tile the stylization of its row and

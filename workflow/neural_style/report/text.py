@@ -58,22 +58,22 @@ class Font:
         return math.ceil(self.size * 1.32)
 
     def height(self, lines: Sequence[str]) -> int:
-        """The height of a block of `lines`, in pixels."""
+        """Return the height of a block of `lines`, in pixels."""
         return len(lines) * self.line_height
 
     def draws(self, text: str) -> bool:
-        """Whether `text` can be drawn as it is: no box and no escape."""
+        """Return whether `text` can be drawn as it is: no box and no escape."""
         return text.isprintable() and all(
             _first_face(self.faces, c) is not None for c in plain(text)
         )
 
     def width(self, text: str) -> int:
-        """The width of `text` on one line, in pixels, rounded up."""
+        """Return the width of `text` on one line, in pixels, rounded up."""
         fine = sum(face.getlength(run) for run, face in self.runs(text))
         return math.ceil(fine / _FINER)
 
     def runs(self, text: str) -> Iterator[tuple[str, ImageFont.FreeTypeFont]]:
-        """The pieces of `text` in order, each with the typeface that draws it."""
+        """Return the pieces of `text` in order, each with the typeface that draws it."""
         spaced = "".join(" " if c.isspace() else c for c in plain(text))
         for word in re.findall(r" +|[^ ]+", spaced):
             whole = _first_face(self.faces, word)
@@ -101,7 +101,7 @@ def load_font(size: int) -> Font:
 
 
 def plain(text: str) -> str:
-    r"""`text` on one line with nothing hidden: control characters become `\n`, `\x1b`, `\u202e`.
+    r"""Return `text` on one line; control characters become escapes: `\n`, `\x1b`, `\u202e`.
 
     Letters and their separate accents are joined (NFC). Applying it twice changes nothing more.
     """
@@ -113,7 +113,7 @@ def plain(text: str) -> str:
 
 
 def shorten_middle(text: str, width: Width, room: float) -> str:
-    """`plain(text)`, with an ellipsis for its middle where it is wider than `room`.
+    """Return `plain(text)`, with an ellipsis for its middle where it is wider than `room`.
 
     Args:
         text: anything.
@@ -136,7 +136,7 @@ def shorten_middle(text: str, width: Width, room: float) -> str:
 
 
 def wrap(text: str, width: Width, room: float, most: int) -> tuple[str, ...]:
-    """`plain(text)` on at most `most` lines, each at most `room` wide.
+    """Return `plain(text)` on at most `most` lines, each at most `room` wide.
 
     Lines end after a space, `_` or `-` where there is one (a no-break space never ends a line),
     otherwise anywhere; the last line is shortened in its middle if it must be.
@@ -191,7 +191,7 @@ def draw_rotated(
 
 
 def _mask(line: str, font: Font) -> Image.Image:
-    """The coverage (0 to 255) of a line of text, with an em of room at either end."""
+    """Return the coverage (0 to 255) of a line of text, with an em of room at either end."""
     size = (font.width(line) + 2 * font.size, font.line_height)
     fine = Image.new("L", (size[0] * _FINER, size[1] * _FINER))
     canvas = ImageDraw.Draw(fine)
@@ -203,7 +203,7 @@ def _mask(line: str, font: Font) -> Image.Image:
 
 
 def _line_end(text: str, width: Width, room: float) -> int:
-    """How many characters of `text` fit on a line of `room`; 0 if none does."""
+    """Return how many characters of `text` fit on a line of `room`; 0 if none does."""
     ends = [match.end() for match in re.finditer(r"[ _-]+", text)]
     at_break = bisect_right(ends, room, key=lambda end: width(text[:end].rstrip()))
     if at_break:
