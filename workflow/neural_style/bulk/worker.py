@@ -99,7 +99,7 @@ def batch_key(task: Task) -> Hashable:
         *(task.image.size, settings.weights, settings.pooling, settings.padding),
         settings.tile,
         settings.precision,
-        *(settings.optimizer, settings.history, settings.color),
+        *(settings.optimizer, settings.history, settings.color, settings.style_loss),
         *((stage.size / settings.size, stage.epochs) for stage in settings.all_stages),
         *(tuple(settings.content_layers.items()), tuple(settings.style_layers.items())),
     )

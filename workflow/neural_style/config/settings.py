@@ -46,7 +46,7 @@ SHOWN_BY_BROWSERS: frozenset[str] = frozenset({"jpg", "png", "webp", "png16"})
 """Formats that browsers display."""
 
 FITS: tuple[str, ...] = ("stretch", "crop", "pad", "keep")
-"""Values of `image.fit`; `images.decode.fit_image` says what each does."""
+"""Values of `image.fit`; `images.decode.fit_image` describes each."""
 
 BUILT_IN = ("caffe", "torchvision")
 """Values of `network.weights` that are not a file of the user."""
@@ -137,7 +137,7 @@ class Settings:
         transparency: of the content image, `white` (put on white) or `keep`.
         weights: source of VGG19's weights: one of `BUILT_IN` or a file.
         content_layers: weight of each layer whose features are compared.
-        style_layers: weight of each layer whose Gram matrices are compared.
+        style_layers: weight of each layer whose statistics are compared.
         pooling: between the blocks of the network, `max` or `average`.
         padding: of the convolutions, `zeros`, `reflect` or `replicate`.
         tile: edge in pixels of the tiles that the network processes; None chooses by the size.
@@ -151,6 +151,8 @@ class Settings:
         init_noise: share of noise mixed into the start, 0 to 1.
         seed: of the noise.
         precision: of the network, `auto`, `fp32` or `bf16`.
+        style_loss: statistics that the style loss compares, `gram` (Gram matrices) or `wasserstein`
+            (mean and covariance).
         color: `style`, `luminance` (keep the chroma of the content image) or `match` (recolor the
             style image first).
         blend: weight of each further style image by its file; the pair's own style has weight 1.
@@ -185,6 +187,7 @@ class Settings:
     init_noise: float = 0
     seed: int = 0
     precision: str = "auto"
+    style_loss: str = "gram"
     color: str = "style"
     blend: Mapping[str, float] = field(default_factory=dict)
     style_scales: tuple[float, ...] = (1.0,)
@@ -339,14 +342,16 @@ def beta_at(settings: Settings, height: int, width: int) -> float:
     would keep less of the content than a large one. That beta has to grow in proportion was
     measured (benchmarks/RESULTS.md, "The balance at a size"): the exponent was between 0.8 and 2.2,
     depending on the pair, on beta and on the sizes. The brush strokes do not grow with
-    the image, whatever beta is; use `stages` for that.
+    the image at any beta; use `stages` for that.
+
+    The Wasserstein loss is not corrected: it is quadratic in the features, as the content loss is.
 
     Args:
         settings: beta, and whether it is corrected.
         height: of the image as it is optimized, in pixels.
         width: of the same image.
     """
-    if not settings.size_correction:
+    if not settings.size_correction or settings.style_loss == "wasserstein":
         return settings.beta
     return settings.beta * (max(height, width) / REFERENCE_SIZE)
 

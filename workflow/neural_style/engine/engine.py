@@ -17,7 +17,7 @@ from torch import Tensor
 from neural_style.config.settings import Settings
 from neural_style.engine.record import Losses, summarize_losses
 from neural_style.images.encode import round_trip
-from neural_style.losses.gatys import StyleGrams, gatys_objective
+from neural_style.losses.gatys import StyleTargets, gatys_objective
 from neural_style.losses.problem import TransferProblem
 from neural_style.model.vgg import Vgg19
 from neural_style.model.weights import Weights, load_weights
@@ -27,7 +27,7 @@ from neural_style.runtime.device import choose_precision
 from neural_style.runtime.memory import automatic_batch, explaining_shortage
 
 NETWORKS_KEPT = 4
-"""Networks that stay on the device, with the Gram matrices of style images that they gave."""
+"""Networks that stay on the device, with the statistics of style images that they gave."""
 
 T = TypeVar("T")
 
@@ -80,14 +80,14 @@ class Engine:
             WeightsError: see `weights`.
         """
         settings = problems[0].settings
-        network, grams = self._network(
+        network, targets = self._network(
             settings.weights,
             settings.layers,
             settings.pooling,
             settings.padding,
             self.precision(settings),
         )
-        return Optimization(network, problems, grams, resume)
+        return Optimization(network, problems, targets, resume)
 
     @torch.no_grad()
     def saved_losses(self, problem: TransferProblem, image: Tensor) -> Losses:
@@ -131,8 +131,8 @@ class Engine:
         pooling: str,
         padding: str,
         precision: torch.dtype,
-    ) -> tuple[Vgg19, StyleGrams]:
-        """A network for optimizing, and the Gram matrices of the style images that it sees."""
+    ) -> tuple[Vgg19, StyleTargets]:
+        """A network for optimizing, and the statistics of the style images that it sees."""
         convolutions = self._weights(source).convolutions
         network = Vgg19(convolutions, layers, pooling, padding).prepare(self.device, precision)
-        return network, StyleGrams(network)
+        return network, StyleTargets(network)

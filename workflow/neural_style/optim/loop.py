@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from neural_style.config.settings import Stage
-from neural_style.losses.gatys import StyleGrams, gatys_objective
+from neural_style.losses.gatys import StyleTargets, gatys_objective
 from neural_style.losses.objective import Evaluation, Evaluator
 from neural_style.losses.problem import (
     TransferProblem,
@@ -113,7 +113,7 @@ class Optimization:
             the precision of the features; everything else is float32.
         problems: one for each image, all of one size. Layers, tiles, optimizer and stages are
             those of the first; weights, learning rate, start and seed are each problem's own.
-        grams: keeps the Gram matrices of style images from one call to the next.
+        targets: caches the statistics of style images from one call to the next.
         resume: the state after some iteration of an optimization with the same arguments; it goes
             on from there, bit for bit, and yields that iteration first.
     """
@@ -122,12 +122,12 @@ class Optimization:
         self,
         network: Vgg19,
         problems: Sequence[TransferProblem],
-        grams: StyleGrams | None = None,
+        targets: StyleTargets | None = None,
         resume: State | None = None,
     ) -> None:
         self._network = network
         self._problems = problems
-        self._grams = grams or StyleGrams(network)
+        self._targets = targets or StyleTargets(network)
         self._resume = resume
         self._stage: _StageRun | None = None
 
@@ -167,7 +167,7 @@ class Optimization:
         """
         scale = stage.size / self._problems[0].settings.size
         problems = [
-            resample_problem(each, scale, self._grams.resample_style) for each in self._problems
+            resample_problem(each, scale, self._targets.resample_style) for each in self._problems
         ]
         parameterization = choose_parameterization(problems)
         if images is None:
@@ -177,7 +177,7 @@ class Optimization:
         start = parameterization.from_images(images).clamp(
             parameterization.low, parameterization.high
         )
-        objective: Evaluator = gatys_objective(self._network, problems, self._grams)
+        objective: Evaluator = gatys_objective(self._network, problems, self._targets)
         if start.device.type in GRAPH_DEVICES:
             from neural_style.optim.cuda_graph import recorded, worth_recording
 

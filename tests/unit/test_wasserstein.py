@@ -1,0 +1,238 @@
+"""The Wasserstein style loss: an independent formula, batches, tiles, masks and blends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from neural_style.config.settings import Settings, beta_at
+from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.guided import downsample_guide
+from neural_style.losses.problem import (
+    Region,
+    StyleReference,
+    TransferProblem,
+    single_style_problem,
+)
+from neural_style.losses.wasserstein import (
+    WASSERSTEIN_SCALE,
+    cat_targets,
+    gaussian_target,
+    guided_moments,
+    moments,
+    squared_wasserstein,
+)
+from neural_style.model.vgg import Convolution, Vgg19, extract_features
+from neural_style.optim.loop import Optimization
+
+CPU = torch.device("cpu")
+
+
+def random(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+CONTENT, STYLE, OTHER = (random(1, 3, 48, 40, seed=seed) for seed in (1, 2, 3))
+MASK = random(1, 1, 48, 40, seed=4)
+
+
+@pytest.fixture(scope="module")
+def settings(shallow: Settings) -> Settings:
+    return replace(shallow, style_loss="wasserstein", alpha=0.5, beta=1e6)
+
+
+@pytest.fixture(scope="module")
+def network(random_convolutions: Mapping[str, Convolution], settings: Settings) -> Vgg19:
+    return Vgg19(random_convolutions, settings.layers).prepare(CPU, torch.float64)
+
+
+def reference(features: Tensor, target: Tensor) -> float:
+    """W² of two sets of features [C, ...]: tr (Σ'^½ Σ Σ'^½)^½ = Σ √(eigenvalues of ΣΣ')."""
+    one, other = (each.flatten(start_dim=1).numpy() for each in (features, target))
+    means = one.mean(axis=1) - other.mean(axis=1)
+    covariances = np.cov(one, bias=True), np.cov(other, bias=True)
+    roots = np.sqrt(np.linalg.eigvals(covariances[0] @ covariances[1]).clip(min=0).real)
+    return float(means @ means + sum(map(np.trace, covariances)) - 2 * roots.sum())
+
+
+def test_it_is_the_distance_of_gaussians():
+    features, style = random(3, 7, 6, 5, seed=5), random(1, 7, 4, 9, seed=6)
+    target = cat_targets([gaussian_target(moments(style))] * 3)
+    distances = squared_wasserstein(moments(features), target)
+    expected = [reference(each, style[0]) for each in features]
+    np.testing.assert_allclose(distances.numpy(), expected, rtol=1e-9)
+
+
+def test_features_of_the_same_gaussian_have_no_distance():
+    features = random(1, 7, 6, 5, seed=5)
+    moved = features.flip(2).transpose(2, 3).contiguous()
+    distance = squared_wasserstein(moments(moved), gaussian_target(moments(features)))
+    assert abs(float(distance)) < 1e-12
+
+
+def test_the_gradient_is_that_of_finite_differences():
+    target = cat_targets([gaussian_target(moments(random(1, 5, 4, 9, seed=6)))] * 2)
+    features = random(2, 5, 4, 3, seed=5).requires_grad_()
+    guide = random(2, 1, 4, 3, seed=7)
+    assert torch.autograd.gradcheck(
+        lambda each: squared_wasserstein(moments(each), target), (features,)
+    )
+    assert torch.autograd.gradcheck(
+        lambda each: squared_wasserstein(guided_moments(each, guide), target), (features,)
+    )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("made", ["constant", "zero", "few"])
+@pytest.mark.parametrize("style", ["constant", "few", "many"])
+def test_constant_and_rank_deficient_features_are_finite(dtype: torch.dtype, made: str, style: str):
+    kinds = {
+        "constant": torch.full((1, 9, 5, 5), 0.3, dtype=dtype),
+        "zero": torch.zeros(1, 9, 5, 5, dtype=dtype),
+        "few": random(1, 9, 1, 3, seed=8, dtype=dtype),
+        "many": random(1, 9, 20, 20, seed=9, dtype=dtype),
+    }
+    features = kinds[made].clone().requires_grad_()
+    distance = squared_wasserstein(moments(features), gaussian_target(moments(kinds[style])))
+    distance.sum().backward()
+    assert distance.isfinite().all() and (distance > -1e-4).all()
+    assert features.grad is not None and features.grad.isfinite().all()
+
+
+def test_terms_weigh_it_by_beta_and_the_layer(network: Vgg19, settings: Settings):
+    problem = single_style_problem(CONTENT, STYLE, settings)
+    objective = gatys_objective(network, [problem])
+    losses = dict(zip(objective.term_names, objective.losses(OTHER)[:, 0], strict=True))
+    image, style = extract_features(network, OTHER), extract_features(network, STYLE)
+    for layer, weight in settings.style_layers.items():
+        distance = reference(image[layer][0], style[layer][0]) / image[layer].shape[1]
+        expected = settings.beta * weight * WASSERSTEIN_SCALE * distance
+        assert float(losses[f"style/{layer}"]) == pytest.approx(expected, rel=1e-4)
+
+
+def test_beta_is_the_same_at_every_size(settings: Settings):
+    corrected = replace(settings, size_correction=True)
+    assert beta_at(corrected, 100, 4096) == corrected.beta
+    assert beta_at(replace(corrected, style_loss="gram"), 100, 4096) == 8 * corrected.beta
+
+
+def problems(settings: Settings) -> dict[str, TransferProblem]:
+    one, other = StyleReference(STYLE, 0.25), StyleReference(OTHER, 0.75)
+    guided = StyleReference(STYLE, guide=MASK.flip(2))
+    regions = (Region((StyleReference(STYLE),), MASK), Region((guided,), 1 - MASK))
+    return {
+        "plain": single_style_problem(CONTENT, STYLE, settings),
+        "blend": TransferProblem(settings, CONTENT, (Region((one, other)),)),
+        "masks": TransferProblem(settings, CONTENT, regions),
+    }
+
+
+@pytest.mark.parametrize("kind", ["plain", "blend", "masks"])
+def test_tiles_give_the_losses_and_the_gradient_of_the_whole(
+    network: Vgg19, settings: Settings, kind: str
+):
+    image = random(1, 3, 48, 40, seed=11)
+    whole = gatys_objective(network, [problems(settings)[kind]])(image)
+    tiled = gatys_objective(network, [problems(replace(settings, tile=16))[kind]])(image)
+    torch.testing.assert_close(tiled.losses, whole.losses, rtol=1e-5, atol=0)
+    torch.testing.assert_close(tiled.gradient, whole.gradient, rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["plain", "blend", "masks"])
+def test_a_batch_is_many_single_problems(network: Vgg19, settings: Settings, kind: str):
+    images = random(2, 3, 48, 40, seed=12)
+    each = [replace(settings, beta=beta) for beta in (1e5, 1e6)]
+    batch = gatys_objective(network, [problems(one)[kind] for one in each])(images)
+    for place, one in enumerate(each):
+        alone = gatys_objective(network, [problems(one)[kind]])(images[place : place + 1])
+        torch.testing.assert_close(batch.losses[:, place], alone.losses[:, 0])
+        torch.testing.assert_close(batch.gradient[place], alone.gradient[0])
+
+
+def test_a_blend_has_the_moments_of_both(network: Vgg19, settings: Settings):
+    objective = gatys_objective(network, [problems(settings)["blend"]])
+    losses = dict(zip(objective.term_names, objective.losses(CONTENT)[:, 0], strict=True))
+    features = {
+        name: extract_features(network, each)
+        for name, each in {"image": CONTENT, "one": STYLE, "other": OTHER}.items()
+    }
+    layer = "conv2_1"
+    mixed = 0.25 * moments(features["one"][layer]) + 0.75 * moments(features["other"][layer])
+    distance = squared_wasserstein(moments(features["image"][layer]), gaussian_target(mixed))
+    expected = settings.beta * WASSERSTEIN_SCALE * distance / features["image"][layer].shape[1]
+    assert float(losses[f"style/{layer}"]) == pytest.approx(float(expected), rel=1e-9)
+
+
+def test_a_guide_of_ones_is_no_guide():
+    features = random(2, 5, 12, 10, seed=5)
+    ones = downsample_guide(torch.ones(2, 1, 24, 20, dtype=torch.float64), "conv2_1")
+    torch.testing.assert_close(guided_moments(features, ones), moments(features))
+
+
+def test_bfloat16_features_are_summed_in_float32():
+    features = random(1, 8, 64, 64, seed=5, dtype=torch.float32).to(torch.bfloat16)
+    assert moments(features).dtype == torch.float32
+    torch.testing.assert_close(moments(features), moments(features.float()), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("change", [{}, {"color": "luminance"}, {"init": "noise"}, {"tile": 16}])
+def test_an_optimization_lowers_it(
+    random_convolutions: Mapping[str, Convolution], settings: Settings, change: dict[str, Any]
+):
+    chosen = replace(settings, epochs=12, **change)
+    network = Vgg19(random_convolutions, chosen.layers).prepare(CPU, torch.float32)
+    problem = single_style_problem(CONTENT.float(), STYLE.float(), chosen)
+    first, *_, last = Optimization(network, [problem])
+    style = [name.startswith("style/") for name in first.term_names]
+    assert float(last.losses[style].sum()) < 0.5 * float(first.losses[style].sum())
+
+
+class Kernels(TorchDispatchMode):
+    """Counts operations that launch a kernel."""
+
+    FREE = frozenset(
+        {"view", "detach", "transpose", "permute", "expand", "slice", "select", "unsqueeze"}
+        | {"squeeze", "alias", "as_strided", "diagonal", "_unsafe_view", "promote_types"}
+        | {"empty", "empty_like", "new_empty"}
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count: Counter[str] = Counter()
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        name = operation.__name__.partition(".")[0]
+        if name not in self.FREE:
+            self.count[name] += 1
+        return operation(*args, **(kwargs or {}))
+
+
+def test_an_iteration_has_at_most_1_3_times_the_kernels_of_gram_matrices(
+    random_convolutions: Mapping[str, Convolution],
+):
+    counts = {}
+    for style_loss in ("gram", "wasserstein"):
+        settings = Settings(style_loss=style_loss, precision="fp32", epochs=4)
+        convolutions = {
+            name: Convolution(*(each.to("meta") for each in convolution))
+            for name, convolution in random_convolutions.items()
+        }
+        network = Vgg19(convolutions, settings.layers)
+        image = torch.empty(1, 3, 64, 64, device="meta")
+        iterations = iter(Optimization(network, [single_style_problem(image, image, settings)]))
+        for _ in range(2):
+            next(iterations)
+        with Kernels() as kernels:
+            next(iterations)
+        counts[style_loss] = kernels.count.total()
+    assert counts["wasserstein"] <= 1.3 * counts["gram"], counts
