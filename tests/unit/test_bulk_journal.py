@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from neural_style import io as files
 from neural_style.bulk.journal import (
     COLUMNS,
     Journal,
@@ -156,3 +158,29 @@ def test_a_manifest_with_former_names_of_columns_is_read(tmp_path: Path):
     header += " key reason source source_size source_time size time finished"
     path.write_text("\t".join(header.split()) + "\n" + format_row(ROW) + "\n")
     assert latest_rows(path) == {ROW.output: ROW}
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_journal_needs_no_fsync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+):
+    refuse_fsync(monkeypatch, number)
+    append_rows(tmp_path / "journal.tsv", [ROW])
+    assert latest_rows(tmp_path / "journal.tsv") == {ROW.output: ROW}
+    assert os.strerror(number) in caplog.text
+
+
+def test_a_disk_that_fails_under_a_journal_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    refuse_fsync(monkeypatch, errno.EIO)
+    with pytest.raises(BulkError, match=r"cannot write .*journal\.tsv: Input/output error"):
+        append_rows(tmp_path / "journal.tsv", [ROW])
+
+
+def refuse_fsync(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def fsync(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(files, "_warned", False)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
+from neural_style import io as files
 from neural_style.errors import NeuralStyleError
 from neural_style.io import (
     atomic,
@@ -17,6 +21,7 @@ from neural_style.io import (
     remove_leftovers,
     remove_leftovers_below,
     sha256,
+    sync_folder,
     write_text,
 )
 
@@ -83,7 +88,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     if moment == "write":
-        monkeypatch.setattr(Path, "write_text", full)
+        monkeypatch.setattr(Path, "open", full)
     else:
         monkeypatch.setattr(*{"fsync": (os, "fsync"), "replace": (Path, "replace")}[moment], full)
     with pytest.raises(NeuralStyleError) as caught:
@@ -95,6 +100,123 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert "\n" not in message
     assert path.read_text() == "old"
     assert names(tmp_path) == ["text.txt"]
+
+
+def refuse_fsync(
+    monkeypatch: pytest.MonkeyPatch, number: int, only: Callable[[int], bool] = lambda fd: True
+) -> list[int]:
+    """Let fsync fail with an errno for some descriptors; the list gets each call's access mode."""
+    modes: list[int] = []
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        modes.append(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE)
+        if only(descriptor):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(files, "_warned", False)
+    return modes
+
+
+def is_read_only(descriptor: int) -> bool:
+    return fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+
+
+def write_by_path(path: Path) -> None:
+    with atomic(path) as temporary:
+        temporary.write_text("new")
+
+
+def write_through_a_descriptor(path: Path) -> None:
+    write_text(path, "new")
+
+
+WRITERS = [write_by_path, write_through_a_descriptor]
+NO_FSYNC = [errno.EACCES, errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EPERM]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("number", NO_FSYNC, ids=map(errno.errorcode.get, NO_FSYNC))
+def test_a_file_system_that_syncs_only_writers_is_written_to(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    number: int,
+    write: Callable[[Path], None],
+):
+    """As CIFS does."""
+    modes = refuse_fsync(monkeypatch, number, is_read_only)
+    write(tmp_path / "text.txt")
+    assert (tmp_path / "text.txt").read_text() == "new"
+    assert os.O_RDONLY not in modes and len(modes) == 1
+    assert not caplog.text
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("number", NO_FSYNC, ids=map(errno.errorcode.get, NO_FSYNC))
+def test_a_file_system_without_fsync_is_written_to_and_named_once(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    number: int,
+    write: Callable[[Path], None],
+):
+    refuse_fsync(monkeypatch, number)
+    for name in ("a.txt", "b.txt"):
+        write(tmp_path / name)
+        assert (tmp_path / name).read_text() == "new"
+    sync_folder(tmp_path)
+    (message,) = [record.getMessage() for record in caplog.records]
+    assert str(tmp_path) in message and os.strerror(number) in message
+    assert names(tmp_path) == ["a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_a_disk_that_fails_is_an_error(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    number: int,
+    write: Callable[[Path], None],
+):
+    path = tmp_path / "text.txt"
+    path.write_text("old")
+    refuse_fsync(monkeypatch, number)
+    with pytest.raises(NeuralStyleError, match=rf"cannot write .*{os.strerror(number)}"):
+        write(path)
+    with pytest.raises(NeuralStyleError, match=rf"cannot write .*{os.strerror(number)}"):
+        sync_folder(tmp_path)
+    assert path.read_text() == "old"
+    assert names(tmp_path) == ["text.txt"]
+
+
+def test_a_second_name_of_a_write_protected_file_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Root, who runs some tests, may open it for writing: the refusal is simulated."""
+    (tmp_path / "first").write_text("new")
+    real = Path.open
+
+    def protected(path: Path, mode: str = "r", *options: Any, **named: Any) -> IO[Any]:
+        if mode == "r+b":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path, mode, *options, **named)
+
+    monkeypatch.setattr(Path, "open", protected)
+    with atomic(tmp_path / "second") as temporary:
+        temporary.hardlink_to(tmp_path / "first")
+    assert (tmp_path / "second").read_text() == "new"
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder"])
+def test_what_is_no_regular_file_has_no_checksum(tmp_path: Path, kind: str):
+    path = {"device": Path("/dev/zero"), "pipe": tmp_path / "pipe", "folder": tmp_path}[kind]
+    if kind == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(NeuralStyleError, match="is not a regular file"):
+        sha256(path)
 
 
 def test_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path):

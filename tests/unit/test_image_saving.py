@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,7 @@ def test_a_failed_write_keeps_the_old_image(
     def fill_up(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", fill_up)
+    monkeypatch.setattr(os, "fsync", fill_up)
     with pytest.raises(NeuralStyleError, match="No space left"):
         save_image(noise(8, 8), tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes() == before

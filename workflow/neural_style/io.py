@@ -1,6 +1,7 @@
 """Atomic files, locks, work queues and text escapes, used by every package.
 
 - Atomic files: a reader sees the old file or the new one, never half of one.
+- `sync`: waits until data are on the disk, as far as the file system can say so.
 - `FileLock` and `lock_folder`: one process at a time.
 - `WorkQueue`: work in threads, with a limit on what may wait.
 - `escape` and `unescape`: any file name on one line of tab-separated text.
@@ -13,9 +14,11 @@ import errno
 import fcntl
 import hashlib
 import itertools
+import logging
 import os
 import re
 import secrets
+import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -23,15 +26,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from neural_style.errors import NeuralStyleError
 
 _STEM = 40  # characters of the stem in a temporary name, so that long names still fit
 _TEMPORARY = re.compile(r"\.(?P<stem>.*)\.[0-9a-f]{8}(?P<suffix>\.[^.]+)?", re.DOTALL)
 
+_NO_SYNC = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EBADF, errno.EINVAL, errno.EROFS}
+    | {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+)
+"""Errors of fsync that say that the file system does not offer it for this descriptor, such as CIFS
+and some FUSE file systems. Any other error, such as EIO, says that data are lost."""
+
 SECONDS_BETWEEN_TRIES = 0.2
 """Pause of `lock_folder` between two tries."""
+
+_warned = False
+"""Whether a missing fsync was logged: once in a process is enough."""
 
 
 @contextmanager
@@ -41,16 +54,39 @@ def atomic(path: Path) -> Iterator[Path]:
     The data are on the disk before the name is, so that even after a power failure the file is
     the old one or the new one. If the block raises, the temporary file is removed and `path`
     stays as it was. The temporary name keeps the suffix, because libraries choose a format by it.
+    Where the file system has no fsync, the file is moved without it, see `sync`.
+
+    Use `atomic_file` if you write the file yourself: it syncs through the descriptor that wrote.
 
     Raises:
-        NeuralStyleError: the folder cannot be written to, or the disk is full.
+        NeuralStyleError: the folder cannot be written to, or the disk is full or broken.
     """
+    with _replacing(path) as temporary:
+        yield temporary
+        with _open_to_sync(temporary) as written:
+            sync(written.fileno(), path)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Give an open file, and move it onto `path` when the block succeeds; see `atomic`.
+
+    Raises:
+        NeuralStyleError: the folder cannot be written to, or the disk is full or broken.
+    """
+    with _replacing(path) as temporary, temporary.open("wb") as file:
+        yield file
+        file.flush()
+        sync(file.fileno(), path)
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path, and move it onto `path` when the block succeeds."""
     temporary = path.with_name(f".{path.stem[:_STEM]}.{secrets.token_hex(4)}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
         temporary.replace(path)
     except OSError as error:
         raise NeuralStyleError(
@@ -90,29 +126,83 @@ def remove_leftovers_below(folder: Path) -> None:
                 path.unlink(missing_ok=True)
 
 
+def _open_to_sync(path: Path) -> IO[bytes]:
+    """Open a written file for fsync, which some file systems refuse on a read-only descriptor."""
+    try:
+        return path.open("r+b")
+    except PermissionError:  # a link to an output that is write-protected
+        return path.open("rb")
+
+
+def sync(descriptor: int, path: Path) -> None:
+    """Wait until what was written through a descriptor is on the disk (fsync).
+
+    Where the file system has no fsync, it returns at once. The first time, it logs that a power
+    failure may lose data there.
+
+    Args:
+        descriptor: of an open file, best the one that wrote.
+        path: of the file, for the message.
+
+    Raises:
+        OSError: the disk failed, and the data may be lost.
+    """
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
+        global _warned  # noqa: PLW0603 - once in a process
+        if not _warned:
+            _warned = True
+            logging.getLogger("neural_style").warning(
+                "the file system of %s cannot confirm that data are on the disk (fsync: %s); "
+                "the run continues, and a power failure may lose its latest files.",
+                path.parent,
+                error.strerror,
+            )
+
+
 def sync_folder(folder: Path) -> None:
-    """Wait until the names of the files in a folder are on the disk, not only their bytes."""
-    with suppress(OSError):  # some file systems cannot
+    """Wait until the names of the files in a folder are on the disk, not only their bytes.
+
+    Nothing happens where that is not possible: a folder can be opened for reading only, so many
+    file systems cannot do it.
+
+    Raises:
+        NeuralStyleError: the disk failed.
+    """
+    try:
         descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise NeuralStyleError(
+                f"cannot write {folder}: {error.strerror or error}; check the disk."
+            ) from error
+    finally:
+        os.close(descriptor)
 
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, atomically (see `atomic`)."""
-    with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    with atomic_file(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def sha256(path: Path) -> str:
     """Return the SHA-256 checksum of a file's bytes, in hexadecimal.
 
     Raises:
-        NeuralStyleError: the file cannot be read.
+        NeuralStyleError: the file cannot be read, or is not a regular file: a device or a pipe may
+            never end.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise NeuralStyleError(f"cannot read {path}: it is not a regular file; fix the path.")
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:

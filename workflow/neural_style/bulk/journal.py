@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from neural_style.bulk.plan import BulkError
-from neural_style.io import FileLock, escape, unescape, write_text
+from neural_style.io import FileLock, escape, sync, unescape, write_text
 
 DONE = "done"
 FAILED = "failed"
@@ -254,7 +254,12 @@ class Journal:
             ) from error
 
     def _sync(self) -> None:
-        os.fsync(self._lock.descriptor)
+        try:
+            sync(self._lock.descriptor, self._path)
+        except OSError as error:
+            raise BulkError(
+                f"cannot write {self._path}: {error.strerror}; check the disk."
+            ) from error
         self._synced = time.monotonic()
 
 

@@ -21,7 +21,7 @@ import torch
 
 from neural_style.config.settings import ENGINE_VERSION
 from neural_style.errors import NeuralStyleError
-from neural_style.io import atomic, remove_leftovers, sha256, sync_folder
+from neural_style.io import atomic, atomic_file, remove_leftovers, sha256, sync_folder
 from neural_style.losses.objective import Evaluation
 from neural_style.optim.lbfgs import LbfgsState
 from neural_style.optim.loop import SafeguardState, State
@@ -109,12 +109,11 @@ class CheckpointStore:
             NeuralStyleError: it cannot be written; the older one is still there.
         """
         began = time.monotonic()
-        with atomic(self._file) as temporary:
+        with atomic_file(self._file) as file:
             for name, checksum in checkpoint.outputs.items():
                 _link(self._results / name, self._folder / name, checksum)
             sync_folder(self._folder)  # the outputs are there before the state that names them
-            with temporary.open("wb") as file:
-                _write({"key": self._key, "checkpoint": checkpoint}, file)
+            _write({"key": self._key, "checkpoint": checkpoint}, file)
         sync_folder(self._folder)
         self._saved = time.monotonic()
         self._interval = max(SECONDS_BETWEEN, (self._saved - began) / LARGEST_SHARE)

@@ -21,7 +21,7 @@ from PIL import Image
 from neural_style.config.settings import DEEP, KEEP, LOSSLESS, Settings
 from neural_style.images.decode import ImageError, fit_image, load_opacity, read_image_file
 from neural_style.images.srgb import srgb_profile, to_srgb
-from neural_style.io import atomic
+from neural_style.io import atomic_file
 
 FloatImage = NDArray[np.float32]
 """An optimized image, [3, H, W] in [0, 1]."""
@@ -170,8 +170,8 @@ def save_pixels(
             f"cannot write {str(path)!r}: {format_name} cannot hold {width} × {height} px; "
             "choose a smaller size or png."
         ) from error
-    with atomic(path) as temporary:
-        temporary.write_bytes(encoded)
+    with atomic_file(path) as file:
+        file.write(encoded)
 
 
 def encode_image(
