@@ -90,7 +90,7 @@ def test_a_disk_that_is_full_from_the_start(job, tmp_path):
         with filler.open("wb") as file, pytest.raises(OSError):
             while True:
                 os.write(file.fileno(), bytes(1 << 16))
-        assert_one_sentence(job(folder), "losses.csv: No space left on device")
+        assert_one_sentence(job(folder), "cannot write", "No space left on device")
         assert words(folder) == {"losses.csv"}
         filler.unlink()
         job(folder).assert_good()
