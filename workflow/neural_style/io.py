@@ -14,12 +14,12 @@ import errno
 import fcntl
 import hashlib
 import itertools
-import logging
 import os
 import re
 import secrets
 import stat
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,7 +28,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from neural_style.errors import NeuralStyleError
+from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 
 _STEM = 40  # characters of the stem in a temporary name, so that long names still fit
 _TEMPORARY = re.compile(r"\.(?P<stem>.*)\.[0-9a-f]{8}(?P<suffix>\.[^.]+)?", re.DOTALL)
@@ -44,7 +44,7 @@ SECONDS_BETWEEN_TRIES = 0.2
 """Pause of `lock_folder` between two tries."""
 
 _warned = False
-"""Whether a missing fsync was logged: once in a process is enough."""
+"""Whether there was a warning of a missing fsync: once in a process is enough."""
 
 
 @contextmanager
@@ -137,7 +137,7 @@ def _open_to_sync(path: Path) -> IO[bytes]:
 def sync(descriptor: int, path: Path) -> None:
     """Wait until what was written through a descriptor is on the disk (fsync).
 
-    Where the file system has no fsync, it returns at once. The first time, it logs that a power
+    Where the file system has no fsync, it returns at once. The first time, it warns that a power
     failure may lose data there.
 
     Args:
@@ -155,11 +155,12 @@ def sync(descriptor: int, path: Path) -> None:
         global _warned  # noqa: PLW0603 - once in a process
         if not _warned:
             _warned = True
-            logging.getLogger("neural_style").warning(
-                "the file system of %s cannot confirm that data are on the disk (fsync: %s); "
-                "the run continues, and a power failure may lose its latest files.",
-                path.parent,
-                error.strerror,
+            warnings.warn(
+                f"the file system of {path.parent} cannot confirm that data are on the disk "
+                f"(fsync: {error.strerror}); the run continues, and a power failure may lose its "
+                "latest files.",
+                NeuralStyleWarning,
+                stacklevel=2,
             )
 
 
