@@ -51,7 +51,10 @@ def optimization(
 ) -> Optimization:
     network = Vgg19(convolutions, settings[0].layers).prepare(CPU, dtype)
     problems = list(map(single_style_problem, CONTENTS.split(1), STYLES, settings))
-    return Optimization(network, problems, resume=resume)
+    run = Optimization(network, problems)
+    if resume is not None:
+        run.resume(resume)
+    return run
 
 
 def through_a_file(run: Optimization, folder: Path) -> Checkpoint:

@@ -168,7 +168,9 @@ def test_a_state_is_gone_on_from_bit_for_bit(network: Vgg19, gray: Settings):
     states = iter(first)
     for _ in range(4):
         next(states)
-    second = list(Optimization(network, [problem(gray)], resume=first.state()))
+    resumed = Optimization(network, [problem(gray)])
+    resumed.resume(first.state())
+    second = list(resumed)
     for one, other in zip(states, second[1:], strict=True):
         assert torch.equal(one.images, other.images)
         assert torch.equal(one.losses, other.losses)

@@ -132,6 +132,8 @@ def test_a_run_resumes_in_the_stage_that_it_was_in(
     for progress in first:
         if progress.epoch == epoch:
             break
-    again = list(Optimization(network, problems, resume=first.state()))
+    second = Optimization(network, problems)
+    second.resume(first.state())
+    again = list(second)
     assert [progress.epoch for progress in again] == list(range(epoch, 8))
     assert_same(again, states[epoch:])

@@ -7,13 +7,14 @@ outputs of a job that was killed. The outputs saved so far are linked there unde
 from __future__ import annotations
 
 import hashlib
+import math
 import os
-import pickle
+import re
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -24,7 +25,7 @@ from neural_style.errors import NeuralStyleError
 from neural_style.io import atomic, atomic_file, remove_leftovers, sha256, sync_folder
 from neural_style.losses.objective import Evaluation
 from neural_style.optim.lbfgs import LbfgsState
-from neural_style.optim.loop import SafeguardState, State
+from neural_style.optim.loop import SafeguardState, State, StateError
 
 FOLDER = ".checkpoint"
 STATE = "state.pt"
@@ -38,6 +39,7 @@ SECONDS_BETWEEN = 60.0
 LARGEST_SHARE = 0.05
 """Share of the time that saving may take where no number of iterations is configured."""
 
+_NAME = re.compile(r"[^/\0]+")  # of a file in the folder
 _DIGEST_SIZE = hashlib.sha256().digest_size
 
 
@@ -60,6 +62,9 @@ class Checkpoint:
     rows: Sequence[Sequence[str]]
     seconds: float
     outputs: Mapping[str, str]
+
+
+_FIELDS = {field.name for field in fields(Checkpoint)}
 
 
 def checkpoint_key(*facts: object) -> str:
@@ -118,27 +123,44 @@ class CheckpointStore:
         self._saved = time.monotonic()
         self._interval = max(SECONDS_BETWEEN, (self._saved - began) / LARGEST_SHARE)
 
-    def load(self, device: torch.device) -> Checkpoint | None:
+    def load(
+        self, device: torch.device, accept: Callable[[Checkpoint], None] = lambda checkpoint: None
+    ) -> Checkpoint | None:
         """Read the checkpoint and restore its outputs; None if there is none.
 
+        Args:
+            device: of its tensors.
+            accept: called with the checkpoint before anything is restored; raises a StateError if
+                the run cannot resume from it.
+
         Raises:
-            CheckpointError: it is damaged, or belongs to other images, settings or another version.
+            CheckpointError: it is damaged, belongs to other images, settings or another version,
+                or holds something else than a checkpoint of this run.
             NeuralStyleError: an output cannot be written.
         """
         remove_leftovers([self._file])
-        if not self._file.exists():
+        absent = self._folder.is_dir() or not (self._folder.exists() or self._folder.is_symlink())
+        if absent and not self._file.exists():
             return None
         saved = _read(self._file, device)
         if saved.get("key") != self._key:
             raise CheckpointError(
                 f"{self._file} belongs to other images, settings or another version; starting over."
             )
-        checkpoint: Checkpoint = saved["checkpoint"]
+        checkpoint = saved.get("checkpoint")
+        try:
+            checkpoint = _checked(checkpoint)
+        except StateError as error:
+            raise _unfit(self._file, error) from error
         for name, checksum in checkpoint.outputs.items():
             if not _holds(self._folder / name, checksum):
                 raise CheckpointError(
                     f"{self._folder / name} is missing or damaged; starting over."
                 )
+        try:
+            accept(checkpoint)
+        except StateError as error:
+            raise _unfit(self._file, error) from error
         for name, checksum in checkpoint.outputs.items():
             _link(self._folder / name, self._results / name, checksum)
         return checkpoint
@@ -149,16 +171,47 @@ class CheckpointStore:
         Raises:
             NeuralStyleError: it cannot be removed.
         """
-        if not self._folder.exists():
+        if not self._folder.exists() and not self._folder.is_symlink():
             return
         sync_folder(self._results)
         try:
-            self._file.unlink(missing_ok=True)  # first: a state without its outputs is of no use
+            if self._folder.is_symlink() or not self._folder.is_dir():  # not made by this program
+                self._folder.unlink()
+                return
+            if not self._file.is_dir():
+                self._file.unlink(missing_ok=True)  # first: a state without its outputs is useless
             shutil.rmtree(self._folder)
         except OSError as error:
             raise NeuralStyleError(
                 f"cannot remove {self._folder}: {error.strerror or error}; remove it by hand."
             ) from error
+
+
+def _checked(checkpoint: object) -> Checkpoint:
+    """Check the form of a checkpoint from a file, except for its state.
+
+    Raises:
+        StateError: something has another type than was saved.
+    """
+    if type(checkpoint) is not Checkpoint or vars(checkpoint).keys() != _FIELDS:
+        raise StateError("it holds something else than a checkpoint")
+    rows, seconds, outputs = checkpoint.rows, checkpoint.seconds, checkpoint.outputs
+    if type(rows) is not list or not all(
+        type(row) is list and all(type(field) is str for field in row) for row in rows
+    ):
+        raise StateError("its table of losses is no table")
+    if type(seconds) is not float or not 0 <= seconds < math.inf:
+        raise StateError(f"its time is {seconds!r}")
+    if type(outputs) is not dict or not all(
+        type(name) is str and type(checksum) is str and _NAME.fullmatch(name)
+        for name, checksum in outputs.items()
+    ):
+        raise StateError("its list of outputs is no list of files and checksums")
+    return checkpoint
+
+
+def _unfit(path: Path, error: StateError) -> CheckpointError:
+    return CheckpointError(f"{path} does not fit this run: {error}; starting over.")
 
 
 def _link(output: Path, second: Path, checksum: str) -> None:
@@ -219,9 +272,13 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
     known: list[Any] = [Checkpoint, State, Evaluation, SafeguardState, LbfgsState, AdamState]
     try:
         with torch.serialization.safe_globals(known):
-            content: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError) as error:
+            content: object = torch.load(path, map_location=device, weights_only=True)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:  # torch raises many types
         raise CheckpointError(f"{path} cannot be read; starting over.") from error
+    if not isinstance(content, dict) or not isinstance(content.get("key"), str):
+        raise CheckpointError(f"{path} holds something else than a checkpoint; starting over.")
     return content
 
 
@@ -229,6 +286,8 @@ def _is_whole(path: Path) -> bool:
     """Whether a file ends with the checksum of the bytes before it."""
     digest = hashlib.sha256()
     try:
+        if not path.is_file():  # a pipe would never end
+            return False
         with path.open("rb") as file:
             left = os.fstat(file.fileno()).st_size - _DIGEST_SIZE
             while left > 0 and (block := file.read(min(1 << 20, left))):

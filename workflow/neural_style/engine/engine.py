@@ -21,7 +21,7 @@ from neural_style.losses.gatys import StyleTargets, gatys_objective
 from neural_style.losses.problem import TransferProblem
 from neural_style.model.vgg import Vgg19
 from neural_style.model.weights import Weights, load_weights
-from neural_style.optim.loop import Optimization, State
+from neural_style.optim.loop import Optimization
 from neural_style.optim.parameterization import choose_parameterization
 from neural_style.runtime.device import choose_precision
 from neural_style.runtime.memory import automatic_batch, explaining_shortage
@@ -67,14 +67,11 @@ class Engine:
         chosen = layers or settings.layers
         return Vgg19(convolutions, chosen, settings.pooling, settings.padding).to(self.device)
 
-    def optimize(
-        self, problems: Sequence[TransferProblem], resume: State | None = None
-    ) -> Optimization:
+    def optimize(self, problems: Sequence[TransferProblem]) -> Optimization:
         """Optimize a batch; iterate over the result, which yields each iteration.
 
         Args:
             problems: of one size; layers, network, optimizer and stages are those of the first.
-            resume: a state of an earlier run of the same problems.
 
         Raises:
             WeightsError: see `weights`.
@@ -87,7 +84,7 @@ class Engine:
             settings.padding,
             self.precision(settings),
         )
-        return Optimization(network, problems, targets, resume)
+        return Optimization(network, problems, targets)
 
     @torch.no_grad()
     def saved_losses(self, problem: TransferProblem, image: Tensor) -> Losses:

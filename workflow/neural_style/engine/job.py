@@ -72,7 +72,8 @@ def run_job(
         engine.explaining_shortage(settings, height, width),
     ):
         with RunWriter(folder, settings, finish, files, store, device, stop, log) as writer:
-            optimization = engine.optimize([problem], resume=writer.resume(device))
+            optimization = engine.optimize([problem])
+            writer.resume(optimization, device)
             for progress in optimization:
                 writer.write(progress, optimization.state)
                 yield progress

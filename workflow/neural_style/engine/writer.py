@@ -26,7 +26,7 @@ from neural_style.engine.record import LOSS_COLUMNS, Source, metadata_text, summ
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import Postprocessor, save_pixels
 from neural_style.io import WorkQueue, remove_leftovers, sha256, write_text
-from neural_style.optim.loop import Progress, State
+from neural_style.optim.loop import Optimization, Progress, State, StateError
 
 CHECK_INTERVAL = 10
 """Iterations between two checks for divergence; each synchronizes with the GPU."""
@@ -39,6 +39,8 @@ QUEUE_DEPTH = 4
 """Outputs that may wait to be written; each of them holds an image in memory."""
 
 _OUTPUT = re.compile(rf"generated_\d+({'|'.join(map(re.escape, set(OUTPUT_FORMATS.values())))})")
+
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?|-?inf|nan")  # as the table's formats write it
 
 
 class DivergedError(NeuralStyleError):
@@ -111,25 +113,34 @@ class RunWriter:
         """Write what was begun, and end the thread."""
         self._queue.__exit__(kind, error, trace)
 
-    def resume(self, device: torch.device) -> State | None:
-        """Load the checkpoint of this very run, if there is one, and restore its outputs.
+    def resume(self, optimization: Optimization, device: torch.device) -> None:
+        """Let the optimization resume from the checkpoint of this very run, if there is one.
 
-        Returns:
-            The state of the optimization to resume from; None to start from the beginning.
+        The outputs of the checkpoint are restored. If anything is wrong with it, the log says so,
+        and the run starts over.
+
+        Args:
+            optimization: of the run, before its first iteration.
+            device: of its tensors.
 
         Raises:
             NeuralStyleError: a file cannot be written.
         """
+
+        def accept(checkpoint: Checkpoint) -> None:
+            self._require_own(checkpoint)
+            optimization.resume(checkpoint.state, checkpoint.rows[0][len(LOSS_COLUMNS) :])
+
         names = [*output_names(self._settings), LOSSES, RUN]
         remove_leftovers(self._folder / name for name in names)
         try:
-            checkpoint = self._store.load(device)
+            checkpoint = self._store.load(device, accept)
         except CheckpointError as error:
             self._log(str(error))
             self._store.remove()
-            return None
+            return
         if checkpoint is None:
-            return None
+            return
         self._resumed = checkpoint.state.epoch
         self._rows = list(checkpoint.rows)
         self._term_names = tuple(self._rows[0][len(LOSS_COLUMNS) :])
@@ -138,7 +149,27 @@ class RunWriter:
         self._write_losses(self._rows)
         (self._folder / RUN).unlink(missing_ok=True)
         self._log(f"resuming from iteration {self._resumed} of {self._settings.epochs}.")
-        return checkpoint.state
+
+    def _require_own(self, checkpoint: Checkpoint) -> None:
+        """Check that outputs and rows are those of this run after the iteration of the state.
+
+        Raises:
+            StateError: they are not.
+        """
+        epoch, rows = getattr(checkpoint.state, "epoch", None), checkpoint.rows
+        if type(epoch) is not int or not 0 <= epoch < self._settings.epochs:
+            raise StateError(f"its epoch is {epoch!r}")
+        snapshots = [each for each in self._settings.snapshots if each <= epoch]
+        names = {output_name(each, self._settings.format) for each in snapshots}
+        if checkpoint.outputs.keys() != names:
+            raise StateError("its outputs are not those of this iteration")
+        header_is_right = bool(rows) and tuple(rows[0][: len(LOSS_COLUMNS)]) == LOSS_COLUMNS
+        if not header_is_right or [row[:1] for row in rows[1:]] != [
+            [str(number)] for number in range(epoch + 1)
+        ]:
+            raise StateError("its table of losses does not end with this iteration")
+        if not all(len(row) == len(rows[0]) and all(map(_is_number, row)) for row in rows[1:]):
+            raise StateError("its table of losses has fields that are not numbers")
 
     def write(self, progress: Progress, state: Callable[[], State]) -> None:
         """Write what is due after an iteration.
@@ -261,6 +292,10 @@ def remove_outputs(folder: Path) -> None:
             f"cannot remove the outputs of an earlier run from {folder}: "
             f"{error.strerror or error}; choose another output."
         ) from error
+
+
+def _is_number(field: str) -> bool:
+    return _NUMBER.fullmatch(field) is not None
 
 
 def divergence_sentence(epoch: int, settings: Settings) -> str:

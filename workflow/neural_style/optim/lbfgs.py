@@ -143,8 +143,16 @@ class Lbfgs:
         )
 
     def restore(self, state: LbfgsState) -> None:
-        """Take the memory of another one of the same problems, learning rates and history."""
-        self._filled = state.s.shape[1]
+        """Take the memory of another one of the same problems, learning rates and history.
+
+        Raises:
+            ValueError: its slots are not those of such a history.
+        """
+        filled, history = state.s.shape[1], self.history
+        newest = range(history) if filled == history else range(filled - 1, filled)
+        if filled > history or state.y.shape[1] != filled or state.newest not in newest:
+            raise ValueError(f"its L-BFGS history is not one of {history} pairs")
+        self._filled = filled
         self._s[:, : self._filled], self._y[:, : self._filled] = state.s, state.y
         self._valid, self._products = state.valid, state.products
         self._curvature, self._newest = state.curvature, state.newest

@@ -9,7 +9,7 @@ that diverge, in place of a line search.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, is_dataclass, replace
 
 import torch
 from torch import Tensor
@@ -101,6 +101,10 @@ class State:
     optimizer: OptimizerState
 
 
+class StateError(ValueError):
+    """A state that is not one of this optimization; the text says what is wrong with it."""
+
+
 class Optimization:
     """Transfers styles onto a batch of content images (Gatys, Ecker and Bethge, 2015).
 
@@ -114,8 +118,6 @@ class Optimization:
         problems: one for each image, all of one size. Layers, tiles, optimizer and stages are
             those of the first; weights, learning rate, start and seed are each problem's own.
         targets: caches the statistics of style images from one call to the next.
-        resume: the state after some iteration of an optimization with the same arguments; it goes
-            on from there, bit for bit, and yields that iteration first.
     """
 
     def __init__(
@@ -123,13 +125,35 @@ class Optimization:
         network: Vgg19,
         problems: Sequence[TransferProblem],
         targets: StyleTargets | None = None,
-        resume: State | None = None,
     ) -> None:
         self._network = network
         self._problems = problems
         self._targets = targets or StyleTargets(network)
-        self._resume = resume
+        self._resumed: _StageRun | None = None
         self._stage: _StageRun | None = None
+
+    def resume(self, state: State, term_names: Sequence[str] | None = None) -> None:
+        """Continue from a state instead of the start, bit for bit; its iteration is yielded first.
+
+        Args:
+            state: after some iteration of an optimization with the same arguments. It may come from
+                a damaged file: everything in it is checked.
+            term_names: of the losses in that optimization; None if they are not known.
+
+        Raises:
+            StateError: the state is not one of such an optimization.
+        """
+        if type(getattr(state, "epoch", None)) is not int:
+            raise StateError("it has no epoch")
+        last = 0
+        for stage in self._problems[0].settings.all_stages:
+            first, last = last, last + stage.epochs
+            if state.epoch <= last:
+                run = self._set_up(stage, first, None)
+                run.restore(state, term_names)
+                self._resumed = run
+                return
+        raise StateError(f"its epoch is {state.epoch}, after the last one, {last}")
 
     def __iter__(self) -> Iterator[Progress]:
         """Yield the start (or the resumed iteration) and the result of each iteration."""
@@ -138,12 +162,13 @@ class Optimization:
         last = 0
         for stage in self._problems[0].settings.all_stages:
             first, last = last, last + stage.epochs
-            if self._resume is not None and self._resume.epoch > last:
+            if self._resumed is not None and self._resumed.epoch > last:
                 continue
             self._stage = None  # frees the memory of the stage before
-            run = self._stage = self._set_up(stage, first, images)
-            run.begin(self._resume)
-            self._resume = None
+            run = self._resumed or self._set_up(stage, first, images)
+            if self._resumed is None:
+                run.begin()
+            self._stage, self._resumed = run, None
             if images is None:  # otherwise the stage before has yielded this iteration
                 yield run.progress(diverged)
             while run.epoch < last:
@@ -212,16 +237,37 @@ class _StageRun:
         self._variable = start
         self.epoch = epoch
 
-    def begin(self, resume: State | None) -> None:
-        """Evaluate the start, or take the state of an earlier run instead."""
-        if resume is None:
-            self._evaluation = self._evaluate(self._variable)
-            self.safeguard = Safeguard(self._variable, self._evaluation)
-            return
-        self.epoch, self._variable = resume.epoch, resume.variable
-        self._evaluation = resume.evaluation
-        self.safeguard = Safeguard.restored(resume.safeguard)
-        self._optimizer.restore(resume.optimizer)
+    def begin(self) -> None:
+        """Evaluate the start."""
+        self._evaluation = self._evaluate(self._variable)
+        self.safeguard = Safeguard(self._variable, self._evaluation)
+
+    def restore(self, state: State, term_names: Sequence[str] | None) -> None:
+        """Take the state of an earlier run instead of the start; see `Optimization.resume`."""
+        if term_names is not None and tuple(term_names) != self._objective.term_names:
+            raise StateError("its losses are those of other terms")
+        require_alike(state, self._blank_state(), "state")
+        low, high = self._parameterization.low, self._parameterization.high
+        if state.epoch < self.epoch or bool(
+            ((state.variable < low) | (state.variable > high)).any()
+        ):
+            raise StateError("its epoch or its variable is out of range")
+        try:
+            self._optimizer.restore(state.optimizer)
+        except ValueError as error:
+            raise StateError(str(error)) from error
+        self.epoch, self._variable = state.epoch, state.variable
+        self._evaluation = state.evaluation
+        self.safeguard = Safeguard.restored(state.safeguard)
+
+    def _blank_state(self) -> State:
+        """A state of this stage with the right types and shapes; its numbers mean nothing."""
+        batch = len(self._variable)
+        losses = self._variable.new_zeros(len(self._objective.term_names), batch)
+        evaluation = Evaluation(losses, self._variable)
+        flags = torch.zeros(batch, dtype=torch.bool, device=self._variable.device)
+        safeguard = SafeguardState(self._variable, evaluation, flags.int(), flags)
+        return State(0, self._variable, evaluation, safeguard, self._optimizer.state())
 
     def step(self) -> None:
         """Do one iteration: a projected step, one evaluation, and the safeguard."""
@@ -263,6 +309,58 @@ class _StageRun:
         """The losses at a value of the variable, with the gradient in the variable."""
         evaluation = self._objective(self._parameterization.network_input(variable))
         return replace(evaluation, gradient=self._parameterization.pull_back(evaluation.gradient))
+
+
+def require_alike(given: object, like: object, name: str) -> None:
+    """Check that a value read from a file has the types and shapes of another one.
+
+    Dataclasses are compared field by field. A tensor must have the dtype, device and shape of the
+    other, where 0 in the shape of the other stands for any number, finite values, and memory of
+    its own for each of them.
+
+    Args:
+        given: the value to check.
+        like: a value of the right form: a dataclass, a tensor or a number.
+        name: of the value, for the message.
+
+    Raises:
+        StateError: something differs.
+    """
+    if type(given) is not type(like):
+        raise StateError(f"{name} is of type {type(given).__name__}, not {type(like).__name__}")
+    if isinstance(like, Tensor):
+        assert isinstance(given, Tensor), "it has the same type"
+        _require_alike_tensor(given, like, name)
+    elif is_dataclass(like):
+        if vars(given).keys() != vars(like).keys():
+            raise StateError(f"{name} has other fields: {', '.join(map(str, vars(given)))}")
+        for field, value in vars(like).items():
+            require_alike(getattr(given, field), value, f"{name}.{field}")
+
+
+def _require_alike_tensor(given: Tensor, like: Tensor, name: str) -> None:
+    for fact in ("layout", "dtype", "device", "requires_grad"):
+        if getattr(given, fact) != getattr(like, fact):
+            raise StateError(
+                f"{name} has the {fact} {getattr(given, fact)}, not {getattr(like, fact)}"
+            )
+    sizes = zip(given.shape, like.shape, strict=False)
+    if given.dim() != like.dim() or any(size != other and other for size, other in sizes):
+        raise StateError(f"{name} has the shape {list(given.shape)}, not {list(like.shape)}")
+    if _overlaps(given):
+        raise StateError(f"{name} has values that share their memory")
+    if not bool(torch.isfinite(given).all()):
+        raise StateError(f"{name} has values that are not finite")
+
+
+def _overlaps(tensor: Tensor) -> bool:
+    """Whether two values of a tensor may have the same place, so that it cannot be changed."""
+    step = 1
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size > 1 and stride < step:
+            return True
+        step = max(step, stride * size)
+    return False
 
 
 def projected_gradient(variable: Tensor, gradient: Tensor, low: Tensor, high: Tensor) -> Tensor:
