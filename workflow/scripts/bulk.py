@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from options import command
+from options import command, showing_warnings
 
 from neural_style.bulk.plan import read_plan
 from neural_style.bulk.worker import Runner, run_shard
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     def log(line: str) -> None:
         print(f"{name}: {line}", file=sys.stderr, flush=True)
 
-    with ExitStack() as held:
+    with ExitStack() as held, showing_warnings(log):
         plan = read_plan(options.output)
         counts = run_shard(
             plan, options.shard, lambda: make_runner(options, plan.batch, log, held), log

@@ -10,7 +10,9 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
@@ -34,7 +36,7 @@ from neural_style.config.settings import (
     make_settings,
     settings_from_facts,
 )
-from neural_style.errors import NeuralStyleError
+from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 
 if TYPE_CHECKING:
     from neural_style.config.layer_study import LayerStudy
@@ -73,7 +75,8 @@ def command(name: str, kept: str = "") -> Callable[[Work], Main]:
         @wraps(work)
         def main(arguments: list[str] | None = None) -> int:
             try:
-                work(arguments)
+                with showing_warnings(lambda text: print(f"{name}: {text}", file=sys.stderr)):
+                    work(arguments)
             except NeuralStyleError as error:
                 print(f"{name}: {error}", file=sys.stderr)
                 return 1
@@ -85,6 +88,25 @@ def command(name: str, kept: str = "") -> Callable[[Work], Main]:
         return main
 
     return decorate
+
+
+@contextmanager
+def showing_warnings(log: Callable[[str], None]) -> Iterator[None]:
+    """Give each `NeuralStyleWarning` in the block to `log`, once."""
+    said = set[str]()
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+        if not issubclass(category, NeuralStyleWarning):
+            before(message, category, *place, **more)
+        elif str(message) not in said:
+            said.add(str(message))
+            log(str(message))
+
+    with warnings.catch_warnings():
+        before = warnings.showwarning
+        warnings.simplefilter("always", NeuralStyleWarning)
+        warnings.showwarning = show
+        yield
 
 
 # The whole configuration

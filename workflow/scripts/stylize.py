@@ -19,6 +19,7 @@ from options import (
     add_settings_options,
     checked_settings,
     settings_from,
+    showing_warnings,
 )
 
 from neural_style.config.inputs import companions_of
@@ -68,6 +69,7 @@ def stylize(options: argparse.Namespace, settings: Settings, stop: StopRequest) 
             options.device, partial(log_waiting, title), partial(end_if_asked, stop)
         ) as device,
         Display(title, settings, on_cpu=device.type == "cpu") as display,
+        showing_warnings(display.log),
     ):
         for progress in run_job(
             options.content,
