@@ -9,8 +9,7 @@ from PIL import Image
 from tests.workflow.conftest import Project, paint
 
 from neural_style.images.decode import load_image
-from neural_style.images.tensors import to_tensor
-from neural_style.images.tensors import luminance
+from neural_style.images.tensors import luminance, to_tensor
 
 SMALL = {
     "image": {"size": 32, "fit": "stretch", "format": "png"},
@@ -90,7 +89,7 @@ def test_sheets_plots_and_gallery_show_all_of_them(sweep):
         "results/grids/grids.pdf",
         "results/plots/tradeoff/cat/sea.png",
         "results/gallery/index.html",
-        "results/gallery/pictures/cat/sea/print/generated_2.jpg",
+        "results/gallery/copies/cat/sea/print/generated_2.jpg",
     } <= files
     for setting in ("brightness", "palette", "print", "cut-out", "web"):
         assert f"results/gallery/thumbnails/cat/sea/{setting}.jpg" in files
