@@ -14,7 +14,7 @@ from torch import Tensor
 from neural_style.config.settings import Settings
 from neural_style.images.decode import load_fitted
 from neural_style.images.tensors import to_tensor
-from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.build import make_objective
 from neural_style.losses.objective import Objective
 from neural_style.losses.problem import TransferProblem, single_style_problem
 from neural_style.model.vgg import Vgg19
@@ -73,7 +73,7 @@ class Contest:
 
     def judge(self) -> Objective:
         """The loss in float32."""
-        return gatys_objective(self.network(), [self.problem(1)])
+        return make_objective(self.network(), [self.problem(1)])
 
     def arithmetic(self, name: str) -> tuple[torch.dtype, bool]:
         """The precision of a contestant, and whether its float32 rounds to TF32 on CUDA.

@@ -86,7 +86,7 @@ class Judge:
         """The total loss of 8-bit pixels [1, 3, H, W]."""
         if id(image) not in self._known:
             pixels = image.to(self._device).float() / 255
-            self._known[id(image)] = float(self._objective.losses(pixels).sum())
+            self._known[id(image)] = float(self._objective.losses_at(pixels).sum())
         return self._known[id(image)]
 
     def first_reach(self, track: Track, target: float) -> int | None:

@@ -51,7 +51,7 @@ def test_the_textbook_minimizes_the_same_loss(caffe: Weights, monkeypatch: pytes
     images = contest.enter("plain", 1)
     start = next(images)
     next(images)
-    ours = contest.judge().losses(start).sum()
+    ours = contest.judge().losses_at(start).sum()
     assert steps == pytest.approx([float(ours)], rel=1e-5)
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from neural_style.config.settings import Settings
-from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.build import make_objective
 from neural_style.losses.objective import Evaluation, Objective
 from neural_style.losses.problem import TransferProblem, single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
@@ -39,7 +39,7 @@ def network(
 
 @pytest.fixture
 def objective(network: Vgg19, shallow: Settings) -> Objective:
-    return gatys_objective(
+    return make_objective(
         network, [single_style_problem(each[None], STYLE, shallow) for each in PICTURES]
     )
 

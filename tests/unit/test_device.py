@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 
 from neural_style.config.settings import Settings
-from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.build import make_objective
 from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19, full_precision
 from neural_style.runtime import device as device_module
@@ -138,11 +138,11 @@ def test_the_objective_is_computed_in_full_precision(
 ):
     network = Watching(random_convolutions, shallow.layers)
     image = torch.rand(1, 3, 16, 16)
-    objective = gatys_objective(network, [single_style_problem(image, image, shallow)])
+    objective = make_objective(network, [single_style_problem(image, image, shallow)])
     assert network.seen == [True]
     objective(image)
     assert network.seen == [True, True]
-    objective.losses(image)
+    objective.losses_at(image)
     assert network.seen == [True]
     assert f"CPU, {torch.get_num_threads()} thread" in describe(CPU)
 

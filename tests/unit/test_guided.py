@@ -17,7 +17,7 @@ from neural_style.losses.guided import (
 )
 from neural_style.losses.terms import StyleTerm, Term, gram_matrix
 from neural_style.model.layers import LAYERS
-from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.model.vgg import Convolution, Vgg19, WholeView
 
 LAYER = "conv4_2"
 GENERATOR = torch.Generator().manual_seed(7)
@@ -37,9 +37,14 @@ def everywhere(target: Tensor = TARGET) -> StyleTerm:
     return StyleTerm(LAYER, WEIGHTS, target)
 
 
+def loss_of(term: Term, features: Mapping[str, Tensor]) -> Tensor:
+    """Of whole images."""
+    return term.loss(term.statistic(WholeView(features)))
+
+
 def loss_and_gradient(term: Term, features: Tensor = FEATURES) -> tuple[Tensor, Tensor]:
     variable = features.clone().requires_grad_()
-    losses = term({LAYER: variable})
+    losses = loss_of(term, {LAYER: variable})
     (gradient,) = torch.autograd.grad(losses.sum(), variable)
     return losses.detach(), gradient
 
@@ -76,7 +81,10 @@ def test_the_gradient_is_that_of_finite_differences():
     for _ in range(4):
         direction = torch.randn(FEATURES.shape, generator=GENERATOR, dtype=torch.float64)
         step = 1e-5 * direction
-        ahead, behind = term({LAYER: FEATURES + step}), term({LAYER: FEATURES - step})
+        ahead, behind = (
+            loss_of(term, {LAYER: FEATURES + step}),
+            loss_of(term, {LAYER: FEATURES - step}),
+        )
         predicted = (gradient * direction).flatten(start_dim=1).sum(dim=1)
         torch.testing.assert_close(predicted, (ahead - behind) / 2e-5, rtol=1e-7, atol=0)
 
@@ -134,7 +142,8 @@ def test_a_sum_has_the_name_and_all_the_losses_of_its_terms():
     both = SumOfTerms([region(GUIDE), everywhere()])
     assert both.name == region(GUIDE).name == "style/conv4_2"
     features = {LAYER: FEATURES}
-    torch.testing.assert_close(both(features), region(GUIDE)(features) + everywhere()(features))
+    alone = [loss_of(term, features) for term in (region(GUIDE), everywhere())]
+    torch.testing.assert_close(loss_of(both, features), alone[0] + alone[1])
 
 
 def test_a_mask_has_the_size_of_the_features_at_every_layer(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from neural_style.config.settings import Settings
 from neural_style.images.tensors import IMAGENET_MEAN, IMAGENET_STD
-from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.build import make_objective
 from neural_style.losses.objective import Objective
 from neural_style.losses.problem import TransferProblem, single_style_problem
 from neural_style.model.layers import CONVOLUTIONS
@@ -58,7 +58,7 @@ def problems(
 
 @pytest.fixture(scope="module")
 def objective(network: Vgg19, settings: list[Settings]) -> Objective:
-    return gatys_objective(network, problems(CONTENTS, STYLES, settings))
+    return make_objective(network, problems(CONTENTS, STYLES, settings))
 
 
 def numpy_features(convolutions: Convolutions, picture: Array) -> dict[str, Array]:
@@ -137,7 +137,7 @@ def test_a_image_has_the_same_losses_and_gradient_alone_and_in_a_batch(
     together = objective(IMAGES)
     for i, (style, each) in enumerate(zip(STYLES, settings, strict=True)):
         problem = single_style_problem(CONTENTS[i : i + 1], style, each)
-        alone = gatys_objective(network, [problem])(IMAGES[i : i + 1])
+        alone = make_objective(network, [problem])(IMAGES[i : i + 1])
         torch.testing.assert_close(alone.losses[:, 0], together.losses[:, i], rtol=1e-10, atol=0)
         torch.testing.assert_close(alone.gradient[0], together.gradient[i], rtol=1e-9, atol=1e-12)
 
@@ -155,7 +155,7 @@ def test_the_content_costs_no_content_loss_and_the_style_no_style_loss(
     network: Vgg19, settings: list[Settings]
 ):
     picture = random_images(1, 3, 16, 16, seed=5)
-    evaluation = gatys_objective(network, [single_style_problem(picture, picture, settings[0])])(
+    evaluation = make_objective(network, [single_style_problem(picture, picture, settings[0])])(
         picture
     )
     assert evaluation.total.item() == pytest.approx(0, abs=1e-20)
@@ -189,7 +189,7 @@ def test_a_network_in_16_bits_gives_losses_in_float32(
         torch.device("cpu"), torch.bfloat16
     )
     styles = [style.float() for style in STYLES]
-    evaluation = gatys_objective(network, problems(CONTENTS.float(), styles, settings))(
+    evaluation = make_objective(network, problems(CONTENTS.float(), styles, settings))(
         IMAGES.float()
     )
     assert evaluation.losses.dtype == evaluation.gradient.dtype == torch.float32
@@ -210,5 +210,5 @@ def test_a_style_given_several_times_is_computed_once(
         return forward(self, images)
 
     monkeypatch.setattr(Vgg19, "forward", counted)
-    gatys_objective(network, problems(CONTENTS, [STYLES[1]] * 3, settings))
+    make_objective(network, problems(CONTENTS, [STYLES[1]] * 3, settings))
     assert sizes == [CONTENTS.shape[2:], STYLES[1].shape[2:]]

@@ -14,7 +14,7 @@ from torch import Tensor
 from neural_style.config.settings import Settings
 from neural_style.images.decode import load_fitted
 from neural_style.images.tensors import to_tensor
-from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.build import make_objective
 from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.model.weights import Weights
@@ -84,7 +84,7 @@ def test_the_losses_reported_are_those_of_the_picture_yielded(
     network: Vgg19, shallow: Settings, init: str
 ):
     settings = replace(shallow, init=init, epochs=6)
-    objective = gatys_objective(network, [single_style_problem(CONTENTS[:1], STYLES[0], settings)])
+    objective = make_objective(network, [single_style_problem(CONTENTS[:1], STYLES[0], settings)])
     for state in run(network, settings):
         expected = objective(state.images).losses
         torch.testing.assert_close(state.losses, expected, rtol=1e-5, atol=0)

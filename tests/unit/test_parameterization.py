@@ -11,10 +11,9 @@ from torch import Tensor
 
 from neural_style.config.settings import Settings
 from neural_style.images.tensors import luminance, match_color
-from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.build import make_objective
 from neural_style.losses.problem import (
     TransferProblem,
-    recolor_problem,
     single_style_problem,
 )
 from neural_style.model.vgg import Convolution, Vgg19
@@ -50,7 +49,7 @@ def network(random_convolutions: Mapping[str, Convolution], shallow: Settings) -
 def problem(
     settings: Settings, content: Tensor = CONTENT, style: Tensor = STYLE
 ) -> TransferProblem:
-    return recolor_problem(single_style_problem(content, style, settings))
+    return single_style_problem(content, style, settings)
 
 
 def run(network: Vgg19, settings: Settings, content: Tensor = CONTENT) -> list[Progress]:
@@ -107,12 +106,12 @@ def test_the_slope_is_the_derivative(random_convolutions, shallow: Settings):
     whole = problem(settings, picture(3, 16).double(), STYLE.double())
     parameterization, objective = (
         choose_parameterization([whole]),
-        gatys_objective(network, [whole]),
+        make_objective(network, [whole]),
     )
     x = parameterization.from_images(picture(4, 16).double())
 
     def loss(variable: Tensor) -> float:
-        return float(objective.losses(parameterization.network_input(variable)).sum())
+        return float(objective.losses_at(parameterization.network_input(variable)).sum())
 
     slope = parameterization.pull_back(objective(parameterization.network_input(x)).gradient)
     direction = torch.randn(x.shape, generator=torch.Generator().manual_seed(5)).double()
@@ -138,10 +137,10 @@ def test_every_picture_keeps_the_chroma_of_the_photograph(
 
 def test_losses_are_those_of_the_gray_picture(network: Vgg19, gray: Settings):
     whole = problem(gray)
-    objective = gatys_objective(network, [whole])
+    objective = make_objective(network, [whole])
     for state in Optimization(network, [whole]):
         shown = luminance(state.images).expand(-1, 3, -1, -1)
-        torch.testing.assert_close(objective.losses(shown), state.losses, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(objective.losses_at(shown), state.losses, rtol=1e-4, atol=1e-6)
 
 
 def test_a_gray_photograph_is_painted_in_gray(network: Vgg19, gray: Settings):

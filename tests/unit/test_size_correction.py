@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from neural_style.config.settings import Settings, beta_at
-from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.build import make_objective
 from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
 
@@ -39,10 +39,10 @@ def test_the_style_losses_of_each_image_are_those_of_its_corrected_beta(
         torch.rand(1, 3, 24, 36, generator=generator, dtype=torch.float64) for _ in range(3)
     )
     settings = [replace(shallow, beta=1e3), replace(shallow, beta=1e3, size_correction=True)]
-    objective = gatys_objective(
+    objective = make_objective(
         network, [single_style_problem(content, style, each) for each in settings]
     )
-    plain, corrected = objective.losses(image.expand(2, -1, -1, -1)).T
+    plain, corrected = objective.losses_at(image.expand(2, -1, -1, -1)).T
     is_style = torch.tensor([name.startswith("style/") for name in objective.term_names])
     torch.testing.assert_close(corrected[~is_style], plain[~is_style])
     torch.testing.assert_close(corrected[is_style], plain[is_style] * 36 / 512)

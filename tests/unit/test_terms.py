@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from neural_style.losses.terms import ContentTerm, StyleTerm, Term, gram_matrix, mean_squared_error
+from neural_style.model.vgg import WholeView
 
 Array = np.ndarray
 RNG = np.random.default_rng(7)
@@ -55,9 +56,14 @@ TERMS = [
 Reference = Callable[[Array, Array, float], tuple[float, Array]]
 
 
+def loss_of(term: Term, features: Mapping[str, Tensor]) -> Tensor:
+    """Of whole images."""
+    return term.loss(term.statistic(WholeView(features)))
+
+
 def gradient_of(term: Term, features: Array) -> Tensor:
     variable = torch.from_numpy(features).requires_grad_()
-    return torch.autograd.grad(term({"conv4_2": variable}).sum(), variable)[0]
+    return torch.autograd.grad(loss_of(term, {"conv4_2": variable}).sum(), variable)[0]
 
 
 def test_the_gram_matrix_is_that_of_numpy():
@@ -87,7 +93,7 @@ def test_value_and_gradient_are_those_of_numpy(
     make: Callable[[Tensor], Term], reference: Reference
 ):
     term = make(torch.from_numpy(WEIGHTS))
-    values = term({"conv4_2": torch.from_numpy(FEATURES)})
+    values = loss_of(term, {"conv4_2": torch.from_numpy(FEATURES)})
     gradients = gradient_of(term, FEATURES)
     assert values.shape == (3,)
     for i, weight in enumerate(WEIGHTS):
@@ -103,7 +109,7 @@ def test_the_gradient_is_that_of_finite_differences(
     term = make(torch.ones(3, dtype=torch.float64))
 
     def value(features: Array) -> float:
-        return float(term({"conv4_2": torch.from_numpy(features)}).sum())
+        return float(loss_of(term, {"conv4_2": torch.from_numpy(features)}).sum())
 
     gradient = gradient_of(term, FEATURES).numpy()
     for direction in RNG.normal(size=(4, *FEATURES.shape)):
@@ -119,9 +125,9 @@ def test_the_layout_in_memory_does_not_matter(
 ):
     term = make(torch.from_numpy(WEIGHTS))
     laid = torch.from_numpy(FEATURES).contiguous(memory_format=layout).requires_grad_()
-    values = term({"conv4_2": laid})
+    values = loss_of(term, {"conv4_2": laid})
     (gradient,) = torch.autograd.grad(values.sum(), laid)
-    torch.testing.assert_close(values, term({"conv4_2": torch.from_numpy(FEATURES)}))
+    torch.testing.assert_close(values, loss_of(term, {"conv4_2": torch.from_numpy(FEATURES)}))
     torch.testing.assert_close(gradient, gradient_of(term, FEATURES))
 
 
@@ -132,8 +138,8 @@ def test_an_image_does_not_feel_the_others_of_its_batch(
     changed = FEATURES.copy()
     changed[[0, 2]] = 1e3 * RNG.normal(size=(2, 4, 5, 6))
     term = make(torch.from_numpy(WEIGHTS))
-    before = term({"conv4_2": torch.from_numpy(FEATURES)})
-    after = term({"conv4_2": torch.from_numpy(changed)})
+    before = loss_of(term, {"conv4_2": torch.from_numpy(FEATURES)})
+    after = loss_of(term, {"conv4_2": torch.from_numpy(changed)})
     assert before[1] == after[1]
     assert before[0] != after[0]
     assert torch.equal(gradient_of(term, FEATURES)[1], gradient_of(term, changed)[1])
@@ -141,7 +147,8 @@ def test_an_image_does_not_feel_the_others_of_its_batch(
 
 @pytest.mark.parametrize(("make", "reference"), TERMS)
 def test_a_match_costs_nothing(make: Callable[[Tensor], Term], reference: Reference):
-    assert (make(torch.from_numpy(WEIGHTS))({"conv4_2": torch.from_numpy(TARGET)}) == 0).all()
+    term = make(torch.from_numpy(WEIGHTS))
+    assert (loss_of(term, {"conv4_2": torch.from_numpy(TARGET)}) == 0).all()
 
 
 def test_terms_are_named_by_kind_and_layer():

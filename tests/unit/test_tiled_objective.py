@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from neural_style.config.settings import Settings
-from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.build import make_objective
 from neural_style.losses.objective import Evaluation, Objective, TiledObjective
 from neural_style.losses.problem import (
     Region,
@@ -79,15 +79,15 @@ def test_losses_and_gradient_are_those_of_the_whole(
     settings = {"three blocks": shallow, "five blocks": defaults}[layers]
     network = Vgg19(random_convolutions, settings.layers).prepare(CPU, dtype)
     problems = plain_problems(settings, height, width, dtype)
-    whole = gatys_objective(network, problems)
-    tiled = gatys_objective(network, tiled_problems(problems, edge))
+    whole = make_objective(network, problems)
+    tiled = make_objective(network, tiled_problems(problems, edge))
     assert not isinstance(whole, TiledObjective)
     assert isinstance(tiled, TiledObjective)
     assert tiled.term_names == whole.term_names
     images = random(2, 3, height, width, seed=3, dtype=dtype)
     evaluation = tiled(images)
     assert_same(evaluation, whole(images), tolerance)
-    assert torch.equal(tiled.losses(images), evaluation.losses)
+    assert torch.equal(tiled.losses_at(images), evaluation.losses)
     assert evaluation.gradient.is_contiguous()
     assert not any(each.requires_grad for each in (evaluation.losses, evaluation.gradient))
 
@@ -100,8 +100,8 @@ def test_so_they_are_with_another_padding_and_pooling(
     network.prepare(CPU, torch.float64)
     problems = plain_problems(shallow, 70, 65)
     images = random(2, 3, 70, 65, seed=3)
-    tiled = gatys_objective(network, tiled_problems(problems, 32))
-    assert_same(tiled(images), gatys_objective(network, problems)(images))
+    tiled = make_objective(network, tiled_problems(problems, 32))
+    assert_same(tiled(images), make_objective(network, problems)(images))
 
 
 def test_so_they_are_with_regions_and_guides(random_convolutions: Convolutions, shallow: Settings):
@@ -113,8 +113,8 @@ def test_so_they_are_with_regions_and_guides(random_convolutions: Convolutions, 
         Region((StyleReference(style.pow(2)),), 1 - mask),
     )
     problems = [TransferProblem(shallow, random(1, 3, 70, 65, seed=1), regions)]
-    tiled = gatys_objective(network, tiled_problems(problems, 32))
-    assert_same(tiled(picture), gatys_objective(network, problems)(picture))
+    tiled = make_objective(network, tiled_problems(problems, 32))
+    assert_same(tiled(picture), make_objective(network, problems)(picture))
 
 
 class Roughness(Term):
@@ -160,7 +160,7 @@ def test_a_large_image_is_looked_at_in_tiles_and_so_is_a_large_style(
     long, short = (random(1, 3, 8, width, seed=0).float() for width in (MAX_UNTILED + 1, 64))
     for content, style in ((long, short), (short, long)):
         seen.clear()
-        objective = gatys_objective(network, [single_style_problem(content, style, shallow)])
+        objective = make_objective(network, [single_style_problem(content, style, shallow)])
         objective(content)
         assert isinstance(objective, TiledObjective) == (content is long)
         assert 64 in seen

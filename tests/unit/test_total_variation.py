@@ -18,7 +18,7 @@ from neural_style.config.settings import Settings
 from neural_style.engine.job import run_job
 from neural_style.images.decode import load_fitted
 from neural_style.images.tensors import to_pil_images, to_tensor
-from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.build import make_objective
 from neural_style.losses.objective import Objective, TiledObjective
 from neural_style.losses.problem import (
     Region,
@@ -27,7 +27,7 @@ from neural_style.losses.problem import (
     single_style_problem,
 )
 from neural_style.losses.terms import EDGE_THRESHOLD, TOTAL_VARIATION_SCALE, TotalVariationTerm
-from neural_style.model.vgg import PIXELS, Convolution, Vgg19
+from neural_style.model.vgg import PIXELS, Convolution, Vgg19, WholeView
 from neural_style.model.weights import Weights
 from neural_style.optim.loop import Optimization
 from neural_style.report.runs import read_run
@@ -43,7 +43,7 @@ def random(*shape: int, seed: int) -> Tensor:
 
 
 def loss(pictures: Tensor, term: TotalVariationTerm = PLAIN) -> Tensor:
-    return term({PIXELS: pictures})
+    return term.loss(term.statistic(WholeView({PIXELS: pictures})))
 
 
 def by_hand(image: np.ndarray) -> float:
@@ -112,7 +112,7 @@ def test_without_a_weight_there_is_no_term(network: Vgg19, shallow: Settings):
     problem = single_style_problem(
         random(1, 3, 32, 32, seed=3), random(1, 3, 32, 32, seed=4), shallow
     )
-    assert NAME not in gatys_objective(network, [problem]).term_names
+    assert NAME not in make_objective(network, [problem]).term_names
 
 
 def test_weights_are_those_of_each_image(network: Vgg19, shallow: Settings):
@@ -122,12 +122,12 @@ def test_weights_are_those_of_each_image(network: Vgg19, shallow: Settings):
         single_style_problem(image, style, replace(shallow, total_variation=weight))
         for image, weight in zip(pictures.split(1), (0.0, 1.0, 2.5), strict=True)
     ]
-    objective = gatys_objective(network, problems)
+    objective = make_objective(network, problems)
     assert objective.term_names[-1] == NAME
     expected = (
         TOTAL_VARIATION_SCALE * torch.tensor([0, 1, 2.5], dtype=torch.float64) * loss(pictures)
     )
-    torch.testing.assert_close(objective.losses(pictures)[-1], expected)
+    torch.testing.assert_close(objective.losses_at(pictures)[-1], expected)
 
 
 def masked(shallow: Settings, *masks: Tensor | None) -> TransferProblem:
@@ -142,7 +142,7 @@ def test_it_acts_where_a_style_acts(network: Vgg19, shallow: Settings):
     mask[..., :16] = 1
 
     def smoothness(*masks: Tensor | None) -> float:
-        return float(gatys_objective(network, [masked(shallow, *masks)]).losses(image)[-1])
+        return float(make_objective(network, [masked(shallow, *masks)]).losses_at(image)[-1])
 
     everywhere = smoothness(None)
     left = TOTAL_VARIATION_SCALE * float(loss(image, TotalVariationTerm(1.0, mask)))

@@ -209,3 +209,22 @@ def test_average_pooling_keeps_the_scale_of_content_images(caffe: Weights):
     assert all(0.75 < ratio < 1.25 for ratio in ratios.values()), ratios
     # Without the factors, whose product is 4, the last layers would be far below.
     assert min(ratios.values()) * 2 > max(ratios.values())
+
+
+@pytest.mark.parametrize(
+    ("layers", "options", "message"),
+    [
+        ((), {}, "no layers; name at least one"),
+        (("conv1_1", "conv9_1"), {}, "unknown layers conv9_1; the layers are conv1_1, relu1_1"),
+        (("conv1_1",), {"pooling": "min"}, "unknown pooling 'min'; the poolings are max, average"),
+        (("conv1_1",), {"padding": "same"}, "unknown padding 'same'; the paddings are zeros"),
+    ],
+)
+def test_arguments_that_do_not_exist_are_named_beside_those_that_do(
+    random_convolutions: Convolutions,
+    layers: tuple[str, ...],
+    options: dict[str, str],
+    message: str,
+):
+    with pytest.raises(ValueError, match=message):
+        Vgg19(random_convolutions, layers, **options)

@@ -17,7 +17,7 @@ from torch import Tensor
 from neural_style.config.settings import Settings
 from neural_style.engine.record import Losses, summarize_losses
 from neural_style.images.encode import round_trip
-from neural_style.losses.gatys import StyleTargets, gatys_objective
+from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.problem import TransferProblem
 from neural_style.model.vgg import Vgg19
 from neural_style.model.weights import Weights, load_weights
@@ -99,9 +99,9 @@ class Engine:
         """
         decoded = torch.from_numpy(round_trip(image[0].cpu().numpy(), problem.settings))
         parameterization = choose_parameterization([problem])
-        objective = gatys_objective(self.network(problem.settings), [problem])
+        objective = make_objective(self.network(problem.settings), [problem])
         x = parameterization.from_images(decoded.unsqueeze(0).to(problem.content))
-        losses = objective.losses(parameterization.network_input(x))
+        losses = objective.losses_at(parameterization.network_input(x))
         return summarize_losses(objective.term_names, losses[:, 0])
 
     def batch_size(self, settings: Settings, height: int, width: int) -> int:

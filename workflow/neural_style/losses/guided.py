@@ -52,8 +52,7 @@ class GuidedStyleTerm(Term):
 
     def statistic(self, view: View) -> Tensor:
         """The view's share of the guided Gram matrix, [B, C, C]."""
-        features, guide = view.features(self.layer), view.crop(self.layer, self.guide)
-        return guided_gram_matrix(features, guide, self.guide.sum(dim=(1, 2, 3)))
+        return guided_gram_statistic(view, self.layer, self.guide)
 
     def loss(self, statistic: Tensor) -> Tensor:
         """Weight · a · mean squared error of the guided Gram matrix, [B]."""
@@ -82,8 +81,22 @@ class SumOfTerms(Term):
 
     def loss(self, statistic: Tensor) -> Tensor:
         """The sum of the losses, [B]."""
-        pairs = zip(self.terms, statistic.unbind(dim=1), strict=True)
-        return torch.stack([term.loss(each) for term, each in pairs]).sum(dim=0)
+        losses = [
+            term.loss(each) for term, each in zip(self.terms, statistic.unbind(dim=1), strict=True)
+        ]
+        return torch.stack(losses).sum(dim=0)
+
+
+def guided_gram_statistic(view: View, layer: str, guide: Tensor) -> Tensor:
+    """The view's share of the guided Gram matrix of its whole images at a layer, [B, C, C].
+
+    Args:
+        view: the features.
+        layer: at which they are summarized.
+        guide: of the whole images at this layer, [B, 1, H, W] in [0, 1].
+    """
+    total = guide.sum(dim=(1, 2, 3))
+    return guided_gram_matrix(view.features(layer), view.crop(layer, guide), total)
 
 
 def guided_gram_matrix(features: Tensor, guide: Tensor, total: Tensor | None = None) -> Tensor:

@@ -56,9 +56,9 @@ class Evaluator(Protocol):
 
 
 class Objective:
-    """The weighted sum of terms, for each image of a batch by itself.
+    """The weighted sum of terms, computed separately for each image of a batch.
 
-    float32 is computed in float32 on CUDA, too (see `vgg.full_precision`).
+    TF32 is disabled (see `vgg.full_precision`).
 
     Args:
         network: computes the features of at least the layers that the terms use.
@@ -78,12 +78,14 @@ class Objective:
     def __call__(self, images: Tensor) -> Evaluation:
         """Compute losses and gradient at images [B, 3, H, W] in [0, 1]."""
         variable = images.detach().requires_grad_()
-        losses = self.losses(variable)
+        view = WholeView(extract_features(self.network, variable))
+        losses = self._losses_of(self._statistics_of(view))
         (gradient,) = torch.autograd.grad(losses.sum(), variable)
         return Evaluation(losses.detach(), gradient.contiguous())
 
+    @torch.no_grad()
     @full_precision()
-    def losses(self, images: Tensor) -> Tensor:
+    def losses_at(self, images: Tensor) -> Tensor:
         """Compute the weighted loss of each term, [T, B], for images [B, 3, H, W] in [0, 1]."""
         view = WholeView(extract_features(self.network, images))
         return self._losses_of(self._statistics_of(view))
@@ -94,15 +96,16 @@ class Objective:
 
     def _losses_of(self, statistics: Sequence[Tensor]) -> Tensor:
         """The weighted loss of each term, [T, B], from the statistics of whole images."""
-        pairs = zip(self.terms, statistics, strict=True)
-        return torch.stack([term.loss(statistic) for term, statistic in pairs])
+        return torch.stack(
+            [term.loss(statistic) for term, statistic in zip(self.terms, statistics, strict=True)]
+        )
 
 
 class TiledObjective(Objective):
     """`Objective`, computed tile by tile.
 
     The function is the same: statistics such as Gram matrices are summed over the tiles before
-    the loss is computed, so only the order of additions differs. Memory is that of one tile.
+    the loss is computed, so only the order of additions differs. Peak memory is that of one tile.
     The cost: every tile passes the network with its margin (see `tiles`), and twice, because the
     gradient needs the statistics of the whole image.
 
@@ -134,8 +137,8 @@ class TiledObjective(Objective):
 
     @torch.no_grad()
     @full_precision()
-    def losses(self, images: Tensor) -> Tensor:
-        """Compute the weighted loss of each term, [T, B], without a graph for gradients."""
+    def losses_at(self, images: Tensor) -> Tensor:
+        """Compute the weighted loss of each term, [T, B], for images [B, 3, H, W] in [0, 1]."""
         return self._losses_of(self._whole_statistics(images))
 
     def _whole_statistics(self, images: Tensor) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""The transfer problem: everything that the optimization of one image is told, as tensors.
+"""The transfer problem: the inputs of one optimization, as tensors.
 
 `TransferProblem` holds the content image, the style images, where each acts, and the settings.
 `recolor_problem` applies `transfer.color` to it, `resample_problem` brings it to the size of a
@@ -7,7 +7,7 @@ stage, and `initial_image` makes the image that the optimization starts from.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -26,12 +26,20 @@ class StyleReference:
     Attributes:
         image: [1, 3, h, w] in [0, 1], of any size.
         weight: its share; the shares of a region sum to 1.
-        guide: weight of each of its pixels, [1, 1, h, w] in [0, 1]; None for 1 everywhere.
+        guide: weight of each of its pixels, [1, 1, h, w] in [0, 1], of the size of `image`; None
+            for 1 everywhere.
+
+    Raises:
+        ValueError: a tensor has another shape.
     """
 
     image: Tensor
     weight: float = 1.0
     guide: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        _require_shape("a style image", self.image, (1, 3, None, None))
+        _require_shape("the guide of a style image", self.guide, (1, 1, *self.image.shape[2:]))
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,9 @@ class TransferProblem:
         chroma: RGB - Y of the content image, [1, 3, H, W], if only its luminance is optimized and
             `content` is gray; None otherwise. See `parameterization.LuminanceParameterization`.
         start: the image to start from, of the shape of `content`; None for `content` itself.
+
+    Raises:
+        ValueError: a tensor has another shape, or there is no region.
     """
 
     settings: Settings
@@ -66,16 +77,72 @@ class TransferProblem:
     chroma: Tensor | None = None
     start: Tensor | None = None
 
+    def __post_init__(self) -> None:
+        _require_shape("the content image", self.content, (1, 3, None, None))
+        shape = self.content.shape
+        _require_shape("the chroma of the content image", self.chroma, tuple(shape))
+        _require_shape("the image to start from", self.start, tuple(shape))
+        for region in self.regions:
+            _require_shape("the mask of a region", region.mask, (1, 1, *shape[2:]))
+        if not self.regions or not all(region.styles for region in self.regions):
+            raise ValueError("a transfer problem needs a region, and each region needs a style")
+
+
+def _require_shape(name: str, tensor: Tensor | None, shape: tuple[int | None, ...]) -> None:
+    """Check the shape of a tensor, if there is one; None in the shape stands for any number."""
+    if tensor is None:
+        return
+    fits = tensor.dim() == len(shape) and all(
+        expected in (None, size) for size, expected in zip(tensor.shape, shape, strict=True)
+    )
+    if not fits:
+        expected = ", ".join("any" if size is None else str(size) for size in shape)
+        raise ValueError(f"{name} has the shape {list(tensor.shape)}, not [{expected}]")
+
 
 def single_style_problem(content: Tensor, style: Tensor, settings: Settings) -> TransferProblem:
-    """Make the ordinary problem: one style, everywhere.
+    """Make the usual problem: one style, everywhere, with `settings.color` applied to the images.
+
+    The images are used at their own sizes. Settings that name files or further images are ignored:
+    `mask`, `style_mask`, `blend`, `style_scales`, and `init` if it is a file. `engine.load` makes
+    problems with them.
 
     Args:
         content: [1, 3, H, W] in [0, 1].
         style: [1, 3, h, w] in [0, 1].
-        settings: of the output.
+        settings: of the output; stages are relative to `settings.size`.
+
+    Raises:
+        ValueError: an image has another shape.
     """
-    return TransferProblem(settings, content, (Region((StyleReference(style),)),))
+    problem = TransferProblem(settings, content, (Region((StyleReference(style),)),))
+    return recolor_problem(problem)
+
+
+def check_batch(problems: Sequence[TransferProblem]) -> None:
+    """Check that problems can be optimized together.
+
+    Raises:
+        ValueError: there are none, or they differ in size or in what `Settings.batch_key` lists.
+    """
+    if not problems:
+        raise ValueError("a batch needs at least one problem")
+    first = problems[0]
+    for problem in problems[1:]:
+        if problem.content.shape != first.content.shape:
+            sizes = (
+                f"{each.content.shape[3]} × {each.content.shape[2]}" for each in (first, problem)
+            )
+            raise ValueError(f"problems of a batch differ in size: {' and '.join(sizes)} pixels")
+        differing = [
+            name
+            for (name, value), (_, other) in zip(
+                first.settings.batch_key, problem.settings.batch_key, strict=True
+            )
+            if value != other
+        ]
+        if differing:
+            raise ValueError(f"problems of a batch differ in {', '.join(differing)}")
 
 
 def combined_mask(problem: TransferProblem) -> Tensor | None:
@@ -89,10 +156,9 @@ def combined_mask(problem: TransferProblem) -> Tensor | None:
 
 
 def initial_image(problem: TransferProblem) -> Tensor:
-    """The image that the optimization starts from, [1, 3, H, W] in [0, 1].
+    """Blend `start` (or `content`) with uniform noise: (1 - s) · image + s · noise.
 
-    (1 - s) · image + s · noise, with the problem's start, or else its content, and the share of
-    noise s of the settings.
+    The share s is `settings.noise_share`. The result is [1, 3, H, W] in [0, 1].
     """
     image = problem.content if problem.start is None else problem.start
     share = problem.settings.noise_share
@@ -109,7 +175,7 @@ def noise_like(image: Tensor, seed: int) -> Tensor:
 
 
 def recolor_problem(problem: TransferProblem) -> TransferProblem:
-    """Apply the setting `color` to the images of a problem.
+    """Apply the setting `color` to the images of a problem; do so once.
 
     `style`: nothing changes, and the output takes the colors of the style.
     `match`: every style image first gets the color statistics of the content image.

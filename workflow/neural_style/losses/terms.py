@@ -5,9 +5,10 @@ Algorithm of Artistic Style* (2015). With the features F_l(x), [C, H, W], of VGG
 
     content at l      alpha · w_l · mean((F_l(x) - F_l(content))²)                    ContentTerm
     style at l        beta · w_l · mean((G_l(x) - G_l(style))²),  G = F Fᵀ / (C·H·W)  StyleTerm
-    total variation   weight · mean(√(ε² + |∇x|²) - ε)                         TotalVariationTerm
+    total variation   100 · weight · mean(√(ε² + |∇x|²) - ε)                   TotalVariationTerm
 
-Every term gives one number per image, [B]: a batch is B independent problems.
+The style loss can be another one: `StyleLoss` is what makes the terms of one kind, `GramLoss` those
+above. Every term gives one number per image, [B]: a batch is B independent problems.
 
 A term is computed in two steps, so that an image can be processed in tiles and its loss is still
 that of the whole image:
@@ -28,23 +29,20 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-from neural_style.model.vgg import PIXELS, Features, View, WholeView
+from neural_style.model.vgg import PIXELS, View
 
 TOTAL_VARIATION_SCALE = 100.0
-"""Factor on the total variation for a weight of 1.
-
-Grain is the mean absolute difference of a pixel's luminance (0 … 255) from the median of its 3 × 3
-neighbors. At 256 px and 100 epochs on two pairs, a weight of 1 lowered it from 8.9 to 5.8 and from
-10.0 to 4.0 with beta 1e6 (without size correction), and a weight of 10 from 9.0 to 5.7 and from
-10.2 to 4.0 with beta 1e7. The style loss rose by 14 to 61 %, the content loss by at most 2 %.
-"""
+"""Factor on the total variation, chosen so that a weight of 1 about halves the grain at beta 1e6;
+see "Total variation" in benchmarks/RESULTS.md."""
 
 EDGE_THRESHOLD = 0.012
 """ε of the total variation, in units of [0, 1]. Differences of neighbors well above it are edges,
@@ -67,9 +65,43 @@ class Term(ABC):
     def loss(self, statistic: Tensor) -> Tensor:
         """The weighted loss of each image, [B], from the statistic of the whole image."""
 
-    def __call__(self, features: Features) -> Tensor:
-        """The weighted loss of each image, [B], from the features of whole images."""
-        return self.loss(self.statistic(WholeView(features)))
+
+Target = TypeVar("Target")
+
+
+class StyleLoss(Protocol[Target]):
+    """A kind of style loss: which statistic of the features it compares, and how.
+
+    Its terms use the same `statistic` for the image that is optimized as for the style images.
+    """
+
+    def statistic(self, view: View, layer: str, guide: Tensor | None) -> Tensor:
+        """The view's share of the statistic of its images at a layer, [B, ...].
+
+        It must add up over the tiles of an image, and be an average over positions, so that the
+        statistic of a blend of styles is the weighted sum of theirs.
+
+        Args:
+            view: the features.
+            layer: at which they are summarized.
+            guide: weight of each position of the whole image, [B, 1, H, W] in [0, 1], see
+                `guided.downsample_guide`; None for 1 everywhere.
+        """
+
+    def target(self, statistic: Tensor) -> Target:
+        """What a term compares with, from the statistic [1, ...] of a style image or a blend."""
+
+    def term(
+        self, layer: str, weight: Tensor, targets: Sequence[Target], guide: Tensor | None
+    ) -> Term:
+        """The term at one layer.
+
+        Args:
+            layer: of the features.
+            weight: beta times the weight of the layer, [B].
+            targets: one for each image.
+            guide: where the style acts, as in `statistic`.
+        """
 
 
 @dataclass(frozen=True)
@@ -124,11 +156,38 @@ class StyleTerm(Term):
 
     def statistic(self, view: View) -> Tensor:
         """The view's share of the Gram matrix, [B, C, C]."""
-        return gram_matrix(view.features(self.layer), math.prod(view.full_size(self.layer)))
+        return gram_statistic(view, self.layer)
 
     def loss(self, statistic: Tensor) -> Tensor:
         """Weight · mean squared error of the Gram matrix, [B]."""
         return self.weight * mean_squared_error(statistic, self.target)
+
+
+class GramLoss(StyleLoss[Tensor]):
+    """The style loss of the method, `transfer.style_loss: gram`; targets are Gram matrices."""
+
+    def statistic(self, view: View, layer: str, guide: Tensor | None) -> Tensor:
+        """The view's share of the Gram matrix, [B, C, C]; guided if there is a guide."""
+        if guide is None:
+            return gram_statistic(view, layer)
+        from neural_style.losses.guided import guided_gram_statistic  # masks only
+
+        return guided_gram_statistic(view, layer, guide)
+
+    def target(self, statistic: Tensor) -> Tensor:
+        """The Gram matrix itself."""
+        return statistic
+
+    def term(
+        self, layer: str, weight: Tensor, targets: Sequence[Tensor], guide: Tensor | None
+    ) -> Term:
+        """A `StyleTerm`, or a `GuidedStyleTerm` if there is a guide."""
+        target = torch.cat(list(targets))
+        if guide is None:
+            return StyleTerm(layer, weight, target)
+        from neural_style.losses.guided import GuidedStyleTerm  # masks only
+
+        return GuidedStyleTerm(layer, weight, guide, target)
 
 
 @dataclass(frozen=True)
@@ -137,16 +196,13 @@ class TotalVariationTerm(Term):
 
     With the differences Δ₁, Δ₂ of pixel p to its lower and right neighbors in each channel c,
 
-        TV = mean over p of √(ε² + mean over c of (Δ₁² + Δ₂²)) - ε,
+        TV = mean over p of (√(ε² + mean over c of (Δ₁² + Δ₂²)) - ε),
 
     the total variation of Rudin, Osher and Fatemi (1992) with the color coupling of Blomgren and
-    Chan (1998). It was compared with other losses at weights that bring the grain of two pairs at
-    beta 1e7 to a quarter: squared differences (Mahendran and Vedaldi, 2015, with β = 2) leave
-    three times its style loss, squared second differences twice, and a root per channel a quarter
-    more.
+    Chan (1998). benchmarks/RESULTS.md, "Total variation", compares it with other losses.
 
     Attributes:
-        weight: [B] or a number.
+        weight: [B] or a number; `TOTAL_VARIATION_SCALE` times the weight of the settings.
         mask: how strongly it acts on each pixel, [B, 1, H, W] in [0, 1]; None for 1 everywhere.
     """
 
@@ -178,8 +234,15 @@ class TotalVariationTerm(Term):
         return self.weight * statistic
 
 
+def gram_statistic(view: View, layer: str) -> Tensor:
+    """The view's share of the Gram matrix of its whole images at a layer, [B, C, C]."""
+    return gram_matrix(view.features(layer), math.prod(view.full_size(layer)))
+
+
 def gram_matrix(features: Tensor, positions: int | None = None) -> Tensor:
-    """Compute the Gram matrix G = F Fᵀ / (C·H·W), with F reshaped to [B, C, H·W].
+    """Compute the Gram matrix G = F Fᵀ / (C·H·W), with F as a matrix [C, H·W] for each image.
+
+    In memory it is [B, H·W, C], since features are channels last; no copy is needed.
 
     Args:
         features: [B, C, H, W]. Reduced precision is converted to float32 first, because sums of so

@@ -8,6 +8,10 @@ loss is the squared Wasserstein-2 distance of the Gaussians of image and style,
 whose gradient in Σ is I - Σ'^½ (Σ'^½ Σ Σ'^½)^(-½) Σ'^½ (Olkin and Pukelsheim, 1982). One symmetric
 eigendecomposition gives both. W² is quadratic in the features, as the content loss is, so that the
 balance of the two depends neither on the scale of the network nor, much, on the size of the image.
+
+Mroueh (Wasserstein Style Transfer, 2019) describes styles by these Gaussians; the style loss
+`StyleLossW2` of crowsonkb/style-transfer-pytorch is this distance. On CUDA, `torch.linalg.eigh`
+synchronizes with the GPU, so an iteration with this loss does, and no CUDA graph is recorded.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-from neural_style.losses.terms import Term, at_least_float32, flatten_positions
+from neural_style.losses.terms import StyleLoss, Term, at_least_float32, flatten_positions
 from neural_style.model.vgg import View
 
 WASSERSTEIN_SCALE = 1.32e-5
@@ -28,10 +32,11 @@ WASSERSTEIN_SCALE = 1.32e-5
 beta 1e6 weighs the mean over the layers by 66, which balances it with the content loss at alpha 1.
 """
 
-SMALLEST_EIGENVALUE = 8.0
-"""Eigenvalues λ of Σ'^½ Σ Σ'^½ below a share ε of the largest have the root λ / √ε and the inverse
-root 1 / √ε; ε is this many roundings of the precision. Where the image lacks a direction that the
-style has, the exact gradient is infinite, and the rounding of eigenvalues near 0 would add up."""
+EIGENVALUE_FLOOR = 8.0
+"""ε = 8 × machine epsilon, relative to the largest eigenvalue of Σ'^½ Σ Σ'^½. An eigenvalue λ below
+λ_max·ε gets the inverse root 1 / √(λ_max·ε), and λ times that as its root. Where the image lacks a
+direction that the style has, the exact gradient is infinite, and the rounding errors of eigenvalues
+near 0 would add up."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +78,7 @@ class WassersteinTerm(Term):
 
     def statistic(self, view: View) -> Tensor:
         """The view's share of second moment and mean of the features, [B, C, C + 1]."""
-        features = view.features(self.layer)
-        if self.guide is None:
-            return moments(features, math.prod(view.full_size(self.layer)))
-        guide = view.crop(self.layer, self.guide)
-        return guided_moments(features, guide, self.guide.sum(dim=(1, 2, 3)))
+        return moment_statistic(view, self.layer, self.guide)
 
     def loss(self, statistic: Tensor) -> Tensor:
         """Weight · a · W², [B]."""
@@ -85,6 +86,40 @@ class WassersteinTerm(Term):
         if self.guide is None:
             return self.weight * distance
         return self.weight * self.guide.mean(dim=(1, 2, 3)) * distance
+
+
+class WassersteinLoss(StyleLoss[GaussianTarget]):
+    """The style loss `transfer.style_loss: wasserstein`; targets are Gaussians."""
+
+    def statistic(self, view: View, layer: str, guide: Tensor | None) -> Tensor:
+        """The view's share of second moment and mean of the features, [B, C, C + 1]."""
+        return moment_statistic(view, layer, guide)
+
+    def target(self, statistic: Tensor) -> GaussianTarget:
+        """The Gaussian with these moments."""
+        return gaussian_target(statistic)
+
+    def term(
+        self, layer: str, weight: Tensor, targets: Sequence[GaussianTarget], guide: Tensor | None
+    ) -> Term:
+        """A `WassersteinTerm`."""
+        target = cat_targets(targets)
+        scaled = weight * (WASSERSTEIN_SCALE / target.mean.shape[1])
+        return WassersteinTerm(layer, scaled, target, guide)
+
+
+def moment_statistic(view: View, layer: str, guide: Tensor | None) -> Tensor:
+    """The view's share of the moments of its whole images at a layer, [B, C, C + 1].
+
+    Args:
+        view: the features.
+        layer: at which they are summarized.
+        guide: of the whole images at this layer, [B, 1, H, W] in [0, 1]; None for 1 everywhere.
+    """
+    features = view.features(layer)
+    if guide is None:
+        return moments(features, math.prod(view.full_size(layer)))
+    return guided_moments(features, view.crop(layer, guide), guide.sum(dim=(1, 2, 3)))
 
 
 def moments(features: Tensor, positions: int | None = None) -> Tensor:
@@ -186,8 +221,9 @@ class _SquaredWasserstein(torch.autograd.Function):
         second, mean, offset = moments[:, :, :-1], moments[:, :, -1:], target_mean.unsqueeze(2)
         covariance = torch.baddbmm(second, mean, mean.mT, alpha=-1)
         values, vectors = torch.linalg.eigh(root @ covariance @ root)  # reads one triangle only
-        smallest = values[:, -1:] * (SMALLEST_EIGENVALUE * torch.finfo(values.dtype).eps)
-        inverse = values.maximum(smallest).clamp(min=torch.finfo(values.dtype).tiny).rsqrt()
+        info = torch.finfo(values.dtype)
+        smallest = values[:, -1:] * (EIGENVALUE_FLOOR * info.eps)
+        inverse = values.maximum(smallest).clamp(min=info.tiny).rsqrt()
         mapped = root @ vectors
         transport = mapped * inverse.unsqueeze(1) @ mapped.mT
         gradient = torch.empty_like(moments)

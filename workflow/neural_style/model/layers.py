@@ -27,6 +27,9 @@ LAYERS = tuple(
 )
 """All layers that give features, by depth."""
 
+AFTER_POOLING = tuple(name for name in CONVOLUTIONS[1:] if name.endswith("_1"))
+"""The convolutions whose input is pooled, `conv2_1` … `conv5_1`."""
+
 KERNEL = 3
 """Kernel of every convolution; their stride is 1."""
 
@@ -66,10 +69,9 @@ def receptive_field(layer: str) -> int:
     r_l = r_{l-1} + (k - 1) · j, starting from r = 1, with the kernel k of step l (a convolution or
     a pooling) and the product j of all strides before it. A ReLU changes nothing.
     """
-    names = required_convolutions([layer])
     side, jump = 1, 1
-    for previous, name in zip((names[0], *names), names, strict=False):
-        if block_of(name) != block_of(previous):
+    for name in required_convolutions([layer]):
+        if name in AFTER_POOLING:
             side += (POOL - 1) * jump
             jump *= POOL
         side += (KERNEL - 1) * jump

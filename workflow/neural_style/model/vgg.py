@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neural_style.images.tensors import normalize
-from neural_style.model.layers import CONVOLUTIONS, block_of, required_convolutions, stride
+from neural_style.model.layers import AFTER_POOLING, LAYERS, required_convolutions, stride
 from neural_style.model.tiles import Tile, split_into_tiles
 
 AVERAGE_POOL_SCALES = (1.15, 1.43, 1.32, 1.93)
@@ -41,7 +41,7 @@ _POOLINGS: Mapping[str, Callable[..., Tensor]] = {
     "max": functional.max_pool2d,
     "average": functional.avg_pool2d,
 }
-_AFTER_POOLING = tuple(name for name in CONVOLUTIONS[1:] if name.endswith("_1"))
+_PADDINGS = ("zeros", "reflect", "replicate")
 
 
 class Convolution(NamedTuple):
@@ -61,6 +61,9 @@ class Vgg19(nn.Module):
             `AVERAGE_POOL_SCALES`) and with it the balance of the losses.
         padding: of the convolutions: `zeros`, `reflect` (mirrored features) or `replicate` (the
             outermost features repeated).
+
+    Raises:
+        ValueError: there are no layers, or a layer, the pooling or the padding is unknown.
     """
 
     def __init__(
@@ -71,14 +74,23 @@ class Vgg19(nn.Module):
         padding: str = "zeros",
     ) -> None:
         super().__init__()
+        if not layers:
+            raise ValueError("no layers; name at least one, such as conv4_2")
+        if unknown := sorted(set(layers) - set(LAYERS)):
+            raise ValueError(
+                f"unknown layers {', '.join(unknown)}; the layers are {', '.join(LAYERS)}"
+            )
+        for kind, name, known in (("pooling", pooling, _POOLINGS), ("padding", padding, _PADDINGS)):
+            if name not in known:
+                raise ValueError(f"unknown {kind} {name!r}; the {kind}s are {', '.join(known)}")
         self.layers = frozenset(layers)
         self.convolutions = required_convolutions(layers)
         self._pool = _POOLINGS[pooling]
         self._padding = padding
         for name in self.convolutions:
             weight, bias = convolutions[name]
-            if pooling == "average" and name in _AFTER_POOLING:
-                weight = weight * AVERAGE_POOL_SCALES[_AFTER_POOLING.index(name)]
+            if pooling == "average" and name in AFTER_POOLING:
+                weight = weight * AVERAGE_POOL_SCALES[AFTER_POOLING.index(name)]
             self.register_buffer(f"{name}_weight", weight.detach())
             self.register_buffer(f"{name}_bias", bias.detach())
 
@@ -104,9 +116,8 @@ class Vgg19(nn.Module):
         """
         features: dict[str, Tensor] = {}
         current = images
-        names = self.convolutions
-        for previous, name in zip((names[0], *names), names, strict=False):
-            if block_of(name) != block_of(previous):
+        for name in self.convolutions:
+            if name in AFTER_POOLING:
                 current = self._pool(current, kernel_size=2)
             current = self._convolve(current, name)
             if name in self.layers:
@@ -258,9 +269,16 @@ def iterate_views(network: Vgg19, images: Tensor, tile: int | None) -> Iterator[
 def feature_maps(
     network: Vgg19, images: Tensor, layers: Collection[str], tile: int | None
 ) -> dict[str, Tensor]:
-    """Compute the features [B, C, H, W] of whole images at some layers, tile by tile if needed.
+    """Compute the features of whole images at some layers, tile by tile if needed.
 
-    Args are those of `iterate_views`.
+    Args:
+        network: computes the features.
+        images: [B, 3, H, W] in [0, 1].
+        layers: some of the layers of the network.
+        tile: the size of the tiles, as in `iterate_views`; None for images in one piece.
+
+    Returns:
+        Layer → features [B, C, H', W'], the same with and without tiles.
     """
     if tile is None:
         features = extract_features(network, images)

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from neural_style.config.settings import Stage
-from neural_style.losses.gatys import StyleTargets, gatys_objective
+from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.objective import Evaluation, Evaluator
 from neural_style.losses.problem import (
     TransferProblem,
@@ -202,7 +202,7 @@ class Optimization:
         start = parameterization.from_images(images).clamp(
             parameterization.low, parameterization.high
         )
-        objective: Evaluator = gatys_objective(self._network, problems, self._targets)
+        objective: Evaluator = make_objective(self._network, problems, self._targets)
         if start.device.type in GRAPH_DEVICES:
             from neural_style.optim.cuda_graph import recorded, worth_recording
 

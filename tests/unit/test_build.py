@@ -1,4 +1,4 @@
-"""Several styles in one image: blends, regions, guides, and batches of such images."""
+"""The objective of several styles in one image: blends, regions, guides, and their batches."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from neural_style.config.settings import Settings
-from neural_style.losses.gatys import gatys_objective
+from neural_style.losses.build import find_style_loss, make_objective
 from neural_style.losses.objective import Evaluation
 from neural_style.losses.problem import (
     Region,
@@ -49,7 +49,7 @@ def region(*images: Tensor, mask: Tensor | None = None) -> Region:
 
 
 def evaluate(network: Vgg19, settings: Settings, *regions: Region) -> Evaluation:
-    return gatys_objective(network, [TransferProblem(settings, CONTENT, regions)])(IMAGE)
+    return make_objective(network, [TransferProblem(settings, CONTENT, regions)])(IMAGE)
 
 
 def assert_same(one: Evaluation, other: Evaluation) -> None:
@@ -100,7 +100,7 @@ def test_two_styles_pull_where_their_masks_are(network: Vgg19, settings: Setting
 
 
 def test_one_style_with_all_the_weight_is_that_style_alone(network: Vgg19, settings: Settings):
-    plain = gatys_objective(network, [single_style_problem(CONTENT, SEA, settings)])(IMAGE)
+    plain = make_objective(network, [single_style_problem(CONTENT, SEA, settings)])(IMAGE)
     assert_same(evaluate(network, settings, Region((StyleReference(SEA, 1.0),))), plain)
     assert_same(evaluate(network, settings, region(SEA, SEA)), plain)
 
@@ -121,7 +121,7 @@ def test_a_style_is_looked_at_where_its_guide_says(network: Vgg19, settings: Set
 
     def style_loss(style: Tensor, guide: Tensor | None) -> Tensor:
         problem = TransferProblem(settings, SEA, (Region((StyleReference(style, 1.0, guide),)),))
-        return gatys_objective(network, [problem])(SEA).losses[1:].sum()
+        return make_objective(network, [problem])(SEA).losses[1:].sum()
 
     assert style_loss(SEA, None) == 0
     assert style_loss(beside, left) < 0.1 * style_loss(beside, None)
@@ -133,7 +133,7 @@ def test_the_gradient_of_all_at_once_is_that_of_finite_differences(
 ):
     guided = StyleReference(SEA, 0.6, random(1, 1, 30, 36, seed=6))
     regions = (Region((guided, StyleReference(SUN, 0.4)), MASK), region(SUN, mask=1 - MASK))
-    objective = gatys_objective(network, [TransferProblem(settings, CONTENT, regions)])
+    objective = make_objective(network, [TransferProblem(settings, CONTENT, regions)])
     gradient = objective(IMAGE).gradient
     for seed in range(3):
         direction = random(*IMAGE.shape, seed=10 + seed) - 0.5
@@ -158,7 +158,7 @@ def test_a_image_is_the_same_alone_and_in_a_batch(
     network: Vgg19, settings: Settings, regions: Sequence[tuple[Region, ...]]
 ):
     problems = [TransferProblem(settings, CONTENT, each) for each in regions]
-    together = gatys_objective(network, problems)(IMAGE.expand(2, -1, -1, -1))
+    together = make_objective(network, problems)(IMAGE.expand(2, -1, -1, -1))
     assert together.losses.shape == (4, 2)
     for i, each in enumerate(regions):
         alone = evaluate(network, settings, *each)
@@ -176,4 +176,9 @@ def test_images_with_other_kinds_of_regions_make_no_batch(
 ):
     problems = [TransferProblem(settings, CONTENT, each) for each in ((region(SEA),), other)]
     with pytest.raises(ValueError, match="the same number of regions and masks"):
-        gatys_objective(network, problems)
+        make_objective(network, problems)
+
+
+def test_an_unknown_style_loss_is_an_error_that_lists_the_known():
+    with pytest.raises(ValueError, match="the style losses are gram, wasserstein"):
+        find_style_loss("mean")

@@ -1,15 +1,14 @@
-"""The method of Gatys et al.: from transfer problems to their objective.
+"""From transfer problems to their objective: targets, terms, and whether to evaluate in tiles.
 
-`gatys_objective` computes the targets, which are features of the content images and statistics of
-the features of the style images, and makes the terms of the loss from them. The statistics are
-Gram matrices, or mean and covariance with `transfer.style_loss: wasserstein`. `StyleTargets`
-computes them and caches them for other images with the same style.
+`make_objective` computes the targets, which are features of the content images and statistics of
+the features of the style images, and makes the terms of the loss from them. `StyleTargets` computes
+the statistics of style images and caches them for other images with the same style. Which
+statistics these are, and how they are compared, is up to `find_style_loss`.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -29,16 +28,34 @@ from neural_style.losses.problem import (
 from neural_style.losses.terms import (
     TOTAL_VARIATION_SCALE,
     ContentTerm,
-    StyleTerm,
+    GramLoss,
+    StyleLoss,
     Term,
     TotalVariationTerm,
-    gram_matrix,
 )
 from neural_style.model.tiles import tile_size
-from neural_style.model.vgg import Vgg19, View, feature_maps, full_precision, iterate_views
+from neural_style.model.vgg import Vgg19, feature_maps, full_precision, iterate_views
 
 CACHE_SIZE = 64
-"""Style images whose Gram matrices are cached: 0.9 MB each at the default layers."""
+"""Style images whose statistics are cached, and as many blends of them. At the default layers each
+takes 2.4 MB of the device as Gram matrices, and twice that with the Wasserstein loss."""
+
+
+def find_style_loss(name: str) -> StyleLoss[Any]:
+    """Return the style loss that `transfer.style_loss` names.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    match name:
+        case "gram":
+            return GramLoss()
+        case "wasserstein":
+            from neural_style.losses.wasserstein import WassersteinLoss  # with this loss only
+
+            return WassersteinLoss()
+        case _:
+            raise ValueError(f"unknown style loss {name!r}; the style losses are gram, wasserstein")
 
 
 class StyleTargets:
@@ -51,12 +68,12 @@ class StyleTargets:
     def __init__(self, network: Vgg19) -> None:
         self._network = network
         self._cached_statistics = lru_cache(maxsize=CACHE_SIZE)(self._compute_statistics)
-        self._cached_gaussian = lru_cache(maxsize=CACHE_SIZE * 5)(_gaussian_target)
+        self._cached_target = lru_cache(maxsize=CACHE_SIZE)(self._compute_target)
         self.resample_style: ResampleStyle = lru_cache(maxsize=CACHE_SIZE)(resample_style)
         """`problem.resample_style`, cached, so that equal arguments give the same tensor."""
 
     def target(self, region: Region, settings: Settings) -> dict[str, Any]:
-        """The target of a region at each style layer: the weighted sum of its styles' statistics.
+        """The target of a region at each style layer: that of the weighted sum of its styles.
 
         A blend of styles needs one term only: the losses against several Gram matrices,
         Σ wᵢ‖G - Gᵢ‖² with Σ wᵢ = 1, differ from the loss against their sum, ‖G - Σ wᵢGᵢ‖², by a
@@ -68,25 +85,41 @@ class StyleTargets:
                 `tiles.tile_size`.
 
         Returns:
-            Layer → Gram matrix [1, C, C], or `wasserstein.GaussianTarget`.
+            Layer → what the terms of the style loss compare with, such as a Gram matrix [1, C, C].
         """
         layers = tuple(settings.style_layers)
-        weighted = [(style.weight, self._statistics_of(style, settings)) for style in region.styles]
-        sums = weighted[0][1]
-        if len(weighted) > 1:
-            sums = {
-                layer: torch.stack([weight * each[layer] for weight, each in weighted]).sum(dim=0)
-                for layer in layers
-            }
-        if settings.style_loss == "gram":
-            return sums
-        return {layer: self._cached_gaussian(sums[layer]) for layer in layers}
+        return self._cached_target(region.styles, layers, settings.tile, settings.style_loss)
 
-    def _statistics_of(self, style: StyleReference, settings: Settings) -> dict[str, Tensor]:
-        """The statistics of a style image at each style layer."""
-        tile = tile_size(settings.tile, *style.image.shape[2:])
-        layers = tuple(settings.style_layers)
-        return self._cached_statistics(style.image, style.guide, layers, tile, settings.style_loss)
+    def _compute_target(
+        self,
+        styles: tuple[StyleReference, ...],
+        layers: tuple[str, ...],
+        tile: int | None,
+        style_loss: str,
+    ) -> dict[str, Any]:
+        statistics = [
+            self._cached_statistics(
+                style.image,
+                style.guide,
+                layers,
+                tile_size(tile, *style.image.shape[2:]),
+                style_loss,
+            )
+            for style in styles
+        ]
+        loss = find_style_loss(style_loss)
+        targets = {}
+        for layer in layers:
+            if len(styles) == 1:
+                blend = statistics[0][layer]
+            else:
+                weighted = [
+                    style.weight * each[layer]
+                    for style, each in zip(styles, statistics, strict=True)
+                ]
+                blend = torch.stack(weighted).sum(dim=0)
+            targets[layer] = loss.target(blend)
+        return targets
 
     @torch.no_grad()
     def _compute_statistics(
@@ -97,61 +130,32 @@ class StyleTargets:
         tile: int | None,
         style_loss: str,
     ) -> dict[str, Tensor]:
-        share = _share if guide is None else _guided_shares(guide, layers)
+        """The statistics of one style image at each style layer."""
+        loss = find_style_loss(style_loss)
+        guides = {layer: _guide_at(layer, guide) for layer in layers}
         statistics = sum_statistics(
-            [share(view, layer, style_loss) for layer in layers]
+            [loss.statistic(view, layer, guides[layer]) for layer in layers]
             for view in iterate_views(self._network, image, tile)
         )
         return dict(zip(layers, statistics, strict=True))
 
 
-def _share(view: View, layer: str, style_loss: str) -> Tensor:
-    """The view's share of a style image's statistic at a layer, [1, C, C] or [1, C, C + 1]."""
-    positions = math.prod(view.full_size(layer))
-    if style_loss == "gram":
-        return gram_matrix(view.features(layer), positions)
-    from neural_style.losses.wasserstein import moments  # with this style loss only
-
-    return moments(view.features(layer), positions)
-
-
-def _guided_shares(guide: Tensor, layers: Sequence[str]) -> Callable[[View, str, str], Tensor]:
-    """The same for a style image with a guide [1, 1, h, w]."""
-    from neural_style.losses.guided import downsample_guide, guided_gram_matrix  # masks only
-
-    guides = {layer: downsample_guide(guide, layer) for layer in layers}
-    totals = {layer: each.sum(dim=(1, 2, 3)) for layer, each in guides.items()}
-
-    def share(view: View, layer: str, style_loss: str) -> Tensor:
-        weights = view.crop(layer, guides[layer])
-        if style_loss == "gram":
-            return guided_gram_matrix(view.features(layer), weights, totals[layer])
-        from neural_style.losses.wasserstein import guided_moments  # with this style loss only
-
-        return guided_moments(view.features(layer), weights, totals[layer])
-
-    return share
-
-
-def _gaussian_target(moments: Tensor) -> Any:  # noqa: ANN401 - loaded only with this style loss
-    from neural_style.losses.wasserstein import gaussian_target
-
-    return gaussian_target(moments)
-
-
 @torch.no_grad()
 @full_precision()
-def gatys_objective(
+def make_objective(
     network: Vgg19, problems: Sequence[TransferProblem], targets: StyleTargets | None = None
 ) -> Objective:
     """Make the objective of a batch of transfer problems.
 
     Args:
         network: computes the features of at least the layers of the settings.
-        problems: one per image, with contents of one size. Style loss, layers and tiles are those
-            of the first; alpha, beta (see `settings.beta_at`) and total variation are each
-            problem's own.
+        problems: one per image, which `problem.check_batch` accepts. Style loss, layers and tiles
+            are those of the first; alpha, beta (see `settings.beta_at`) and total variation are
+            each problem's own.
         targets: caches the statistics of style images between calls.
+
+    Raises:
+        ValueError: the problems differ in their number of regions, or in which have masks.
     """
     tile = tile_size(problems[0].settings.tile, *problems[0].content.shape[2:])
     terms = [
@@ -179,16 +183,21 @@ def _style_terms(problems: Sequence[TransferProblem], targets: StyleTargets) -> 
     betas = [beta_at(problem.settings, height, width) for problem in problems]
     beta = problems[0].content.new_tensor(betas)
     settings = problems[0].settings
+    style_loss = find_style_loss(settings.style_loss)
     regions = [
-        ([region.mask for region in batch], [targets.target(each, settings) for each in batch])
+        (_batch_mask(batch), [targets.target(region, settings) for region in batch])
         for batch in _batch_regions(problems)
     ]
-    make = _gram_term if settings.style_loss == "gram" else _wasserstein_term
     return [
         _sum_of(
             [
-                make(layer, beta * weight, masks, [each[layer] for each in batch_targets])
-                for masks, batch_targets in regions
+                style_loss.term(
+                    layer,
+                    beta * weight,
+                    [each[layer] for each in batch_targets],
+                    _guide_at(layer, mask),
+                )
+                for mask, batch_targets in regions
             ]
         )
         for layer, weight in settings.style_layers.items()
@@ -217,37 +226,19 @@ def _batch_regions(problems: Sequence[TransferProblem]) -> list[tuple[Region, ..
     return list(zip(*(problem.regions for problem in problems), strict=True))
 
 
-def _gram_term(
-    layer: str, weight: Tensor, masks: Sequence[Tensor | None], targets: Sequence[Tensor]
-) -> Term:
-    """The style term of one region; `masks` has a mask for each problem, or None for each."""
-    guide = _batch_guide(layer, masks)
-    if guide is None:
-        return StyleTerm(layer, weight, torch.cat(list(targets)))
-    from neural_style.losses.guided import GuidedStyleTerm  # masks only
-
-    return GuidedStyleTerm(layer, weight, guide, torch.cat(list(targets)))
+def _batch_mask(regions: Sequence[Region]) -> Tensor | None:
+    """The masks of a region of each problem, [B, 1, H, W]; None if they have none."""
+    masks = [region.mask for region in regions if region.mask is not None]
+    return torch.cat(masks) if masks else None
 
 
-def _wasserstein_term(
-    layer: str, weight: Tensor, masks: Sequence[Tensor | None], targets: Sequence[Any]
-) -> Term:
-    """The same for `transfer.style_loss: wasserstein`."""
-    from neural_style.losses.wasserstein import WASSERSTEIN_SCALE, WassersteinTerm, cat_targets
-
-    target = cat_targets(targets)
-    scaled = weight * (WASSERSTEIN_SCALE / target.mean.shape[1])
-    return WassersteinTerm(layer, scaled, target, _batch_guide(layer, masks))
-
-
-def _batch_guide(layer: str, masks: Sequence[Tensor | None]) -> Tensor | None:
-    """The masks of a batch at a layer, [B, 1, H', W']; None if there are none."""
-    given = [mask for mask in masks if mask is not None]
-    if not given:
+def _guide_at(layer: str, mask: Tensor | None) -> Tensor | None:
+    """A mask [B, 1, H, W] at a layer, [B, 1, H', W']; None for None."""
+    if mask is None:
         return None
     from neural_style.losses.guided import downsample_guide  # masks only
 
-    return downsample_guide(torch.cat(given), layer)
+    return downsample_guide(mask, layer)
 
 
 def _sum_of(terms: Sequence[Term]) -> Term:
