@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +20,8 @@ from neural_style.bulk.journal import (
     COLUMNS,
     Journal,
     Row,
-    append_rows,
+    Worker,
+    find_worker,
     format_row,
     latest_rows,
     parse_row,
@@ -48,6 +52,16 @@ ROW = Row(
 )
 
 
+def worker_file(journal: Path) -> Path:
+    return journal.parent / "workers" / "000000"
+
+
+def append_rows(path: Path, rows: Iterable[Row]) -> None:
+    with Journal(path, worker_file(path)) as journal:
+        for row in rows:
+            journal.append(row)
+
+
 def test_a_row_is_read_as_it_was_written():
     assert parse_row(format_row(ROW)) == ROW
     assert format_row(ROW).count("\t") == len(COLUMNS) - 1
@@ -73,7 +87,7 @@ def test_the_last_row_of_an_output_counts(tmp_path: Path):
     append_rows(path, [ROW, replace(ROW, output="other"), replace(ROW, status="redo")])
     rows = latest_rows(path)
     assert [row.status for row in rows.values()] == ["redo", "done"]
-    with Journal(path) as journal:
+    with Journal(path, worker_file(path)) as journal:
         assert journal.rows == rows
         journal.compact()
     assert latest_rows(path) == rows
@@ -102,11 +116,54 @@ def test_a_manifest_is_a_table_with_a_header(tmp_path: Path):
     assert header.split("\t") == list(COLUMNS) and parse_row(line) == ROW
 
 
-def test_two_workers_never_share_a_journal(tmp_path: Path):
-    path = tmp_path / "journal.tsv"
-    with Journal(path), pytest.raises(BulkError, match="another process"):
-        append_rows(path, [ROW])
+HOLD = (
+    "import sys; from pathlib import Path; from neural_style.bulk.journal import Journal, Row\n"
+    "with Journal(Path(sys.argv[1]), Path(sys.argv[2])) as journal:\n"
+    "    journal.append(Row('first', 'p', 's', 't', 'done'))\n"
+    "    print('ready', flush=True); sys.stdin.read()\n"
+    "    journal.append(Row('second', 'p', 's', 't', 'done'))\n"
+    "    journal.compact()\n"
+)
+
+
+@contextmanager
+def another_worker(path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A process that works on a shard until its standard input is closed."""
+    command = [sys.executable, "-c", HOLD, str(path), str(worker_file(path))]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None and process.stdin is not None
+        assert process.stdout.readline() == "ready\n"
+        yield process
+        process.kill()
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
+def test_a_worker_waits_for_another_one_and_names_it(tmp_path: Path, killed: bool):
+    path, said = tmp_path / "journal.tsv", list[str]()
+    with another_worker(path) as other:
+        assert find_worker(path, worker_file(path)) == Worker(other.pid, socket.gethostname())
+
+        def say(sentence: str) -> None:
+            said.append(sentence)
+            if killed:
+                other.kill()
+            elif other.stdin is not None:
+                other.stdin.close()
+
+        with Journal(path, worker_file(path), say) as journal:
+            assert other.wait(30) is not None
+            assert find_worker(path, worker_file(path)) == Worker(os.getpid(), socket.gethostname())
+            assert "first" in journal.rows
+    assert said == [
+        f"process {other.pid} still works on this shard; waiting until it ends.",
+        f"process {other.pid} has ended; continuing with what it left.",
+    ]
     append_rows(path, [ROW])
+    expected = {"first", ROW.output} if killed else {"first", "second", ROW.output}
+    assert latest_rows(path).keys() == expected, "a row went into a file that was replaced"
+    assert find_worker(path, worker_file(path)) is None
 
 
 def test_a_killed_writer_loses_no_row_and_leaves_no_lock(tmp_path: Path):
@@ -114,7 +171,7 @@ def test_a_killed_writer_loses_no_row_and_leaves_no_lock(tmp_path: Path):
     code = (
         "import sys, time; from pathlib import Path; from dataclasses import replace\n"
         "from neural_style.bulk.journal import Journal, Row\n"
-        "with Journal(Path(sys.argv[1])) as journal:\n"
+        "with Journal(Path(sys.argv[1]), Path(sys.argv[1] + '.worker')) as journal:\n"
         "    for n in range(1000):\n"
         "        journal.append(Row(str(n), 'p', 's', 't', 'done')); print(n, flush=True)\n"
         "        time.sleep(0.001)\n"
@@ -138,7 +195,7 @@ def test_a_full_disk_is_one_sentence_and_loses_only_the_row_that_did_not_fit(tmp
         "from neural_style.bulk.journal import Journal, Row\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         "try:\n"
-        "    with Journal(Path(sys.argv[1])) as journal:\n"
+        "    with Journal(Path(sys.argv[1]), Path(sys.argv[1] + '.worker')) as journal:\n"
         "        for n in range(1000):\n"
         "            journal.append(Row(str(n), 'p', 's', 't', 'done')); print(n)\n"
         "except BulkError as error:\n"

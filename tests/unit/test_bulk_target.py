@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.unit.data_sets import Copying, DataSet, save
 
+from neural_style.bulk import verify as verify_module
+from neural_style.bulk.journal import Journal
 from neural_style.bulk.plan import BulkError, plan_to_json, read_plan
-from neural_style.bulk.status import format_status, read_status, total_status
+from neural_style.bulk.status import Status, format_status, read_status, total_status
 from neural_style.bulk.target import discover
 from neural_style.bulk.worker import run_shard
+from neural_style.errors import NeuralStyleError
 
 
 def test_verification_finds_what_is_wrong_and_the_next_run_makes_exactly_that(data: DataSet):
@@ -31,7 +37,6 @@ def test_verification_finds_what_is_wrong_and_the_next_run_makes_exactly_that(da
     data.add("zzz.png", 77)
     counts = data.findings()
     assert counts == {"good": 8, "missing": 1, "corrupt": 1, "stale": 2, "new": 1}
-    assert not any(data.plan.paths.manifest(shard).exists() for shard in (0, 1))
     assert data.run() == sorted(
         [
             *("s0/one/class0/deep/0.png", "s0/one/class1/deep/1.png"),
@@ -40,6 +45,165 @@ def test_verification_finds_what_is_wrong_and_the_next_run_makes_exactly_that(da
     )
     assert damaged.read_bytes() == before
     assert data.findings() == {"good": 14}
+
+
+def contents(folder: Path) -> dict[Path, tuple[bytes, int]]:
+    """Bytes and date of each file, except what verification notes for the next run."""
+    return {
+        path: (path.read_bytes(), path.stat().st_mtime_ns)
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent.name != "redo"
+    }
+
+
+def test_verification_only_looks(data: DataSet):
+    data.run()
+    (data.plan.output / "s0/one/class0/deep/0.png").unlink()
+    (data.plan.output / "s0/one/class0/deep/2.png").write_bytes(b"half")
+    before = contents(data.plan.output)
+    for _ in range(2):
+        assert data.findings() == {"good": 10, "missing": 1, "corrupt": 1}
+        assert contents(data.plan.output) == before
+    assert total_status(read_status(data.plan).table).left == 2
+
+
+def test_verification_tells_snakemake_which_shards_to_run(data: DataSet):
+    data.run()
+    data.findings()
+    before = digests(data)
+    (data.plan.output / "s0/one/class0/deep/0.png").unlink()
+    data.findings()
+    assert [old != new for old, new in zip(before, digests(data), strict=True)] == [True, False]
+    after = digests(data)
+    assert data.run() == ["s0/one/class0/deep/0.png"]
+    assert data.findings() == {"good": 12}
+    assert digests(data) == after, "a finished shard would run again"
+    assert data.run() == []
+
+
+def test_verification_of_a_data_set_that_cannot_be_written_to_still_says_what_is_wrong(
+    data: DataSet, monkeypatch: pytest.MonkeyPatch
+):
+    data.run()
+    (data.plan.output / "s0/one/class0/deep/0.png").unlink()
+
+    def refuse(*_: object) -> None:
+        raise NeuralStyleError("cannot write")
+
+    monkeypatch.setattr(verify_module, "write_rows", refuse)
+    found = list[str]()
+    with pytest.raises(NeuralStyleError, match="cannot write"):
+        found.extend(finding.kind for finding in verify_module.verify(data.plan))
+    kinds = Counter[str]()
+    with suppress(NeuralStyleError):
+        for finding in verify_module.verify(data.plan):
+            kinds[finding.kind] += 1
+    assert kinds == {"good": 11, "missing": 1}
+
+
+def fail_one(data: DataSet, allowed: float) -> None:
+    """A run in which both outputs of a content image fail."""
+    data.plan = replace(data.plan, failed_fraction=allowed)
+    bad = data.root / "photos" / "class0/deep/0.png"
+    bad.write_bytes(b"no image")
+    target = discover(data.plan, walk=True)
+    target.write()
+    for shard in target.listing.shards:
+        with suppress(BulkError):
+            run_shard(data.plan, shard, Copying, print)
+
+
+def test_a_shard_with_too_many_failures_says_what_stands_in_the_way(data: DataSet):
+    fail_one(data, 0.1)
+    found = list(verify_module.verify(data.plan))
+    kinds = Counter(finding.kind for finding in found)
+    assert kinds == {"good": 10, "failed": 2, "blocked": 1}
+    (blocked,) = (finding for finding in found if finding.kind == "blocked")
+    assert blocked.name == "shard 0"
+    words = [
+        "2 of the 8 outputs of shard 0 failed",
+        "bulk.failed_fraction (0.1)",
+        "to 0.25",
+        "0.png",
+    ]
+    assert all(word in blocked.reason for word in words), blocked.reason
+    with pytest.raises(
+        BulkError, match=r"1 shards cannot be .*running again does not help"
+    ):
+        verify_module.raise_if_wrong(kinds)
+    status = read_status(data.plan)
+    assert total_status(status.table).left == 0
+    (note,) = status.notes
+    assert "shard 0 cannot be finished" in note and all(word in note for word in words), note
+
+
+@pytest.mark.parametrize("help_", ["raise", "repair", "remove"])
+def test_what_helps_a_shard_with_too_many_failures_helps(data: DataSet, help_: str):
+    fail_one(data, 0.1)
+    if help_ == "raise":
+        data.plan = replace(data.plan, failed_fraction=0.25)
+    elif help_ == "repair":
+        data.add("class0/deep/0.png", 5)
+    else:
+        (data.root / "photos" / "class0/deep/0.png").unlink()
+    kinds = data.findings()
+    assert "blocked" not in kinds and kinds["unfinished"] > 0
+    with pytest.raises(BulkError, match="run `snakemake bulk` again"):
+        verify_module.raise_if_wrong(kinds)
+    assert any("run `snakemake bulk`" in note for note in read_status(data.plan).notes)
+    data.run()
+    assert not {"blocked", "unfinished"} & data.findings().keys()
+    assert read_status(data.plan).notes == []
+
+
+def test_a_failed_output_of_a_finished_shard_is_unfinished_once_its_content_image_changes(
+    data: DataSet,
+):
+    fail_one(data, 0.5)
+    assert data.findings() == {"good": 10, "failed": 2}
+    data.add("class0/deep/0.png", 5)
+    assert data.findings() == {"good": 10, "unfinished": 2}
+
+
+def test_another_configuration_is_not_all_good(data: DataSet):
+    data.run()
+    old = data.plan
+    settings = old.settings["one"]
+    for plan, expected, left in [
+        (replace(old, settings={"one": replace(settings, beta=7.0)}), {"stale": 12}, 12),
+        (
+            replace(old, settings={"one": settings, "two": settings}),
+            {"good": 12, "missing": 12},
+            12,
+        ),
+        (replace(old, size="fitted"), {"stale": 12}, 12),
+    ]:
+        data.plan = plan
+        assert data.findings() == expected
+        status = read_status(plan)
+        assert total_status(status.table).left == left
+        assert status.notes == [
+            "nothing works on it now; run `snakemake bulk` to make what is missing."
+        ]
+    data.plan = old
+    assert data.run() == [], "what another configuration would make again was made again"
+    save(data.root / "styles" / "new.png", 5, (32, 32))
+    assert data.findings() == {"good": 12, "missing": 6}
+    with pytest.raises(BulkError, match="no data set in"):
+        list(verify_module.verify(replace(old, output=data.root / "elsewhere")))
+
+
+def test_the_status_names_who_works_and_keeps_the_rate_of_the_run_before(data: DataSet):
+    target = discover(data.plan, walk=True)
+    target.write()
+    with pytest.raises(RuntimeError):
+        run_shard(data.plan, 0, lambda: Copying(stop_after=5), print)
+    later = time.time() + 5
+    os.utime(data.plan.paths.plan, (later, later))  # as the next run does
+    assert total_status(read_status(data.plan, now=later + 1).table).rate > 0
+    paths = data.plan.paths
+    with Journal(paths.journal(0), paths.worker(0)):
+        assert read_status(data.plan).notes == [f"process {os.getpid()} works on shard 0."]
 
 
 def test_verification_sees_a_shard_that_was_never_made(data: DataSet):
@@ -55,12 +219,15 @@ def test_the_status_counts_what_the_journals_say(data: DataSet):
     with pytest.raises(RuntimeError):
         run_shard(data.plan, 0, lambda: Copying(stop_after=5), print)
     begun = data.plan.paths.plan.stat().st_mtime
-    table = read_status(data.plan, now=begun + 100)
-    sums = total_status(table)
-    assert [(row.style, row.setting) for row in table] == [("s0", "one"), ("s1", "one")]
+    status = read_status(data.plan, now=begun + 100)
+    sums = total_status(status.table)
+    assert [(row.style, row.setting) for row in status.table] == [("s0", "one"), ("s1", "one")]
     assert (sums.done, sums.failed, sums.left) == (5, 0, 7)
     assert sums.rate == pytest.approx(0.05)
-    assert format_status(table).splitlines()[-1].split() == [
+    assert status.notes == [
+        "nothing works on it now; run `snakemake bulk` to make what is missing."
+    ]
+    assert format_status(status).splitlines()[-2].split() == [
         "all",
         "5",
         "0",
@@ -70,8 +237,9 @@ def test_the_status_counts_what_the_journals_say(data: DataSet):
         "2",
         "min",
     ]
-    idle = total_status(read_status(data.plan, now=time.time() + 10_000))
-    assert idle.rate == 0 and format_status([idle]).splitlines()[-1].endswith(" -")
+    idle = total_status(read_status(data.plan, now=time.time() + 10_000).table)
+    assert idle.rate == 0
+    assert format_status(Status([idle], [])).splitlines()[-1].endswith(" -")
 
 
 def test_a_plan_is_read_as_it_was_written(data: DataSet):

@@ -8,14 +8,16 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from PIL import Image
 from tests.workflow.conftest import BINARIES, REPOSITORY, Project, paint
 
-from neural_style.bulk.journal import Row, latest_rows
+from neural_style.bulk.journal import Journal, Row, latest_rows
 
 SHALLOW = {"content_layers": {"conv1_1": 1}, "style_layers": {"conv1_1": 1, "conv2_1": 1}}
 CONFIG: dict[str, Any] = {
@@ -140,11 +142,11 @@ def test_more_failures_than_allowed_fail_the_run_and_keep_the_rest(data: Project
     assert Counter(row.status for row in rows(data)) == {"done": 6}
 
 
-def start_worker(project: Project, shard: int) -> subprocess.Popen[str]:
+def start_worker(project: Project, shard: int, *options: str) -> subprocess.Popen[str]:
     script = REPOSITORY / "workflow" / "scripts" / "bulk.py"
     command = [sys.executable, script, "--output", "data set", "--shard", str(shard)]
     return subprocess.Popen(
-        [str(word) for word in [*command, "--threads", "1"]],
+        [str(word) for word in [*command, "--threads", "1", *options]],
         cwd=project.root,
         stderr=subprocess.PIPE,
         text=True,
@@ -229,3 +231,86 @@ def test_scripts_name_a_folder_without_a_data_set(tmp_path: Path, script: str):
     )
     assert ended.returncode == 1
     assert "there is no data set in 'nowhere'" in ended.stderr and "Traceback" not in ended.stderr
+
+
+def workers_below(process: int) -> list[psutil.Process]:
+    """The Python processes of bulk.py below a running Snakemake."""
+    found = []
+    for child in psutil.Process(process).children(recursive=True):
+        with suppress(psutil.Error):
+            words = child.cmdline()
+            if len(words) > 1 and words[1].endswith("bulk.py"):
+                found.append(child)
+    return found
+
+
+def test_a_worker_ends_with_snakemake_and_the_same_command_continues(
+    project: Project, tmp_path: Path
+):
+    for number in range(4):
+        add(project, f"photos/{number}.png", number, 64)
+    add(project, "styles/sea.png", 50)
+    project.configure(
+        {
+            **CONFIG,
+            "image": {"size": 64, "fit": "keep"},
+            "bulk": {**CONFIG["bulk"], "shard_size": 4, "batch": 1},
+            "optimization": {"epochs": 150, "precision": "fp32"},
+        }
+    )
+    with (tmp_path / "log.txt").open("w", encoding="utf-8") as log:
+        snakemake = project.start("--", "bulk", output=log)
+        wait_for_outputs(project, 1)
+        (worker,) = workers_below(snakemake.pid)
+        status = project.snakemake("--nolock", "--", "bulk_status")
+        assert f"process {worker.pid} works on shard 0." in status.text
+        os.kill(snakemake.pid, signal.SIGKILL)
+        snakemake.wait(60)
+        began = time.monotonic()
+        psutil.wait_procs([worker], timeout=60)
+        assert not worker.is_running() and time.monotonic() - began < 10
+    kept = dates(project)
+    assert 1 <= len(kept) < 4
+    assert not list((project.root / "data set" / "_bulk").glob("partial/*"))
+    status = project.snakemake("--", "bulk_status")
+    assert "nothing works on it now; run `snakemake bulk`" in status.text
+    assert run_bulk(project) == ["bulk_shard 000000"]
+    after = dates(project)
+    assert len(after) == 4 and {name: after[name] for name in kept} == kept
+
+
+def test_another_worker_waits_for_the_first_and_names_it(data: Project):
+    for name in dates(data):
+        (data.root / "data set" / name).unlink()
+    journal = data.root / "data set" / "_bulk" / "journals" / "000000.tsv"
+    with Journal(journal, data.root / "data set" / "_bulk" / "workers" / "000000"):
+        worker = start_worker(data, 0)
+        assert worker.stderr is not None
+        said = worker.stderr.readline()
+        assert said == (
+            f"shard 0: process {os.getpid()} still works on this shard; waiting until it ends.\n"
+        )
+    _, rest = worker.communicate(timeout=300)
+    assert worker.returncode == 0, rest
+    assert f"process {os.getpid()} has ended; continuing" in rest
+    assert len(dates(data)) == 3
+
+
+def test_a_worker_without_an_owner_that_lives_makes_nothing(data: Project):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    journal = data.root / "data set" / "_bulk" / "journals" / "000000.tsv"
+    with Journal(journal, data.root / "data set" / "_bulk" / "workers" / "000000"):
+        worker = start_worker(data, 0, f"--owner={dead.pid}")
+        _, said = worker.communicate(timeout=60)
+    assert worker.returncode == 128 + signal.SIGTERM and "outputs made so far are kept" in said
+
+
+def test_another_configuration_is_verified_as_it_is_now(data: Project):
+    data.configure({**CONFIG, "optimization": {"epochs": 3, "precision": "fp32"}})
+    outcome = data.snakemake("--", "bulk_verify")
+    assert outcome.code != 0 and "1 failed, 5 stale" in outcome.text, outcome.text
+    assert "run `snakemake bulk` again" in outcome.text
+    assert len(rows(data)) == 6, "a manifest was removed"
+    data.configure({**CONFIG, "bulk": {**CONFIG["bulk"], "output": "other"}})
+    data.snakemake("--", "bulk_verify").assert_refused("there is no data set in 'other'")

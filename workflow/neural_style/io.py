@@ -269,6 +269,13 @@ class FileLock:
             raise
         return True
 
+    def acquire_if_possible(self) -> bool:
+        """Return False only if another process holds the lock, not if there are no locks."""
+        try:
+            return self.acquire()
+        except OSError:
+            return True
+
     def release(self) -> None:
         """Unlock, and close the descriptor."""
         os.close(self.descriptor)
@@ -299,7 +306,7 @@ def lock_folder(folder: Path, wait: Callable[[int], None]) -> Iterator[None]:
     try:
         with lock:
             for tries in itertools.count():
-                if _acquire_if_possible(lock):
+                if lock.acquire_if_possible():
                     break
                 wait(tries)
                 time.sleep(SECONDS_BETWEEN_TRIES)
@@ -307,14 +314,6 @@ def lock_folder(folder: Path, wait: Callable[[int], None]) -> Iterator[None]:
     finally:
         with suppress(OSError):  # something is in it
             folder.rmdir()
-
-
-def _acquire_if_possible(lock: FileLock) -> bool:
-    """Return False only if another process holds the lock."""
-    try:
-        return lock.acquire()
-    except OSError:
-        return True
 
 
 class WorkQueue:

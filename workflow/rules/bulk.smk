@@ -30,7 +30,7 @@ rule bulk_shard:
         # As in stylize.smk: bash and tee wait for the last line of the script.
         "trap : TERM INT HUP;"
         " python {params.script:q} --output={params.folder:q} --shard {wildcards.shard}"
-        " --threads {threads} 2>&1 | (trap '' TERM INT HUP; exec tee {log:q})"
+        " --threads {threads} --owner $PPID 2>&1 | (trap '' TERM INT HUP; exec tee {log:q})"
 
 
 rule bulk_verify:
@@ -42,8 +42,10 @@ rule bulk_verify:
     params:
         script=SCRIPTS / "bulk_verify.py",
         folder=lambda wildcards: BULK.output,
+        config=config_of("bulk"),
     shell:
-        "python {params.script:q} -- {params.folder:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} --checked-config {params.config:q} -- {params.folder:q} 2>&1"
+        " | tee {log:q}"
 
 
 rule bulk_status:
@@ -55,5 +57,7 @@ rule bulk_status:
     params:
         script=SCRIPTS / "bulk_status.py",
         folder=lambda wildcards: BULK.output,
+        config=config_of("bulk"),
     shell:
-        "python {params.script:q} -- {params.folder:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} --checked-config {params.config:q} -- {params.folder:q} 2>&1"
+        " | tee {log:q}"

@@ -6,25 +6,32 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 
 from options import command, showing_warnings
+from owner import end_with
 
 from neural_style.bulk.plan import read_plan
 from neural_style.bulk.worker import Runner, run_shard
+from neural_style.runtime.limits import require_room_for_torch
 
 
 @command("bulk", kept="the outputs made so far are kept")
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     options = make_parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, _leave)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup ignores SIGHUP
+            signal.signal(number, _leave)
+    if options.owner:
+        end_with(options.owner)
     name = f"shard {options.shard}"
 
     def log(line: str) -> None:
-        print(f"{name}: {line}", file=sys.stderr, flush=True)
+        with suppress(BrokenPipeError):  # Snakemake was killed; the worker notices that by itself
+            print(f"{name}: {line}", file=sys.stderr, flush=True)
 
     with ExitStack() as held, showing_warnings(log):
         plan = read_plan(options.output)
@@ -39,8 +46,12 @@ def make_runner(
 ) -> Runner:
     """Import torch, which takes seconds and is not needed if all outputs are up to date.
 
+    Raises:
+        NeuralStyleError: a memory limit is too small for torch.
+
     A GPU is locked until `held` is closed.
     """
+    require_room_for_torch()
     import torch
 
     from neural_style.bulk.batches import BatchRunner
@@ -55,7 +66,8 @@ def make_runner(
 
 def _leave(number: int, frame: FrameType | None) -> None:
     """Raise SystemExit, so that finished outputs get into the journal."""
-    print("bulk: terminated; the outputs made so far are kept.", file=sys.stderr)
+    with suppress(OSError):  # with Snakemake, the reader of this line may be gone
+        print("bulk: terminated; the outputs made so far are kept.", file=sys.stderr)
     raise SystemExit(128 + number)
 
 
@@ -69,6 +81,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--shard", type=int, required=True, metavar="N", help="number of the shard, from 0"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument(
+        "--owner",
+        type=int,
+        metavar="PID",
+        help="stop when this process, such as Snakemake, ends",
+    )
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads")
     return parser
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from itertools import chain, groupby
 from operator import itemgetter
-from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Self, TextIO
 
+from owner import is_alive
 from tqdm import tqdm
 
 from neural_style.config.settings import Settings
@@ -195,7 +193,7 @@ class StopRequest:
 
     def __call__(self) -> bool:
         """Return whether to stop."""
-        if self._signal is None and self._owner is not None and not _is_alive(self._owner):
+        if self._signal is None and self._owner is not None and not is_alive(self._owner):
             self._signal = signal.SIGTERM
         return self._signal is not None
 
@@ -208,17 +206,3 @@ class StopRequest:
         if self._signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self._signal = number
-
-
-def _is_alive(process: int) -> bool:
-    """Return whether a process runs; a zombie does not."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:  # it runs, but belongs to another user
-        return True
-    with suppress(OSError):  # only on Linux
-        status = Path("/proc", str(process), "stat").read_text("utf-8", errors="replace")
-        return status.rpartition(")")[2].split()[0] != "Z"
-    return True

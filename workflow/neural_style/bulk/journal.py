@@ -7,11 +7,15 @@ last row for an output counts. The manifest holds one row for each output.
 from __future__ import annotations
 
 import errno
+import itertools
+import math
 import os
+import socket
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,6 +31,17 @@ STATUSES = (DONE, FAILED, GONE, REDO)
 
 SECONDS_BETWEEN_SYNCS = 5.0
 """A power failure loses the rows of at most so many seconds; a killed process loses none."""
+
+SECONDS_BETWEEN_TRIES = 0.2
+TRIES_WITHOUT_A_WORD = 5
+TRIES_BETWEEN_WORDS = 300
+"""While another process works on a shard: the pause between two tries to lock its journal, and how
+many of them pass before the first sentence (a reader may hold the lock for a moment) and between
+two sentences."""
+
+MISSING = "missing"
+CORRUPT = "corrupt"
+"""Reasons of a row `redo` by which its output counts as not made."""
 
 TORN = "\ttorn"
 """Appended to a line that was cut off, so that it cannot be read as a row."""
@@ -45,7 +60,8 @@ class Row:
         style: id of the style.
         setting: id of the setting.
         status: `done`; `failed`, with a reason; `gone` if the content image was removed and had no
-            output; `redo` if verification found the output missing, damaged or stale.
+            output; `redo`, with the kind of the finding as its reason, if verification found the
+            output wrong at the time `finished`.
         seconds: the output's share of the time of its batch.
         total_loss: final loss, the sum of all terms.
         content_loss: alpha · content loss.
@@ -160,48 +176,142 @@ def write_rows(rows: Iterable[Row], path: Path) -> None:
     write_text(path, "".join(f"{line}\n" for line in (HEADER, *map(format_row, rows))))
 
 
+def without_redo(rows: Mapping[str, Row], requests: Mapping[str, Row]) -> dict[str, Row]:
+    """Return rows, with the status `redo` for outputs that verification has found wrong since.
+
+    Args:
+        rows: last row of each output, by the output's path.
+        requests: rows `redo` of `DatasetPaths.redo`, by the output's path.
+    """
+    wrong = {
+        name: replace(rows[name], status=REDO, reason=request.reason)
+        for name, request in requests.items()
+        if request.reason in (MISSING, CORRUPT)
+        and name in rows
+        and rows[name].finished <= request.finished
+    }
+    return {**rows, **wrong}
+
+
+def excess_of_failures(rows: Sequence[Row], shard: int, allowed: float) -> str:
+    """Say that too many outputs of a shard failed for a manifest; nothing if that is not so.
+
+    Args:
+        rows: of all outputs of the shard, as far as they have one.
+        shard: its number.
+        allowed: `bulk.failed_fraction`.
+    """
+    failed = [row for row in rows if row.status == FAILED]
+    possible = sum(row.status != GONE for row in rows)
+    if len(failed) <= allowed * possible:
+        return ""
+    needed = math.ceil(1000 * len(failed) / possible) / 1000
+    return (
+        f"{len(failed)} of the {possible} outputs of shard {shard} failed, more than "
+        f"bulk.failed_fraction ({allowed:g}) allows; repair or remove what failed, or set "
+        f"bulk.failed_fraction to {needed:g}, then run `snakemake bulk` again; the first is "
+        f"{failed[0].output!r}: {failed[0].reason}"
+    )
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process that works on a shard.
+
+    Attributes:
+        process: its id.
+        machine: the name of its machine.
+    """
+
+    process: int
+    machine: str
+
+    def __str__(self) -> str:
+        where = "" if self.machine == socket.gethostname() else f" on {self.machine}"
+        return f"process {self.process}{where}"
+
+
+def read_worker(path: Path) -> Worker | None:
+    """Read who works, or has worked, on a shard; None if that is not known."""
+    with suppress(OSError, ValueError):
+        process, machine = path.read_text(encoding="utf-8").split("\t")
+        return Worker(int(process), machine)
+    return None
+
+
+def find_worker(journal: Path, worker: Path) -> Worker | None:
+    """Find out who works on a shard now.
+
+    Args:
+        journal: of the shard.
+        worker: see `DatasetPaths.worker`; a killed process leaves it, but not its lock.
+    """
+    found = read_worker(worker)
+    with suppress(OSError):
+        if found is not None:
+            with FileLock(os.open(journal, os.O_RDONLY)) as lock:
+                return None if lock.acquire(shared=True) else found
+    return None
+
+
 class Journal:
     """Appends rows to the journal of a shard, from any thread; use it as a context manager.
 
-    The file is locked against other processes.
+    The file is locked against other processes. Where the file system has no locks, it is not.
 
     Args:
         path: of the journal; it and its folder are created if they do not exist.
+        worker: gets this process's id while it holds the lock; see `DatasetPaths.worker`.
+        say: gets a sentence while another process holds the lock, and when that has ended.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, worker: Path, say: Callable[[str], None] = lambda sentence: None
+    ) -> None:
         self._path = path
+        self._worker = worker
+        self._say = say
         self._guard = threading.Lock()
         self._synced = time.monotonic()
         self.rows: dict[str, Row] = {}
         """The last row of each output, by the output's path."""
 
     def __enter__(self) -> Self:
-        """Lock and read the journal.
+        """Lock the journal, as soon as no other process holds the lock, and read it.
 
         Raises:
-            BulkError: another process has locked it, or it cannot be written.
+            BulkError: it cannot be written.
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-            # The lock's own descriptor is written to, without a buffer: after a write to a full
-            # disk, a buffer would be written again.
-            self._lock = FileLock(os.open(self._path, flags, 0o666))
+            self._lock = self._wait_for_lock()
+            self._worker.parent.mkdir(parents=True, exist_ok=True)
+            self._worker.write_text(f"{os.getpid()}\t{socket.gethostname()}", encoding="utf-8")
         except OSError as error:
             raise BulkError(
                 f"cannot write {self._path}: {error.strerror}; fix its permissions."
             ) from error
-        try:
-            alone = self._lock.acquire()
-        except OSError:  # a file system without locks
-            alone = False
-        if not alone:
-            self._lock.release()
-            raise BulkError(f"another process is working on {self._path}; wait for it, or end it.")
         self.rows = latest_rows(self._path)
         self._start_line()
         return self
+
+    def _wait_for_lock(self) -> FileLock:
+        """Return the lock of the journal's file, held."""
+        other = ""
+        for tries in itertools.count():
+            # The lock's own descriptor is written to, without a buffer: after a write to a full
+            # disk, a buffer would be written again.
+            lock = FileLock(os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666))
+            if lock.acquire_if_possible() and _is_file_of(self._path, lock.descriptor):
+                break
+            lock.release()  # the other process may have put another file in its place
+            if tries % TRIES_BETWEEN_WORDS == TRIES_WITHOUT_A_WORD:
+                other = str(read_worker(self._worker) or "another process")
+                self._say(f"{other} still works on this shard; waiting until it ends.")
+            time.sleep(SECONDS_BETWEEN_TRIES)
+        if other:
+            self._say(f"{other} has ended; continuing with what it left.")
+        return lock
 
     def __exit__(
         self,
@@ -211,6 +321,8 @@ class Journal:
     ) -> None:
         """Wait until all rows are on the disk, and unlock."""
         with self._guard, self._lock:
+            with suppress(OSError):
+                self._worker.unlink(missing_ok=True)
             self._sync()
 
     def append(self, row: Row) -> None:
@@ -263,12 +375,8 @@ class Journal:
         self._synced = time.monotonic()
 
 
-def append_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Append rows to a journal that no worker has open.
-
-    Raises:
-        BulkError: see `Journal`.
-    """
-    with Journal(path) as journal:
-        for row in rows:
-            journal.append(row)
+def _is_file_of(path: Path, descriptor: int) -> bool:
+    """Whether an open file is still the one at its path."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from neural_style.config.settings import (
-    BUILT_IN,
-    BULK_RULES,
+    BULK_CHECKS,
     ENGINE_VERSION,
     ORIGINAL,
     Settings,
     find_conflicts,
-    settings_from_facts,
+    settings_from_record,
 )
 from neural_style.config.sweep import expand_settings
 from neural_style.errors import NeuralStyleError
@@ -76,6 +75,14 @@ class DatasetPaths:
     def journal(self, shard: int) -> Path:
         """The results of a shard so far, kept for later runs."""
         return self.root / "journals" / f"{_shard_name(shard)}.tsv"
+
+    def redo(self, shard: int) -> Path:
+        """The outputs of a shard that verification found wrong."""
+        return self.root / "redo" / f"{_shard_name(shard)}.tsv"
+
+    def worker(self, shard: int) -> Path:
+        """Which process works on a shard; see `journal.Worker`."""
+        return self.root / "workers" / _shard_name(shard)
 
     def partial(self, shard: int) -> Path:
         """The folder in which outputs are written before they are moved to their place."""
@@ -165,7 +172,7 @@ def _check(plan: BulkPlan) -> None:
             "bulk.size: original cannot bring back what image.fit: crop cuts off; "
             "use image.fit: stretch, pad or keep, or bulk.size: fitted."
         )
-    found = (find_conflicts(each, BULK_RULES) for each in plan.settings.values())
+    found = (find_conflicts(each, BULK_CHECKS) for each in plan.settings.values())
     if conflicts := list(dict.fromkeys(chain.from_iterable(found))):
         raise BulkError("\n".join(conflicts))
 
@@ -193,7 +200,7 @@ def read_plan(output: Path) -> BulkPlan:
     path = DatasetPaths(output).plan
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        settings = {name: settings_from_facts(values) for name, values in facts["settings"].items()}
+        settings = {name: settings_from_record(values) for name, values in facts["settings"].items()}
         places = {"content": Path(facts["content"]), "output": output}
         styles = tuple(map(Path, facts["style"]))
         return BulkPlan(**{**facts, **places, "style": styles, "settings": settings})
@@ -226,8 +233,8 @@ def settings_digest(settings: Settings, size: str, engine_version: int) -> str:
     facts = asdict(settings)
     del facts["save_every"]  # only the final output is saved
     del facts["dimensions"]  # `size` takes its place
-    if settings.weights not in BUILT_IN:
-        facts["weights"] = sha256(Path(settings.weights))
+    if settings.weights_file is not None:
+        facts["weights"] = sha256(settings.weights_file)
     text = json.dumps([facts, size, engine_version], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -49,12 +50,18 @@ class Target:
         return f"{positions.start}-{positions.stop}"
 
     def inputs_digest(self, shard: int) -> str:
-        """A digest of the sizes and dates of a shard's content images and styles."""
+        """A digest of the sizes and dates of a shard's content images and styles.
+
+        It also changes when verification finds outputs of the shard wrong.
+        """
         positions = self.listing.range_of(shard)
         # With random assignment, a style that was added later is for later content images.
         latest = positions.stop - 1 if self.plan.assign == RANDOM else len(self.listing)
         styles = [digest for since, digest in self._style_digests if since <= latest]
         contents = stat_digest(self.plan.content, self.listing.paths(positions))
+        with suppress(FileNotFoundError):
+            redo = self.plan.paths.redo(shard).read_text(encoding="utf-8", errors="replace")
+            return _digest([contents, styles, redo])
         return _digest([contents, styles])
 
     @cached_property

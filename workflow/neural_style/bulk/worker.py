@@ -19,7 +19,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
-from neural_style.bulk.journal import DONE, FAILED, GONE, Journal, Row, write_rows
+from neural_style.bulk.journal import (
+    DONE,
+    FAILED,
+    Journal,
+    Row,
+    excess_of_failures,
+    latest_rows,
+    without_redo,
+    write_rows,
+)
 from neural_style.bulk.plan import BulkError, BulkPlan
 from neural_style.bulk.shard import Shard, Task
 from neural_style.config.settings import ORIGINAL
@@ -123,28 +132,21 @@ def run_shard(
         NeuralStyleError: the machine failed (such as a full disk), or more outputs failed than
             `bulk.failed_fraction` allows. Finished outputs are kept and are in the journal.
     """
-    with Journal(plan.paths.journal(number)) as journal:
-        shard = Shard(plan, number, journal.rows)
+    paths = plan.paths
+    with Journal(paths.journal(number), paths.worker(number), say) as journal:
+        rows_so_far = without_redo(journal.rows, latest_rows(paths.redo(number)))
+        shard = Shard(plan, number, rows_so_far)
         _Run(plan, number, shard, journal, make_runner, say).run()
         rows = [
             journal.rows[output.path]
             for content in shard.content_images
             for output in shard.outputs_of(content)
         ]
-        _require_few_failures(rows, number, plan.failed_fraction)
-        write_rows(rows, plan.paths.manifest(number))
+        if excess := excess_of_failures(rows, number, plan.failed_fraction):
+            raise BulkError(excess)
+        write_rows(rows, paths.manifest(number))
         journal.compact()
     return Counter(row.status for row in rows)
-
-
-def _require_few_failures(rows: Sequence[Row], number: int, allowed: float) -> None:
-    failed = [row for row in rows if row.status == FAILED]
-    possible = sum(row.status != GONE for row in rows)
-    if len(failed) > allowed * possible:
-        raise BulkError(
-            f"{len(failed)} of the {possible} outputs of shard {number} failed, more than "
-            f"bulk.failed_fraction ({allowed:g}) allows; the first: {failed[0].reason}"
-        )
 
 
 class _Run:
