@@ -12,9 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
-from tests.unit.images import P3_TO_XYZ, chunk, encode, noise, png, rgb_profile, smooth, write
+from tests.unit.images import P3_TO_XYZ, encode, noise, png, rgb_profile, smooth, write
 
-from neural_style.images.decode import ImageError, load_image
+from neural_style.images.decode import (
+    ImageError,
+    fit_image,
+    load_image,
+    load_opacity,
+    upright_size,
+)
 
 
 def refusal(path: Path, **options: int) -> str:
@@ -117,24 +123,22 @@ def test_truncated_images_stay_forbidden(tmp_path: Path) -> None:
     assert ImageFile.LOAD_TRUNCATED_IMAGES is False
 
 
-@pytest.mark.parametrize("side", [10_001, 60_000, 2**31 - 1])
+@pytest.mark.parametrize("side", [15_812, 60_000, 2**31 - 1])
 def test_a_header_that_claims_too_much_is_refused(tmp_path: Path, side: int) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        message = refusal(write(tmp_path / "a.png", png(side, side, 8, 2, b"")))
-    assert "make it smaller" in message
+    message = refusal(write(tmp_path / "a.png", png(side, side, 8, 2, b"")))
+    assert "over the limit of 250000000; make it smaller, or raise jobs.max_pixels" in message
 
 
 def test_the_limit_holds_before_any_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A image of zeros packs a thousand to one; nothing of it may be unpacked."""
+    """An image of zeros packs a thousand to one; nothing of it may be unpacked."""
     path = tmp_path / "bomb.png"
     Image.new("L", (3000, 3000)).save(path)
     assert path.stat().st_size < 50_000
 
     def unpack(_: ImageFile.ImageFile) -> None:
-        pytest.fail("the picture was decoded")
+        pytest.fail("the image was decoded")
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", unpack)
     assert "3000 × 3000 px, over the limit of 8999999" in refusal(path, max_pixels=8_999_999)
@@ -146,23 +150,40 @@ def test_the_limit_itself_is_allowed(tmp_path: Path) -> None:
     refusal(tmp_path / "a.png", max_pixels=199)
 
 
-def test_pillows_guard_gives_our_sentence_and_stays_as_it_was(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.jpg", {}),
+        ("a.mpo", {"save_all": True, "append_images": [noise(150, 100)]}),
+        ("a.png", {}),
+        ("a.tif", {}),
+        ("a.tiff", {"compression": "tiff_lzw"}),
+        ("a.bmp", {}),
+        ("a.gif", {}),
+    ],
+)
+@pytest.mark.parametrize("guard", [10_000, 5_000])
+def test_pillow_neither_warns_nor_refuses_below_our_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, options: dict[str, Any], guard: int
 ) -> None:
-    smooth(20, 10).save(tmp_path / "a.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 90)
-    assert "more pixels than Pillow decodes" in refusal(tmp_path / "a.png")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 150)
+    """Pillow warns above 89 million pixels, and refuses twice as many."""
+    noise(150, 100).save(tmp_path / name, **options)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", guard)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        assert "more pixels than Pillow decodes" in refusal(tmp_path / "a.png")
-    assert Image.MAX_IMAGE_PIXELS == 150
+        assert load_image(tmp_path / name).size == (150, 100)
+        assert load_opacity(tmp_path / name) is None
+        assert upright_size(tmp_path / name) == (150, 100)
+        assert fit_image(load_image(tmp_path / name), 99, "crop").size == (99, 99)
+    assert guard == Image.MAX_IMAGE_PIXELS
 
 
-def test_compressed_text_bomb(tmp_path: Path) -> None:
-    text = b"comment\0\0" + zlib.compress(bytes(4_000_000))
-    data = png(1, 1, 8, 0, b"\0\0", before=chunk(b"zTXt", text))
-    refusal(write(tmp_path / "a.png", data))
+def test_the_environment_sets_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    smooth(20, 10).save(tmp_path / "a.png")
+    monkeypatch.setenv("NEURAL_STYLE_MAX_PIXELS", "199")
+    assert "over the limit of 199; make it smaller, or raise" in refusal(tmp_path / "a.png")
+    monkeypatch.setenv("NEURAL_STYLE_MAX_PIXELS", "200")
+    assert load_image(tmp_path / "a.png").size == (20, 10)
 
 
 @pytest.mark.parametrize("size", [(0, 5), (5, 0), (0, 0)])
@@ -192,7 +213,7 @@ def mutants(data: bytes, count: int, generator: np.random.Generator) -> list[byt
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("encoder", ["JPEG", "PNG", "WEBP", "TIFF", "TIFF-LZW", "BMP", "GIF"])
-def test_damage_ends_in_a_image_or_an_image_error(tmp_path: Path, encoder: str) -> None:
+def test_damage_ends_in_an_image_or_an_image_error(tmp_path: Path, encoder: str) -> None:
     name, _, packed = encoder.partition("-")
     options: dict[str, Any] = {"compression": "tiff_lzw"} if packed else {}
     exif = Image.Exif()

@@ -8,7 +8,7 @@ from PIL import Image
 from tests.unit.images import assert_close, levels, noise, smooth
 
 from neural_style.config.settings import FITS
-from neural_style.images.decode import ImageError, fit_image
+from neural_style.images.decode import ImageError, fit_image, resize
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,44 @@ def test_shrinking_averages_instead_of_skipping() -> None:
     board = np.indices((64, 64)).sum(axis=0) % 2 * 255
     image = Image.fromarray(np.repeat(board[..., None], 3, axis=2).astype(np.uint8))
     assert_close(levels(fit_image(image, 16, "stretch")), np.full((16, 16, 3), 128), 3)
+
+
+LONG = 50_000_000
+
+
+@pytest.mark.parametrize("size", [(LONG, 1), (1, LONG), (4_000_000, 20), (20, 4_000_000)])
+def test_a_long_and_narrow_image_is_resized_in_bounded_memory(size: tuple[int, int]):
+    """Pillow's table for a filter over 50 million pixels, or an image of 64 × 50 million pixels
+    between its two passes, would not fit into the memory."""
+    image = Image.new("L", size, 200)
+    image.paste(40, (0, 0, max(1, size[0] // 2), max(1, size[1] // 2)))
+    for fit in ("stretch", "crop"):
+        assert fit_image(image, 64, fit).size == (64, 64)
+    small = np.asarray(resize(image, (64, 64))).astype(int)
+    along = small[0] if size[0] > size[1] else small[:, 0]
+    assert (np.abs(along[:28] - 40) < 3).all()
+    assert (np.abs(along[36:] - 200) < 3).all()
+    for fit in ("keep", "pad"):
+        with pytest.raises(ImageError, match="choose a larger size"):
+            fit_image(image, 64, fit)
+
+
+@pytest.mark.parametrize("size", [(2_000_000, 20), (20, 2_000_000)])
+def test_a_small_image_becomes_long_and_narrow_in_bounded_memory(size: tuple[int, int]):
+    assert resize(Image.new("L", (4096, 4096), 77), size).getextrema() == (77, 77)
+
+
+def test_too_little_memory_for_a_size_is_a_sentence(monkeypatch: pytest.MonkeyPatch):
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "resize", fail)
+    with pytest.raises(ImageError, match="not enough memory to resize an image of 20 × 10 px to"):
+        fit_image(Image.new("RGB", (20, 10)), 64, "stretch")
+
+
+@pytest.mark.parametrize("resampling", [Image.Resampling.LANCZOS, Image.Resampling.BILINEAR])
+@pytest.mark.parametrize("size", [(33, 20), (300, 7), (7, 300)])
+def test_other_images_are_resized_as_by_pillow(size: tuple[int, int], resampling: Image.Resampling):
+    image = noise(123, 77)
+    assert resize(image, size, resampling).tobytes() == image.resize(size, resampling).tobytes()

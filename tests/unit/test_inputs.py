@@ -40,8 +40,8 @@ def test_images_are_found_at_every_depth_sorted_by_id(tmp_path: Path):
 
 def test_the_case_of_the_suffix_does_not_matter(tmp_path: Path):
     suffixes = sorted(IMAGE_SUFFIXES)
-    fill(tmp_path, *(f"{i}{suffix.upper()}" for i, suffix in enumerate(suffixes)))
-    assert found(tmp_path) == [str(i) for i in range(len(suffixes))]
+    fill(tmp_path, *(f"{i:02}{suffix.upper()}" for i, suffix in enumerate(suffixes)))
+    assert found(tmp_path) == [f"{i:02}" for i in range(len(suffixes))]
 
 
 def test_other_files_and_hidden_ones_are_passed_over(tmp_path: Path):

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from tests.unit.jobs import CONTENT, STYLE, facts_of, make
 
-from neural_style.config.settings import OUTPUT_FORMATS, Settings, settings_from_facts
+from neural_style.config.settings import OUTPUT_FORMATS, Settings, settings_from_record
 from neural_style.images.decode import fit_image, load_image
 from neural_style.images.tensors import luminance, to_tensor
 from neural_style.io import sha256
@@ -114,6 +114,7 @@ def test_one_style_with_all_the_weight_is_that_style_alone(tmp_path: Path, setti
     assert pixels_of(tmp_path / "blend", blend) == pixels_of(tmp_path / "alone", settings)
 
 
+@pytest.mark.filterwarnings("ignore:the mask")
 def test_a_mask_of_ones_makes_the_picture_of_no_mask(
     tmp_path: Path, settings: Settings, masked_cat: Path
 ):
@@ -124,6 +125,7 @@ def test_a_mask_of_ones_makes_the_picture_of_no_mask(
     assert masked == pixels_of(tmp_path / "plain", settings, masked_cat)
 
 
+@pytest.mark.filterwarnings("ignore:the mask")
 def test_a_mask_of_zeros_leaves_the_photograph(
     tmp_path: Path, settings: Settings, masked_cat: Path
 ):
@@ -145,4 +147,4 @@ def test_the_record_names_every_image_that_was_read(
     files["mask"] = tmp_path / "cat.mask.png"
     for role, path in files.items():
         assert facts[role] == {"path": str(path), "sha256": sha256(path)}
-    assert settings_from_facts(facts["settings"]) == changed
+    assert settings_from_record(facts["settings"]) == changed

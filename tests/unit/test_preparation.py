@@ -15,6 +15,7 @@ from tests.unit.images import noise
 from neural_style.config.settings import BESIDE, Settings
 from neural_style.engine.load import load_problem
 from neural_style.engine.record import Source
+from neural_style.errors import NeuralStyleWarning
 from neural_style.images.decode import ImageError, fit_image
 from neural_style.images.tensors import to_tensor
 from neural_style.io import sha256
@@ -155,3 +156,39 @@ def test_all_files_are_told_with_their_checksums(folder: Path, defaults: Setting
         "blend_1_mask": "sun.mask.png",
     }
     assert all(source.checksum == sha256(source.path) for source in sources.values())
+
+
+def white_paint(size: tuple[int, int]) -> Image.Image:
+    """White paint in the middle of a transparent layer."""
+    layer = Image.new("LA", size, (0, 0))
+    layer.paste((255, 255), (size[0] // 4, size[1] // 4, size[0] // 2, size[1] // 2))
+    return layer
+
+
+def test_a_mask_of_white_paint_on_a_transparent_layer_is_a_warning(
+    folder: Path, defaults: Settings
+):
+    white_paint(SIZES["cat"]).save(folder / "cat.mask.png")
+    white_paint(SIZES["wave"]).save(folder / "wave.mask.png")
+    with pytest.warns(NeuralStyleWarning) as warned:
+        prepared(folder, defaults, mask=BESIDE, style_mask=BESIDE)
+    texts = [str(warning.message) for warning in warned]
+    for name, text in zip(("cat", "wave"), texts, strict=True):
+        assert f"{name}.mask.png' is white everywhere (transparent pixels count as white)" in text
+        assert "so that it changes nothing; paint black" in text
+        assert text.endswith(".")
+
+
+@pytest.mark.parametrize("blend", [{}, {"sun.png": 1.0}])
+def test_a_black_mask_is_a_warning(folder: Path, defaults: Settings, blend: dict[str, float]):
+    Image.new("L", SIZES["cat"], 0).save(folder / "cat.mask.png")
+    styles = {str(folder / name): weight for name, weight in blend.items()}
+    with pytest.warns(NeuralStyleWarning, match=r"is black everywhere, so that the style acts no"):
+        prepared(folder, defaults, mask=BESIDE, blend=styles)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("level", [1, 128, 254])
+def test_a_gray_mask_is_no_warning(folder: Path, defaults: Settings, level: int):
+    Image.new("L", SIZES["cat"], level).save(folder / "cat.mask.png")
+    prepared(folder, defaults, mask=BESIDE)

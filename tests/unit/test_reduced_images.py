@@ -9,7 +9,16 @@ import pytest
 from PIL import Image
 from tests.unit.images import P3_TO_XYZ, levels, noise, rgb_profile, smooth
 
-from neural_style.images.decode import ImageError, load_image, load_reduced, upright_size
+from neural_style.images import decode
+from neural_style.images.decode import (
+    ImageError,
+    fit_image,
+    load_fitted,
+    load_image,
+    load_reduced,
+    load_sized,
+    upright_size,
+)
 
 TURNED = 6  # EXIF: the top of the image is at the right of the file
 
@@ -58,6 +67,25 @@ def test_a_small_image_is_read_as_it_is(tmp_path, name):
 def test_the_size_is_that_of_the_upright_image(tmp_path, name, orientation):
     path = save_turned(tmp_path / name, noise(50, 20), orientation)
     assert upright_size(path) == load_image(path).size
+
+
+@pytest.mark.parametrize("orientation", [1, TURNED])
+def test_a_jpeg_of_many_megapixels_is_decoded_smaller_for_a_small_output(
+    tmp_path, monkeypatch, orientation
+):
+    path = save_turned(tmp_path / "huge.jpg", smooth(1600, 1200), orientation, quality=95)
+    whole = load_image(path, side=64)
+    assert max(whole.size) == 1600, "smaller images are decoded whole: their pixels stay the same"
+    monkeypatch.setattr(decode, "REDUCED_FROM", 1600 * 1200 - 1)
+    small, size = load_sized(path, 64)
+    assert size == whole.size
+    assert min(small.size) == 150  # an eighth; at least twice the side
+    assert_same(small, whole)
+    assert load_image(path, side=200).size != whole.size
+    assert load_image(path, side=601).size == whole.size
+    assert load_image(path).size == whole.size
+    off = np.abs(levels(load_fitted(path, 64, "keep")) - levels(fit_image(whole, 64, "keep")))
+    assert off.mean() < 1
 
 
 def test_what_cannot_be_read_says_why_as_ever(tmp_path):

@@ -176,6 +176,49 @@ def test_floating_point_out_of_range_is_an_error(tmp_path: Path, bad: float) -> 
         load_image(tmp_path / "a.tif")
 
 
+GRAY = np.arange(0, 60000, 5000, dtype=np.uint16).reshape(3, 4)
+UNSUPPORTED: dict[str, tuple[Any, dict[str, Any]]] = {
+    "3 channels of 32-bit floating-point numbers": (
+        np.stack([GRAY / 65535] * 3, -1).astype(np.float32), {"photometric": "rgb"}
+    ),
+    "3 channels of 16-bit floating-point numbers": (
+        np.stack([GRAY / 65535] * 3, -1).astype(np.float16),
+        {"photometric": "rgb", "byteorder": ">"},
+    ),
+    "3 channels of 32-bit floating-point numbers, in separate planes": (
+        np.stack([GRAY / 65535] * 3).astype(np.float32),
+        {"photometric": "rgb", "planarconfig": "separate", "bigtiff": True},
+    ),
+    "1 channel of 64-bit floating-point numbers": (GRAY / 65535, {}),
+    "3 channels of 32-bit unsigned integers": (
+        np.stack([GRAY] * 3, -1).astype(np.uint32), {"photometric": "rgb"}
+    ),
+    "2 channels of 16-bit unsigned integers": (
+        np.stack([GRAY] * 2, -1),
+        {"photometric": "minisblack", "extrasamples": ["unassalpha"]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("layout", UNSUPPORTED)
+def test_a_tiff_that_pillow_cannot_decode_is_described(tmp_path: Path, layout: str) -> None:
+    samples, options = UNSUPPORTED[layout]
+    tifffile.imwrite(tmp_path / "a.tif", samples, **options)
+    with pytest.raises(ImageError, match=f"it is a TIFF file with {layout}, which cannot be"):
+        load_image(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "YCbCr", "CMYK"])
+def test_a_tiff_with_jpeg_compression_is_right(tmp_path: Path, mode: str) -> None:
+    image = smooth(48, 32).convert(mode)
+    image.save(tmp_path / "a.tif", compression="jpeg", quality=95)
+    assert_close(loaded(tmp_path / "a.tif"), levels(image.convert("RGB")), 8)
+    data = (tmp_path / "a.tif").read_bytes()
+    write(tmp_path / "b.tif", data.replace(b"\xff\xc0", b"\xff\xc3"))  # another process
+    with pytest.raises(ImageError, match="8-bit unsigned integers, compression jpeg, which cannot"):
+        load_image(tmp_path / "b.tif")
+
+
 def test_integers_of_32_bits(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "fits.tif", DEEP.astype(np.int32))
     tifffile.imwrite(tmp_path / "beyond.tif", DEEP.astype(np.int32) * 2)

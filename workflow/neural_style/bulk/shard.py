@@ -19,13 +19,10 @@ from neural_style.bulk.journal import DONE, FAILED, GONE, Row
 from neural_style.bulk.listing import ContentImage, Listing, read_listing
 from neural_style.bulk.plan import BulkError, BulkPlan, output_key, settings_digests
 from neural_style.config.inputs import find_images
-from neural_style.config.settings import ORIGINAL, OUTPUT_FORMATS, Settings
+from neural_style.config.settings import ORIGINAL, OUTPUT_FORMATS, SHORTEST_SIDE, Settings
 from neural_style.errors import NeuralStyleError
-from neural_style.images.decode import fit_image, load_image
+from neural_style.images.decode import fit_image, load_sized
 from neural_style.io import sha256
-
-SHORTEST_SIDE = 16
-"""Pixels of a side that the network needs at least."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +138,8 @@ class Shard:
             return Prepared(settled, ())
         fitted: dict[tuple[int, str], Image.Image] = {}
         try:
-            image = load_image(file)
+            side = max(self._plan.settings[output.setting].size for output, _ in missing)
+            image, original_size = load_sized(file, side)
             for output, _ in missing:
                 settings = self._plan.settings[output.setting]
                 shape = (settings.size, settings.fit)
@@ -154,7 +152,7 @@ class Shard:
         for output, row in missing:
             settings = self._plan.settings[output.setting]
             resized = fitted[settings.size, settings.fit]
-            tasks.append(Task(output, resized, image.size, settings, row))
+            tasks.append(Task(output, resized, original_size, settings, row))
         return Prepared(settled, tuple(tasks))
 
     def _content_sha256(

@@ -21,12 +21,18 @@ ones. The golden test fails until the number is raised.
 """
 
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"} | {".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
 )
 """Lower-case suffixes of the files that are read as images."""
 
 MASK_SUFFIXES: frozenset[str] = frozenset(f".mask{suffix}" for suffix in IMAGE_SUFFIXES)
 """Lower-case endings of mask files: `cat.mask.png` is the mask of `cat.jpg`."""
+
+MAX_PIXELS = 250_000_000
+"""The largest width × height of an image file that is read: phones make images of 200 million."""
+
+MAX_PIXELS_VARIABLE = "NEURAL_STYLE_MAX_PIXELS"
+"""Environment variable with another limit; `jobs.max_pixels` sets it."""
 
 OUTPUT_FORMATS: Mapping[str, str] = MappingProxyType(
     {"jpg": ".jpg", "png": ".png", "webp": ".webp", "png16": ".png", "tiff": ".tiff"}

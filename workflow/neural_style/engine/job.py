@@ -14,7 +14,7 @@ from neural_style.engine.engine import Engine
 from neural_style.engine.load import load_problem
 from neural_style.engine.record import RunRecord, Source, write_run
 from neural_style.engine.writer import RunWriter, StoppedError
-from neural_style.images.decode import load_image
+from neural_style.images.decode import upright_size
 from neural_style.images.encode import make_postprocessor
 from neural_style.io import lock_folder
 from neural_style.optim.loop import Progress
@@ -59,10 +59,10 @@ def run_job(
     height, width = problem.content.shape[2:]
     weights = engine.weights(settings)
     precision = engine.precision(settings)
-    original = load_image(content).size if settings.dimensions == ORIGINAL else None
+    original = upright_size(content) if settings.dimensions == ORIGINAL else None
     finish = make_postprocessor(content, settings, original)
     files = dict(sources)
-    if settings.weights not in BUILT_IN:
+    if settings.weights_file is not None:
         files["weights"] = Source(Path(weights.source), weights.checksum)
     checksums = [(role, source.checksum) for role, source in files.items()]
     key = checkpoint_key(checksums, weights.checksum, settings, precision, device.type)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +14,8 @@ from torch import Tensor
 from neural_style.config.inputs import INIT, MASK, STYLE_MASK, companions_of, mask_of_blended
 from neural_style.config.settings import BESIDE, Settings
 from neural_style.engine.record import Source
-from neural_style.images.decode import ImageError, fit_image, load_fitted, load_image
+from neural_style.errors import NeuralStyleWarning
+from neural_style.images.decode import ImageError, fit_image, load_fitted, load_image, load_sized
 from neural_style.images.tensors import load_mask, mask_to_tensor, to_tensor
 from neural_style.io import sha256
 from neural_style.losses.problem import Region, StyleReference, TransferProblem, recolor_problem
@@ -38,12 +40,12 @@ def load_problem(
         NeuralStyleError: a file cannot be read or fitted; the sentence names it.
     """
     files = {"content": content, "style": style, **companions_of(content, style, settings)}
-    image = load_image(content)
+    image, content_size = load_sized(content, settings.size)
     fitted = fit_image(image, settings.size, settings.fit, path=content)
     problem = TransferProblem(
         settings,
         to_tensor(fitted).to(device),
-        load_regions(files, image.size, settings, device),
+        load_regions(files, content_size, settings, device),
     )
     if INIT in files:
         problem = replace(problem, start=_load_start(files[INIT], problem.content, settings))
@@ -89,6 +91,12 @@ def load_regions(
         return (Region(_load_blend([own, *others], settings, device)),)
     gray = load_mask(files[MASK], content_size, same_aspect=settings.mask == BESIDE)
     mask = mask_to_tensor(gray, settings.size, settings.fit).to(device)
+    _warn_of_even_mask(
+        mask,
+        files[MASK],
+        black="the style acts nowhere; paint white where it should act",
+        white="it changes nothing; paint black where the style should not act",
+    )
     regions = [Region(_load_blend([own], settings, device), mask)]
     if others:
         regions.append(Region(_load_blend(others, settings, device), 1 - mask))
@@ -117,7 +125,7 @@ def load_style(
     Raises:
         ImageError: a file cannot be read or fitted, or the mask is black everywhere.
     """
-    image = load_image(path)
+    image = load_image(path, side=max(sizes))
     images = [to_tensor(fit_image(image, size, fit, path=path)).to(device) for size in sizes]
     guides: Sequence[Tensor | None] = [None] * len(sizes)
     if mask is not None:
@@ -169,7 +177,26 @@ def _guide(gray: Image.Image, mask: Path, size: int, fit: str) -> Tensor:
             f"the mask {str(mask)!r} is black everywhere, so that nothing of the style image is "
             "left; paint white what should be used."
         )
+    _warn_of_even_mask(guide, mask, white="it changes nothing; paint black what should not be used")
     return guide
+
+
+def _warn_of_even_mask(mask: Tensor, path: Path, white: str, black: str = "") -> None:
+    """Warn of a mask that is the same everywhere, such as white paint on a transparent layer.
+
+    Args:
+        mask: in [0, 1].
+        path: its file.
+        white: what follows from a white mask, and what to do.
+        black: the same of a black one.
+    """
+    if mask.min() == 1:
+        text = f"white everywhere (transparent pixels count as white), so that {white}"
+    elif mask.max() == 0:
+        text = f"black everywhere, so that {black}"
+    else:
+        return
+    warnings.warn(f"the mask {str(path)!r} is {text}.", NeuralStyleWarning, stacklevel=2)
 
 
 def _load_start(path: Path, content: Tensor, settings: Settings) -> Tensor:

@@ -7,22 +7,29 @@
 from __future__ import annotations
 
 import errno
+import io
+import os
 import stat
-from collections.abc import Callable
-from contextlib import suppress
+import struct
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
-from neural_style.config.settings import FITS
-from neural_style.errors import NeuralStyleError
+from neural_style.config.settings import FITS, MAX_PIXELS, MAX_PIXELS_VARIABLE
+from neural_style.errors import NeuralStyleError, NeuralStyleWarning
+from neural_style.images.repair import NO_JPEG_END, Repaired, TooLongError, lacks_jpeg_end, repair
 from neural_style.images.srgb import (
     PixelError,
     extract_opacity,
     scale_transparent_gray,
+    tiff_layout,
     to_srgb,
 )
 
@@ -31,6 +38,10 @@ DECODERS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 
 MIN_SIDE = 16
 """Pixels of the short side with the fit `keep`: VGG19 halves a side four times before conv5_1."""
+
+REDUCED_FROM = 100_000_000
+"""Pixels from which a JPEG is decoded at a reduced size for a small output. Files with fewer are
+decoded whole, because the reduced pixels are not exactly the same."""
 
 _EXIF_ORIENTATION = 0x0112
 _TRANSPOSE_FOR_ORIENTATION = {
@@ -44,6 +55,11 @@ _TRANSPOSE_FOR_ORIENTATION = {
 }
 _SIDEWAYS = range(5, 9)  # the orientations that swap width and height
 _DRAFT_RATIO = 4  # below this many times the wanted side, a reduced decoding would lose sharpness
+_LONGEST_SIDE = 1_000_000  # pixels of a side for which the table of a filter has a bearable size
+_MOST_BETWEEN = 250_000_000  # pixels of the image between the two passes of a resampling
+_LARGE = threading.Lock()  # held while a large image is decoded: one at a time
+
+_MISREAD = (UnidentifiedImageError, OSError, ValueError, RuntimeError)  # layouts Pillow lacks
 
 T = TypeVar("T")
 
@@ -52,16 +68,21 @@ class ImageError(NeuralStyleError):
     """An image file that cannot be read or written, or an image that cannot be fitted."""
 
 
-def load_image(path: Path, max_pixels: int = 100_000_000) -> Image.Image:
+def load_image(
+    path: Path, max_pixels: int | None = None, *, side: int | None = None
+) -> Image.Image:
     """Read a JPEG, PNG, WebP, TIFF, BMP or GIF file; the content decides which, not the name.
 
     The first frame or page is turned upright by its EXIF orientation, converted from its color
-    profile to sRGB, and composited on white (see `srgb.to_srgb`).
+    profile to sRGB, and composited on white (see `srgb.to_srgb`). A file with a fault that does not
+    touch the pixels is read with a `NeuralStyleWarning`, see `repair`.
 
     Args:
         path: the file.
-        max_pixels: the largest width × height that is decoded. Pillow's own limits stay in force:
-            it warns above `PIL.Image.MAX_IMAGE_PIXELS` (89 million) and refuses twice as many.
+        max_pixels: the largest width × height that is read; None for `pixel_limit`.
+        side: pixels of the edge to which the image will be fitted. A JPEG of over `REDUCED_FROM`
+            pixels is then decoded at 1/2, 1/4 or 1/8 of its size, if its short side stays at least
+            twice as long. None decodes every image whole.
 
     Returns:
         An image of mode RGB, 8 bits a channel, with an empty `info`.
@@ -70,17 +91,51 @@ def load_image(path: Path, max_pixels: int = 100_000_000) -> Image.Image:
         ImageError: the file is missing, a directory, empty, unreadable, not an image, damaged,
             or too large; or its samples have no known scale.
     """
-    return read_image_file(path, partial(_decode_upright, convert=to_srgb), max_pixels)
+    decode = partial(_decode_upright, convert=to_srgb, side=side)
+    return read_image_file(path, decode, max_pixels, decodes=True)
 
 
-def load_opacity(path: Path, max_pixels: int = 100_000_000) -> Image.Image | None:
+def load_sized(path: Path, side: int) -> tuple[Image.Image, tuple[int, int]]:
+    """Read an image that will be fitted to a size; see `load_image` for arguments and errors.
+
+    Returns:
+        The image, and width and height of its file, upright. They differ if it was decoded at a
+        reduced size.
+    """
+
+    def read(image: Image.Image) -> tuple[Image.Image, tuple[int, int]]:
+        whole = image.size
+        decoded = _decode_upright(image, to_srgb, side)
+        if not _is_jpeg(image):
+            return decoded, decoded.size
+        return decoded, whole[::-1] if _orientation(image) in _SIDEWAYS else whole
+
+    return read_image_file(path, read, decodes=True)
+
+
+def pixel_limit() -> int:
+    """The largest width × height of an image file that is read, unless a caller sets another one.
+
+    The environment variable `NEURAL_STYLE_MAX_PIXELS` overrides `settings.MAX_PIXELS`: so the limit
+    of a configuration reaches every process of a run.
+    """
+    given = os.environ.get(MAX_PIXELS_VARIABLE, "")
+    return int(given) if given.isdecimal() else MAX_PIXELS
+
+
+def load_opacity(path: Path, max_pixels: int | None = None) -> Image.Image | None:
     """Read the opacity of an image file: upright, of mode L; None if it is opaque everywhere.
 
     Args and errors are those of `load_image`.
     """
-    convert = partial(_decode_upright, convert=extract_opacity)
-    opacity = read_image_file(path, convert, max_pixels)
-    return None if opacity.getextrema() == (255, 255) else opacity
+
+    def read(image: Image.Image) -> Image.Image | None:
+        if _is_jpeg(image):  # which has no opacity
+            return None
+        return _decode_upright(image, extract_opacity)
+
+    opacity = read_image_file(path, read, max_pixels)
+    return None if opacity is None or opacity.getextrema() == (255, 255) else opacity
 
 
 def load_reduced(path: Path, side: int) -> Image.Image:
@@ -100,33 +155,59 @@ def load_reduced(path: Path, side: int) -> Image.Image:
 
 def upright_size(path: Path) -> tuple[int, int] | None:
     """Read width and height in pixels from the header; None if the file cannot be read."""
-    with suppress(Exception):  # damaged files make Pillow raise many types
-        if path.is_file():
-            with Image.open(path, formats=DECODERS) as image:
-                sideways = _orientation(image) in _SIDEWAYS
-                # Of a TIFF file, Pillow gives the upright size.
-                return image.size[::-1] if sideways and image.format != "TIFF" else image.size
+    with suppress(ImageError):
+        return read_image_file(path, _upright_size)
     return None
 
 
 def read_image_file(
-    path: Path, read: Callable[[Image.Image], T], max_pixels: int = 100_000_000
+    path: Path,
+    read: Callable[[Image.Image], T],
+    max_pixels: int | None = None,
+    *,
+    decodes: bool = False,
 ) -> T:
     """Open an image file and return `read(image)`; the pixels are not decoded before that.
+
+    Args:
+        path: the file.
+        read: gets the opened image.
+        max_pixels: as in `load_image`.
+        decodes: whether `read` decodes the pixels, so that a warning may say that all are there.
 
     Raises:
         ImageError: see `load_image`; also for every exception of `read`, since a damaged file can
             make a decoder raise anything.
     """
+    limit = pixel_limit() if max_pixels is None else max_pixels
     try:
         _require_content(path)
-        with path.open("rb") as file, Image.open(file, formats=DECODERS) as image:
-            _require_bounded(path, image.size, max_pixels)
-            return read(image)
+        with path.open("rb") as file:
+            try:
+                result = _read(path, file, read, limit)
+                if decodes and lacks_jpeg_end(file):
+                    _warn(path, NO_JPEG_END)
+                return result
+            except ImageError:
+                raise
+            except Exception as error:
+                sound = isinstance(error, MemoryError | PixelError)
+                repaired = None if sound else _repaired(file)
+                if repaired is None:
+                    raise _unreadable(path, _reason(error, file)) from error
+        result = _read(path, io.BytesIO(repaired.data), _with_info(read, repaired), limit)
     except ImageError:
         raise
     except Exception as error:
         raise _unreadable(path, _reason(error)) from error
+    if repaired.fault:
+        _warn(path, repaired.fault)
+    return result
+
+
+def _warn(path: Path, fault: str) -> None:
+    """Warn of a fault of a file that does not touch its pixels."""
+    warnings.warn(f"{str(path)!r} has {fault}.", NeuralStyleWarning, stacklevel=3)
 
 
 def load_fitted(path: Path, size: int, fit: str) -> Image.Image:
@@ -135,7 +216,7 @@ def load_fitted(path: Path, size: int, fit: str) -> Image.Image:
     Raises:
         ImageError: the file cannot be read or fitted; the message names it.
     """
-    return fit_image(load_image(path), size, fit, path=path)
+    return fit_image(load_image(path, side=size), size, fit, path=path)
 
 
 def fit_image(
@@ -163,9 +244,9 @@ def fit_image(
     """
     match fit:
         case "stretch":
-            return image.resize((size, size), resampling)
+            return resize(image, (size, size), resampling)
         case "crop":
-            return _center_square(image).resize((size, size), resampling)
+            return resize(_center_square(image), (size, size), resampling)
         case "pad":
             return _mirror_to_square(_scale_long_side(image, size, fit, 1, resampling, path), size)
         case "keep":
@@ -174,11 +255,54 @@ def fit_image(
             raise ValueError(f"unknown fit {fit!r}; the fits are {', '.join(FITS)}")
 
 
+def resize(
+    image: Image.Image,
+    size: tuple[int, int],
+    resampling: Image.Resampling = Image.Resampling.LANCZOS,
+    box: tuple[float, float, float, float] | None = None,
+) -> Image.Image:
+    """Resize an image as Pillow does, with a bound on the memory of very long and narrow ones.
+
+    Pillow changes first the width, then the height. Where the image between them would be huge,
+    the height is changed first. A side of millions of pixels is shortened by averaging before.
+
+    Args:
+        image: of any size.
+        size: width and height of the result in pixels.
+        resampling: the filter.
+        box: the part of the image to resize; None for all of it.
+
+    Raises:
+        ImageError: there is not enough memory.
+    """
+    try:
+        if box is not None:
+            return image.resize(size, resampling, box)
+        factors = (_shortening(image.width, size[0]), _shortening(image.height, size[1]))
+        if factors != (1, 1):
+            image = image.reduce(factors)
+        if size[0] * image.height > _MOST_BETWEEN:
+            image = image.resize((image.width, size[1]), resampling)
+        return image.resize(size, resampling)
+    except MemoryError as error:
+        raise ImageError(
+            "there is not enough memory to resize an image of {} × {} px to {} × {} px; "
+            "make the image smaller, or its proportions less extreme.".format(*image.size, *size)
+        ) from error
+
+
+def _shortening(side: int, wanted: int) -> int:
+    """By how much to shorten a side before the filter; 1 for all but extremely long sides."""
+    return max(1, min(-(-side // _LONGEST_SIDE), side // (4 * wanted)))
+
+
 def _center_square(image: Image.Image) -> Image.Image:
     """The largest square about the center."""
     side = min(image.size)
     left, top = (image.width - side) // 2, (image.height - side) // 2
-    return image.crop((left, top, left + side, top + side))
+    square = Image.new(image.mode, (side, side))
+    square.paste(image, (-left, -top))  # `crop` warns of large images
+    return square
 
 
 def _scale_long_side(
@@ -199,7 +323,7 @@ def _scale_long_side(
             f"with fit {fit} and size {size}, but needs {min_side} px a side; "
             "choose a larger size, or the fit crop or stretch."
         )
-    return image.resize((width, height), resampling)
+    return resize(image, (width, height), resampling)
 
 
 def _mirror_to_square(image: Image.Image, size: int) -> Image.Image:
@@ -210,15 +334,101 @@ def _mirror_to_square(image: Image.Image, size: int) -> Image.Image:
     return Image.fromarray(np.pad(pixels, margins[: pixels.ndim], mode="symmetric"))
 
 
+def _read(path: Path, file: IO[bytes], read: Callable[[Image.Image], T], limit: int) -> T:
+    """Open an image whose size is within the limit, and return `read(image)`."""
+    with _open(file) as image:
+        _require_bounded(path, image.size, limit)
+        with _without_guard() if _is_guarded(image) else nullcontext():
+            return read(image)
+
+
+def _open(file: IO[bytes]) -> ImageFile.ImageFile:
+    """Open an image with one of `DECODERS`.
+
+    `PIL.Image.open` would warn of images over 89 million pixels, and refuse twice as many.
+
+    Raises:
+        UnidentifiedImageError: it is none of them, or its header is damaged.
+    """
+    Image.init()
+    prefix = file.read(16)
+    for name in DECODERS:
+        factory, accept = Image.OPEN[name]
+        try:
+            file.seek(0)
+            if accept is None or accept(prefix) is True:
+                opened: ImageFile.ImageFile = factory(file, "")
+                return opened
+        except (SyntaxError, IndexError, TypeError, struct.error):
+            continue
+    raise UnidentifiedImageError("cannot identify the image file")
+
+
+def _is_guarded(image: Image.Image) -> bool:
+    """Whether Pillow would warn of the size of an image."""
+    guard = Image.MAX_IMAGE_PIXELS
+    return guard is not None and image.width * image.height > guard
+
+
+@contextmanager
+def _without_guard() -> Iterator[None]:
+    """Switch Pillow's own limit off, which some decoders check again; for one image at a time."""
+    with _LARGE:
+        before = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = None
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _repaired(file: IO[bytes]) -> Repaired | None:
+    """A copy of a refused file that can be read; None if there is none.
+
+    Raises:
+        TooLongError: see `repair`.
+    """
+    try:
+        file.seek(0)
+        return repair(file.read())
+    except TooLongError:
+        raise
+    except Exception:  # damaged files make Pillow raise many types
+        return None
+
+
+def _with_info(read: Callable[[Image.Image], T], repaired: Repaired) -> Callable[[Image.Image], T]:
+    """Let `read` find what a repaired file lacks in the `info` of the image."""
+
+    def read_with_info(image: Image.Image) -> T:
+        image.info.update(repaired.info)
+        return read(image)
+
+    return read_with_info
+
+
 def _decode_upright(
-    image: Image.Image, convert: Callable[[Image.Image], Image.Image]
+    image: Image.Image, convert: Callable[[Image.Image], Image.Image], side: int | None = None
 ) -> Image.Image:
-    """Decode the pixels, convert them and turn them as EXIF says."""
+    """Decode the pixels, convert them and turn them as EXIF says; `side` as in `load_image`."""
+    if side is not None and image.width * image.height > REDUCED_FROM and _is_jpeg(image):
+        image.draft(None, (2 * side, 2 * side))
     scale_transparent_gray(image)
     image.load()
     converted = convert(image)
     transpose = _TRANSPOSE_FOR_ORIENTATION.get(_orientation(image))
     return converted if transpose is None else converted.transpose(transpose)
+
+
+def _is_jpeg(image: Image.Image) -> bool:
+    """Whether an opened image is a JPEG; several in one file are an MPO."""
+    return image.format in ("JPEG", "MPO")
+
+
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height after turning; of a TIFF file, Pillow gives the upright size."""
+    sideways = _orientation(image) in _SIDEWAYS
+    return image.size[::-1] if sideways and image.format != "TIFF" else image.size
 
 
 def _orientation(image: Image.Image) -> int:
@@ -236,8 +446,9 @@ def _load_draft(path: Path, side: int) -> Image.Image | None:
     """A large JPEG at a reduced size; None for everything else, and for damaged files."""
     with suppress(Exception):
         if path.is_file():
-            with Image.open(path, formats=("JPEG",)) as image:
-                if min(image.size) >= _DRAFT_RATIO * side:
+            with path.open("rb") as file, _open(file) as image:
+                _require_bounded(path, image.size, pixel_limit())
+                if _is_jpeg(image) and min(image.size) >= _DRAFT_RATIO * side:
                     image.draft(None, (2 * side, 2 * side))
                     return _decode_upright(image, to_srgb)
     return None
@@ -261,7 +472,9 @@ def _require_bounded(path: Path, size: tuple[int, int], max_pixels: int) -> None
         raise _unreadable(path, f"it has no pixels ({width} × {height}); replace or remove it")
     if width * height > max_pixels:
         raise _unreadable(
-            path, f"it has {width} × {height} px, over the limit of {max_pixels}; make it smaller"
+            path,
+            f"it has {width} × {height} px, over the limit of {max_pixels}; make it smaller, or "
+            "raise jobs.max_pixels (--max-pixels)",
         )
 
 
@@ -270,10 +483,22 @@ def _unreadable(path: Path, reason: str) -> ImageError:
     return ImageError(f"cannot read {str(path)!r}: {reason}.")
 
 
-def _reason(error: Exception) -> str:
-    """Cause and remedy of an exception from the file system or from Pillow."""
+def _reason(error: Exception, file: IO[bytes] | None = None) -> str:
+    """Cause and remedy of an exception from the file system or from Pillow.
+
+    Args:
+        error: the exception.
+        file: the opened file, if there is one; the reason may be found in its header.
+    """
+    misread = isinstance(error, _MISREAD) and not isinstance(error, PixelError)
+    known = getattr(error, "errno", None) is not None
+    if file is not None and misread and not known and (layout := tiff_layout(file)):
+        return (
+            f"it is a TIFF file with {layout}, which cannot be decoded, or it is damaged; save it "
+            "with 8 or 16 bits a channel, as RGB or gray, compressed with LZW or not at all"
+        )
     match error:
-        case PixelError():
+        case PixelError() | TooLongError():
             return str(error)
         case FileNotFoundError():
             return "there is no such file; check the name"

@@ -19,7 +19,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from neural_style.config.settings import DEEP, KEEP, LOSSLESS, Settings
-from neural_style.images.decode import ImageError, fit_image, load_opacity, read_image_file
+from neural_style.images.decode import (
+    ImageError,
+    fit_image,
+    load_opacity,
+    read_image_file,
+    resize,
+)
 from neural_style.images.srgb import srgb_profile, to_srgb
 from neural_style.io import atomic_file
 
@@ -74,7 +80,7 @@ class Postprocessor:
         opacity = self.opacity
         height, width = pixels.shape[:2]
         if opacity.size != (width, height):  # a stage of the optimization has a size of its own
-            opacity = opacity.resize((width, height), Image.Resampling.LANCZOS)
+            opacity = resize(opacity, (width, height))
         scale = np.iinfo(pixels.dtype).max // 255
         return np.dstack([pixels, np.asarray(opacity).astype(pixels.dtype) * scale])
 
@@ -83,7 +89,7 @@ class Postprocessor:
         if self.original_size is None or self.original_size == image.size:
             return image
         box = _unpadded_box(image.width, self.original_size) if self.fit == "pad" else None
-        return image.resize(self.original_size, Image.Resampling.LANCZOS, box)
+        return resize(image, self.original_size, box=box)
 
 
 def make_postprocessor(

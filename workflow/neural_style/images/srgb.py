@@ -4,16 +4,40 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import IO, Any
 
 import numpy as np
-from PIL import Image, ImageCms, TiffTags
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, TiffImagePlugin, TiffTags
 
 _GRAY_MODES = frozenset({"1", "L", "LA", "La"})
 _PROFILED_MODES = frozenset({"L", "RGB", "CMYK"})
 _TIFF_TAGS = {tag.name: number for number, tag in TiffTags.TAGS_V2.items()}
 _CREATION_DATE = slice(24, 36)  # bytes of an ICC header: six 16-bit numbers
+
+# x and y of white, red, green and blue, in the order of PNG's chunk cHRM
+_SRGB_CHROMATICITY = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
+_ADOBE_CHROMATICITY = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
+_ADOBE_GAMMA = 563 / 256
+_SRGB_GAMMA = 2.2  # the power that comes nearest to the curve of sRGB
+_GAMMA_TOLERANCE, _CHROMATICITY_TOLERANCE = 0.05, 0.01  # within them, a file means sRGB
+_GAMMAS = (0.1, 10.0)  # of a display; others are mistakes of the file
+_D50 = np.array([0.9642, 1.0, 0.8249])  # X, Y, Z of the white of ICC profiles
+_BRADFORD = np.array(
+    [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
+)
+
+_EXIF_IFD, _INTEROP_IFD = 0x8769, 0xA005
+_COLOR_SPACE, _INTEROP_INDEX = 0xA001, 1
+_EXIF_SRGB, _EXIF_ADOBE_RGB = 1, 2  # the second is not in the standard, but in use
+_ADOBE_RGB_INDEX = b"R03"
+
+_PLAIN_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 8, 32773, 32946})
+_PLAIN_DEPTHS = frozenset({1, 2, 4, 8, 16})
+_UNSIGNED = 1
+_SAMPLE_FORMATS = {1: "unsigned integers", 2: "signed integers", 3: "floating-point numbers"}
 
 
 class PixelError(ValueError):
@@ -25,8 +49,10 @@ def to_srgb(image: Image.Image) -> Image.Image:
 
     Samples of 16 bits (and 12, in TIFF) are scaled to 8, not clipped. Floating-point samples must
     lie in [0, 1]. An embedded ICC profile is applied with the relative colorimetric intent and
-    black-point compensation. A profile that is damaged, or made for other channels, is ignored;
-    without a profile, samples are taken as sRGB (CMYK as the plain complement of RGB).
+    black-point compensation. A profile that is damaged, or made for other channels, is ignored.
+    Without a profile, EXIF may say that samples are Adobe RGB, and a PNG file may give its gamma
+    and primaries (gAMA, cHRM). Otherwise samples are taken as sRGB (CMYK as the plain complement
+    of RGB).
 
     Args:
         image: any mode, at least 1 × 1 px, loaded, with the `info` that its decoder left.
@@ -39,7 +65,7 @@ def to_srgb(image: Image.Image) -> Image.Image:
     """
     _refuse_separate_deep_planes(image)
     color, alpha = _split_alpha(image)
-    rgb = _apply_profile(color, image.info.get("icc_profile")).convert("RGB")
+    rgb = _to_srgb_colors(color, image).convert("RGB")
     if alpha is not None:
         rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha)
     rgb.info.clear()
@@ -138,10 +164,199 @@ def _tiff_tags(image: Image.Image) -> Mapping[int, Any]:
     return tags if image.format == "TIFF" else {}
 
 
-def _apply_profile(color: Image.Image, icc: object) -> Image.Image:
-    """Convert L, RGB or CMYK from its ICC profile to sRGB; unchanged if the profile is unusable."""
-    if not isinstance(icc, bytes):
+def tiff_layout(file: IO[bytes]) -> str:
+    """Describe the samples of a TIFF file if they are of an unusual kind.
+
+    Args:
+        file: an image file of any format.
+
+    Returns:
+        Such as `3 channels of 32-bit floating-point numbers`; empty for other formats, for
+        unreadable files, and for what every program can decode.
+    """
+    try:
+        file.seek(0)
+        header = file.read(16)
+        big = header[2:4] in (b"\x2b\0", b"\0\x2b")
+        tags = TiffImagePlugin.ImageFileDirectory_v2(header if big else header[:8])
+        file.seek(tags.next)
+        tags.load(file)
+        bits = tags.get(_TIFF_TAGS["BitsPerSample"], (1,))
+        channels = int(tags.get(_TIFF_TAGS["SamplesPerPixel"], len(bits)))
+        kind = int(tags.get(_TIFF_TAGS["SampleFormat"], (_UNSIGNED,))[0])
+        compression = int(tags.get(_TIFF_TAGS["Compression"], 1))
+        planes = tags.get(_TIFF_TAGS["PlanarConfiguration"]) == 2
+    except Exception:  # damaged files make Pillow raise many types
+        return ""
+    plain = (
+        kind == _UNSIGNED
+        and set(bits) <= _PLAIN_DEPTHS
+        and compression in _PLAIN_COMPRESSIONS
+        and not planes
+        and (channels != 2 or max(bits) <= 8)
+    )
+    if plain:
+        return ""
+    name = TiffImagePlugin.COMPRESSION_INFO.get(compression, str(compression))
+    packed = "" if name == "raw" else f", compression {name.removeprefix('tiff_')}"
+    return (
+        f"{channels} channel{'s' * (channels > 1)} of {max(bits)}-bit "
+        f"{_SAMPLE_FORMATS.get(kind, 'samples')}{packed}{', in separate planes' * planes}"
+    )
+
+
+def _to_srgb_colors(color: Image.Image, image: Image.Image) -> Image.Image:
+    """Convert L, RGB or CMYK to sRGB by what the file says of its colors.
+
+    Args:
+        color: the pixels.
+        image: as it was decoded, with its metadata.
+    """
+    icc = image.info.get("icc_profile")
+    if isinstance(icc, bytes):
+        return _apply_profile(color, icc)
+    if color.mode == "RGB" and _is_adobe_rgb(image):
+        return _apply_profile(color, _matrix_profile(_ADOBE_CHROMATICITY, _ADOBE_GAMMA))
+    if image.format == "PNG" and "srgb" not in image.info:
+        return _apply_gamma(color, image.info.get("gamma"), image.info.get("chromaticity"))
+    return color
+
+
+def _is_adobe_rgb(image: Image.Image) -> bool:
+    """Whether EXIF marks an image as Adobe RGB, as cameras do without embedding a profile.
+
+    They give the interoperability index R03 and leave the color space uncalibrated.
+    """
+    exif = image.info.get("exif")
+    if not isinstance(exif, bytes):
+        return False
+    block = exif.removeprefix(b"Exif\0\0")
+    order = "<" if block[:2] == b"II" else ">"
+    try:
+        (start,) = struct.unpack_from(f"{order}I", block, 4)
+        details = _exif_directory(block, order, start)[_EXIF_IFD]
+        tags = _exif_directory(block, order, _exif_number(details, order))
+        space = _exif_number(tags[_COLOR_SPACE], order) if _COLOR_SPACE in tags else 0
+        if space in (_EXIF_SRGB, _EXIF_ADOBE_RGB):
+            return space == _EXIF_ADOBE_RGB
+        interop = _exif_directory(block, order, _exif_number(tags[_INTEROP_IFD], order))
+        return interop[_INTEROP_INDEX][1][:3] == _ADOBE_RGB_INDEX
+    except (KeyError, struct.error):  # no such tags, or damaged; the pixels are intact
+        return False
+
+
+def _exif_directory(block: bytes, order: str, start: int) -> dict[int, tuple[int, bytes]]:
+    """Type and the four bytes of the value of each tag of a directory.
+
+    Pillow's reader prints a warning for each directory that is a little damaged.
+    """
+    (count,) = struct.unpack_from(f"{order}H", block, start)
+    tags = {}
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        tag, kind = struct.unpack_from(f"{order}2H", block, entry)
+        tags[tag] = (kind, struct.unpack_from("4s", block, entry + 8)[0])
+    return tags
+
+
+def _exif_number(value: tuple[int, bytes], order: str) -> int:
+    """An integer of 16 or 32 bits."""
+    kind, data = value
+    number: int = struct.unpack(f"{order}H2x" if kind == 3 else f"{order}I", data)[0]
+    return number
+
+
+def _apply_gamma(color: Image.Image, gamma: object, chromaticity: object) -> Image.Image:
+    """Convert L or RGB from the gamma and the primaries of a PNG file to sRGB.
+
+    Values near those of sRGB mean sRGB: most files that have them were made so.
+
+    Args:
+        color: the pixels.
+        gamma: of the file, the exponent from light to samples, such as 1 / 2.2; None if unknown.
+        chromaticity: as in `_SRGB_CHROMATICITY`; None if unknown.
+    """
+    exponent = 1 / gamma if isinstance(gamma, float) and gamma > 0 else None
+    if exponent is not None and not _GAMMAS[0] <= exponent <= _GAMMAS[1]:
+        exponent = None
+    if exponent is not None and abs(exponent / _SRGB_GAMMA - 1) <= _GAMMA_TOLERANCE:
+        exponent = None
+    if color.mode == "RGB" and _is_other_chromaticity(chromaticity):
+        assert isinstance(chromaticity, tuple)
+        return _apply_profile(color, _matrix_profile(chromaticity, exponent or _SRGB_GAMMA))
+    if exponent is None or color.mode not in ("L", "RGB"):
         return color
+    light = (np.arange(256) / 255) ** exponent
+    table = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+    return color.point(np.rint(255 * table).astype(int).tolist() * len(color.getbands()))
+
+
+def _is_other_chromaticity(chromaticity: object) -> bool:
+    """Whether these are usable primaries that differ from those of sRGB."""
+    if not isinstance(chromaticity, tuple) or len(chromaticity) != 8:
+        return False
+    distance = np.abs(np.subtract(chromaticity, _SRGB_CHROMATICITY)).max()
+    if not distance > _CHROMATICITY_TOLERANCE:
+        return False
+    if min(chromaticity[1::2]) <= 0 or min(chromaticity) < 0 or max(chromaticity) > 1:
+        return False
+    return bool(abs(np.linalg.det(_to_xyz(chromaticity)[:, 1:])) > 1e-3)
+
+
+def _to_xyz(chromaticity: Sequence[float]) -> NDArray[np.float64]:
+    """X, Y, Z at Y = 1 of white, red, green and blue: the columns of [3, 4]."""
+    x, y = np.array(chromaticity[0::2]), np.array(chromaticity[1::2])
+    return np.stack([x / y, np.ones_like(x), (1 - x - y) / y])
+
+
+@lru_cache(maxsize=16)
+def _matrix_profile(chromaticity: tuple[float, ...], exponent: float) -> bytes:
+    """Make an ICC profile (version 4.3) of an RGB color space.
+
+    Args:
+        chromaticity: as in `_SRGB_CHROMATICITY`.
+        exponent: from samples to light, such as 2.2.
+    """
+    xyz = _to_xyz(chromaticity)
+    white, primaries = xyz[:, 0], xyz[:, 1:]
+    cones = _BRADFORD @ white
+    to_d50 = np.linalg.inv(_BRADFORD) @ np.diag(_BRADFORD @ _D50 / cones) @ _BRADFORD
+    colorants = to_d50 @ (primaries * np.linalg.solve(primaries, white))
+    curve = b"para" + bytes(8) + _fixed(exponent)
+    texts = {b"desc": "RGB", b"cprt": "public domain"}
+    tags = {
+        **{name: _localized(text) for name, text in texts.items()},
+        b"wtpt": _xyz_tag(_D50),
+        **{name: _xyz_tag(colorants[:, k]) for k, name in enumerate((b"rXYZ", b"gXYZ", b"bXYZ"))},
+        **dict.fromkeys((b"rTRC", b"gTRC", b"bTRC"), curve),
+    }
+    table, body = b"", b""
+    start = 128 + 4 + 12 * len(tags)
+    for name, data in tags.items():
+        table += struct.pack(">4s2I", name, start + len(body), len(data))
+        body += data + bytes(-len(data) % 4)
+    head = struct.pack(">I4xI4s4s4s", start + len(body), 0x04300000, b"mntr", b"RGB ", b"XYZ ")
+    head += struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
+    head += b"".join(map(_fixed, _D50))
+    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
+
+
+def _fixed(number: float) -> bytes:
+    """A number in ICC's format s15Fixed16."""
+    return struct.pack(">i", round(number * 65536))
+
+
+def _xyz_tag(values: NDArray[np.float64]) -> bytes:
+    return b"XYZ " + bytes(4) + b"".join(map(_fixed, values))
+
+
+def _localized(text: str) -> bytes:
+    """A text of an ICC profile in one language."""
+    data = text.encode("utf-16-be")
+    return b"mluc" + bytes(4) + struct.pack(">2I4s2I", 1, 12, b"enUS", len(data), 28) + data
+
+
+def _apply_profile(color: Image.Image, icc: bytes) -> Image.Image:
+    """Convert L, RGB or CMYK from its ICC profile to sRGB; unchanged if the profile is unusable."""
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
         flags = ImageCms.Flags.BLACKPOINTCOMPENSATION

@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from neural_style.images.decode import ImageError, fit_image, load_image
+from neural_style.images.decode import ImageError, fit_image, load_image, resize
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 """Mean of the red, green and blue of ImageNet, in units of [0, 1]."""
@@ -74,13 +74,13 @@ def load_mask(path: Path, image_size: tuple[int, int], *, same_aspect: bool) -> 
     Raises:
         ImageError: the file cannot be read, or has another aspect ratio; the message names it.
     """
-    mask = load_image(path).convert("L")
+    mask = load_image(path, side=max(image_size)).convert("L")
     if same_aspect and not _same_aspect(mask.size, image_size):
         raise ImageError(
             "the mask {!r} has {} × {} px, but its image, turned upright, has {} × {} px; "
             "save it with the same proportions.".format(str(path), *mask.size, *image_size)
         )
-    return mask.resize(image_size, Image.Resampling.BILINEAR)
+    return resize(mask, image_size, Image.Resampling.BILINEAR)
 
 
 def mask_to_tensor(mask: Image.Image, size: int, fit: str) -> Tensor:

@@ -265,7 +265,7 @@ def make_thumbnail(source: Path, target: Path) -> None:
         NeuralStyleError: the thumbnail cannot be written.
     """
     if not _is_current(source, target):
-        small = shrink(load_image(source), THUMBNAIL_EDGE)
+        small = shrink(load_image(source, side=THUMBNAIL_EDGE), THUMBNAIL_EDGE)
         _save(small, source, target, _THUMBNAIL_QUALITY)
 
 
@@ -294,7 +294,7 @@ def make_original(source: Path, target: Path, settings: Settings | None = None) 
         NeuralStyleError: the copy cannot be written.
     """
     if not _is_current(source, target):
-        image = load_image(source)
+        image = load_image(source, side=settings.size if settings else ORIGINAL_EDGE)
         if settings is not None:
             image = fit_image(image, settings.size, settings.fit)
         _save(shrink(image, ORIGINAL_EDGE), source, target, _ORIGINAL_QUALITY)

@@ -1,0 +1,226 @@
+"""Files that every viewer shows and Pillow refuses: copies that Pillow can decode.
+
+A PNG file may have damaged or very long texts, which have nothing to do with its pixels. A JPEG
+file may lack its end marker. Neither is repaired if pixels are missing or their meaning is unclear.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import numpy as np
+from PIL import Image
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+JPEG_SIGNATURE = b"\xff\xd8\xff"
+
+MAX_UNPACKED = 64 * 2**20
+"""Bytes to which a color profile, or a text that says how an image is turned, may unpack."""
+
+NO_JPEG_END = "no end marker, although its pixels are complete"
+
+_PILLOW_UNPACKS = 2**20  # bytes of a compressed text or profile that Pillow accepts
+_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_TEXTS_WITH_ORIENTATION = frozenset({b"Raw profile type exif", b"XML:com.adobe.xmp"})
+_PNG_PIXELS = frozenset(
+    {b"tRNS", b"gAMA", b"cHRM", b"iCCP", b"sRGB", b"cICP", b"eXIf", b"acTL", b"fcTL", b"fdAT"}
+)
+"""Optional chunks that change what is seen: their damage is not ignored."""
+
+_EOI = b"\xff\xd9"
+_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # in the data of a scan, after FF: no marker
+_FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_SCAN, _END = 0xDA, 0xD9
+_COEFFICIENTS = 64
+_FILLERS = (b"", bytes(256), np.random.default_rng(0).integers(0, 255, 256, np.uint8).tobytes())
+
+
+class TooLongError(ValueError):
+    """A compressed color profile that unpacks to more than `MAX_UNPACKED` bytes."""
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """A file that Pillow can decode.
+
+    Attributes:
+        data: the file.
+        fault: what was wrong with the original, as the end of "'a.png' has …"; empty if nothing.
+        info: entries for the `info` of the decoded image, which `data` does not have.
+    """
+
+    data: bytes
+    fault: str = ""
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+def repair(data: bytes) -> Repaired | None:
+    """Make a copy of a PNG or JPEG file that Pillow can decode to the same pixels.
+
+    Args:
+        data: a file that Pillow has refused.
+
+    Returns:
+        The copy; None if the file is of another kind, or its pixels are damaged or incomplete.
+
+    Raises:
+        TooLongError: the color profile of a PNG file is too long.
+    """
+    if data.startswith(PNG_SIGNATURE):
+        return _repair_png(data)
+    if data.startswith(JPEG_SIGNATURE):
+        return _repair_jpeg(data)
+    return None
+
+
+def _repair_png(data: bytes) -> Repaired:
+    """Leave out the texts; keep those that may say how the image is turned."""
+    kept = [PNG_SIGNATURE]
+    info: dict[str, Any] = {}
+    faults: list[str] = []
+    for kind, body, whole, intact in _png_chunks(data):
+        optional = bool(kind[0] & 0x20) and kind not in _PNG_PIXELS
+        if optional and not intact:
+            faults.append(kind.decode("latin-1"))
+        elif kind in _TEXTS:
+            kept.append(_text_with_orientation(kind, body))
+        elif kind == b"iCCP" and intact and (profile := _long_profile(body)):
+            info["icc_profile"] = profile
+        else:
+            kept.append(whole)
+    named = ", ".join(dict.fromkeys(faults))
+    fault = f"a wrong checksum in the chunk {named}, which is not needed and ignored"
+    return Repaired(b"".join(kept), fault if faults else "", info)
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes, bool]]:
+    """Kind and data of each chunk, the whole chunk, and whether its checksum is right.
+
+    What cannot be read as chunks comes last, as it is.
+    """
+    position = len(PNG_SIGNATURE)
+    while position + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if end > len(data):
+            break
+        body = data[position + 8 : end - 4]
+        checksum = int.from_bytes(data[end - 4 : end], "big")
+        yield kind, body, data[position:end], checksum == zlib.crc32(kind + body)
+        position = end
+    yield b"\0\0\0\0", b"", data[position:], True
+
+
+def _text_with_orientation(kind: bytes, body: bytes) -> bytes:
+    """A text chunk, uncompressed, if it may say how the image is turned; empty otherwise."""
+    keyword, _, rest = body.partition(b"\0")
+    if keyword not in _TEXTS_WITH_ORIENTATION:
+        return b""
+    if kind == b"zTXt":
+        return _png_chunk(b"tEXt", keyword + b"\0" + _unpack(rest[1:]))
+    if kind == b"iTXt" and rest[:1] == b"\1":
+        language, _, more = rest[2:].partition(b"\0")
+        translated, _, text = more.partition(b"\0")
+        head = [keyword, b"\0\0" + language, translated]
+        return _png_chunk(b"iTXt", b"\0".join([*head, _unpack(text)]))
+    return _png_chunk(kind, body)
+
+
+def _png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def _unpack(packed: bytes) -> bytes:
+    """Decompress at most `MAX_UNPACKED` bytes; as far as they are intact."""
+    try:
+        return zlib.decompressobj().decompress(packed, MAX_UNPACKED)
+    except zlib.error:
+        return b""
+
+
+def _long_profile(body: bytes) -> bytes:
+    """The color profile of an iCCP chunk if it is too long for Pillow, else nothing."""
+    packed = body.partition(b"\0")[2]
+    unpacker = zlib.decompressobj()
+    try:
+        profile = unpacker.decompress(packed[1:], MAX_UNPACKED)
+    except zlib.error:
+        return b""
+    if unpacker.unconsumed_tail:
+        raise TooLongError(
+            f"its color profile has over {MAX_UNPACKED // 2**20} MiB; save it without the profile"
+        )
+    return profile if len(profile) > _PILLOW_UNPACKS else b""
+
+
+def _repair_jpeg(data: bytes) -> Repaired | None:
+    """Add the end marker, if nothing but it is missing.
+
+    libjpeg fills in pixels that are missing. So the data are continued in several ways: where the
+    last pixels are in the file, they do not depend on what follows.
+    """
+    if not _only_lacks_end(data):
+        return None
+    cut = data.rstrip(b"\xff")
+    if len({_pixel_digest(cut + filler + _EOI) for filler in _FILLERS}) > 1:
+        return None
+    return Repaired(cut + _EOI, NO_JPEG_END)
+
+
+def lacks_jpeg_end(file: IO[bytes]) -> bool:
+    """Whether a JPEG file that was decoded has no end marker; False for other formats.
+
+    Other data, such as further images, may follow the end marker.
+    """
+    file.seek(0)
+    if file.read(len(JPEG_SIGNATURE)) != JPEG_SIGNATURE:
+        return False
+    file.seek(-len(_EOI), io.SEEK_END)
+    if file.read(len(_EOI)) == _EOI:
+        return False
+    file.seek(0)
+    return _only_lacks_end(file.read())
+
+
+def _only_lacks_end(data: bytes) -> bool:
+    """Whether a JPEG file has all its scans, but no end marker.
+
+    A progressive file sends each coefficient of each component in several scans, the last of
+    which sends its lowest bit.
+    """
+    lacking: dict[int, set[int]] = {}
+    position = 2
+    while match := _MARKER.search(data, position):
+        marker, position = match[1][0], match.end()
+        if marker == _END:
+            return False
+        if marker == 0x01 or marker == 0xD8:
+            continue
+        length = int.from_bytes(data[position : position + 2], "big")
+        segment = data[position + 2 : position + length]
+        if length < 2 or len(segment) != length - 2:
+            return False
+        position += length
+        if marker in _FRAMES:
+            components = segment[6 : 6 + 3 * segment[5] : 3]
+            lacking = {component: set(range(_COEFFICIENTS)) for component in components}
+        elif marker == _SCAN:
+            count = segment[0]
+            first, last, bits = segment[1 + 2 * count : 4 + 2 * count]
+            if bits & 0x0F == 0:  # the lowest bit is in this scan
+                for component in segment[1 : 1 + 2 * count : 2]:
+                    lacking[component] -= set(range(first, last + 1))
+    return bool(lacking) and not any(lacking.values())
+
+
+def _pixel_digest(data: bytes) -> bytes:
+    """A checksum of the decoded pixels."""
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        return hashlib.sha256(np.asarray(image).tobytes()).digest()
