@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neural_style.losses.objective import Evaluation
-from neural_style.optim.loop import EXPLOSION, LIMIT, Safeguard
+from neural_style.optim.loop import MAX_FAILURES, MAX_LOSS_RATIO, Safeguard
 
 NAN, INF = float("nan"), float("inf")
 
@@ -33,7 +33,7 @@ def levels(batch: Tensor) -> list[float]:
 
 
 def test_a_good_step_passes_unchanged():
-    guard = Safeguard(pictures(0.0, 0.0), evaluation([8.0, 8.0]))
+    guard = Safeguard.begin(pictures(0.0, 0.0), evaluation([8.0, 8.0]))
     x, found, rejected = guard.check(pictures(1.0, 2.0), evaluation([4.0, 9.0], [2.0, 3.0]))
     assert levels(x) == [1.0, 2.0]
     assert found.total.tolist() == [4.0, 9.0]
@@ -47,13 +47,13 @@ def test_a_good_step_passes_unchanged():
         pytest.param(evaluation([4.0, NAN]), id="NaN"),
         pytest.param(evaluation([4.0, INF]), id="infinite"),
         pytest.param(evaluation([4.0, -INF]), id="minus infinite"),
-        pytest.param(evaluation([4.0, 8.1 * EXPLOSION]), id="exploded"),
+        pytest.param(evaluation([4.0, 8.1 * MAX_LOSS_RATIO]), id="exploded"),
         pytest.param(evaluation([4.0, 4.0], [1.0, NAN]), id="NaN gradient"),
         pytest.param(evaluation([4.0, 4.0], [1.0, INF]), id="infinite gradient"),
     ],
 )
 def test_a_bad_step_of_one_problem_is_undone_and_the_other_untouched(bad: Evaluation):
-    guard = Safeguard(pictures(0.1, 0.2), evaluation([8.0, 8.0], [5.0, 6.0]))
+    guard = Safeguard.begin(pictures(0.1, 0.2), evaluation([8.0, 8.0], [5.0, 6.0]))
     x, found, rejected = guard.check(pictures(0.3, 0.4), bad)
     assert rejected.tolist() == [False, True]
     assert levels(x) == pytest.approx([0.3, 0.2])
@@ -65,12 +65,12 @@ def test_a_bad_step_of_one_problem_is_undone_and_the_other_untouched(bad: Evalua
 def test_one_bad_pixel_of_the_gradient_is_enough():
     bad = evaluation([4.0])
     bad.gradient[0, 2, 1, 1] = NAN
-    guard = Safeguard(pictures(0.1), evaluation([8.0]))
+    guard = Safeguard.begin(pictures(0.1), evaluation([8.0]))
     assert guard.check(pictures(0.3), bad)[2].tolist() == [True]
 
 
 def test_the_way_back_leads_to_the_best_and_not_to_the_last():
-    guard = Safeguard(pictures(0.1), evaluation([8.0]))
+    guard = Safeguard.begin(pictures(0.1), evaluation([8.0]))
     guard.check(pictures(0.2), evaluation([2.0]))
     guard.check(pictures(0.3), evaluation([5.0]))
     x, found, _ = guard.check(pictures(0.4), evaluation([NAN]))
@@ -79,33 +79,33 @@ def test_the_way_back_leads_to_the_best_and_not_to_the_last():
 
 
 def test_an_overshoot_is_no_fall():
-    guard = Safeguard(pictures(0.1), evaluation([8.0]))
-    x, found, rejected = guard.check(pictures(0.2), evaluation([7.9 * EXPLOSION]))
+    guard = Safeguard.begin(pictures(0.1), evaluation([8.0]))
+    x, found, rejected = guard.check(pictures(0.2), evaluation([7.9 * MAX_LOSS_RATIO]))
     assert not rejected.any()
     assert levels(x) == pytest.approx([0.2])
-    assert found.total.item() == pytest.approx(7.9 * EXPLOSION)
+    assert found.total.item() == pytest.approx(7.9 * MAX_LOSS_RATIO)
 
 
 def test_a_problem_that_only_falls_is_given_up_and_keeps_its_best():
-    guard = Safeguard(pictures(0.1, 0.5), evaluation([8.0, 8.0]))
-    for fall in range(1, LIMIT + 1):
+    guard = Safeguard.begin(pictures(0.1, 0.5), evaluation([8.0, 8.0]))
+    for fall in range(1, MAX_FAILURES + 1):
         x, _, _ = guard.check(pictures(0.9, 0.5 + fall / 100), evaluation([NAN, 8.0 - fall]))
-        assert guard.diverged.tolist() == [fall == LIMIT, False]
-    assert levels(x) == pytest.approx([0.1, 0.5 + LIMIT / 100])
+        assert guard.diverged.tolist() == [fall == MAX_FAILURES, False]
+    assert levels(x) == pytest.approx([0.1, 0.5 + MAX_FAILURES / 100])
 
 
 def test_a_better_picture_in_between_forgives_the_falls():
-    guard = Safeguard(pictures(0.1), evaluation([1e6]))
+    guard = Safeguard.begin(pictures(0.1), evaluation([1e6]))
     for round_ in range(3):
-        for _ in range(LIMIT - 1):
+        for _ in range(MAX_FAILURES - 1):
             guard.check(pictures(0.9), evaluation([INF]))
         guard.check(pictures(0.2), evaluation([1e5 / (round_ + 1)]))
     assert not guard.diverged.any()
 
 
 def test_a_step_without_progress_forgives_nothing():
-    guard = Safeguard(pictures(0.1), evaluation([8.0]))
-    for _ in range(LIMIT):
+    guard = Safeguard.begin(pictures(0.1), evaluation([8.0]))
+    for _ in range(MAX_FAILURES):
         guard.check(pictures(0.9), evaluation([INF]))
         guard.check(pictures(0.2), evaluation([9.0]))
     assert guard.diverged.all()
@@ -114,18 +114,18 @@ def test_a_step_without_progress_forgives_nothing():
 @pytest.mark.parametrize("slope", [1.0, NAN])
 def test_a_start_that_is_not_finite_is_hopeless(slope: float):
     start = evaluation([8.0, 8.0], [1.0, slope]) if slope != slope else evaluation([8.0, NAN])
-    assert Safeguard(pictures(0.1, 0.1), start).diverged.tolist() == [False, True]
+    assert Safeguard.begin(pictures(0.1, 0.1), start).diverged.tolist() == [False, True]
 
 
 def test_a_loss_of_zero_is_no_reason_to_fall():
-    guard = Safeguard(pictures(0.1), evaluation([0.0], [0.0]))
+    guard = Safeguard.begin(pictures(0.1), evaluation([0.0], [0.0]))
     _, _, rejected = guard.check(pictures(0.1), evaluation([0.0], [0.0]))
     assert not rejected.any()
 
 
 def test_what_the_caller_does_to_its_pictures_does_not_reach_the_best():
     start = pictures(0.1)
-    guard = Safeguard(start, evaluation([8.0]))
+    guard = Safeguard.begin(start, evaluation([8.0]))
     start.fill_(0.7)
     x, _, _ = guard.check(pictures(0.4), evaluation([NAN]))
     assert levels(x) == pytest.approx([0.1])

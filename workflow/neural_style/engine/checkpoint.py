@@ -30,7 +30,7 @@ from neural_style.optim.loop import SafeguardState, State, StateError
 FOLDER = ".checkpoint"
 STATE = "state.pt"
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file format; a part of the key that a checkpoint must match."""
 
 SECONDS_BETWEEN = 60.0

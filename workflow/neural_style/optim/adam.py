@@ -20,7 +20,14 @@ DECAY = (0.9, 0.99)
 
 @dataclass(frozen=True)
 class AdamState:
-    """The memory of `Adam`, for a checkpoint: its attributes of these names."""
+    """The memory of `Adam`, for a checkpoint, with the dtype and device of the iterates [B, ...].
+
+    Attributes:
+        mean: running mean of the gradient, of the shape of the iterates.
+        square: running mean of its square, of the same shape.
+        steps: number of steps since the last restart of each problem, [B, 1, ...].
+        scale: factor on the next step, [B, 1, ...].
+    """
 
     mean: Tensor
     square: Tensor
@@ -98,11 +105,11 @@ class Adam:
         self._scale = torch.where(chosen, smaller, self._scale)
 
     def state(self) -> AdamState:
-        """Its memory, for a checkpoint."""
+        """Its memory; it does not change with further steps."""
         return AdamState(self._mean, self._square, self._steps, self._scale)
 
     def restore(self, state: AdamState) -> None:
-        """Take the memory of another one of the same problems and learning rates."""
+        """Restore a state returned by `state()`, with the same problems and learning rates."""
         self._mean, self._square = state.mean, state.square
         self._steps, self._scale = state.steps, state.scale
 

@@ -1,7 +1,10 @@
 """L-BFGS for a batch of independent problems, without a line search.
 
 The compact form of Byrd, Nocedal and Schnabel (1994) needs a handful of matrix products where the
-two-loop recursion makes four passes over every stored pair, and it never synchronizes with the GPU.
+two-loop recursion makes four passes over the whole history, and it never synchronizes with the GPU.
+
+The history is made of entries (s, y), also called curvature pairs: the step s between two iterates
+and the change y of the gradient along it. The newest `history` entries are kept.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import torch
 from torch import Tensor
 
 SMALLEST_COSINE = 1e-8
-"""Cosine between s and y below which a pair is skipped: it says nothing about the curvature."""
+"""Cosine between s and y below which an entry is skipped: it says nothing about the curvature."""
 
 SMALLEST_SCALE = 1e-6
 """Lower bound of the factor on a first step, so that it still moves a pixel."""
@@ -21,41 +24,56 @@ SMALLEST_SCALE = 1e-6
 
 @dataclass(frozen=True)
 class LbfgsState:
-    """The memory of `Lbfgs`, for a checkpoint: its attributes of these names.
+    """The memory of `Lbfgs`, for a checkpoint; s and y take most of the memory.
+
+    For B problems of N values each, with m slots for entries, k of which have been filled. Tensors
+    are on the device of the iterates and of their dtype, if no other is named.
 
     Attributes:
-        s: [B, k, N], the k slots that have been filled.
-        y: [B, k, N]; these two are most of the size.
+        s: steps, [B, k, N].
+        y: changes of the gradient, [B, k, N].
+        valid: 1 for each slot that holds an entry of a problem, else 0; [B, m, 1], float64.
+        products: sᵢ·yⱼ above yᵢ·P·yⱼ, in the order of the slots, [B, 2m, m], float64.
+        gamma: γ, see `Lbfgs`, [B, 1], float64.
+        newest: slot of the newest entry, -1 if there is none.
+        point: the iterates of the last step, [B, N].
+        gradient: the gradient there, [B, N].
+        has_previous: whether `point` and `gradient` are there, [B, 1] of booleans.
+        has_entries: whether any entry is valid, [B, 1] of booleans.
+        scale: factor on the next first step, [B, 1].
     """
 
     s: Tensor
     y: Tensor
     valid: Tensor
     products: Tensor
-    curvature: Tensor
+    gamma: Tensor
     newest: int
     point: Tensor
     gradient: Tensor
     has_previous: Tensor
-    has_curvature: Tensor
+    has_entries: Tensor
     scale: Tensor
 
 
 class Lbfgs:
     """Proposes the next iterates from the gradient; the caller evaluates, and may move them.
 
-    Each problem of the batch has its own curvature pairs (s, y). All share one ring buffer in
-    which a slot can be invalid for some of them: never filled, skipped, or forgotten. Products
-    with an invalid slot count as zero, so that it drops out of the compact form.
+    The first inverse Hessian is γ·P with γ = sᵀy / yᵀPy of the newest entry, an estimate of the
+    inverse curvature.
+
+    Each problem of the batch has its own entries (s, y). All share one ring buffer in which a slot
+    can be invalid for some of them: never filled, skipped, or forgotten. Products with an invalid
+    slot count as zero, so that it drops out of the compact form.
 
     Args:
         like: a tensor [B, ...] of the shape, dtype and device of the iterates.
         learning_rate: factor on every step, [B] or a number.
-        history: number of pairs that are kept.
+        history: number of entries that are kept.
         first_step: mean |change| of the first step, before the learning rate, in units of the
             iterates; None takes the step of `torch.optim.LBFGS`, min(1, 1/‖g‖₁)·g.
         precondition: P, a symmetric positive definite map of tensors like `like`, problem by
-            problem: the first inverse Hessian, up to a factor. None is the identity.
+            problem. None is the identity.
     """
 
     def __init__(
@@ -78,23 +96,22 @@ class Lbfgs:
         self._s = flat.new_zeros(batch, history, size)
         self._y = flat.new_zeros(batch, history, size)
         self._valid = flat.new_zeros(batch, history, 1, dtype=torch.float64)
-        # sᵢ·yⱼ above yᵢ·P·yⱼ, in the order of the slots.
         self._products = flat.new_zeros(batch, 2 * history, history, dtype=torch.float64)
-        self._curvature = flat.new_ones(batch, 1, dtype=torch.float64)
+        self._gamma = flat.new_ones(batch, 1, dtype=torch.float64)
         self._newest = -1
         self._filled = 0
         self._point = torch.zeros_like(flat)
         self._gradient = torch.zeros_like(flat)
-        self._mapped = torch.zeros_like(flat)  # P·gradient
+        self._preconditioned = torch.zeros_like(flat)  # P·gradient
         self._has_previous = flat.new_zeros(batch, 1, dtype=torch.bool)
-        self._has_curvature = flat.new_zeros(batch, 1, dtype=torch.bool)
+        self._has_entries = flat.new_zeros(batch, 1, dtype=torch.bool)
         self._scale = flat.new_ones(batch, 1)
 
     def step(self, x: Tensor, gradient: Tensor) -> Tensor:
-        """Propose x - rate · H·g, with H the inverse Hessian that the stored pairs suggest.
+        """Propose x - rate · H·g, with H the inverse Hessian that the history suggests.
 
-        The pair s = x - x', y = g - g' comes from what the caller evaluated, so `x` may be a
-        projection of the last proposal. Both are kept without a copy: nobody may change them.
+        The entry s = x - x', y = g - g' comes from what the caller evaluated, so `x` may be a
+        projection of the last proposal. Both are kept without a copy: do not modify them in place.
 
         Args:
             x: the current iterates, [B, ...].
@@ -104,16 +121,23 @@ class Lbfgs:
             The proposed iterates, same shape as `x`.
         """
         point, flat = x.flatten(start_dim=1), gradient.flatten(start_dim=1)
-        mapped = self._map(flat)
-        self._remember(point - self._point, flat - self._gradient, mapped - self._mapped)
-        self._point, self._gradient, self._mapped = point, flat, mapped
+        preconditioned = self._apply_preconditioner(flat)
+        self._add_entry(
+            point - self._point,
+            flat - self._gradient,
+            preconditioned - self._preconditioned,
+        )
+        self._point, self._gradient, self._preconditioned = point, flat, preconditioned
         self._has_previous = torch.ones_like(self._has_previous)
-        newton, descent = self._newton(flat, mapped), self._descent(flat, mapped)
-        direction = torch.where(self._has_curvature, newton, descent)
+        direction = torch.where(
+            self._has_entries,
+            self._quasi_newton_direction(flat, preconditioned),
+            self._first_direction(flat, preconditioned),
+        )
         return (point - self._rate * direction).view_as(x)
 
     def restart(self, problems: Tensor, scale: float) -> None:
-        """Forget the curvature of some problems and scale their next first step.
+        """Forget the history of some problems and scale their next first step.
 
         Args:
             problems: [B] of booleans.
@@ -122,28 +146,28 @@ class Lbfgs:
         chosen = problems.view(-1, 1)
         self._valid = self._valid.masked_fill(chosen.unsqueeze(2), 0)
         self._has_previous = self._has_previous & ~chosen
-        self._has_curvature = self._has_curvature & ~chosen
+        self._has_entries = self._has_entries & ~chosen
         smaller = (self._scale * scale).clamp(min=SMALLEST_SCALE)
         self._scale = torch.where(chosen, smaller, self._scale)
 
     def state(self) -> LbfgsState:
-        """Its memory, to be restored before the next step changes it."""
+        """Its memory; save it, or `restore` it, before the next step changes it."""
         return LbfgsState(
             s=self._filled_slots(self._s),
             y=self._filled_slots(self._y),
             valid=self._valid,
             products=self._products,
-            curvature=self._curvature,
+            gamma=self._gamma,
             newest=self._newest,
             point=self._point,
             gradient=self._gradient,
             has_previous=self._has_previous,
-            has_curvature=self._has_curvature,
+            has_entries=self._has_entries,
             scale=self._scale,
         )
 
     def restore(self, state: LbfgsState) -> None:
-        """Take the memory of another one of the same problems, learning rates and history.
+        """Restore a state returned by `state()`, with the same problems, rates and history size.
 
         Raises:
             ValueError: its slots are not those of such a history.
@@ -151,82 +175,94 @@ class Lbfgs:
         filled, history = state.s.shape[1], self.history
         newest = range(history) if filled == history else range(filled - 1, filled)
         if filled > history or state.y.shape[1] != filled or state.newest not in newest:
-            raise ValueError(f"its L-BFGS history is not one of {history} pairs")
+            raise ValueError(f"its L-BFGS history is not one of {history} entries")
         self._filled = filled
         self._s[:, : self._filled], self._y[:, : self._filled] = state.s, state.y
         self._valid, self._products = state.valid, state.products
-        self._curvature, self._newest = state.curvature, state.newest
+        self._gamma, self._newest = state.gamma, state.newest
         self._point, self._gradient = state.point, state.gradient
-        self._mapped = self._map(state.gradient)
-        self._has_previous, self._has_curvature = state.has_previous, state.has_curvature
+        self._preconditioned = self._apply_preconditioner(state.gradient)
+        self._has_previous, self._has_entries = state.has_previous, state.has_entries
         self._scale = state.scale
 
     def _filled_slots(self, vectors: Tensor) -> Tensor:
         """The filled slots, [B, k, N]; a view would write the empty ones to the file, too."""
         return vectors if self._filled == self.history else vectors[:, : self._filled].clone()
 
-    def _map(self, vector: Tensor) -> Tensor:
+    def _apply_preconditioner(self, vector: Tensor) -> Tensor:
         """P times a vector [B, N]."""
         if self._precondition is None:
             return vector
         return self._precondition(vector.view(self._shape)).flatten(start_dim=1)
 
-    def _remember(self, s: Tensor, y: Tensor, mapped_y: Tensor) -> None:
-        """Store a pair in the oldest slot, invalid and zero for the problems that must skip it."""
-        sy, ss, yy = (_dot(a, b) for a, b in ((s, y), (s, s), (y, y)))
-        useful = self._has_previous & (sy > SMALLEST_COSINE * (ss * yy).sqrt()) & torch.isfinite(yy)
+    def _add_entry(self, s: Tensor, y: Tensor, preconditioned_y: Tensor) -> None:
+        """Store an entry in the oldest slot; it is invalid for problems to which it is no use.
+
+        Args:
+            s: [B, N].
+            y: [B, N].
+            preconditioned_y: P·y, [B, N].
+        """
+        s_dot_y, s_dot_s, y_dot_y = _dot(s, y), _dot(s, s), _dot(y, y)
+        is_positive = s_dot_y > SMALLEST_COSINE * (s_dot_s * y_dot_y).sqrt()
+        useful = self._has_previous & is_positive & torch.isfinite(y_dot_y)
         self._newest = (self._newest + 1) % self.history
         self._filled = max(self._filled, self._newest + 1)
         newest, m = self._newest, self.history
         kept_y = torch.where(useful, y, 0)
+        kept_preconditioned_y = torch.where(useful, preconditioned_y, 0)
         self._s[:, newest] = torch.where(useful, s, 0)
         self._y[:, newest] = kept_y
         self._valid[:, newest] = useful.double()
-        s_y = self._times(self._s, kept_y).squeeze(2)
-        y_y = self._times(self._y, torch.where(useful, mapped_y, 0)).squeeze(2)
-        self._products[:, :, newest] = torch.cat([s_y, y_y], dim=1)
-        self._products[:, m + newest, :] = y_y
-        self._curvature = torch.where(useful, sy / _dot(y, mapped_y), self._curvature)
-        self._has_curvature = self._has_curvature | useful
+        all_s_dot_y = self._products_with(self._s, kept_y).squeeze(2)
+        all_y_dot_py = self._products_with(self._y, kept_preconditioned_y).squeeze(2)
+        self._products[:, :, newest] = torch.cat([all_s_dot_y, all_y_dot_py], dim=1)
+        self._products[:, m + newest, :] = all_y_dot_py
+        self._gamma = torch.where(useful, s_dot_y / _dot(y, preconditioned_y), self._gamma)
+        self._has_entries = self._has_entries | useful
 
-    def _newton(self, gradient: Tensor, mapped: Tensor) -> Tensor:
-        """H·g in the compact form, from g and P·g.
+    def _quasi_newton_direction(self, gradient: Tensor, preconditioned: Tensor) -> Tensor:
+        """H·g in the compact form, from g and P·g, both [B, N].
 
-        With S and Y the stored pairs, oldest first, R the upper triangle of SᵀY, D its diagonal
-        and γ = sᵀy / yᵀPy of the newest pair: H·g = γ·P·(g - Y·p) + S·q, where R·p = Sᵀg and
-        Rᵀ·q = D·p + γ·(YᵀPY·p - YᵀP·g).
+        With S and Y the entries as columns, oldest first, R the upper triangle of SᵀY and D its
+        diagonal: H·g = γ·P·(g - Y·p) + S·q, where R·p = Sᵀg and Rᵀ·q = D·p + γ·(YᵀPY·p - YᵀP·g).
         """
         oldest = self._newest + 1
-        s_gradient = self._times(self._s, gradient).roll(-oldest, 1)
-        y_mapped = self._times(self._y, mapped).roll(-oldest, 1)
-        sy, yy = (half.roll((-oldest, -oldest), (1, 2)) for half in self._products.chunk(2, 1))
-        d = sy.diagonal(dim1=1, dim2=2)
-        r = sy.triu() + torch.diag_embed((d == 0).to(sy))
-        gamma = self._curvature
-        p = torch.linalg.solve_triangular(r, s_gradient, upper=True)
-        inner = d.unsqueeze(2) * p + gamma.unsqueeze(2) * (yy @ p - y_mapped)
-        q = torch.linalg.solve_triangular(r.mT, inner, upper=False)
-        s_q = self._combine(q.roll(oldest, 1), self._s)
-        y_p = self._combine(p.roll(oldest, 1), self._y)
-        return gamma.to(gradient) * (mapped - self._map(y_p)) + s_q
+        st_gradient = self._products_with(self._s, gradient).roll(-oldest, 1)
+        yt_preconditioned = self._products_with(self._y, preconditioned).roll(-oldest, 1)
+        st_y, yt_p_y = (
+            half.roll((-oldest, -oldest), (1, 2)) for half in self._products.chunk(2, 1)
+        )
+        d = st_y.diagonal(dim1=1, dim2=2)
+        # The row and the column of an invalid slot are 0. A 1 on the diagonal makes R invertible
+        # all the same, and leaves p and q at 0 there.
+        r = st_y.triu() + torch.diag_embed((d == 0).to(st_y))
+        gamma = self._gamma
+        p = torch.linalg.solve_triangular(r, st_gradient, upper=True)
+        right_side = d.unsqueeze(2) * p + gamma.unsqueeze(2) * (yt_p_y @ p - yt_preconditioned)
+        q = torch.linalg.solve_triangular(r.mT, right_side, upper=False)
+        s_q = self._weighted_sum(q.roll(oldest, 1), self._s)
+        y_p = self._weighted_sum(p.roll(oldest, 1), self._y)
+        return gamma.to(gradient) * (preconditioned - self._apply_preconditioner(y_p)) + s_q
 
-    def _times(self, vectors: Tensor, vector: Tensor) -> Tensor:
+    def _products_with(self, vectors: Tensor, vector: Tensor) -> Tensor:
         """Scalar products of stored vectors [B, m, N] with one [B, N]: [B, m, 1]."""
         return (vectors @ vector.unsqueeze(2)).double() * self._valid
 
     @staticmethod
-    def _combine(weights: Tensor, vectors: Tensor) -> Tensor:
+    def _weighted_sum(weights: Tensor, vectors: Tensor) -> Tensor:
         """The sum of vectors [B, m, N] with weights [B, m, 1]: [B, N]."""
         return (weights.to(vectors).mT @ vectors).squeeze(1)
 
-    def _descent(self, gradient: Tensor, mapped: Tensor) -> Tensor:
-        """A step along P·g, for problems without a curvature pair yet."""
+    def _first_direction(self, gradient: Tensor, preconditioned: Tensor) -> Tensor:
+        """A step along P·g, for problems without a valid entry yet."""
         if self.first_step is None:
             length = (1 / gradient.abs().sum(dim=1, keepdim=True)).clamp(max=1)
         else:
             smallest = torch.finfo(gradient.dtype).tiny
-            length = self.first_step / mapped.abs().mean(dim=1, keepdim=True).clamp(min=smallest)
-        return self._scale * length * mapped
+            mean = preconditioned.abs().mean(dim=1, keepdim=True)
+            length = self.first_step / mean.clamp(min=smallest)
+        return self._scale * length * preconditioned
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:

@@ -4,12 +4,26 @@
 each iteration. The caller owns everything else: saving, showing, stopping. Two departures from the
 paper live here: every step is projected into the range of the image, and a safeguard undoes steps
 that diverge, in place of a line search.
+
+The calls of one iteration, from the outside in:
+
+    run_job                 engine/job.py           writes what the iteration gives
+    Optimization.__iter__   here                    goes through the stages
+    _StageRun.step          here                    optimizer, projection, safeguard
+    _StageRun._evaluate     here                    from the variable to images and back
+    Objective.__call__      losses/objective.py     losses of all terms, and their gradient
+    extract_features        model/vgg.py            normalizes the images
+    Vgg19.forward           model/vgg.py            the features
+
+Before the first iteration of a stage, the network runs for the targets: `_prepare` calls
+`make_objective` (losses/build.py). Then `_StageRun.__init__` evaluates the start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, is_dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -19,6 +33,7 @@ from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.objective import Evaluation, Evaluator
 from neural_style.losses.problem import (
     TransferProblem,
+    check_batch,
     initial_image,
     resample_images,
     resample_problem,
@@ -27,20 +42,18 @@ from neural_style.model.vgg import Vgg19
 from neural_style.optim.optimizers import Optimizer, OptimizerState, make_optimizer
 from neural_style.optim.parameterization import Parameterization, choose_parameterization
 
-EXPLOSION = 10.0
+MAX_LOSS_RATIO = 10.0
 """A step is rejected if it makes the loss more than this many times the best loss."""
 
-LIMIT = 3
+MAX_FAILURES = 3
 """A problem has diverged after so many non-finite losses without an improvement in between."""
 
 RESTART_SCALE = 0.1
 """Factor on the first step after a rejected one."""
 
-LARGE = 3 * 1536 * 1536
-"""Values per problem above which the safeguard keeps no second copy of the best iterate while that
-is the current one. To know this it synchronizes with the GPU, which takes little time beside an
-iteration of that size."""
-
+SHARE_MEMORY_ABOVE = 3 * 1536 * 1536
+"""Values per problem. Above this size, the best and the current iterate share memory when they are
+equal; that check synchronizes with the GPU."""
 
 GRAPH_DEVICES = ("cuda",)
 """Types of devices on which the objective may be recorded as a graph, see `cuda_graph`."""
@@ -50,9 +63,12 @@ GRAPH_DEVICES = ("cuda",)
 class Progress:
     """The result of an iteration. Tensors stay on the device: reading one synchronizes with it.
 
+    After a rejected step, `images` and `losses` are the best so far.
+
     Attributes:
         epoch: number of iterations done; 0 is the start.
-        images: [B, 3, H, W] in [0, 1], at the size of the current stage.
+        images: [B, 3, H, W] in [0, 1], at the size of the current stage; stages before the last
+            are smaller.
         term_names: names of the loss terms, such as `style/conv1_1`.
         losses: weighted loss of each term for `images`, [T, B].
         diverged: which problems diverged for good, [B] of booleans.
@@ -108,16 +124,20 @@ class StateError(ValueError):
 class Optimization:
     """Transfers styles onto a batch of content images (Gatys, Ecker and Bethge, 2015).
 
-    Iterating yields the start, then the result of each iteration; each needs one evaluation of the
-    objective. Stages run one after another: each starts from the images of the one before, at its
-    own size, with an empty optimizer. Epochs count on over all stages.
+    Nothing is computed until you iterate, which you can do once. Iterating yields the start, then
+    the result of each iteration; each needs one evaluation of the objective. Stages run one after
+    another: each starts from the images of the one before, at its own size, with a fresh optimizer.
+    `epoch` keeps counting across stages.
 
     Args:
         network: features of at least the layers that the settings name. It decides the device and
             the precision of the features; everything else is float32.
-        problems: one for each image, all of one size. Layers, tiles, optimizer and stages are
-            those of the first; weights, learning rate, start and seed are each problem's own.
+        problems: one for each image, all of one size and with the same `Settings.batch_key`; loss
+            weights, learning rate, start and seed are each problem's own.
         targets: caches the statistics of style images from one call to the next.
+
+    Raises:
+        ValueError: there is no problem, or the problems cannot share a batch.
     """
 
     def __init__(
@@ -126,14 +146,16 @@ class Optimization:
         problems: Sequence[TransferProblem],
         targets: StyleTargets | None = None,
     ) -> None:
+        check_batch(problems)
         self._network = network
         self._problems = problems
         self._targets = targets or StyleTargets(network)
+        self._has_begun = False
         self._resumed: _StageRun | None = None
         self._stage: _StageRun | None = None
 
     def resume(self, state: State, term_names: Sequence[str] | None = None) -> None:
-        """Continue from a state instead of the start, bit for bit; its iteration is yielded first.
+        """Resume from a state instead of the start, with identical results; it is yielded first.
 
         Args:
             state: after some iteration of an optimization with the same arguments. It may come from
@@ -142,21 +164,31 @@ class Optimization:
 
         Raises:
             StateError: the state is not one of such an optimization.
+            RuntimeError: iteration has begun.
         """
+        if self._has_begun:
+            raise RuntimeError("an optimization resumes before its first iteration")
         if type(getattr(state, "epoch", None)) is not int:
             raise StateError("it has no epoch")
         last = 0
         for stage in self._problems[0].settings.all_stages:
             first, last = last, last + stage.epochs
             if state.epoch <= last:
-                run = self._set_up(stage, first, None)
-                run.restore(state, term_names)
-                self._resumed = run
+                prepared = self._prepare(stage, first, None)
+                prepared.require_own(state, term_names)
+                self._resumed = _StageRun(prepared, state)
                 return
         raise StateError(f"its epoch is {state.epoch}, after the last one, {last}")
 
     def __iter__(self) -> Iterator[Progress]:
-        """Yield the start (or the resumed iteration) and the result of each iteration."""
+        """Yield the start (or the resumed iteration) and the result of each iteration.
+
+        Raises:
+            RuntimeError: this optimization was iterated before.
+        """
+        if self._has_begun:
+            raise RuntimeError("an optimization can be iterated once; make another one")
+        self._has_begun = True
         images: Tensor | None = None
         diverged = torch.zeros((), dtype=torch.bool, device=self._problems[0].content.device)
         last = 0
@@ -165,9 +197,7 @@ class Optimization:
             if self._resumed is not None and self._resumed.epoch > last:
                 continue
             self._stage = None  # frees the memory of the stage before
-            run = self._resumed or self._set_up(stage, first, images)
-            if self._resumed is None:
-                run.begin()
+            run = self._resumed or _StageRun(self._prepare(stage, first, images))
             self._stage, self._resumed = run, None
             if images is None:  # otherwise the stage before has yielded this iteration
                 yield run.progress(diverged)
@@ -178,12 +208,17 @@ class Optimization:
             del run
 
     def state(self) -> State:
-        """The state after the iteration that was yielded last; the next iteration may change it."""
-        assert self._stage is not None, "the state is known once an iteration was yielded"
+        """The state after the iteration that was yielded last; the next iteration may change it.
+
+        Raises:
+            RuntimeError: none was yielded yet.
+        """
+        if self._stage is None:
+            raise RuntimeError("an optimization has no state before its first iteration")
         return self._stage.state()
 
-    def _set_up(self, stage: Stage, epoch: int, images: Tensor | None) -> _StageRun:
-        """Prepare a stage.
+    def _prepare(self, stage: Stage, epoch: int, images: Tensor | None) -> _PreparedStage:
+        """Compute what a stage needs.
 
         Args:
             stage: its size and its number of iterations.
@@ -209,13 +244,14 @@ class Optimization:
             if worth_recording(start.shape, stage.epochs):
                 objective = recorded(objective, parameterization.network_input(start))
         optimizer = make_optimizer(start, [problem.settings for problem in problems])
-        return _StageRun(objective, parameterization, optimizer, start, epoch)
+        return _PreparedStage(objective, parameterization, optimizer, start, epoch)
 
 
-class _StageRun:
-    """One stage: iterations at one size.
+@dataclass(frozen=True)
+class _PreparedStage:
+    """A stage before its first evaluation.
 
-    Args:
+    Attributes:
         objective: evaluated once for the start and once an iteration.
         parameterization: maps the variable to images.
         optimizer: proposes steps.
@@ -223,51 +259,60 @@ class _StageRun:
         epoch: number of iterations that came before.
     """
 
-    def __init__(
-        self,
-        objective: Evaluator,
-        parameterization: Parameterization,
-        optimizer: Optimizer,
-        start: Tensor,
-        epoch: int,
-    ) -> None:
-        self._objective = objective
-        self._parameterization = parameterization
-        self._optimizer = optimizer
-        self._variable = start
-        self.epoch = epoch
+    objective: Evaluator
+    parameterization: Parameterization
+    optimizer: Optimizer
+    start: Tensor
+    epoch: int
 
-    def begin(self) -> None:
-        """Evaluate the start."""
-        self._evaluation = self._evaluate(self._variable)
-        self.safeguard = Safeguard(self._variable, self._evaluation)
-
-    def restore(self, state: State, term_names: Sequence[str] | None) -> None:
-        """Take the state of an earlier run instead of the start; see `Optimization.resume`."""
-        if term_names is not None and tuple(term_names) != self._objective.term_names:
+    def require_own(self, state: State, term_names: Sequence[str] | None) -> None:
+        """Check that a state is one of this stage; see `Optimization.resume`."""
+        if term_names is not None and tuple(term_names) != self.objective.term_names:
             raise StateError("its losses are those of other terms")
         require_alike(state, self._blank_state(), "state")
-        low, high = self._parameterization.low, self._parameterization.high
+        low, high = self.parameterization.low, self.parameterization.high
         if state.epoch < self.epoch or bool(
             ((state.variable < low) | (state.variable > high)).any()
         ):
             raise StateError("its epoch or its variable is out of range")
-        try:
-            self._optimizer.restore(state.optimizer)
-        except ValueError as error:
-            raise StateError(str(error)) from error
-        self.epoch, self._variable = state.epoch, state.variable
-        self._evaluation = state.evaluation
-        self.safeguard = Safeguard.restored(state.safeguard)
 
     def _blank_state(self) -> State:
         """A state of this stage with the right types and shapes; its numbers mean nothing."""
-        batch = len(self._variable)
-        losses = self._variable.new_zeros(len(self._objective.term_names), batch)
-        evaluation = Evaluation(losses, self._variable)
-        flags = torch.zeros(batch, dtype=torch.bool, device=self._variable.device)
-        safeguard = SafeguardState(self._variable, evaluation, flags.int(), flags)
-        return State(0, self._variable, evaluation, safeguard, self._optimizer.state())
+        batch = len(self.start)
+        losses = self.start.new_zeros(len(self.objective.term_names), batch)
+        evaluation = Evaluation(losses, self.start)
+        flags = torch.zeros(batch, dtype=torch.bool, device=self.start.device)
+        safeguard = SafeguardState(self.start, evaluation, flags.int(), flags)
+        return State(0, self.start, evaluation, safeguard, self.optimizer.state())
+
+
+class _StageRun:
+    """One stage: iterations at one size. Evaluates the start, unless it resumes.
+
+    Args:
+        stage: the stage, prepared.
+        resumed: the state to resume from, which `stage` accepts as its own.
+
+    Raises:
+        StateError: the optimizer does not accept its part of the state.
+    """
+
+    def __init__(self, stage: _PreparedStage, resumed: State | None = None) -> None:
+        self._objective = stage.objective
+        self._parameterization = stage.parameterization
+        self._optimizer = stage.optimizer
+        if resumed is None:
+            self.epoch, self._variable = stage.epoch, stage.start
+            self._evaluation = self._evaluate(stage.start)
+            self.safeguard = Safeguard.begin(stage.start, self._evaluation)
+        else:
+            self.epoch, self._variable = resumed.epoch, resumed.variable
+            self._evaluation = resumed.evaluation
+            self.safeguard = Safeguard(resumed.safeguard)
+            try:
+                self._optimizer.restore(resumed.optimizer)
+            except ValueError as error:
+                raise StateError(str(error)) from error
 
     def step(self) -> None:
         """Do one iteration: a projected step, one evaluation, and the safeguard."""
@@ -374,36 +419,38 @@ def projected_gradient(variable: Tensor, gradient: Tensor, low: Tensor, high: Te
 
 
 class Safeguard:
-    """Keeps the best iterate of each problem and returns to it when a step is bad.
+    """Keeps the best iterate of each problem and returns to it when a step is rejected.
 
-    A step is bad if it makes the loss or the gradient infinite or NaN, or the loss larger than
-    `EXPLOSION` times the best one. Only non-finite losses count towards `LIMIT`: a step that is
-    merely too long is cured by shorter ones. Nothing here synchronizes with the GPU, except for
-    problems of more than `LARGE` values; those iterates are kept without a copy, so nobody may
-    change them in place.
+    A step is rejected if it makes the loss or the gradient infinite or NaN, or the loss larger than
+    `MAX_LOSS_RATIO` times the best one. Only non-finite losses count towards `MAX_FAILURES`: a step
+    that is merely too long is cured by shorter ones. Nothing here synchronizes with the GPU, except
+    for problems of more than `SHARE_MEMORY_ABOVE` values; those iterates are kept without a copy:
+    do not modify them in place.
 
     Args:
-        x: the first iterates, [B, ...].
-        evaluation: the objective at `x`.
+        state: the memory to begin with; see `begin`.
     """
 
-    def __init__(self, x: Tensor, evaluation: Evaluation) -> None:
-        self.best = x.clone()
-        self.evaluation = evaluation
-        self._failures = torch.zeros_like(evaluation.total, dtype=torch.int)
-        self.diverged = ~_is_finite(evaluation)
+    def __init__(self, state: SafeguardState) -> None:
+        self.best = state.best
+        self.evaluation = state.evaluation
+        self._failures = state.failures
+        self.diverged = state.diverged
         """[B] of booleans: which problems failed too often, or started from a non-finite loss."""
 
     @classmethod
-    def restored(cls, state: SafeguardState) -> Safeguard:
-        """A safeguard with the memory of another one of the same problems."""
-        safeguard = cls.__new__(cls)
-        safeguard.best, safeguard.evaluation = state.best, state.evaluation
-        safeguard._failures, safeguard.diverged = state.failures, state.diverged
-        return safeguard
+    def begin(cls, x: Tensor, evaluation: Evaluation) -> Self:
+        """The safeguard of problems at their first iterates.
+
+        Args:
+            x: the iterates, [B, ...].
+            evaluation: the objective at `x`.
+        """
+        failures = torch.zeros_like(evaluation.total, dtype=torch.int)
+        return cls(SafeguardState(x.clone(), evaluation, failures, ~_is_finite(evaluation)))
 
     def check(self, x: Tensor, evaluation: Evaluation) -> tuple[Tensor, Evaluation, Tensor]:
-        """Look at the iterates after a step and replace bad ones by the best so far.
+        """Accept or reject a step of each problem; a rejected one is replaced by the best so far.
 
         Args:
             x: the iterates, [B, ...].
@@ -413,10 +460,10 @@ class Safeguard:
             The iterates to continue from, the objective there, and which steps were rejected, [B].
         """
         finite = _is_finite(evaluation)
-        good = finite & (evaluation.total <= EXPLOSION * self.evaluation.total)
+        good = finite & (evaluation.total <= MAX_LOSS_RATIO * self.evaluation.total)
         better = good & (evaluation.total < self.evaluation.total)
         self._failures = torch.where(better, 0, self._failures + (~finite).int())
-        self.diverged = self.diverged | (self._failures >= LIMIT)
+        self.diverged = self.diverged | (self._failures >= MAX_FAILURES)
         self.best = _select(better, x, self.best)
         self.evaluation = _select_evaluation(better, evaluation, self.evaluation)
         return (
@@ -438,7 +485,7 @@ def _is_finite(evaluation: Evaluation) -> Tensor:
 
 def _select(chosen: Tensor, these: Tensor, those: Tensor) -> Tensor:
     """For each problem, `these` where `chosen` [B] is true and `those` elsewhere."""
-    if these[0].numel() > LARGE and bool(chosen.all()):
+    if these[0].numel() > SHARE_MEMORY_ABOVE and bool(chosen.all()):
         return these
     return torch.where(chosen.view(-1, *[1] * (these.dim() - 1)), these, those)
 

@@ -1,7 +1,7 @@
-"""The choice of the optimizer, and its preconditioner: the spectrum of natural images.
+"""Creates the optimizer and its frequency-domain preconditioner.
 
 The loss is far more curved along fine detail than along broad areas of color, and plain L-BFGS
-takes dozens of iterations to find that out. A first inverse Hessian that falls with the spatial
+needs dozens of iterations to learn this. A first inverse Hessian that falls with the spatial
 frequency, as the spectrum of natural images does, provides it from the start. It is the change of
 variables of Olah, Mordvintsev and Schubert (Feature Visualization, 2017), who optimize Fourier
 coefficients scaled by a power of the frequency, written as a preconditioner.
@@ -33,13 +33,8 @@ evaluations until the curvature is known.
 """
 
 ADAM_STEP = 0.025
-"""Change of a pixel, in [0, 1], by a step of Adam with learning rate 1 whose gradients agree.
-
-Two pairs at 192 px, loss of the saved output after 100 and 300 epochs: 9.8, 7.3 and 8.2, 5.9 with
-this; 10.6, 7.2 and 9.2, 5.8 with half of it; 9.7, 11.3 and 7.7, 6.3 with twice as much. L-BFGS had
-7.6, 5.6 and 5.7, 4.6. At 128 px this had 13.8, 8.6 and 16.0, 10.8, and without the change of
-variables the best of four steps had 22.1, 9.6 and 19.0, 10.8.
-"""
+"""Change of a pixel, in [0, 1], by a step of Adam with learning rate 1 whose gradients agree;
+see "Adam" in benchmarks/RESULTS.md."""
 
 OptimizerState: TypeAlias = "LbfgsState | AdamState"
 
@@ -57,11 +52,11 @@ class Optimizer(Protocol):
         """Forget what was learned about some problems, [B], and scale their next steps."""
 
     def state(self) -> OptimizerState:
-        """Its memory, to be restored before the next step changes it."""
+        """Its memory; save it, or `restore` it, before the next step changes it."""
 
     # Each takes back what its own `state` returned, and nothing else.
     def restore(self, state: Any) -> None:  # noqa: ANN401
-        """Take the memory of another one of the same kind, problems and learning rates."""
+        """Restore a state returned by `state()`, with the same problems and settings."""
 
 
 def make_optimizer(start: Tensor, settings: Sequence[Settings]) -> Optimizer:

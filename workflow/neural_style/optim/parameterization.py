@@ -1,8 +1,8 @@
-"""Parameterizations: what the optimizer changes, and which image that stands for.
+"""Parameterizations: the variable that is optimized, and the images that belong to it.
 
-The optimization minimizes over a variable x within bounds. A parameterization maps x to the images
-that the network sees and to the images that are saved, and maps gradients back to x. The method's
-own variable is the pixels themselves; `transfer.color: luminance` optimizes one channel instead.
+The optimizer changes a variable x within bounds. A parameterization maps x to the images that the
+network sees and to the images that are saved, and maps gradients back to x. In the paper, x is the
+pixels themselves; with `transfer.color: luminance` it is the luminance of each pixel.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Parameterization(Protocol):
 
 
 class PixelParameterization:
-    """The method's own: x is the image, each channel in [0, 1].
+    """The parameterization of the paper: x is the image, each channel in [0, 1].
 
     Args:
         like: any tensor of the dtype and device of the images.
@@ -104,11 +104,11 @@ class LuminanceParameterization:
 
 
 class MaskedParameterization:
-    """Another parameterization with bounds that keep the content image where the mask is black.
+    """A parameterization with narrower bounds: x cannot leave the content where the mask is black.
 
     A style term reaches beyond its region by the receptive field of its layer, which is large for
-    deep layers. Here a value may move away from the content image only by the mask's share of the
-    way to either bound, so that the style ends where the mask does.
+    deep layers. So the distance from the content image to each bound is multiplied by the mask: the
+    style ends where the mask does.
 
     Args:
         base: the parameterization whose bounds are narrowed.
@@ -121,10 +121,23 @@ class MaskedParameterization:
         # `lerp` returns its ends exactly.
         self.low = torch.lerp(kept, base.low.expand_as(kept), mask)
         self.high = torch.lerp(kept, base.high.expand_as(kept), mask)
-        self.from_images = base.from_images
-        self.network_input = base.network_input
-        self.pull_back = base.pull_back
-        self.to_images = base.to_images
+        self._base = base
+
+    def from_images(self, images: Tensor) -> Tensor:
+        """As the base does."""
+        return self._base.from_images(images)
+
+    def network_input(self, x: Tensor) -> Tensor:
+        """As the base does."""
+        return self._base.network_input(x)
+
+    def pull_back(self, gradient: Tensor) -> Tensor:
+        """As the base does."""
+        return self._base.pull_back(gradient)
+
+    def to_images(self, x: Tensor) -> Tensor:
+        """As the base does."""
+        return self._base.to_images(x)
 
 
 def choose_parameterization(problems: Sequence[TransferProblem]) -> Parameterization:
