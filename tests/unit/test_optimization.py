@@ -261,3 +261,15 @@ def test_absurd_settings_never_give_a_picture_that_is_not_finite(
     states = run(network, replace(shallow, epochs=8, optimizer=optimizer, **change))
     assert_sane(states)
     assert all(state.losses.isfinite().all() or state.diverged.all() for state in states)
+
+
+def test_an_optimization_is_iterated_once(network: Vgg19, shallow: Settings):
+    run = Optimization(network, [single_style_problem(CONTENTS[:1], STYLES[0], shallow)])
+    with pytest.raises(RuntimeError, match="no state before its first iteration"):
+        run.state()
+    next(iter(run))
+    state = run.state()
+    with pytest.raises(RuntimeError, match="iterated once"):
+        next(iter(run))
+    with pytest.raises(RuntimeError, match="resumes before its first iteration"):
+        run.resume(state)
