@@ -14,7 +14,7 @@ include: "workflow/rules/remaining.smk"
 include: "workflow/rules/stylize.smk"
 
 
-if not NO_SWEEP:  # a data set (bulk.smk) does not need the images of the sweep
+if not SWEEP_ERROR:  # a data set (bulk.smk) does not need the images of the sweep
 
     include: "workflow/rules/grids.smk"
     include: "workflow/rules/plots.smk"
@@ -37,7 +37,7 @@ include: "workflow/rules/interruptions.smk"
 
 rule all:
     input:
-        planned_sweep,
+        require_sweep,
         INDEX,
         OUTPUTS,
         GRIDS,

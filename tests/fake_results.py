@@ -74,7 +74,7 @@ def finish(job: Job, number: int) -> None:
         "content": {"path": str(job.content_path), "sha256": "0" * 64},
         "style": {"path": str(job.style_path), "sha256": "0" * 64},
         "settings": asdict(job.settings),
-        "output": {"file": job.result.name, "sha256": "0" * 64, "width": 48, "height": 32},
+        "output": {"file": job.final_output.name, "sha256": "0" * 64, "width": 48, "height": 32},
         "saved_losses": saved_losses(content, style),
         "device": "x86_64 CPU, 2 threads",
         "precision": "float32",

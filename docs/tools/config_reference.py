@@ -9,7 +9,7 @@ from typing import Any
 
 from neural_style.config.options import option_name
 from neural_style.config.schema import read_schema, resolve
-from neural_style.config.settings import SECTIONS, WEIGHTS
+from neural_style.config.settings import LISTED_KEYS, SECTIONS
 from neural_style.config.sweep import format_number
 from neural_style.io import write_text
 
@@ -129,7 +129,7 @@ def _row(path: str, node: Schema, schema: Schema) -> tuple[str, ...]:
 def _option(path: str) -> str:
     """Return the option of stylize.py for a key, or an empty text."""
     section, _, name = path.partition(".")
-    taken = section in SECTIONS or (section == "settings" and name in WEIGHTS)
+    taken = section in SECTIONS or (section == "settings" and name in LISTED_KEYS)
     return _code(option_name(name)) if taken and name and "." not in name else ""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from PIL import Image
 
 from neural_style.config.schema import complete
-from neural_style.config.sweep import plan
+from neural_style.config.sweep import plan_sweep
 from neural_style.report.grid_layout import Box, Grid, Row, Tile
 from neural_style.report.outputs import SweepGrids, sweep_grids
 
@@ -64,4 +64,4 @@ def make_grids(
             if not Path(kind, f"{name}.png").exists():
                 solid(Path(kind, f"{name}.png"), 1, (60, 40))
     whole = complete({"content": "content", "style": "style", **config}, schema)
-    return sweep_grids(plan(whole), whole)
+    return sweep_grids(plan_sweep(whole), whole)

@@ -12,7 +12,8 @@ import numpy as np
 from PIL import Image
 
 from neural_style.config.schema import complete
-from neural_style.config.sweep import Job, Sweep, plan
+from neural_style.config.settings import TOTAL_VARIATION, TOTAL_VARIATION_SCALE
+from neural_style.config.sweep import Job, Sweep, plan_sweep
 
 
 def sweep_of(
@@ -24,7 +25,7 @@ def sweep_of(
         folder.mkdir(parents=True)
         for name in names:
             Image.new("RGB", (8, 8)).save(folder / name, "PNG")
-    return plan(complete(config, schema))
+    return plan_sweep(complete(config, schema))
 
 
 def terms_of(job: Job, epochs: int) -> dict[str, np.ndarray]:
@@ -40,7 +41,7 @@ def terms_of(job: Job, epochs: int) -> dict[str, np.ndarray]:
     for n, (layer, weight) in enumerate(settings.style_layers.items(), start=1):
         terms[f"style/{layer}"] = settings.beta * weight * n * 1e-4 / (epoch + 1)
     if settings.total_variation:
-        terms["smoothness/total_variation"] = settings.total_variation * (2.0 + epoch)
+        terms[TOTAL_VARIATION] = TOTAL_VARIATION_SCALE * settings.total_variation * (2.0 + epoch)
     return terms
 
 
@@ -49,7 +50,7 @@ def finish(job: Job) -> None:
     epochs = job.settings.epochs
     terms = terms_of(job, epochs)
     job.folder.mkdir(parents=True)
-    Image.new("RGB", (60, 40), "teal").save(job.result)
+    Image.new("RGB", (60, 40), "teal").save(job.final_output)
     content, style = (
         np.sum([v for k, v in terms.items() if k.startswith(kind)], axis=0)
         for kind in ("content/", "style/")
@@ -63,7 +64,7 @@ def finish(job: Job) -> None:
     (job.folder / "losses.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     facts = {
         "settings": asdict(job.settings),
-        "output": {"file": job.result.name, "width": 60, "height": 40},
+        "output": {"file": job.final_output.name, "width": 60, "height": 40},
         "saved_losses": {"parts": {term: float(values[-1]) for term, values in terms.items()}},
     }
     (job.folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")

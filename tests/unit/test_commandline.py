@@ -22,7 +22,7 @@ from neural_style.config.options import (
     write_value,
 )
 from neural_style.config.schema import ConfigError
-from neural_style.config.settings import SECTIONS, WEIGHTS, Settings, Stage, find_conflicts
+from neural_style.config.settings import LISTED_KEYS, SECTIONS, Settings, Stage, find_conflicts
 from neural_style.model.layers import LAYERS
 
 
@@ -64,7 +64,7 @@ def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
         sizes = dice.sample(smaller, min(len(smaller), dice.randint(0, 3)))
         return tuple(Stage(size, dice.randint(1, 300)) for size in sorted(sizes))
 
-    chosen = {name: value(schema["$defs"][name]) for name in WEIGHTS}
+    chosen = {name: value(schema["$defs"][name]) for name in LISTED_KEYS}
     for section in SECTIONS:
         for name, node in schema["$defs"][section]["properties"].items():
             special = {"weights": "my weights/vgg,19:x.pth", "init": "start, 2:x.png"}

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from neural_style.config.schema import ConfigError, complete, find_mistakes
-from neural_style.config.settings import FITS, OUTPUT_FORMATS, SECTIONS, WEIGHTS, Settings
+from neural_style.config.settings import FITS, LISTED_KEYS, OUTPUT_FORMATS, SECTIONS, Settings
 from neural_style.config.sweep import expand_settings
 from neural_style.model.layers import LAYERS
 
@@ -80,6 +80,7 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
             "style_scales": [1],
             "mask": None,
             "style_mask": None,
+            "style_loss": "gram",
             "total_variation": 0,
         },
         "jobs": {},
@@ -344,7 +345,7 @@ def test_settings_in_python_have_the_defaults_of_the_schema(schema: Schema):
 def test_the_schema_describes_every_field_of_the_settings_and_no_other(schema: Schema):
     keys = [key for section in SECTIONS for key in schema["$defs"][section]["properties"]]
     assert len(set(keys)) == len(keys), "two sections share a key"
-    assert {*WEIGHTS, *keys} == {field.name for field in fields(Settings)}
+    assert {*LISTED_KEYS, *keys} == {field.name for field in fields(Settings)}
 
 
 def test_every_key_of_the_schema_is_described_and_every_mapping_closed(schema: Schema):

@@ -106,7 +106,7 @@ def test_knows_the_losses_as_saved_and_over_the_epochs(jobs, defaults):
 
 
 def test_a_missing_output_has_its_reason(jobs, defaults):
-    jobs[0].result.write_bytes(b"torn")
+    jobs[0].final_output.write_bytes(b"torn")
     outputs = collect(jobs, defaults, STYLIZE, FOLDER)["outputs"]
     assert outputs[3]["missing"] == "the loss became infinite."
     assert "generated_6.png" in outputs[0]["missing"]

@@ -47,7 +47,7 @@ def images(row):
 
 def finish(grids, number=2, size=(60, 40)):
     for job in grids.sweep.jobs:
-        solid(job.result, number, size)
+        solid(job.final_output, number, size)
 
 
 def test_a_content_grid_has_styles_down_and_settings_across(schema):
@@ -163,7 +163,7 @@ def test_a_missing_output_has_the_reason_of_its_job(schema):
     failed, done, _ = grids.sweep.jobs
     failed.log.parent.mkdir(parents=True)
     failed.log.write_text("epoch 3\nstylize: cannot read 'style/sea.png': it is damaged.\n")
-    solid(done.result, 1)
+    solid(done.final_output, 1)
     reason = "cannot read 'style/sea.png': it is damaged."
     for kind, subject in (("content", "cat"), ("style", "sea")):
         (grid,) = pages_of(grids, kind, subject)

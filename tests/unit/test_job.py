@@ -13,7 +13,7 @@ from PIL import Image
 from tests.unit.jobs import CONTENT, CPU, STYLE, facts_of, make, names
 from torch import Tensor
 
-from neural_style.config.settings import ENGINE_VERSION, Settings, Stage, settings_from_facts
+from neural_style.config.settings import ENGINE_VERSION, Settings, Stage, settings_from_record
 from neural_style.engine.job import run_job
 from neural_style.engine.record import Source, read_provenance
 from neural_style.images.decode import fit_image, load_image
@@ -55,7 +55,7 @@ def test_every_picture_says_how_to_make_it(tmp_path: Path, settings: Settings):
     make(tmp_path, settings)
     for epoch in settings.snapshots:
         provenance = read_provenance(tmp_path / f"generated_{epoch}.png")
-        assert settings_from_facts(provenance.settings) == replace(settings, epochs=epoch)
+        assert settings_from_record(provenance.settings) == replace(settings, epochs=epoch)
         assert provenance.sources["content"] == Source(CONTENT, sha256(CONTENT))
         assert provenance.engine == ENGINE_VERSION
 
@@ -70,9 +70,9 @@ def test_pictures_of_a_stage_have_its_size_and_say_how_to_make_them(
         saved = to_tensor(load_image(picture))
         assert saved.shape[2:] == (size, size)
         assert (saved - states[epoch].images).abs().max() <= 0.5 / 255 + 1e-6
-        assert settings_from_facts(read_provenance(picture).settings) == staged.up_to(epoch)
+        assert settings_from_record(read_provenance(picture).settings) == staged.up_to(epoch)
     facts = facts_of(tmp_path)
-    assert settings_from_facts(facts["settings"]) == staged
+    assert settings_from_record(facts["settings"]) == staged
     assert (facts["output"]["width"], facts["output"]["height"]) == (32, 32)
     assert facts["saved_losses"]["total"] == pytest.approx(float(states[-1].losses.sum()), rel=0.1)
 
@@ -133,7 +133,7 @@ def test_the_record_tells_how_to_make_the_picture_again(tmp_path: Path, settings
     facts = facts_of(tmp_path)
     assert facts["content"] == {"path": str(CONTENT), "sha256": sha256(CONTENT)}
     assert facts["style"] == {"path": str(STYLE), "sha256": sha256(STYLE)}
-    assert settings_from_facts(facts["settings"]) == settings
+    assert settings_from_record(facts["settings"]) == settings
     assert facts["weights"] == {"source": "random", "sha256": "0" * 64}
     assert facts["output"]["sha256"] == sha256(tmp_path / "generated_5.png")
     assert facts["precision"] == "float32"

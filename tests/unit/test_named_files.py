@@ -12,7 +12,7 @@ import pytest
 from neural_style.config.inputs import files_of, find_missing, with_blended_files
 from neural_style.config.schema import complete
 from neural_style.config.settings import Settings
-from neural_style.config.sweep import Sweep, SweepError, plan
+from neural_style.config.sweep import Sweep, SweepError, plan_sweep
 
 STYLES = {"wave": Path("styles/Wave.jpg"), "swirling_night": Path("styles/night.jpg")}
 
@@ -97,7 +97,7 @@ def sweep(tmp_path: Path, schema: Mapping[str, Any], monkeypatch: pytest.MonkeyP
         Path(name).touch()
 
     def make(**config: Any) -> Sweep:
-        return plan(complete(config, schema))
+        return plan_sweep(complete(config, schema))
 
     return make
 

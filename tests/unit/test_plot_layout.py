@@ -110,7 +110,7 @@ def test_hostile_names_are_drawn_as_they_are_or_give_way_to_their_ids(finished_s
 def test_a_reason_in_another_script_is_drawn_with_boxes(finished_sweep):
     sweep = finished_sweep()
     job = next(sweep.jobs)
-    job.result.unlink()
+    job.final_output.unlink()
     fail(job, "'images/神奈川 $\\alpha$ \x1b[31m.png' " + "is damaged " * 40 + "x" * 500)
     with plot_style():
         page = plot_pair(first_pair(sweep))

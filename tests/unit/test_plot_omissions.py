@@ -46,7 +46,7 @@ def test_a_weight_of_0_leaves_its_loss_out_and_says_so(finished_sweep, name, kin
 def test_failed_jobs_are_left_out_and_named(finished_sweep):
     sweep = finished_sweep()
     first, second, _third = sweep.jobs
-    first.result.unlink()
+    first.final_output.unlink()
     fail(first, "'images/style/sea.png' is torn.")
     (second.folder / "run.json").write_text("{", encoding="utf-8")
     pair = first_pair(sweep)
@@ -68,7 +68,7 @@ def test_failed_jobs_are_left_out_and_named(finished_sweep):
 def test_nothing_finished_is_a_figure_that_says_so(finished_sweep):
     sweep = finished_sweep()
     for job in sweep.jobs:
-        job.result.unlink()
+        job.final_output.unlink()
     pair = first_pair(sweep)
     with plot_style():
         pages = plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "total", 1)
@@ -82,7 +82,7 @@ def test_nothing_finished_is_a_figure_that_says_so(finished_sweep):
 def test_many_failures_are_counted(finished_sweep):
     sweep = finished_sweep(settings={"beta": [float(n) for n in range(1, 11)]})
     for job in sweep.jobs:
-        job.result.unlink()
+        job.final_output.unlink()
     notes = first_pair(sweep).notes
     assert len(notes) == 5
     assert notes[-1] == "6 more are not drawn."

@@ -152,6 +152,13 @@ def test_layers_that_differ_are_said_to_differ_in_kind(finished_sweep):
     )
 
 
+def test_style_losses_of_different_kinds_are_said_not_to_compare(finished_sweep):
+    said = "The settings differ in style_loss: do not compare their style losses."
+    other = {"other": {"transfer": {"style_loss": "wasserstein"}}}
+    with plot_style():
+        assert said in words(plot_tradeoff(first_pair(finished_sweep(settings={"named": other}))))
+
+
 def test_the_same_records_make_the_same_bytes_with_any_style_of_the_user(finished_sweep):
     sweep = finished_sweep()
     draw_pairs(sweep, "cat")

@@ -15,7 +15,7 @@ from options import add_settings_options, settings_from
 from neural_style.config.options import option_strings
 from neural_style.config.presets import PRESETS, with_preset
 from neural_style.config.schema import ConfigError, complete
-from neural_style.config.settings import SECTIONS, WEIGHTS, Settings
+from neural_style.config.settings import LISTED_KEYS, SECTIONS, Settings
 from neural_style.config.sweep import SweepError, expand_settings
 from neural_style.report.names import setting_labels
 
@@ -43,7 +43,7 @@ def test_the_schema_allows_the_names_that_there_are(schema: Schema):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_is_an_entry_that_the_schema_allows_and_describes(schema: Schema, name: str):
-    assert set(PRESETS[name]) <= {*WEIGHTS, *SECTIONS}
+    assert set(PRESETS[name]) <= {*LISTED_KEYS, *SECTIONS}
     expand(schema, settings={"named": {"it": PRESETS[name]}})
     assert f" {name} (" in schema["$defs"]["preset"]["description"]
 

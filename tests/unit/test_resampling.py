@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import SHORTEST, Settings
+from neural_style.config.settings import SHORTEST_SIDE, Settings
 from neural_style.images.tensors import luminance
 from neural_style.losses.problem import (
     Region,
@@ -84,5 +84,5 @@ def test_a_smaller_image_is_smoothed_and_stays_in_range():
 def test_no_side_gets_too_short_for_the_network(defaults: Settings):
     flat = TransferProblem(defaults, IMAGE[:, :, :20], (Region((StyleReference(STYLE),)),))
     small = resample_problem(flat, 0.25)
-    assert small.content.shape[2:] == (SHORTEST, 22)
-    assert small.regions[0].styles[0].image.shape[2:] == (SHORTEST, SHORTEST)
+    assert small.content.shape[2:] == (SHORTEST_SIDE, 22)
+    assert small.regions[0].styles[0].image.shape[2:] == (SHORTEST_SIDE, SHORTEST_SIDE)

@@ -16,11 +16,10 @@ from PIL import Image
 from tests import samples
 from tests.unit.records import finish, sweep_of
 
-from neural_style.config.settings import Settings
+from neural_style.config.settings import TOTAL_VARIATION, Settings
 from neural_style.config.sweep import Job
 from neural_style.engine.job import run_job
 from neural_style.report.runs import (
-    TOTAL_VARIATION,
     RunError,
     failure_reason,
     read_curves,
@@ -57,11 +56,11 @@ def test_losses_come_back_without_their_weights(folder):
     epoch = np.arange(4)
     assert curves.epochs.tolist() == [0, 1, 2, 3]
     content, style = known(curves.loss("content")), known(curves.loss("style"))
-    np.testing.assert_allclose(known(curves.layer("content/conv4_2")), epoch)
-    np.testing.assert_allclose(known(curves.layer("content/conv5_1")), 2 * epoch)
+    np.testing.assert_allclose(known(curves.unweighted("content/conv4_2")), epoch)
+    np.testing.assert_allclose(known(curves.unweighted("content/conv5_1")), 2 * epoch)
     np.testing.assert_allclose(content, 2 * epoch + 3 * 2 * epoch)
     np.testing.assert_allclose(
-        known(curves.layer("style/conv5_1")), 1e-4 / (epoch + 1.0), rtol=1e-5
+        known(curves.unweighted("style/conv5_1")), 1e-4 / (epoch + 1.0), rtol=1e-5
     )
     weighted = curves.run.alpha * content + curves.run.beta * style
     np.testing.assert_allclose(curves.total, weighted, rtol=1e-5)
@@ -86,11 +85,11 @@ def test_a_loss_without_weight_is_not_known(folder, key, kind):
     curves = read_curves(folder)
     assert curves.loss(kind) is None
     assert curves.run.saved_loss(kind) is None
-    assert all(curves.layer(term) is None for term in curves.run.layers(kind))
+    assert all(curves.unweighted(term) is None for term in curves.run.terms_of_kind(kind))
 
 
 def test_a_layer_of_another_setting_is_not_known(folder):
-    assert read_curves(folder).layer("content/conv1_2") is None
+    assert read_curves(folder).unweighted("content/conv1_2") is None
 
 
 def test_an_output_in_another_folder_is_not_followed(folder):
@@ -115,7 +114,9 @@ def test_a_damaged_table_is_named(folder, text):
     path = folder / "losses.csv"
     header, row, *_ = path.read_text(encoding="utf-8").splitlines()
     path.write_text(text.replace("HEADER", header).replace("ROW", row), encoding="utf-8")
-    with pytest.raises(RunError, match=r"^cannot use .*losses\.csv: .*; make it again\.$"):
+    with pytest.raises(
+        RunError, match=r"losses\.csv.*; delete this folder and run the job again\.$"
+    ):
         read_curves(folder)
 
 
@@ -131,14 +132,16 @@ DAMAGED_RECORDS = {
 @pytest.mark.parametrize("text", DAMAGED_RECORDS.values(), ids=DAMAGED_RECORDS.keys())
 def test_a_damaged_record_is_named(folder, text):
     (folder / "run.json").write_text(text, encoding="utf-8")
-    with pytest.raises(RunError, match=r"^cannot use .*run\.json: .*; make it again\.$"):
+    with pytest.raises(RunError, match=r"run\.json.*; delete this folder and run the job again\.$"):
         read_curves(folder)
 
 
 def test_a_damaged_record_still_has_the_facts_that_it_says(folder):
     edit(folder, lambda facts: facts.update(saved_losses={}, seconds=7))
     run = read_run(folder)
-    assert run.damage == f"cannot use {folder / 'run.json'}: it lacks 'parts'; make it again."
+    assert run.error == (
+        f"{folder / 'run.json'} is missing 'parts'; delete this folder and run the job again."
+    )
     assert (run.seconds, run.size) == (7, (60, 40))
 
 
@@ -155,7 +158,7 @@ def test_records_with_the_keys_of_older_versions_are_read(folder):
     run = read_curves(folder).run
     assert (run.output, run.size) == (folder / "generated_3.jpg", (60, 40))
     assert run.factor("style") == 4e5
-    assert run.weights["style/conv5_1"] == 4e6
+    assert run.term_factors["style/conv5_1"] == 4e6
 
 
 @pytest.mark.parametrize("value", [-1, "1", True, None, float("inf"), float("nan")])
@@ -212,7 +215,8 @@ def test_style_losses_of_all_stages_can_be_compared(folder):
     expected = known(plain.loss("style")) * factors
     np.testing.assert_allclose(known(curves.loss("style")), expected)
     np.testing.assert_allclose(
-        known(curves.layer("style/conv5_1")), known(plain.layer("style/conv5_1")) * factors
+        known(curves.unweighted("style/conv5_1")),
+        known(plain.unweighted("style/conv5_1")) * factors,
     )
     np.testing.assert_allclose(known(curves.loss("content")), known(plain.loss("content")))
     np.testing.assert_allclose(curves.total, plain.total)
@@ -243,8 +247,8 @@ def log(job: Job, text: str) -> None:
 
 
 def test_an_output_that_exists_needs_no_reason(job):
-    job.result.parent.mkdir(parents=True)
-    job.result.touch()
+    job.final_output.parent.mkdir(parents=True)
+    job.final_output.touch()
     log(job, "stylize: 'cat.jpg' is damaged.\n")
     assert failure_reason(job) is None
 
@@ -252,6 +256,13 @@ def test_an_output_that_exists_needs_no_reason(job):
 def test_the_last_sentence_of_the_job_is_the_reason(job):
     log(job, "epoch 10\nstylize: first.\nstylize: 'cat.jpg' is damaged.\n[notice]\n")
     assert failure_reason(job) == "'cat.jpg' is damaged."
+
+
+def test_a_reason_of_several_lines_is_whole(job):
+    log(
+        job, "stylize: first.\nstylize: these are wrong:\nstylize:   cat.\nstylize:   dog.\n[end]\n"
+    )
+    assert failure_reason(job) == "these are wrong: cat. dog."
 
 
 def test_of_a_long_log_only_the_end_is_read(job):
@@ -269,7 +280,7 @@ def test_what_a_job_writes_is_read(tmp_path, shallow, random_network):
     list(run_job(content, style, tmp_path, settings, torch.device("cpu")))
     curves = read_curves(tmp_path)
     run = curves.run
-    assert run.damage is None
+    assert run.error is None
     assert run.output.name == "generated_4.png"
     with Image.open(run.output) as output:
         assert run.size == output.size
@@ -289,6 +300,9 @@ def test_what_a_job_writes_is_read(tmp_path, shallow, random_network):
         run.alpha * known(curves.loss("content"))[3], rel=1e-4
     )
     assert losses[3].style == pytest.approx(run.beta * known(curves.loss("style"))[3], rel=1e-4)
+    assert known(curves.unweighted(TOTAL_VARIATION)) == pytest.approx(
+        curves.terms[TOTAL_VARIATION] / 300
+    )
     assert losses[3].further == pytest.approx([curves.terms[TOTAL_VARIATION][3]])
 
 
@@ -313,7 +327,7 @@ def test_a_damaged_record_says_nothing(tmp_path: Path, text: str):
     path.write_text(text, encoding="utf-8")
     with suppress(RunError):
         run = read_run(tmp_path)
-        assert run.damage
+        assert run.error
         assert not any((run.totals, run.size, run.seconds, run.device, run.finished))
 
 

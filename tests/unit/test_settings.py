@@ -14,7 +14,7 @@ from neural_style.config.settings import (
     Settings,
     Stage,
     history_size,
-    settings_from_facts,
+    settings_from_record,
 )
 
 
@@ -50,20 +50,20 @@ def test_settings_up_to_an_epoch_end_there(staged: Settings, epoch: int, size: i
 
 
 def test_stages_come_back_from_json(staged: Settings):
-    assert settings_from_facts(json.loads(json.dumps(asdict(staged)))) == staged
+    assert settings_from_record(json.loads(json.dumps(asdict(staged)))) == staged
 
 
 def test_records_from_before_the_correction_had_none(defaults: Settings):
     facts = json.loads(json.dumps(asdict(defaults)))
     del facts["size_correction"]
-    assert settings_from_facts(facts) == replace(defaults, size_correction=False)
+    assert settings_from_record(facts) == replace(defaults, size_correction=False)
 
 
 def test_records_in_the_old_spelling_are_understood(defaults: Settings):
     facts = json.loads(json.dumps(asdict(replace(defaults, color="match"))))
     facts["colour"] = facts.pop("color")
     del facts["padding"]  # a key that is younger than the record
-    assert settings_from_facts(facts) == replace(defaults, color="match")
+    assert settings_from_record(facts) == replace(defaults, color="match")
 
 
 def test_the_history_has_its_usual_size_until_it_takes_too_much_memory():

@@ -18,7 +18,7 @@ from neural_style.config.sweep import (
     SweepError,
     expand_settings,
     format_number,
-    plan,
+    plan_sweep,
 )
 
 Schema = Mapping[str, Any]
@@ -172,7 +172,7 @@ def test_every_layer_that_is_compared_is_needed(defaults: Settings):
 
 
 def test_the_sweep_is_contents_by_styles_by_settings(schema: Schema, folders: dict[str, str]):
-    sweep = plan(complete({**folders, "settings": {"alpha": [1, 2]}}, schema))
+    sweep = plan_sweep(complete({**folders, "settings": {"alpha": [1, 2]}}, schema))
     jobs = list(sweep.jobs)
     assert [(job.content, job.style, job.setting) for job in jobs] == [
         (content, style, setting)
@@ -189,10 +189,10 @@ def test_the_sweep_is_contents_by_styles_by_settings(schema: Schema, folders: di
 
 
 def test_results_lie_where_the_readme_says(schema: Schema, folders: dict[str, str]):
-    job = next(iter(plan(complete(folders, schema)).jobs))
+    job = next(iter(plan_sweep(complete(folders, schema)).jobs))
     assert job.folder == Path("results/cat/a/1_1e6_1")
-    assert job.result == Path("results/cat/a/1_1e6_1/generated_1000.jpg")
-    assert job.result.name == output_names(job.settings)[-1]
+    assert job.final_output == Path("results/cat/a/1_1e6_1/generated_1000.jpg")
+    assert job.final_output.name == output_names(job.settings)[-1]
     assert job.log == Path("results/logs/cat/a/1_1e6_1.log")
 
 
@@ -202,9 +202,9 @@ def test_results_lie_where_the_readme_says(schema: Schema, folders: dict[str, st
 def test_another_folder_for_the_results_holds_jobs_and_logs(
     schema: Schema, folders: dict[str, str], output: str
 ):
-    sweep = plan(complete({**folders, "output": output}, schema))
+    sweep = plan_sweep(complete({**folders, "output": output}, schema))
     job = next(iter(sweep.jobs))
-    assert sweep.folder == Path(output)
+    assert sweep.root == Path(output)
     assert job.folder == Path(output) / "cat/a/1_1e6_1"
     assert job.log == Path(output) / "logs/cat/a/1_1e6_1.log"
 
@@ -223,7 +223,7 @@ def test_results_and_images_stay_apart(
     with pytest.raises(
         SweepError, match=r"^output: .* or one is within the other; choose a folder"
     ):
-        plan(complete({**folders, "output": folder}, schema))
+        plan_sweep(complete({**folders, "output": folder}, schema))
 
 
 def test_an_image_file_may_be_a_result(schema: Schema, folders: dict[str, str], tmp_path: Path):
@@ -236,14 +236,14 @@ def test_an_image_file_may_be_a_result(schema: Schema, folders: dict[str, str], 
         "style": folders["style"],
         "output": str(tmp_path / "results"),
     }
-    assert list(plan(complete(config, schema)).contents) == ["generated_1000"]
+    assert list(plan_sweep(complete(config, schema)).contents) == ["generated_1000"]
 
 
 def test_a_home_folder_has_to_be_written_in_full(schema: Schema, folders: dict[str, str]):
     with pytest.raises(
         SweepError, match=r"^output: '~/out' begins with ~, .* write the whole path"
     ):
-        plan(complete({**folders, "output": "~/out"}, schema))
+        plan_sweep(complete({**folders, "output": "~/out"}, schema))
 
 
 @pytest.mark.parametrize("output", ["photographs_out", "photographs_out/sweep"])
@@ -252,8 +252,8 @@ def test_the_results_of_a_sweep_and_of_a_data_set_stay_apart(
 ):
     bulk = {"content": folders["content"], "output": "photographs_out"}
     with pytest.raises(SweepError, match=r"^output: .* is within bulk\.output 'photographs_out'"):
-        plan(complete({**folders, "output": output, "bulk": bulk}, schema))
-    assert plan(complete({**folders, "output": output}, schema)).folder == Path(output)
+        plan_sweep(complete({**folders, "output": output, "bulk": bulk}, schema))
+    assert plan_sweep(complete({**folders, "output": output}, schema)).root == Path(output)
 
 
 def test_files_and_folders_may_be_listed(schema: Schema, folders: dict[str, str]):
@@ -261,18 +261,18 @@ def test_files_and_folders_may_be_listed(schema: Schema, folders: dict[str, str]
         **folders,
         "content": [f"{folders['content']}/Cat.JPG", f"{folders['content']}/holiday"],
     }
-    assert list(plan(complete(listed, schema)).contents) == ["beach", "cat"]
+    assert list(plan_sweep(complete(listed, schema)).contents) == ["beach", "cat"]
 
 
 @pytest.mark.parametrize("key", ["content", "style"])
 def test_a_missing_folder_is_told_by_its_key(schema: Schema, folders: dict[str, str], key: str):
     with pytest.raises(SweepError, match=f"^{key}: "):
-        plan(complete({**folders, key: "nowhere"}, schema))
+        plan_sweep(complete({**folders, key: "nowhere"}, schema))
 
 
 def test_mistakes_in_both_folders_are_told_at_once(schema: Schema, tmp_path: Path):
     config = {"content": str(tmp_path / "c"), "style": str(tmp_path / "s")}
     with pytest.raises(SweepError) as caught:
-        plan(complete(config, schema))
+        plan_sweep(complete(config, schema))
     content, style = str(caught.value).splitlines()
     assert content.startswith("content: ") and style.startswith("style: ")

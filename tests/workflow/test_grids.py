@@ -6,7 +6,7 @@ import yaml
 from PIL import PdfParser
 
 from neural_style.config.schema import complete
-from neural_style.config.sweep import plan
+from neural_style.config.sweep import plan_sweep
 from neural_style.images.encode import save_image
 from neural_style.report.grid_compose import compose, read_names
 from neural_style.report.grid_render import render_grid
@@ -63,7 +63,7 @@ def test_a_job_that_failed_is_marked_with_its_reason(project, schema, monkeypatc
     assert outcome.code != 0
     monkeypatch.chdir(project.root)
     config = complete(yaml.safe_load((project.root / "config.yaml").read_text()), schema)
-    grids = sweep_grids(plan(config), config)
+    grids = sweep_grids(plan_sweep(config), config)
     names = read_names(grids.sweep)
     for kind, subject in (("content", "cat"), ("style", "sea"), ("epochs", "cat")):
         (sweep_grid,) = grids.grids(kind, subject)

@@ -14,14 +14,14 @@ from neural_style.config.inputs import companions_of, files_of
 from neural_style.config.options import option_name
 from neural_style.config.schema import complete, read_schema
 from neural_style.config.settings import (
-    BUILT_IN,
     ENGINE_VERSION,
     LOSSES,
+    MAX_PIXELS_VARIABLE,
     RUN,
     SECTIONS,
     output_names,
 )
-from neural_style.config.sweep import Sweep, SweepError, expand_settings, plan
+from neural_style.config.sweep import Sweep, SweepError, expand_settings, plan_sweep
 from neural_style.errors import NeuralStyleError
 from neural_style.report.names import setting_labels
 from neural_style.report.outputs import (
@@ -37,12 +37,11 @@ from neural_style.report.outputs import (
 from neural_style.runtime.estimates import Cluster, can_be_submitted, memory_mb, runtime_minutes
 
 WORKFLOW = Path(workflow.current_basedir).parent
-# Relative, so that commands are short and a project that was moved is not made again.
+# Relative, so that commands are short and moving the project does not rerun jobs.
 SCRIPTS = Path(os.path.relpath(WORKFLOW / "scripts"))
 CAPTIONS = WORKFLOW / "report"
 
-# Jobs call `python`. It shall be the one that runs Snakemake, unless the environment of a job has its
-# own. That one may lack the library, which it finds by PYTHONPATH.
+# Put this Python first in PATH, and the library in PYTHONPATH for jobs with their own environment.
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]),
     PYTHONPATH=os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), str(WORKFLOW)])),
@@ -55,38 +54,40 @@ def to_json(values):
     return json.dumps(values).replace("<", r"\u003c")
 
 
-# The configuration is checked and completed here, once: scripts get it, or settings made from it, as
-# it is.
+# The configuration is checked and completed once, here: scripts do not check again what they get.
 try:
     SCHEMA = read_schema(WORKFLOW / "schemas" / "config.schema.yaml")
     CONFIG = complete(config, SCHEMA)
     try:
-        SWEEP, NO_SWEEP = plan(CONFIG), ""
+        SWEEP, SWEEP_ERROR = plan_sweep(CONFIG), None
     except SweepError as error:
         if CONFIG["bulk"]["content"] is None:
             raise
         # A data set does not need the images of the sweep.
         SWEEP = Sweep({}, {}, expand_settings(CONFIG), (), Path(CONFIG["output"]))
-        NO_SWEEP = str(error)
+        SWEEP_ERROR = str(error)
 except NeuralStyleError as error:
     raise WorkflowError(str(error)) from None
 
-# A change of these two sections makes no output again.
-JOB_OPTIONS = [f"{option_name(key)}={value}" for key, value in CONFIG.pop("jobs").items()]
+# Changing these sections does not rerun jobs.
+JOBS = CONFIG.pop("jobs")
+if "max_pixels" in JOBS:  # the environment reaches every script that reads images
+    os.environ[MAX_PIXELS_VARIABLE] = str(JOBS.pop("max_pixels"))
+JOB_OPTIONS = [f"{option_name(key)}={value}" for key, value in JOBS.items()]
 CLUSTER = Cluster(**CONFIG.pop("cluster"))
 
 CONFIG_TEXT = to_json(CONFIG)
 if len(CONFIG_TEXT) > 100_000:  # Linux limits each word of a command to 128 KiB
     raise WorkflowError("the configuration is too long for a command; name folders, not files.")
 
-LOGS = SWEEP.folder / "logs"
-INDEX = str(SWEEP.folder / "index.tsv")
-REFUSED = [str(SWEEP.folder / "refused_files")] if SWEEP.refused else []
+LOGS = SWEEP.root / "logs"
+INDEX = str(SWEEP.root / "index.tsv")
+REFUSED = [str(SWEEP.root / "refused_files")] if SWEEP.refused else []
 SWEEP_GRIDS = sweep_grids(SWEEP, CONFIG)
 PAGES = [str(path) for path in SWEEP_GRIDS.all_paths]
 GRIDS = [*PAGES, str(SWEEP_GRIDS.pdf)]
-GALLERY = str(SWEEP.folder / "gallery" / "index.html")
-PLOTS = plots_of(SWEEP.folder, SWEEP.contents, SWEEP.styles)
+GALLERY = str(SWEEP.root / "gallery" / "index.html")
+PLOTS = plots_of(SWEEP.root, SWEEP.contents, SWEEP.styles)
 LABELS = setting_labels(SWEEP.settings)[0]
 OUTPUTS = [
     str(job.folder / name)
@@ -106,10 +107,10 @@ wildcard_constraints:
     style="[^/+]+",
 
 
-def planned_sweep(wildcards):
-    """Return no file; stop if the sweep has no images."""
-    if NO_SWEEP:
-        stop(NO_SWEEP)
+def require_sweep(wildcards):
+    """Return no file; stop if the sweep could not be planned."""
+    if SWEEP_ERROR:
+        stop(SWEEP_ERROR)
     return []
 
 
@@ -164,7 +165,7 @@ def refuse_names_for_a_cluster():
 
 def weights_files(settings):
     """Return the file of the network's weights, if the settings name a file of the user."""
-    return [] if settings.weights in BUILT_IN else [settings.weights]
+    return [] if settings.weights_file is None else [settings.weights]
 
 
 def config_of(*sections):
@@ -179,7 +180,7 @@ def records_of_content(wildcards):
     return [
         name
         for job in SWEEP.jobs_of(wildcards.content)
-        for name in (*records_of(job), str(job.result))
+        for name in (*records_of(job), str(job.final_output))
     ]
 
 

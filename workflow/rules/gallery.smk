@@ -4,7 +4,7 @@ rule gallery:
     input:
         contents=content_files,
         styles=style_files,
-        results=lambda wildcards: [str(job.result) for job in SWEEP.jobs],
+        results=lambda wildcards: [str(job.final_output) for job in SWEEP.jobs],
     output:
         GALLERY,
     log:

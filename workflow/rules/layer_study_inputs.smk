@@ -11,7 +11,7 @@ from neural_style.config.layer_study import (
 )
 
 STUDY = plan_study(CONFIG)
-STUDY_FOLDER = SWEEP.folder / FOLDER
+STUDY_FOLDER = SWEEP.root / FOLDER
 STUDY_LOGS = LOGS / FOLDER
 STUDY_CONFIG_TEXT = to_json(study_config(CONFIG))
 

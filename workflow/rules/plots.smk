@@ -5,7 +5,7 @@ rule plots:
     output:
         losses=[
             report(
-                f"{losses_figure(SWEEP.folder, '{content}', style)}.png",
+                f"{losses_figure(SWEEP.root, '{content}', style)}.png",
                 caption=CAPTIONS / "losses.rst",
                 category="Plots",
                 subcategory="Losses over the epochs",
@@ -15,7 +15,7 @@ rule plots:
         ],
         tradeoffs=[
             report(
-                f"{tradeoff_figure(SWEEP.folder, '{content}', style)}.png",
+                f"{tradeoff_figure(SWEEP.root, '{content}', style)}.png",
                 caption=CAPTIONS / "tradeoff.rst",
                 category="Plots",
                 subcategory="Content loss against style loss",
@@ -24,7 +24,7 @@ rule plots:
             for style in SWEEP.styles
         ],
         print=[
-            f"{figure(SWEEP.folder, '{content}', style)}.pdf"
+            f"{figure(SWEEP.root, '{content}', style)}.pdf"
             for style in SWEEP.styles
             for figure in (losses_figure, tradeoff_figure)
         ],
@@ -52,7 +52,7 @@ rule sweep_plots:
     output:
         screen=[
             report(
-                f"{sweep_figure(SWEEP.folder, quantity)}.png",
+                f"{sweep_figure(SWEEP.root, quantity)}.png",
                 caption=CAPTIONS / "sweep.rst",
                 category="Plots",
                 subcategory="The whole sweep",
@@ -60,7 +60,7 @@ rule sweep_plots:
             )
             for quantity in QUANTITIES
         ],
-        print=[f"{sweep_figure(SWEEP.folder, quantity)}.pdf" for quantity in QUANTITIES],
+        print=[f"{sweep_figure(SWEEP.root, quantity)}.pdf" for quantity in QUANTITIES],
     log:
         LOGS / "plots" / "sweep.log",
     localrule: True

@@ -1,7 +1,7 @@
 # Files that cannot take part stop no other job, but a run with such a file ends with an error.
 rule refused_files:
     output:
-        SWEEP.folder / "refused_files",
+        SWEEP.root / "refused_files",
     log:
         LOGS / "refused_files.log",
     priority: 1

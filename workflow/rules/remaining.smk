@@ -14,12 +14,12 @@ def make_remaining():
 
 def remaining():
     """Yield script, options and files of everything that waits for missing outputs."""
-    failed = [job for job in SWEEP.jobs if job.log.exists() and not job.result.exists()]
+    failed = [job for job in SWEEP.jobs if job.log.exists() and not job.final_output.exists()]
     if failed:
         yield from remaining_grids()
         contents = list(dict.fromkeys(job.content for job in failed))
         yield "gallery.py", ["--output", GALLERY], [GALLERY]
-        plots = plots_of(SWEEP.folder, contents, SWEEP.styles)
+        plots = plots_of(SWEEP.root, contents, SWEEP.styles)
         yield "plots.py", ["--sweep", "--content", *contents], plots
 
 

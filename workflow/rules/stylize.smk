@@ -1,7 +1,7 @@
 # Stylization, the work of the sweep. There is one rule for each setting, because settings may differ
 # in the iterations whose outputs they save.
 for setting, settings in SWEEP.settings.items():
-    folder = SWEEP.folder / "{content}" / "{style}" / setting
+    folder = SWEEP.root / "{content}" / "{style}" / setting
     *snapshots, final = output_names(settings)
 
     rule:

@@ -7,7 +7,7 @@ import sys
 
 from options import add_config_option, command, config_from
 
-from neural_style.config.sweep import plan
+from neural_style.config.sweep import plan_sweep
 from neural_style.images.encode import save_image
 from neural_style.io import remove_leftovers
 from neural_style.report.grid_compose import compose, read_names
@@ -21,13 +21,13 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     options = make_parser().parse_args(arguments)
     config = config_from(options)
-    sweep = plan(config)
+    sweep = plan_sweep(config)
     grids, names = sweep_grids(sweep, config), read_names(sweep)
     for subject in options.of:
         if subject not in grids.subjects(options.kind):
             raise GridError(
                 f"the sweep has no image {subject!r} for a grid of the kind {options.kind}; "
-                f"{sweep.folder / 'index.tsv'} lists the ids."
+                f"{sweep.root / 'index.tsv'} lists the ids."
             )
         remove_leftovers(grids.paths(options.kind, subject))
         for grid in grids.grids(options.kind, subject):

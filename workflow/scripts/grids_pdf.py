@@ -7,7 +7,7 @@ import sys
 
 from options import add_config_option, command, config_from
 
-from neural_style.config.sweep import plan
+from neural_style.config.sweep import plan_sweep
 from neural_style.io import remove_leftovers
 from neural_style.report.grid_compose import page_title, read_names
 from neural_style.report.grid_layout import GridError
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
     add_config_option(parser)
     options = parser.parse_args(arguments)
     config = config_from(options)
-    sweep = plan(config)
+    sweep = plan_sweep(config)
     grids, names = sweep_grids(sweep, config), read_names(sweep)
     pages = {
         page_title(grid, path, names): path

@@ -30,11 +30,11 @@ from neural_style.config.options import (
     write_value,
 )
 from neural_style.config.settings import (
+    LISTED_KEYS,
     SECTIONS,
-    WEIGHTS,
     Settings,
     make_settings,
-    settings_from_facts,
+    settings_from_record,
 )
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 
@@ -158,9 +158,9 @@ def sweep_from(options: argparse.Namespace) -> Sweep:
     Raises:
         NeuralStyleError: the configuration is invalid, or its images do not exist.
     """
-    from neural_style.config.sweep import plan
+    from neural_style.config.sweep import plan_sweep
 
-    return plan(config_from(options))
+    return plan_sweep(config_from(options))
 
 
 def add_study_options(parser: argparse.ArgumentParser) -> None:
@@ -237,7 +237,7 @@ def add_settings_options(parser: argparse.ArgumentParser) -> None:
         help=f"{preset['description']}. Other options override it",
     )
     weights = parser.add_argument_group("weights")
-    for name in WEIGHTS:
+    for name in LISTED_KEYS:
         _add(weights, name, resolve(schema["$defs"][name], schema))
     for section in SECTIONS:
         node = resolve(schema["$defs"][section], schema)
@@ -267,7 +267,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
     from neural_style.config.schema import complete
 
     definitions = load_schema()["$defs"]
-    names = [*WEIGHTS, *(name for each in SECTIONS for name in definitions[each]["properties"])]
+    names = [*LISTED_KEYS, *(name for each in SECTIONS for name in definitions[each]["properties"])]
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}
     setting = _entry(given, definitions)
     if options.preset or options.recalled:
@@ -276,11 +276,11 @@ def settings_from(options: argparse.Namespace) -> Settings:
         own = with_preset({**setting, "preset": options.preset})
         setting = laid_over(_entry(options.recalled, definitions), own)
     config = {section: setting[section] for section in SECTIONS}
-    config["settings"] = {name: [setting[name]] for name in WEIGHTS if name in setting}
+    config["settings"] = {name: [setting[name]] for name in LISTED_KEYS if name in setting}
     jobs = {name: getattr(options, name, None) for name in definitions["jobs"]["properties"]}
     config["jobs"] = {name: value for name, value in jobs.items() if value is not None}
     checked = complete(config, load_schema())
-    weights = {name: checked["settings"][name][0] for name in WEIGHTS}
+    weights = {name: checked["settings"][name][0] for name in LISTED_KEYS}
     return make_settings(weights, checked)
 
 
@@ -291,7 +291,7 @@ def checked_settings(text: str) -> Settings:
         argparse.ArgumentTypeError: the text has another form.
     """
     try:
-        return settings_from_facts(json.loads(text))
+        return settings_from_record(json.loads(text))
     except (ValueError, TypeError, AttributeError) as error:
         raise argparse.ArgumentTypeError(f"these are not settings of a run: {error}") from error
 
@@ -301,7 +301,7 @@ def _entry(values: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[st
     homes = {name: home for home in SECTIONS for name in definitions[home]["properties"]}
     entry: dict[str, Any] = {section: {} for section in SECTIONS}
     for name, value in values.items():
-        if name in WEIGHTS:
+        if name in LISTED_KEYS:
             entry[name] = value
         else:
             entry[homes.get(name, SECTIONS[0])][name] = value  # the check refuses unknown keys

@@ -200,7 +200,7 @@ def read_plan(output: Path) -> BulkPlan:
     path = DatasetPaths(output).plan
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        settings = {name: settings_from_record(values) for name, values in facts["settings"].items()}
+        settings = {name: settings_from_record(each) for name, each in facts["settings"].items()}
         places = {"content": Path(facts["content"]), "output": output}
         styles = tuple(map(Path, facts["style"]))
         return BulkPlan(**{**facts, **places, "style": styles, "settings": settings})

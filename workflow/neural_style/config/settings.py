@@ -6,8 +6,9 @@ The Snakefile imports this module, so it does not import torch.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -75,11 +76,21 @@ LOSSES = "losses.csv"
 RUN = "run.json"
 """File name of the record of a run."""
 
-LOG_PREFIX = "stylize: "
-"""How the last line of a failed job's log begins; grids quote the rest."""
+LOSS_COLUMNS = ("epoch", "seconds", "total", "content", "style")
+"""The first columns of `LOSSES`; a column for each term follows."""
 
-SHORTEST = 16
-"""Shortest allowed side of an image in pixels; the deepest layer then has one feature."""
+LOG_PREFIX = "stylize: "
+"""How each line about a failure begins in a job's log; reports quote the rest."""
+
+TOTAL_VARIATION = "smoothness/total_variation"
+"""Name of the total variation among the terms of the loss."""
+
+TOTAL_VARIATION_SCALE = 100.0
+"""Factor on the total variation, chosen so that a weight of 1 about halves the grain at beta 1e6;
+see "Total variation" in benchmarks/RESULTS.md."""
+
+SHORTEST_SIDE = 16
+"""Shortest side of an image in pixels after scaling; the deepest layer then has one feature."""
 
 HISTORY_SIZE = 20
 """L-BFGS history size unless that would take too much memory."""
@@ -99,8 +110,14 @@ SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
 SECTIONS = ("image", "network", "optimization", "transfer")
 """Sections of the configuration whose keys are fields of `Settings`."""
 
-WEIGHTS = ("alpha", "beta", "learning_rate")
-"""Fields of `Settings` that the configuration lists in `settings`."""
+LISTED_KEYS = ("alpha", "beta", "learning_rate")
+"""Fields of `Settings` of which the configuration has lists, in its section `settings`."""
+
+SHARED_IN_BATCH = (
+    *("weights", "pooling", "padding", "tile", "precision"),
+    *("optimizer", "history", "color", "style_loss"),
+)
+"""Fields of `Settings` that images of a batch have in common; see `Settings.batch_key`."""
 
 
 class SettingsError(NeuralStyleError):
@@ -112,8 +129,8 @@ class Stage:
     """Iterations at one size.
 
     Attributes:
-        size: edge of the image in pixels, as `image.size`.
-        epochs: number of iterations.
+        size: edge of the image in pixels, as `Settings.size`, below it.
+        epochs: number of iterations at that size, 1 to 100,000.
     """
 
     size: int
@@ -132,40 +149,43 @@ class Settings:
     configuration, and `find_conflicts` checks whether settings go together.
 
     Attributes:
-        alpha: weight of the content loss, ≥ 0.
-        beta: weight of the style loss, ≥ 0; see `beta_at`.
-        learning_rate: factor on every step of the optimizer, > 0.
-        size: edge of the image in pixels.
+        alpha: weight of the content loss, 0 to 1e12.
+        beta: weight of the style loss, 0 to 1e15; see `beta_at`.
+        learning_rate: factor on every step of the optimizer, above 0, up to 100.
+        size: long edge of the output in pixels, 32 to 4096; with another fit than `keep`, the edge
+            of a square.
         fit: how an image is brought to that size, one of `FITS`.
         format: file type of the outputs, a key of `OUTPUT_FORMATS`.
         quality: of JPEG and WebP, 1 to 100.
         dimensions: of the outputs, `fitted` (as optimized) or `original`.
         transparency: of the content image, `white` (put on white) or `keep`.
         weights: source of VGG19's weights: one of `BUILT_IN` or a file.
-        content_layers: weight of each layer whose features are compared.
-        style_layers: weight of each layer whose statistics are compared.
+        content_layers: weight of each layer whose features are compared, above 0, up to 1e9.
+        style_layers: weight of each layer whose statistics are compared, above 0, up to 1e9.
         pooling: between the blocks of the network, `max` or `average`.
         padding: of the convolutions, `zeros`, `reflect` or `replicate`.
-        tile: edge in pixels of the tiles that the network processes; None chooses by the size.
+        tile: edge in pixels of the tiles that the network processes, a multiple of 16, 64 to 4096;
+            None chooses by the size.
         optimizer: `lbfgs` or `adam`.
-        history: L-BFGS history size; None chooses by the size, see `history_size`.
+        history: L-BFGS history size, 1 to 1000; None chooses by the size, see `history_size`.
         stages: smaller sizes to optimize first, ascending.
         size_correction: whether `beta_at` scales beta with the size.
-        epochs: number of iterations, including those of the stages.
-        save_every: iterations between two outputs.
+        epochs: number of iterations, including those of the stages, 1 to 100,000.
+        save_every: iterations between two outputs, 1 to 100,000.
         init: what the optimization starts from, one of `STARTS` or an image file.
         init_noise: share of noise mixed into the start, 0 to 1.
-        seed: of the noise.
+        seed: of the noise, 0 to 2³² - 1.
         precision: of the network, `auto`, `fp32` or `bf16`.
         style_loss: statistics that the style loss compares, `gram` (Gram matrices) or `wasserstein`
             (mean and covariance).
         color: `style`, `luminance` (keep the chroma of the content image) or `match` (recolor the
             style image first).
-        blend: weight of each further style image by its file; the pair's own style has weight 1.
-        style_scales: edges of the style images in units of `size`, ascending.
+        blend: weight of each further style image by its file, above 0, up to 1e9; the pair's own
+            style has weight 1.
+        style_scales: edges of the style images in units of `size`, above 0, up to 16, ascending.
         mask: where in the content image the style acts: a file, `BESIDE`, or None for everywhere.
         style_mask: which part of the style image is used: a file, `BESIDE`, or None for all.
-        total_variation: weight of the total variation loss, ≥ 0.
+        total_variation: weight of the total variation loss, 0 to 1e9.
     """
 
     alpha: float = 1.0
@@ -213,7 +233,10 @@ class Settings:
         return (*self.stages, Stage(self.size, self.epochs - before))
 
     def up_to(self, epoch: int) -> Settings:
-        """Return the settings whose last output is the one after this iteration."""
+        """Return the settings of a shorter run that ends at iteration `epoch`.
+
+        They are for the metadata of an intermediate output.
+        """
         done = 0
         for number, stage in enumerate(self.stages):
             done += stage.epochs
@@ -226,6 +249,25 @@ class Settings:
     def layers(self) -> frozenset[str]:
         """Every layer whose features are needed."""
         return frozenset(self.content_layers) | frozenset(self.style_layers)
+
+    @property
+    def batch_key(self) -> tuple[tuple[str, Hashable], ...]:
+        """What images of one batch must have in common, besides their size: (name, value).
+
+        Weights of the losses, learning rate, seed and start may differ.
+        """
+        stages = tuple((stage.size / self.size, stage.epochs) for stage in self.all_stages)
+        return (
+            *((name, getattr(self, name)) for name in SHARED_IN_BATCH),
+            ("content_layers", tuple(self.content_layers.items())),
+            ("style_layers", tuple(self.style_layers.items())),
+            ("stages", stages),
+        )
+
+    @property
+    def weights_file(self) -> Path | None:
+        """The user's file with the weights of the network; None if `weights` is `BUILT_IN`."""
+        return None if self.weights in BUILT_IN else Path(self.weights)
 
     @property
     def saved_fit(self) -> str:
@@ -247,12 +289,12 @@ class Settings:
 
 
 def make_settings(
-    weights: Mapping[str, float], sections: Mapping[str, Mapping[str, Any]]
+    listed: Mapping[str, float], sections: Mapping[str, Mapping[str, Any]]
 ) -> Settings:
     """Make settings from checked values of a configuration.
 
     Args:
-        weights: values of `WEIGHTS`. Missing ones take their default.
+        listed: values of `LISTED_KEYS`. Missing ones take their default.
         sections: values of `SECTIONS`, section → key → value. Missing ones take their default.
 
     Raises:
@@ -260,7 +302,7 @@ def make_settings(
             each other.
     """
     values = {key: value for name in SECTIONS for key, value in sections.get(name, {}).items()}
-    values |= {name: float(weights[name]) for name in WEIGHTS if name in weights}
+    values |= {name: float(listed[name]) for name in LISTED_KEYS if name in listed}
     for key in ("content_layers", "style_layers"):
         if key in values:
             # Snakemake merges configurations, so weight 0 is how a layer is taken out again.
@@ -280,7 +322,7 @@ def make_settings(
     return settings
 
 
-def settings_from_facts(facts: Mapping[str, Any]) -> Settings:
+def settings_from_record(record: Mapping[str, Any]) -> Settings:
     """Make settings from a record: what `dataclasses.asdict` returned, after a way through JSON.
 
     Raises:
@@ -288,20 +330,20 @@ def settings_from_facts(facts: Mapping[str, Any]) -> Settings:
     """
     values: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value
-        for key, value in current_facts(facts).items()
+        for key, value in upgrade_record(record).items()
     }
     if "stages" in values:
         values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
     return Settings(**values)
 
 
-def current_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+def upgrade_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a record, perhaps an old one, under their current names.
 
-    A key that an old record lacks has its default, except where results had another value before
-    the key existed.
+    Missing keys get their default, except `size_correction`: runs from before that key did not
+    correct.
     """
-    current = {"size_correction": False, **facts}
+    current = {"size_correction": False, **record}
     if "colour" in current:
         current["color"] = current.pop("colour")
     return current
@@ -321,22 +363,22 @@ def output_names(settings: Settings) -> Sequence[str]:
 
 
 def scaled_size(height: int, width: int, scale: float) -> tuple[int, int]:
-    """Return height and width of an image in pixels after scaling, each at least `SHORTEST`."""
-    return max(SHORTEST, round(height * scale)), max(SHORTEST, round(width * scale))
+    """Return the scaled height and width of an image in pixels, each at least `SHORTEST_SIDE`."""
+    return max(SHORTEST_SIDE, round(height * scale)), max(SHORTEST_SIDE, round(width * scale))
 
 
-def history_size(asked: int | None, height: int, width: int) -> int:
+def history_size(requested: int | None, height: int, width: int) -> int:
     """Return the L-BFGS history size for an image.
 
     It depends on the size alone and not on the machine, so that outputs do not, either.
 
     Args:
-        asked: `optimization.history`; None chooses by the size.
+        requested: `optimization.history`; None chooses by the size.
         height: of the image in pixels.
         width: of the image in pixels.
     """
-    if asked is not None:
-        return asked
+    if requested is not None:
+        return requested
     return min(HISTORY_SIZE, int(HISTORY_BYTES / (BYTES_PER_HISTORY_ENTRY * height * width)))
 
 
@@ -345,10 +387,10 @@ def beta_at(settings: Settings, height: int, width: int) -> float:
 
     The network sees a fixed number of pixels. The larger the image, the smoother is what it sees,
     and the smaller the style loss is against the content loss. With a constant beta, a small output
-    would keep less of the content than a large one. That beta has to grow in proportion was
-    measured (benchmarks/RESULTS.md, "The balance at a size"): the exponent was between 0.8 and 2.2,
-    depending on the pair, on beta and on the sizes. The brush strokes do not grow with
-    the image at any beta; use `stages` for that.
+    would keep less of the content than a large one. Linear scaling is a compromise: the exponent
+    measured (benchmarks/RESULTS.md, "The balance at a size") was 0.8 to 2.2, depending on the pair,
+    on beta and on the sizes. The brush strokes do not grow with the image at any beta; use `stages`
+    for that.
 
     The Wasserstein loss is not corrected: it is quadratic in the features, as the content loss is.
 
@@ -364,11 +406,11 @@ def beta_at(settings: Settings, height: int, width: int) -> float:
 
 # Conflicts: settings that are each allowed but do not go together
 
-Rule = Callable[[Settings], Iterator[str]]
+Check = Callable[[Settings], Iterator[str]]
 """Yields one sentence for each conflict: the keys, what is wrong, what to do."""
 
 
-def _stages_must_grow(settings: Settings) -> Iterator[str]:
+def _check_stage_sizes(settings: Settings) -> Iterator[str]:
     sizes = [stage.size for stage in settings.all_stages]
     if any(after <= before for before, after in itertools.pairwise(sizes)):
         shown = ", ".join(map(str, sizes[:-1]))
@@ -378,7 +420,7 @@ def _stages_must_grow(settings: Settings) -> Iterator[str]:
         )
 
 
-def _every_stage_needs_epochs(settings: Settings) -> Iterator[str]:
+def _check_stage_epochs(settings: Settings) -> Iterator[str]:
     coarse = sum(stage.epochs for stage in settings.stages)
     if coarse >= settings.epochs:
         yield (
@@ -388,7 +430,7 @@ def _every_stage_needs_epochs(settings: Settings) -> Iterator[str]:
         )
 
 
-def _opacity_needs_a_channel(settings: Settings) -> Iterator[str]:
+def _check_transparency(settings: Settings) -> Iterator[str]:
     if settings.transparency == KEEP and settings.format in OPAQUE:
         yield (
             f"image.transparency: keep is not possible with image.format: {settings.format}, which "
@@ -396,7 +438,7 @@ def _opacity_needs_a_channel(settings: Settings) -> Iterator[str]:
         )
 
 
-def _a_crop_has_other_dimensions(settings: Settings) -> Iterator[str]:
+def _check_crop_dimensions(settings: Settings) -> Iterator[str]:
     if settings.dimensions == ORIGINAL and settings.fit == "crop":
         yield (
             "image.dimensions: original cannot bring back what image.fit: crop cuts off; use "
@@ -404,7 +446,7 @@ def _a_crop_has_other_dimensions(settings: Settings) -> Iterator[str]:
         )
 
 
-def _style_scales_have_bounds(settings: Settings) -> Iterator[str]:
+def _check_style_scales(settings: Settings) -> Iterator[str]:
     for scale, edge in zip(settings.style_scales, settings.style_sizes, strict=True):
         if not SMALLEST_SIZE <= edge <= LARGEST_SIZE:
             yield (
@@ -414,7 +456,7 @@ def _style_scales_have_bounds(settings: Settings) -> Iterator[str]:
             )
 
 
-def _style_images_shrink_in_stages(settings: Settings) -> Iterator[str]:
+def _check_style_scales_in_stages(settings: Settings) -> Iterator[str]:
     size = settings.all_stages[0].size
     for scale in settings.style_scales:
         edge = int(size * scale + 0.5)
@@ -426,7 +468,7 @@ def _style_images_shrink_in_stages(settings: Settings) -> Iterator[str]:
             )
 
 
-def _a_data_set_takes_no_further_images(settings: Settings) -> Iterator[str]:
+def _check_data_set_images(settings: Settings) -> Iterator[str]:
     for key in ("blend", "mask", "style_mask"):
         if getattr(settings, key):
             yield (
@@ -435,7 +477,7 @@ def _a_data_set_takes_no_further_images(settings: Settings) -> Iterator[str]:
             )
 
 
-def _a_data_set_has_no_single_start(settings: Settings) -> Iterator[str]:
+def _check_data_set_start(settings: Settings) -> Iterator[str]:
     if settings.init not in STARTS:
         yield (
             f"optimization.init: {settings.init!r} is one file, but bulk.content has many content "
@@ -443,23 +485,23 @@ def _a_data_set_has_no_single_start(settings: Settings) -> Iterator[str]:
         )
 
 
-RULES: tuple[Rule, ...] = (
-    _stages_must_grow,
-    _every_stage_needs_epochs,
-    _opacity_needs_a_channel,
-    _a_crop_has_other_dimensions,
-    _style_scales_have_bounds,
-    _style_images_shrink_in_stages,
+CHECKS: tuple[Check, ...] = (
+    _check_stage_sizes,
+    _check_stage_epochs,
+    _check_transparency,
+    _check_crop_dimensions,
+    _check_style_scales,
+    _check_style_scales_in_stages,
 )
-"""For every setting of a sweep, and for the options of `scripts/stylize.py`."""
+"""Checks of every setting of a sweep, and of the options of `scripts/stylize.py`."""
 
-BULK_RULES: tuple[Rule, ...] = (
-    _a_data_set_takes_no_further_images,
-    _a_data_set_has_no_single_start,
+BULK_CHECKS: tuple[Check, ...] = (
+    _check_data_set_images,
+    _check_data_set_start,
 )
-"""Further rules for a data set."""
+"""Further checks for a data set."""
 
 
-def find_conflicts(settings: Settings, rules: tuple[Rule, ...] = RULES) -> list[str]:
-    """Return the sentences of all rules that the settings break."""
-    return [sentence for rule in rules for sentence in rule(settings)]
+def find_conflicts(settings: Settings, checks: tuple[Check, ...] = CHECKS) -> list[str]:
+    """Return the sentences of all checks that the settings do not pass."""
+    return [sentence for check in checks for sentence in check(settings)]

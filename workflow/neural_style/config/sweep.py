@@ -22,7 +22,7 @@ from neural_style.config.inputs import (
     with_blended_files,
 )
 from neural_style.config.presets import with_preset
-from neural_style.config.settings import SECTIONS, WEIGHTS, Settings, make_settings, output_name
+from neural_style.config.settings import LISTED_KEYS, SECTIONS, Settings, make_settings, output_name
 from neural_style.errors import NeuralStyleError
 
 
@@ -34,14 +34,16 @@ class SweepError(NeuralStyleError):
 class Job:
     """One output to make: a content image, a style image and a setting.
 
+    `content`, `style` and `setting` are ids, which name folders; the rest is what they stand for.
+
     Attributes:
         content: id of the content image.
         style: id of the style image.
-        setting: id of the setting.
+        setting: id of the setting, such as `1_1e6_1`.
         content_path: file of the content image.
         style_path: file of the style image.
-        settings: values of the setting.
-        root: folder of the sweep, see `Sweep.folder`.
+        settings: all values of the setting.
+        root: folder of the sweep, see `Sweep.root`.
     """
 
     content: str
@@ -58,7 +60,7 @@ class Job:
         return self.root / self.content / self.style / self.setting
 
     @property
-    def result(self) -> Path:
+    def final_output(self) -> Path:
         """File of the final output."""
         return self.folder / output_name(self.settings.epochs, self.settings.format)
 
@@ -76,15 +78,15 @@ class Sweep:
         contents: id → file of each content image.
         styles: id → file of each style image.
         settings: id → values of each setting.
-        refused: a sentence for each image file that cannot take part.
-        folder: for everything that the sweep makes (key `output`).
+        refused: the reason for each image that is skipped.
+        root: folder for everything that the sweep makes (key `output`).
     """
 
     contents: Mapping[str, Path]
     styles: Mapping[str, Path]
     settings: Mapping[str, Settings]
     refused: tuple[str, ...]
-    folder: Path
+    root: Path
 
     def job(self, content: str, style: str, setting: str) -> Job:
         """Return the job of three ids."""
@@ -95,7 +97,7 @@ class Sweep:
             self.contents[content],
             self.styles[style],
             self.settings[setting],
-            self.folder,
+            self.root,
         )
 
     @property
@@ -109,17 +111,17 @@ class Sweep:
             yield self.job(content, style, setting)
 
 
-def plan(config: Mapping[str, Any]) -> Sweep:
+def plan_sweep(config: Mapping[str, Any]) -> Sweep:
     """Plan the sweep of a configuration that `complete` has checked.
 
     Raises:
-        SweepError: a folder is missing or holds no image that can take part, the folder for the
+        SweepError: a folder is missing or holds no image that can be used, the folder for the
             results cannot be used, two settings would share an id, or a setting names an image that
             is not there.
     """
-    mistakes: list[str] = []
-    contents, styles = (_images(config, key, mistakes) for key in ("content", "style"))
-    mistakes += _refusals_of_output(config)
+    contents, no_contents = _images(config, "content")
+    styles, no_styles = _images(config, "style")
+    mistakes = [*no_contents, *no_styles, *_refusals_of_output(config)]
     settings: dict[str, Settings] = {}
     try:
         settings = expand_settings(config)
@@ -141,13 +143,12 @@ def _sources(config: Mapping[str, Any], key: str) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def _images(config: Mapping[str, Any], key: str, mistakes: list[str]) -> Images:
-    """Find the images of a key; add what is wrong to `mistakes`."""
+def _images(config: Mapping[str, Any], key: str) -> tuple[Images, list[str]]:
+    """Return the images of a key, and what is wrong with the key."""
     try:
-        return find_images(map(Path, _sources(config, key)), key)
+        return find_images(map(Path, _sources(config, key)), key), []
     except InputError as error:
-        mistakes.append(str(error))
-        return Images({}, ())
+        return Images({}, ()), [str(error)]
 
 
 def _refusals_of_output(config: Mapping[str, Any]) -> Iterator[str]:
@@ -188,12 +189,12 @@ def expand_settings(config: Mapping[str, Any]) -> dict[str, Settings]:
         SettingsError: settings contradict each other.
     """
     sections = {section: config[section] for section in SECTIONS}
-    lists = [config["settings"][name] for name in WEIGHTS]
+    lists = [config["settings"][name] for name in LISTED_KEYS]
     expanded: dict[str, Settings] = {}
     for values in itertools.product(*lists):
-        weights = dict(zip(WEIGHTS, values, strict=True))
-        expanded[setting_id(values)] = make_settings(weights, sections)
-    first = {name: values[0] for name, values in zip(WEIGHTS, lists, strict=True)}
+        listed = dict(zip(LISTED_KEYS, values, strict=True))
+        expanded[setting_id(values)] = make_settings(listed, sections)
+    first = {name: values[0] for name, values in zip(LISTED_KEYS, lists, strict=True)}
     presets = [(name, {"preset": name}) for name in config["settings"]["presets"]]
     for name, entry in (*presets, *config["settings"]["named"].items()):
         setting, overrides = slug(str(name)), with_preset(entry)
@@ -202,20 +203,20 @@ def expand_settings(config: Mapping[str, Any]) -> dict[str, Settings]:
                 f"settings.named.{name}: another setting has the id {setting} already; rename it."
             )
         merged = {key: {**sections[key], **overrides.get(key, {})} for key in SECTIONS}
-        weights = {key: overrides.get(key, first[key]) for key in WEIGHTS}
-        expanded[setting] = make_settings(weights, merged)
+        listed = {key: overrides.get(key, first[key]) for key in LISTED_KEYS}
+        expanded[setting] = make_settings(listed, merged)
     return expanded
 
 
-def setting_id(weights: Iterable[float]) -> str:
-    """Return the id of a setting of the three lists: `1_1e6_1`."""
-    return "_".join(map(format_number, weights))
+def setting_id(values: Iterable[float]) -> str:
+    """Return the id of a setting by its values of `LISTED_KEYS`: `1_1e6_1`."""
+    return "_".join(map(format_number, values))
 
 
 def format_number(number: float) -> str:
     """Return a number as part of an id; different numbers differ: 1, 0.5, 1e6, 2.5e-7.
 
-    Exponents are used from 10 000 on and below a thousandth.
+    Scientific notation is used for values ≥ 10,000 or < 0.001.
     """
     sign, digits, exponent = Decimal(repr(float(number))).normalize().as_tuple()
     magnitude = len(digits) + int(exponent) - 1

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from neural_style.config.settings import BUILT_IN, ORIGINAL, RUN, Settings, output_name
+from neural_style.config.settings import ORIGINAL, RUN, Settings, output_name
 from neural_style.engine.checkpoint import CheckpointStore, checkpoint_key
 from neural_style.engine.engine import Engine
-from neural_style.engine.load import load_problem
+from neural_style.engine.load import LoadedProblem, load_problem
 from neural_style.engine.record import RunRecord, Source, write_run
 from neural_style.engine.writer import RunWriter, StoppedError
-from neural_style.images.decode import upright_size
 from neural_style.images.encode import make_postprocessor
 from neural_style.io import lock_folder
 from neural_style.optim.loop import Progress
@@ -32,6 +32,9 @@ def run_job(
     log: Callable[[str], None] = lambda sentence: None,
 ) -> Iterator[Progress]:
     """Make the outputs of one job, resuming from the checkpoint of an earlier run.
+
+    Nothing runs until you iterate. The folder is locked from then on: exhaust the generator, or
+    close it to release the folder.
 
     Args:
         content: file of the content image.
@@ -55,46 +58,79 @@ def run_job(
             memory does not suffice, or the optimization diverged.
     """
     engine = Engine(device)
-    problem, sources = load_problem(content, style, settings, device)
-    height, width = problem.content.shape[2:]
-    weights = engine.weights(settings)
-    precision = engine.precision(settings)
-    original = upright_size(content) if settings.dimensions == ORIGINAL else None
-    finish = make_postprocessor(content, settings, original)
-    files = dict(sources)
-    if settings.weights_file is not None:
-        files["weights"] = Source(Path(weights.source), weights.checksum)
-    checksums = [(role, source.checksum) for role, source in files.items()]
-    key = checkpoint_key(checksums, weights.checksum, settings, precision, device.type)
-    store = CheckpointStore(folder, key, checkpoint_every)
+    loaded = load_problem(content, style, settings, device)
+    original_size = loaded.content_size if settings.dimensions == ORIGINAL else None
+    postprocessor = make_postprocessor(content, settings, original_size)
+    files = _files_read(engine, loaded, settings)
+    store = CheckpointStore(folder, _checkpoint_key(engine, files, settings), checkpoint_every)
+    height, width = loaded.problem.content.shape[2:]
     with (
         lock_folder(folder, partial(_wait_for_folder, folder, stop, log)),
         engine.explaining_shortage(settings, height, width),
     ):
-        with RunWriter(folder, settings, finish, files, store, device, stop, log) as writer:
-            optimization = engine.optimize([problem])
-            writer.resume(optimization, device)
+        writer = RunWriter(folder, settings, postprocessor, files, store, device, stop, log)
+        with writer:
+            optimization = engine.optimization([loaded.problem])
+            writer.resume(optimization)
             for progress in optimization:
                 writer.write(progress, optimization.state)
                 yield progress
-            writer.finish()
+            writer.wait()
         del optimization  # its memory is free for the network in float32
-        write_run(
-            RunRecord(
-                sources=sources,
-                settings=settings,
-                weights=weights,
-                device=describe(device),
-                precision=precision,
-                seconds=writer.seconds,
-                size=(width, height),
-                output=folder / output_name(settings.epochs, settings.format),
-                output_size=finish.original_size or (width, height),
-                saved=engine.saved_losses(problem, progress.images),
-            ),
-            folder / RUN,
-        )
+        output = folder / output_name(settings.epochs, settings.format)
+        output_size = original_size or (width, height)
+        record = _make_record(engine, loaded, writer.seconds, output, output_size, progress.images)
+        write_run(record, folder / RUN)
         store.remove()
+
+
+def _files_read(engine: Engine, loaded: LoadedProblem, settings: Settings) -> dict[str, Source]:
+    """Every file that decides the outputs, by role: images, and weights unless they are built in."""
+    files = dict(loaded.sources)
+    if settings.weights_file is not None:
+        weights = engine.weights(settings)
+        files["weights"] = Source(Path(weights.source), weights.checksum)
+    return files
+
+
+def _checkpoint_key(engine: Engine, files: Mapping[str, Source], settings: Settings) -> str:
+    """The digest of everything that decides the outputs."""
+    checksums = [(role, source.checksum) for role, source in files.items()]
+    weights, precision = engine.weights(settings), engine.precision(settings)
+    return checkpoint_key(checksums, weights.checksum, settings, precision, engine.device.type)
+
+
+def _make_record(
+    engine: Engine,
+    loaded: LoadedProblem,
+    seconds: float,
+    output: Path,
+    output_size: tuple[int, int],
+    image: Tensor,
+) -> RunRecord:
+    """The record of a finished run.
+
+    Args:
+        engine: that optimized.
+        loaded: what it optimized.
+        seconds: that it took.
+        output: file of the final output.
+        output_size: its width and height in pixels.
+        image: the final image, [1, 3, H, W] in [0, 1].
+    """
+    settings = loaded.problem.settings
+    return RunRecord(
+        sources=loaded.sources,
+        settings=settings,
+        weights=engine.weights(settings),
+        device=describe(engine.device),
+        precision=engine.precision(settings),
+        seconds=seconds,
+        size=(image.shape[3], image.shape[2]),
+        output=output,
+        output_size=output_size,
+        saved=engine.saved_losses(loaded.problem, image),
+    )
 
 
 def _wait_for_folder(

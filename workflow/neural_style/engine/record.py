@@ -12,7 +12,8 @@ import json
 import os
 import platform
 import re
-from collections.abc import Iterator, Mapping
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -27,22 +28,30 @@ from neural_style.config.settings import (
     ENGINE_VERSION,
     Settings,
     beta_at,
-    current_facts,
     scaled_size,
+    upgrade_record,
 )
 from neural_style.errors import NeuralStyleError
+from neural_style.images.decode import upright_size
 from neural_style.images.encode import MAX_COMMENT_LENGTH, load_comment
 from neural_style.io import sha256, write_text
 from neural_style.model.weights import Weights
-
-LOSS_COLUMNS = ("epoch", "seconds", "total", "content", "style")
-"""The first columns of losses.csv; a column for each term follows."""
 
 METADATA_VERSION = 1
 """Version of the form of the metadata."""
 
 PAIR = frozenset({"content", "style"})
 """Roles of the sources that a mask may lie beside."""
+
+LARGEST_SOURCE = 1 << 30
+"""Bytes of a file up to which it is read because an output names it."""
+
+RECORDED_FROM_THE_FIRST = frozenset(
+    {"alpha", "beta", "learning_rate", "size", "fit", "format", "quality", "weights"}
+    | {"content_layers", "style_layers", "pooling", "padding", "optimizer", "epochs"}
+    | {"save_every", "init", "seed", "precision", "color"}
+)
+"""Settings that the metadata of every output hold. Later ones have their default if they lack."""
 
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
@@ -231,6 +240,58 @@ def read_provenance(output: Path) -> Provenance:
     return provenance
 
 
+def missing_settings(provenance: Provenance) -> list[str]:
+    """The names of settings that every output records and these metadata lack, sorted."""
+    return sorted(RECORDED_FROM_THE_FIRST - provenance.settings.keys())
+
+
+def require_trusted(output: Path, files: Mapping[str, Path], folders: Sequence[Path]) -> None:
+    """Check files that only the metadata of an output name, which may come from a stranger.
+
+    They must be in folders that the user named, after all links are followed, and must be regular
+    files of at most `LARGEST_SOURCE` bytes. All but the weights must be images. Files that do not
+    exist are left to `require_unchanged`.
+
+    Args:
+        output: for messages.
+        files: by role.
+        folders: whose files may be read.
+
+    Raises:
+        ProvenanceError: a file must not be read; the message lists each.
+    """
+    roots = [folder.resolve() for folder in folders]
+    found = {role: _distrust(role, path, roots) for role, path in files.items()}
+    lines = [f"  {role}: {str(files[role])!r} {text}" for role, text in found.items() if text]
+    if lines:
+        raise ProvenanceError(
+            "\n".join([f"{str(output)!r} names files that are not read on its word:", *lines])
+        )
+
+
+def _distrust(role: str, path: Path, roots: Sequence[Path]) -> str:
+    """Why not to read a file that only an output names; nothing if it may be read."""
+    try:
+        place = path.resolve()
+        if not any(place.is_relative_to(root) for root in roots):
+            return (
+                "is neither in this folder nor in that of the image; name it by its option, or its "
+                "folder by --sources."
+            )
+        status = place.stat()
+    except FileNotFoundError:
+        return ""
+    except (OSError, RuntimeError) as error:  # such as links in a circle
+        return f"cannot be read: {error}; name it by its option."
+    if not stat.S_ISREG(status.st_mode) or not status.st_size:
+        return "is not a regular file with content; name another one by its option."
+    if status.st_size > LARGEST_SOURCE:
+        return f"has more than {LARGEST_SOURCE >> 20} MiB; name it by its option to read it."
+    if role != "weights" and upright_size(path) is None:
+        return "is not an image that can be read; name another one by its option."
+    return ""
+
+
 def require_unchanged(output: Path, provenance: Provenance, files: Mapping[str, Path]) -> None:
     """Check that the sources of an output are what they were.
 
@@ -283,7 +344,7 @@ def _parse_provenance(facts: object) -> Provenance | None:
             files = {str(role): _parse_source(each) for role, each in sources.items()}
             known = {role: source for role, source in files.items() if source is not None}
             if len(known) == len(files):
-                return Provenance(engine, known, current_facts(settings))
+                return Provenance(engine, known, upgrade_record(settings))
     return None
 
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from neural_style.config.settings import (
     ENGINE_VERSION,
+    LOSS_COLUMNS,
     LOSSES,
     OUTPUT_FORMATS,
     RUN,
@@ -22,7 +23,7 @@ from neural_style.config.settings import (
     output_names,
 )
 from neural_style.engine.checkpoint import Checkpoint, CheckpointError, CheckpointStore
-from neural_style.engine.record import LOSS_COLUMNS, Source, metadata_text, summarize_losses
+from neural_style.engine.record import Source, metadata_text, summarize_losses
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import Postprocessor, save_pixels
 from neural_style.io import WorkQueue, remove_leftovers, sha256, write_text

@@ -29,7 +29,7 @@ from neural_style.config.sweep import Job, format_number
 from neural_style.images.decode import ImageError, fit_image, load_image
 from neural_style.images.encode import save_image
 from neural_style.io import remove_leftovers_below
-from neural_style.report.names import display_names, setting_label, visible
+from neural_style.report.names import display_names, replace_undecodable, setting_label
 from neural_style.report.runs import EpochLosses, RunError, failure_reason, read_losses, read_run
 
 MOST_SNAPSHOTS = 100
@@ -142,7 +142,7 @@ def _originals(
         {
             "id": key,
             "name": names[key],
-            "file": visible(str(path)),
+            "file": replace_undecodable(str(path)),
             "option": shell_argument(f"--{kind}={path}"),
             **_copies(path, folder / ORIGINALS / kind / key, fits or {WHOLE: None}, folder),
         }
@@ -191,7 +191,7 @@ def _fact(name: str, value: object) -> str:
     if isinstance(value, float):
         return format_number(value)
     if isinstance(value, Mapping) and name in SHARES:
-        value = {visible(Path(file).stem): weight for file, weight in value.items()}
+        value = {replace_undecodable(Path(file).stem): weight for file, weight in value.items()}
     return ("" if value is None else write_value(value)) or "none"
 
 
@@ -203,7 +203,7 @@ def _output(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
     thumbnail = folder / THUMBNAILS / job.content / job.style / f"{job.setting}.jpg"
     if missing is None:
         try:
-            make_thumbnail(job.result, thumbnail)
+            make_thumbnail(job.final_output, thumbnail)
         except ImageError as error:
             missing = str(error)
     if missing is not None:

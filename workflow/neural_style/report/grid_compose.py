@@ -214,7 +214,7 @@ class _Page:
         jobs = {cell.job.folder: cell.job for row in self._cells for cell in row if cell}.values()
         pages = list(self._grid.pages)
         facts = (
-            size_label(upright_size(job.result) for job in jobs),
+            size_label(upright_size(job.final_output) for job in jobs),
             epochs_label(job.settings.epochs for job in jobs),
             transfer_label(job.settings for job in jobs),
             self._common.replace(" ", "\N{NO-BREAK SPACE}"),

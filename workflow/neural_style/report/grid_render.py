@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw
 from neural_style.images.decode import ImageError, fit_image, load_image, load_reduced
 from neural_style.io import atomic
 from neural_style.report.grid_layout import Box, Grid, Layout, Row, Tile, measure
-from neural_style.report.names import visible
+from neural_style.report.names import replace_undecodable
 from neural_style.report.text import SECOND_FACE, draw_lines, draw_rotated, plain, wrap
 
 LONG_EDGE = 842
@@ -178,7 +178,7 @@ def write_pdf(pages: Mapping[str, Path], path: Path, size: int, quality: int) ->
     assert isinstance(font, TTFFont)
     with closing(font):
         for title, image in pages.items():
-            _add_page(pdf, font, plain(visible(title)), image, side, quality)
+            _add_page(pdf, font, plain(replace_undecodable(title)), image, side, quality)
         with atomic(path) as temporary:
             pdf.output(str(temporary))
 

@@ -12,42 +12,48 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from neural_style.config.settings import WEIGHTS, Settings
-from neural_style.config.sweep import format_number
+from neural_style.config.settings import LISTED_KEYS, Settings
+from neural_style.config.sweep import format_number, setting_id
 
-SIGNS: Mapping[str, str] = MappingProxyType({"alpha": "α", "beta": "β", "learning_rate": "lr"})
-"""The weights, as they are written in a label."""
+SYMBOLS: Mapping[str, str] = MappingProxyType({"alpha": "α", "beta": "β", "learning_rate": "lr"})
+"""Symbol of each of `LISTED_KEYS` in a label."""
 
 SEPARATOR = "  ·  "
 """Between the facts of a subtitle."""
 
-_BETWEEN_WEIGHTS = "   "
+_BETWEEN_VALUES = "   "
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def setting_labels(settings: Mapping[str, Settings]) -> tuple[dict[str, str], str]:
     """Return the label of each setting by its id, and what all of them share, such as `α 1   lr 1`.
 
-    A setting of the lists is called by the weights in which the settings differ: `β 1e6`. If they
-    differ in none, or there is only one, it has all its weights in its label, and the second part
-    is empty. A named setting is called by its name.
+    An unnamed setting is labeled with the values that differ between settings: `β 1e6`. If none
+    differs, or there is only one setting, its label has all three values, and the second part is
+    empty. A named setting has its name as label.
     """
-    differing = [name for name in WEIGHTS if len(_values(settings, name)) > 1]
+    differing = [name for name in LISTED_KEYS if len(_values(settings, name)) > 1]
     labels = {key: setting_label(key, each, differing) for key, each in settings.items()}
-    common = [name for name in WEIGHTS if name not in differing] if differing else []
-    return labels, _weights(next(iter(settings.values())), common) if common else ""
+    common = [name for name in LISTED_KEYS if name not in differing] if differing else []
+    return labels, _values_label(next(iter(settings.values())), common) if common else ""
 
 
-def setting_label(key: str, settings: Settings, weights: Iterable[str] = ()) -> str:
-    """Return the label of a setting: its id if that is a name, else some or all of its weights."""
-    if key != "_".join(format_number(getattr(settings, name)) for name in WEIGHTS):
+def setting_label(key: str, settings: Settings, names: Iterable[str] = ()) -> str:
+    """Return the label of a setting: its id if that is a name, else some or all of its values.
+
+    Args:
+        key: id of the setting.
+        settings: its values.
+        names: those of `LISTED_KEYS` to show; all if there are none.
+    """
+    if key != setting_id(getattr(settings, name) for name in LISTED_KEYS):
         return key
-    return _weights(settings, list(weights) or WEIGHTS)
+    return _values_label(settings, list(names) or LISTED_KEYS)
 
 
 def weight_label(name: str, value: float) -> str:
     """Return `α 1`, `β 1e6` or `lr 1`, rounded to six digits; lines do not break within it."""
-    return f"{SIGNS[name]}\N{NO-BREAK SPACE}{format_number(float(f'{value:.6g}'))}"
+    return f"{SYMBOLS[name]}\N{NO-BREAK SPACE}{format_number(float(f'{value:.6g}'))}"
 
 
 def display_names(
@@ -62,7 +68,7 @@ def display_names(
         files: id → file.
         draws: whether a font has all characters of a name.
     """
-    names = {key: visible(path.stem) for key, path in files.items()}
+    names = {key: replace_undecodable(path.stem) for key, path in files.items()}
     shared = Counter(names.values())
     return {
         key: name if name.strip() and shared[name] == 1 and draws(files[key].stem) else key
@@ -70,7 +76,7 @@ def display_names(
     }
 
 
-def visible(text: str) -> str:
+def replace_undecodable(text: str) -> str:
     """Return text with replacement characters for bytes that are not UTF-8."""
     return os.fsencode(text).decode("utf-8", "replace")
 
@@ -115,5 +121,5 @@ def _values(settings: Mapping[str, Settings], name: str) -> set[float]:
     return {getattr(each, name) for each in settings.values()}
 
 
-def _weights(settings: Settings, names: Iterable[str]) -> str:
-    return _BETWEEN_WEIGHTS.join(weight_label(name, getattr(settings, name)) for name in names)
+def _values_label(settings: Settings, names: Iterable[str]) -> str:
+    return _BETWEEN_VALUES.join(weight_label(name, getattr(settings, name)) for name in names)

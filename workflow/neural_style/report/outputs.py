@@ -87,7 +87,7 @@ class SweepGrids:
     @property
     def folder(self) -> Path:
         """The folder of the pages."""
-        return self.sweep.folder / "grids"
+        return self.sweep.root / "grids"
 
     @property
     def pdf(self) -> Path:
@@ -120,7 +120,7 @@ class SweepGrids:
         """Return the files that the grids of a kind show for an image."""
         jobs = self.jobs(kind, subject)
         if kind != "epochs":
-            return [job.result for job in jobs]
+            return [job.final_output for job in jobs]
         return [job.folder / name for job in jobs for name in (*output_names(job.settings), LOSSES)]
 
     def jobs(self, kind: str, subject: str) -> list[Job]:
@@ -314,7 +314,7 @@ COLUMNS: Mapping[str, Callable[[Job], object]] = MappingProxyType(
         "beta": lambda job: job.settings.beta,
         "learning_rate": lambda job: job.settings.learning_rate,
         "epochs": lambda job: job.settings.epochs,
-        "result": lambda job: job.result,
+        "result": lambda job: job.final_output,
     }
 )
 """The columns of the index by name, each with its value for a job."""

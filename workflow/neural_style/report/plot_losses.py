@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
+from neural_style.config.settings import TOTAL_VARIATION
 from neural_style.report.figure import (
     GRAY,
     LEFT,
@@ -25,7 +26,7 @@ from neural_style.report.figure import (
 )
 from neural_style.report.names import SEPARATOR, epochs_label, format_tick, size_label
 from neural_style.report.outputs import QUANTITIES
-from neural_style.report.runs import KINDS, TOTAL_VARIATION, Curves, Run, Values
+from neural_style.report.runs import KINDS, Curves, Run, Values
 
 MOST_POINTS = 2000
 """Epochs of a line; of a longer run every second, third … is drawn, and the last."""
@@ -88,7 +89,7 @@ class Pair:
         content: name of the content image.
         style: name of the style image.
         labels: of all shown settings, whether they have a run or not.
-        common: the weights that all settings share, such as `α 1   lr 1`.
+        common: the values that all settings share, such as `α 1   lr 1`.
         runs: the settings that have run.
         notes: sentences about those that are left out.
     """
@@ -125,7 +126,7 @@ def quantity(curves: Curves, name: str) -> Values | None:
     """
     if name == "total":
         return curves.total
-    return curves.layer(name) if "/" in name else curves.loss(name)
+    return curves.unweighted(name) if "/" in name else curves.loss(name)
 
 
 def lines_of(runs: Iterable[PairRun], name: str, styles: Sequence[LineStyle]) -> list[Line]:
@@ -313,22 +314,26 @@ def _terms(pair: Pair) -> list[str]:
     """Return the terms to show: of each kind the layers of all settings, if there are several."""
     terms: list[str] = []
     for kind in KINDS:
-        every = {term for run in pair.runs for term in run.record.layers(kind)}
+        every = {term for run in pair.runs for term in run.record.terms_of_kind(kind)}
         terms += sorted(every) if len(every) > 1 else []
-    return [*terms, TOTAL_VARIATION] if _has_total_variation(pair) else terms
+    return [*terms, *_further_terms([pair])]
 
 
-def _has_total_variation(pair: Pair) -> bool:
-    """Return whether any setting has total variation in its total."""
-    return any(TOTAL_VARIATION in run.record.weights for run in pair.runs)
+def _further_terms(pairs: Sequence[Pair]) -> list[str]:
+    """Return the terms beside content and style that any setting has in its total."""
+    every = dict.fromkeys(
+        term for pair in pairs for run in pair.runs for term in run.record.term_factors
+    )
+    return [term for term in every if term.partition("/")[0] not in KINDS]
 
 
 def _title(name: str, pairs: Sequence[Pair]) -> str:
     if "/" in name and name not in TITLES:
         kind, layer = name.split("/")
         return f"{kind}, {layer} alone"
-    with_variation = name == "total" and any(map(_has_total_variation, pairs))
-    return TITLES[name] + (" + total variation" if with_variation else "")
+    further = _further_terms(pairs) if name == "total" else []
+    words = (term.partition("/")[2].replace("_", " ") for term in further)
+    return " + ".join([TITLES[name], *words])
 
 
 def _zero_notes(pair: Pair) -> list[str]:

@@ -76,9 +76,9 @@ def draw_pairs(sweep: Sweep, content: str) -> None:
         NeuralStyleError: a file cannot be written.
     """
     if content not in sweep.contents:
-        index = sweep.folder / "index.tsv"
+        index = sweep.root / "index.tsv"
         raise PlotError(f"the sweep has no content image {content!r}; {index} lists the ids.")
-    folder = sweep.folder
+    folder = sweep.root
     for figure in (losses_figure, tradeoff_figure):
         _remove_leftovers(figure(folder, content, style) for style in sweep.styles)
     reader = PairReader(sweep)
@@ -97,19 +97,19 @@ def draw_sweep(sweep: Sweep) -> None:
     Raises:
         NeuralStyleError: a file cannot be written.
     """
-    _remove_leftovers(sweep_figure(sweep.folder, quantity) for quantity in QUANTITIES)
+    _remove_leftovers(sweep_figure(sweep.root, quantity) for quantity in QUANTITIES)
     shown = shown_pairs(sweep)
     every = len(sweep.contents) * len(sweep.styles)
     note = ""
     if len(shown) < every:
-        folder = sweep.folder / "plots" / "losses"
+        folder = sweep.root / "plots" / "losses"
         note = f"The first {len(shown)} of {every} pairs; {folder} has a figure of each."
     reader = PairReader(sweep)
     pairs = [reader.read(content, style) for content, style in shown]
     with plot_style():
         for quantity in QUANTITIES:
             page = plot_sweep(pairs, quantity, len(sweep.styles), note)
-            page.save(sweep_figure(sweep.folder, quantity))
+            page.save(sweep_figure(sweep.root, quantity))
 
 
 def _missing_notes(missing: Sequence[tuple[str, str]]) -> list[str]:

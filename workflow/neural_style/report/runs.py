@@ -6,7 +6,7 @@ a reader can do without it, None.
 
 Both files hold weighted losses: alpha · content loss, beta · style loss, with beta as it was
 corrected for the size. Settings can be compared only without these factors, so `Run.saved_loss`,
-`Curves.loss` and `Curves.layer` divide them out.
+`Curves.loss` and `Curves.unweighted` divide them out.
 """
 
 from __future__ import annotations
@@ -22,15 +22,21 @@ from typing import Any, NamedTuple, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from neural_style.config.settings import LOG_PREFIX, LOSSES, RUN
+from neural_style.config.settings import (
+    LOG_PREFIX,
+    LOSS_COLUMNS,
+    LOSSES,
+    RUN,
+    TOTAL_VARIATION,
+    TOTAL_VARIATION_SCALE,
+)
 from neural_style.config.sweep import Job
 from neural_style.errors import NeuralStyleError
 
 Values = NDArray[np.float64]
 
 KINDS = ("content", "style")
-TOTAL_VARIATION = "smoothness/total_variation"
-"""The name of the total variation among the terms."""
+"""Kinds of the terms that every run has."""
 
 LARGEST_RUN = 1 << 20
 """Bytes of a `run.json` that is read; a real one has about 2,000."""
@@ -38,9 +44,9 @@ LARGEST_RUN = 1 << 20
 LARGEST_LOSSES = 100_000_000
 """Bytes of a `losses.csv` that is read; 100,000 epochs of 36 layers have half as many."""
 
-_COLUMNS = ("epoch", "seconds", "total", "content", "style")
 _LONGEST_TEXT = 200  # characters of a recorded text
 _LOG_TAIL = 8192  # bytes at the end of a log
+_REMEDY = "delete this folder and run the job again"
 
 
 class RunError(NeuralStyleError):
@@ -52,12 +58,13 @@ class Run:
     """What the `run.json` of a finished job says.
 
     Attributes:
-        damage: why the losses cannot be compared with those of other runs; None if they can. With
-            damage, `settings`, `weights`, `betas`, and `saved` may be empty.
+        error: why the losses cannot be compared with those of other runs; None if they can. With an
+            error, `settings`, `term_factors`, `betas`, and `saved` may be empty.
         settings: all settings, as they were written.
-        weights: factor of each term in the total, such as `style/conv1_1`: alpha or beta times
-            the weight of the layer, or the weight of the total variation.
-        betas: last epoch of each stage → its beta, corrected for the size. `weights` have the
+        term_factors: factor of each term in the total, such as `style/conv1_1`: alpha or beta times
+            the weight of the layer; for the total variation, `TOTAL_VARIATION_SCALE` times its
+            weight.
+        betas: last epoch of each stage → its beta, corrected for the size. `term_factors` have the
             beta of the last stage.
         saved: weighted losses of the saved output, by term.
         output: file of the finished output.
@@ -68,9 +75,9 @@ class Run:
         finished: when, as ISO 8601.
     """
 
-    damage: str | None
+    error: str | None
     settings: Mapping[str, Any]
-    weights: Mapping[str, float]
+    term_factors: Mapping[str, float]
     betas: Mapping[int, float]
     saved: Mapping[str, float]
     output: Path
@@ -94,9 +101,9 @@ class Run:
         """Return alpha for `content`, the beta of the last stage for `style`."""
         return self.alpha if kind == "content" else list(self.betas.values())[-1]
 
-    def layers(self, kind: str) -> list[str]:
-        """Return the terms of a kind."""
-        return [term for term in self.weights if term.startswith(f"{kind}/")]
+    def terms_of_kind(self, kind: str) -> list[str]:
+        """Return the terms of a kind, one for each of its layers."""
+        return [term for term in self.term_factors if term.startswith(f"{kind}/")]
 
     def saved_loss(self, kind: str) -> float | None:
         """Return the content or style loss of the saved output, without alpha or beta.
@@ -105,7 +112,9 @@ class Run:
             None where alpha or beta is 0: the loss was not recorded then.
         """
         factor = self.factor(kind)
-        return sum(self.saved[term] for term in self.layers(kind)) / factor if factor else None
+        if not factor:
+            return None
+        return sum(self.saved[term] for term in self.terms_of_kind(kind)) / factor
 
 
 @dataclass(frozen=True)
@@ -113,7 +122,7 @@ class Curves:
     """The losses of a run over its epochs.
 
     Attributes:
-        run: its record, without damage.
+        run: its record, without an error.
         epochs: [E], from 0, the start.
         total: [E], what was minimized: alpha · content + beta · style + total variation.
         terms: each term's weighted share of the total, [E]; style terms with the beta of the last
@@ -133,17 +142,17 @@ class Curves:
         factor = self.run.factor(kind)
         if not factor:
             return None
-        weighted = np.stack([self.terms[term] for term in self.run.layers(kind)])
+        weighted = np.stack([self.terms[term] for term in self.run.terms_of_kind(kind)])
         loss: Values = weighted.sum(axis=0) / factor
         return loss
 
-    def layer(self, term: str) -> Values | None:
-        """Return a term without its weight, such as the mean squared error at a layer, [E].
+    def unweighted(self, term: str) -> Values | None:
+        """Return a term without its factor, such as the mean squared error at a layer, [E].
 
-        None where the run gives the term no weight.
+        None where the run does not have the term, or its factor is 0.
         """
-        weight = self.run.weights.get(term)
-        return self.terms[term] / weight if weight else None
+        factor = self.run.term_factors.get(term)
+        return self.terms[term] / factor if factor else None
 
 
 class EpochLosses(NamedTuple):
@@ -156,12 +165,18 @@ class EpochLosses(NamedTuple):
 
 
 def failure_reason(job: Job) -> str | None:
-    """Return why a job has no output, as its log says it; None if the output exists."""
-    if job.result.exists():
+    """Return why a job has no output, as the end of its log says; None if the output exists."""
+    if job.final_output.exists():
         return None
-    sentences = [line for line in _last_lines(job.log) if line.startswith(LOG_PREFIX)]
-    if sentences:
-        return sentences[-1].removeprefix(LOG_PREFIX)
+    lines = [
+        line.removeprefix(LOG_PREFIX)
+        for line in _last_lines(job.log)
+        if line.startswith(LOG_PREFIX)
+    ]
+    if lines:
+        # The lines after the first of a failure are indented.
+        first = max((n for n, line in enumerate(lines) if line[:1] != " "), default=0)
+        return " ".join(map(str.strip, lines[first:]))
     return "did not finish" if job.log.exists() else "not made yet"
 
 
@@ -170,7 +185,7 @@ def read_run(folder: Path) -> Run:
 
     Raises:
         RunError: the file is missing, too large, or not a JSON object. A fact that is missing or
-            damaged is None instead, and `Run.damage` says why the losses cannot be used.
+            damaged is None instead, and `Run.error` says why the losses cannot be used.
     """
     path = folder / RUN
     try:
@@ -179,25 +194,25 @@ def read_run(folder: Path) -> Run:
         if not isinstance(facts, dict):
             raise ValueError("it is not an object")
     except (ValueError, RecursionError) as error:
-        raise RunError(f"cannot use {path}: it is damaged; make it again.") from error
+        raise RunError(f"cannot use {path}: it is damaged; {_REMEDY}.") from error
     image = _object(facts.get("output", facts.get("picture")))  # `picture` in older records
     # The name alone: a record that was tampered with cannot lead to another folder.
     output = folder / Path(str(image.get("file", ""))).name
     settings: dict[str, Any] = {}
-    weights: dict[str, float] = {}
+    factors: dict[str, float] = {}
     betas: dict[int, float] = {}
     saved: dict[str, float] = {}
-    damage = None
+    problem = None
     try:
         settings = {**facts["settings"]}
         betas = _betas(facts)
-        weights = _weights(settings, betas)
-        saved = {term: _number(facts["saved_losses"]["parts"][term]) for term in weights}
+        factors = _term_factors(settings, betas)
+        saved = {term: _number(facts["saved_losses"]["parts"][term]) for term in factors}
     except KeyError as error:
-        damage = f"cannot use {path}: it lacks {error}; make it again."
+        problem = f"{path} is missing {error}; {_REMEDY}."
     except (ValueError, TypeError, AttributeError, OverflowError):
-        damage = f"cannot use {path}: it is damaged; make it again."
-    return Run(damage, settings, weights, betas, saved, output, **_facts(facts, image))
+        problem = f"cannot use {path}: it is damaged; {_REMEDY}."
+    return Run(problem, settings, factors, betas, saved, output, **_facts(facts, image))
 
 
 def read_curves(folder: Path) -> Curves:
@@ -208,12 +223,13 @@ def read_curves(folder: Path) -> Curves:
             promises.
     """
     run, path = read_run(folder), folder / LOSSES
-    if run.damage:
-        raise RunError(run.damage)
+    if run.error:
+        raise RunError(run.error)
     try:
         with _open(path, LARGEST_LOSSES) as stream:
             columns = _header(stream)
-            if tuple(columns[: len(_COLUMNS)]) != _COLUMNS or len(set(columns)) != len(columns):
+            first = tuple(columns[: len(LOSS_COLUMNS)])
+            if first != LOSS_COLUMNS or len(set(columns)) != len(columns):
                 raise ValueError("its header is not that of a table of losses")
             rows = [np.array(line.split(","), dtype=np.float64) for line in stream]
         table = np.array(rows, dtype=np.float64).reshape(len(rows), len(columns)).T
@@ -223,12 +239,12 @@ def read_curves(folder: Path) -> Curves:
         style = _with_one_beta(table[0], run.betas)
         terms = {
             term: values[term] * (style if term.startswith("style/") else 1.0)
-            for term in run.weights
+            for term in run.term_factors
         }
     except KeyError as error:
-        raise RunError(f"cannot use {path}: it lacks {error}; make it again.") from error
+        raise RunError(f"{path} is missing {error}; {_REMEDY}.") from error
     except (ValueError, OverflowError) as error:
-        raise RunError(f"cannot use {path}: {error}; make it again.") from error
+        raise RunError(f"cannot use {path}: {error}; {_REMEDY}.") from error
     return Curves(run, table[0].astype(np.int64), values["total"], terms)
 
 
@@ -288,13 +304,13 @@ def _open(path: Path, largest: int) -> Iterator[TextIO]:
     """
     try:
         if path.stat().st_size > largest:
-            raise RunError(f"cannot use {path}: it is too large; make it again.")
+            raise RunError(f"cannot use {path}: it is too large; {_REMEDY}.")
         with path.open(encoding="utf-8") as stream:
             yield stream
     except UnicodeDecodeError as error:
-        raise RunError(f"cannot read {path}: it is not text; make it again.") from error
+        raise RunError(f"cannot read {path}: it is not text; {_REMEDY}.") from error
     except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror or error}; make it again.") from error
+        raise RunError(f"cannot read {path}: {error.strerror or error}; {_REMEDY}.") from error
 
 
 def _header(stream: TextIO) -> list[str]:
@@ -316,17 +332,17 @@ def _facts(facts: Mapping[str, object], image: Mapping[str, object]) -> dict[str
     }
 
 
-def _weights(settings: Mapping[str, Any], betas: Mapping[int, float]) -> dict[str, float]:
+def _term_factors(settings: Mapping[str, Any], betas: Mapping[int, float]) -> dict[str, float]:
     """Return the factor of each term in the total."""
-    factors = (_number(settings["alpha"]), list(betas.values())[-1])
-    weights = {
+    kind_factors = (_number(settings["alpha"]), list(betas.values())[-1])
+    factors = {
         f"{kind}/{layer}": factor * _number(weight)
-        for kind, factor in zip(KINDS, factors, strict=True)
+        for kind, factor in zip(KINDS, kind_factors, strict=True)
         for layer, weight in settings[f"{kind}_layers"].items()
     }
     if total_variation := _number(settings.get("total_variation", 0)):  # not in older records
-        weights[TOTAL_VARIATION] = total_variation
-    return weights
+        factors[TOTAL_VARIATION] = TOTAL_VARIATION_SCALE * total_variation
+    return factors
 
 
 def _betas(facts: Mapping[str, Any]) -> dict[int, float]:

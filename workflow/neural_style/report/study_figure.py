@@ -97,8 +97,8 @@ def _draw(
     """Draw a line for each image over the layers; values without a logarithm are left out."""
     layers = {row.layer: row for row in rows}
     places = {layer: number for number, layer in enumerate(layers)}
-    for number, image in enumerate(dict.fromkeys(row.picture for row in rows)):
-        line = [row for row in rows if row.picture == image]
+    for number, image in enumerate(dict.fromkeys(row.image for row in rows)):
+        line = [row for row in rows if row.image == image]
         values = [loss(row) if loss(row) > 0 else math.nan for row in line]
         color = _COLORS[number % len(_COLORS)]
         marker = _MARKERS[number % len(_MARKERS)]
