@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -220,7 +221,8 @@ def camera_exif(index: str | None, space: int | None, order: str) -> bytes:
 def test_cameras_mark_adobe_rgb_in_exif(
     tmp_path: Path, encoder: str, order: str, index: str | None, space: int | None, adobe: bool
 ) -> None:
-    kept = {"JPEG": {"quality": 100}, "WEBP": {"lossless": True}}.get(encoder, {})
+    options: dict[str, dict[str, Any]] = {"JPEG": {"quality": 100}, "WEBP": {"lossless": True}}
+    kept = options.get(encoder, {})
     for color in [(200, 100, 50), (90, 160, 90), (128, 128, 128), (20, 40, 10)]:
         image = Image.new("RGB", (16, 16), color)
         data = encode(image, encoder, exif=camera_exif(index, space, order), **kept)

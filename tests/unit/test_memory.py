@@ -53,6 +53,40 @@ def test_most_of_the_free_memory_is_available():
     assert 0.5 * free < available_bytes(CPU) < free
 
 
+def test_less_than_what_the_shell_allows_is_available():
+    code = (
+        "import resource, torch\n"
+        "from neural_style.runtime.limits import limit_bytes, usable_bytes\n"
+        "from neural_style.runtime.memory import available_bytes\n"
+        "used = limit_bytes()\n"
+        "assert used == {}, used\n"
+        "import psutil\n"
+        "used = psutil.Process().memory_info().vms\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 10**9, resource.RLIM_INFINITY))\n"
+        "assert 0.9e9 < usable_bytes() <= 10**9, usable_bytes()\n"
+        "assert 0.7e9 < available_bytes(torch.device('cpu')) <= 0.8e9\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY,) * 2)\n"
+        "resource.setrlimit(resource.RLIMIT_DATA, (10**6, resource.RLIM_INFINITY))\n"
+        "assert usable_bytes() == 0, usable_bytes()\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_an_image_that_would_exceed_the_limit_of_the_shell_is_refused_at_once(
+    monkeypatch, defaults: Settings
+):
+    """Without memory for a thread of torch, the process would end with code 134."""
+    monkeypatch.setattr(memory, "limit_bytes", lambda: {"ulimit -v": 400_000_000})
+    with (
+        pytest.raises(MemoryShortageError, match=r"512 × 512 pixels need about 0\.8 GB of memory"),
+        explaining_shortage(defaults, 512, 512, CPU, torch.bfloat16),
+    ):
+        pytest.fail("the work began")
+    with explaining_shortage(defaults, 256, 256, CPU, torch.bfloat16):
+        pass
+
+
 def message_of(settings: Settings, height: int, width: int, error: Exception) -> str:
     with (
         pytest.raises(MemoryShortageError) as caught,

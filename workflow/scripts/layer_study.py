@@ -6,6 +6,7 @@ import argparse
 import sys
 from functools import partial
 
+import address_space  # noqa: F401 - before torch
 import torch
 from display import log_waiting, show_in_turn
 from options import add_study_options, command, study_from

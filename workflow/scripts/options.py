@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO
 
 from neural_style.config.options import (
     NONE,
@@ -95,9 +95,16 @@ def showing_warnings(log: Callable[[str], None]) -> Iterator[None]:
     """Give each `NeuralStyleWarning` in the block to `log`, once."""
     said = set[str]()
 
-    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         if not issubclass(category, NeuralStyleWarning):
-            before(message, category, *place, **more)
+            before(message, category, filename, lineno, file, line)
         elif str(message) not in said:
             said.add(str(message))
             log(str(message))

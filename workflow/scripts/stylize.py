@@ -7,10 +7,12 @@ folder.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from functools import partial
 from pathlib import Path
 
+import address_space  # noqa: F401 - before torch
 import torch
 from display import Display, StopRequest, log_waiting
 from options import (
@@ -23,7 +25,13 @@ from options import (
 )
 
 from neural_style.config.inputs import companions_of
-from neural_style.config.settings import BUILT_IN, ENGINE_VERSION, LOG_PREFIX, Settings
+from neural_style.config.settings import (
+    BUILT_IN,
+    ENGINE_VERSION,
+    LOG_PREFIX,
+    MAX_PIXELS_VARIABLE,
+    Settings,
+)
 from neural_style.engine.job import run_job
 from neural_style.engine.record import (
     Provenance,
@@ -61,6 +69,8 @@ def stylize(options: argparse.Namespace, settings: Settings, stop: StopRequest) 
         NeuralStyleError: see `run_job`.
     """
     stop.watch(options.owner)
+    if getattr(options, "max_pixels", None):
+        os.environ[MAX_PIXELS_VARIABLE] = str(options.max_pixels)
     if options.threads:
         torch.set_num_threads(options.threads)
     title = options.title or f"{options.content.stem} × {options.style.stem}"

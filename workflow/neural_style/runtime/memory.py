@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from math import inf
 from typing import TypeVar
 
-import psutil
 import torch
 
 from neural_style.config.settings import Settings
 from neural_style.errors import NeuralStyleError
 from neural_style.model.tiles import MAX_STRIDE
 from neural_style.runtime.estimates import bytes_per_image
+from neural_style.runtime.limits import limit_bytes, usable_bytes
 
 PRECISION_NAMES = {torch.bfloat16: "bf16", torch.float32: "fp32"}
 
@@ -23,6 +24,10 @@ in which they are tried; None leaves the history size as it is."""
 
 CUDNN_BYTES = 0.5e9
 """Bytes left free on a GPU for the working memory of its convolutions."""
+
+RESERVE_BYTES = 0.1e9
+"""Bytes to leave free under `ulimit`, for threads and their allocators: where these get no memory,
+the process ends without a message."""
 
 USABLE_SHARE = 0.8
 """Share of the free memory to use; other processes may take the rest in the meantime."""
@@ -53,7 +58,7 @@ def needed_bytes(settings: Settings, height: int, width: int, precision: torch.d
 def available_bytes(device: torch.device) -> int:
     """Return the bytes of memory that may be used on a device now."""
     if device.type != "cuda":
-        return int(USABLE_SHARE * psutil.virtual_memory().available)
+        return int(USABLE_SHARE * usable_bytes())
     free, _ = torch.cuda.mem_get_info(device)
     cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return max(0, int(USABLE_SHARE * (free + cached) - CUDNN_BYTES))
@@ -83,10 +88,14 @@ def explaining_shortage(
         precision: of the network.
 
     Raises:
-        MemoryShortageError: the block ran out of memory.
+        MemoryShortageError: the block ran out of memory, or would exceed a limit of the shell.
     """
     needed, available = needed_bytes(settings, height, width, precision), available_bytes(device)
     try:
+        if device.type == "cpu" and needed + RESERVE_BYTES > min(
+            limit_bytes().values(), default=inf
+        ):
+            raise MemoryError("ulimit")
         yield
     except Exception as error:
         if not is_shortage(error):
