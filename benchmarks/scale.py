@@ -203,7 +203,7 @@ def time_shards(output: Path, images: int) -> Iterator[str]:
     plan = read_plan(output)
     for shard, what in ((0, ""), (1, "made"), (1, "only looked at")):
         began, busy = time.monotonic(), time.process_time()
-        with patch.object(engine, "optimize", stand_in):
+        with patch.object(engine, "optimization", stand_in):
             counts = run_shard(plan, shard, lambda: runner, print)
         if counts["done"] != images:
             raise RuntimeError(f"not all were made: {counts}")
@@ -214,7 +214,7 @@ def time_shards(output: Path, images: int) -> Iterator[str]:
 
 
 def stand_in(problems: Sequence[TransferProblem]) -> Iterator[Progress]:
-    """Return the content images as if they were the outputs, in place of `Engine.optimize`."""
+    """Return the content images as if they were the outputs, in place of `Engine.optimization`."""
     # Imported here, because the other measurements are of programs that run without torch.
     import torch
 

@@ -120,8 +120,8 @@ def test_a_style_that_cannot_be_read_fails_only_its_own_outputs(tmp_path: Path, 
 class Diverging(Engine):
     """An engine whose second problem diverges."""
 
-    def optimize(self, problems: Sequence[TransferProblem], resume: Any = None) -> Any:
-        for progress in super().optimize(problems, resume):
+    def optimization(self, problems: Sequence[TransferProblem]) -> Any:
+        for progress in super().optimization(problems):
             yield replace(progress, diverged=torch.arange(len(problems)) == 1)
 
 
@@ -140,7 +140,7 @@ class Short(Engine):
         self.limit = limit
         self.tried: list[int] = []
 
-    def optimize(self, problems: Sequence[TransferProblem], resume: Any = None) -> Any:
+    def optimization(self, problems: Sequence[TransferProblem]) -> Any:
         self.tried.append(len(problems))
         if len(problems) > self.limit:
             raise torch.OutOfMemoryError

@@ -325,7 +325,7 @@ def test_the_chart_is_drawn_and_whole(made: Any, tmp_path: Path):
 @pytest.mark.parametrize("of_noise", [2.0, 0.0])
 def test_a_loss_of_zero_has_no_place_on_a_logarithmic_scale(tmp_path: Path, of_noise: float):
     row = LayerLoss("images/a.png", "conv1_1", "", "conv1_1", 3, 64, 0.0, 1.0, of_noise, 2.0)
-    other = replace(row, picture="images/b.png", content_layer="", style_layers="conv1_1")
+    other = replace(row, image="images/b.png", content_layer="", style_layers="conv1_1")
     write_study_chart([row, other], tmp_path / "chart.png")
     assert (tmp_path / "chart.png").is_file()
 

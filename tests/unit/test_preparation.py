@@ -13,8 +13,7 @@ from PIL import Image
 from tests.unit.images import noise
 
 from neural_style.config.settings import BESIDE, Settings
-from neural_style.engine.load import load_problem
-from neural_style.engine.record import Source
+from neural_style.engine.load import LoadedProblem, load_problem
 from neural_style.errors import NeuralStyleWarning
 from neural_style.images.decode import ImageError, fit_image
 from neural_style.images.tensors import to_tensor
@@ -39,15 +38,13 @@ def halves(size: tuple[int, int]) -> Image.Image:
     return Image.fromarray(levels)
 
 
-def loaded(
-    folder: Path, settings: Settings, **changes: Any
-) -> tuple[TransferProblem, dict[str, Source]]:
+def loaded(folder: Path, settings: Settings, **changes: Any) -> LoadedProblem:
     changed = replace(settings, **{"size": 32, "fit": "stretch", **changes})
     return load_problem(folder / "cat.png", folder / "wave.png", changed, CPU)
 
 
 def prepared(folder: Path, settings: Settings, **changes: Any) -> TransferProblem:
-    return loaded(folder, settings, **changes)[0]
+    return loaded(folder, settings, **changes).problem
 
 
 def test_a_plain_job_is_one_style_everywhere(folder: Path, defaults: Settings):
@@ -144,7 +141,7 @@ def test_a_mask_beside_has_to_have_the_shape_of_its_image(folder: Path, defaults
 def test_all_files_are_told_with_their_checksums(folder: Path, defaults: Settings):
     for name in ("cat", "wave", "sun"):
         halves(SIZES[name]).save(folder / f"{name}.mask.png")
-    _, sources = loaded(
+    _, sources, content_size = loaded(
         folder, defaults, mask=BESIDE, style_mask=BESIDE, blend={str(folder / "sun.png"): 1.0}
     )
     assert {role: source.path.name for role, source in sources.items()} == {
@@ -156,6 +153,7 @@ def test_all_files_are_told_with_their_checksums(folder: Path, defaults: Setting
         "blend_1_mask": "sun.mask.png",
     }
     assert all(source.checksum == sha256(source.path) for source in sources.values())
+    assert content_size == SIZES["cat"]
 
 
 def white_paint(size: tuple[int, int]) -> Image.Image:

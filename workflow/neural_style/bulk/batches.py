@@ -102,7 +102,7 @@ class BatchRunner:
             )
             for task, style in zip(tasks, styles, strict=True)
         ]
-        for progress in self._engine.optimize(problems):
+        for progress in self._engine.optimization(problems):
             last = progress
             if progress.epoch % CHECK_INTERVAL == 0 and bool(progress.diverged.all()):
                 break

@@ -63,7 +63,7 @@ class Row:
             output; `redo`, with the kind of the finding as its reason, if verification found the
             output wrong at the time `finished`.
         seconds: the output's share of the time of its batch.
-        total_loss: final loss, the sum of all terms.
+        total_loss: final loss, the sum of all terms, of the image before it is encoded.
         content_loss: alpha · content loss.
         style_loss: beta · style loss, with beta as corrected for the size.
         output_sha256: checksum of the output's file.

@@ -16,6 +16,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
@@ -70,13 +71,16 @@ Made = TypeVar("Made")
 class Result:
     """The result of a task: an image and its losses, or the reason why there is none.
 
+    The losses are those of the image before it is rounded and encoded; the job of a sweep records
+    them after.
+
     Attributes:
         image: [3, H, W] in [0, 1].
         total_loss: final loss, the sum of all terms.
         content_loss: alpha · content loss.
         style_loss: beta · style loss, with beta as corrected for the size.
         reason: a sentence.
-        seconds: the task's share of the time of its batch.
+        seconds: the task's share of the time of its batch, until its images are on the host.
     """
 
     image: FloatImage | None = None
@@ -102,16 +106,8 @@ class Runner(Protocol):
 
 
 def batch_key(task: Task) -> Hashable:
-    """Return what tasks of a batch have in common: shape, network, layers, stages and optimizer."""
-    settings = task.settings
-    return (
-        *(task.image.size, settings.weights, settings.pooling, settings.padding),
-        settings.tile,
-        settings.precision,
-        *(settings.optimizer, settings.history, settings.color, settings.style_loss),
-        *((stage.size / settings.size, stage.epochs) for stage in settings.all_stages),
-        *(tuple(settings.content_layers.items()), tuple(settings.style_layers.items())),
-    )
+    """Return what tasks of a batch have in common: their size, and `Settings.batch_key`."""
+    return task.image.size, task.settings.batch_key
 
 
 def run_shard(
@@ -167,9 +163,11 @@ class _Run:
         self._make_runner = make_runner
         self._say = say
         self._saver = OutputSaver(plan, number)
+        self._queue = WorkQueue(ENCODERS, MOST_UNSAVED, "encode")
         self._runner: Runner | None = None
         self._waiting: dict[Hashable, list[Task]] = {}
         self._counts: Counter[str] = Counter()
+        self._counts_lock = Lock()  # of outputs by status; encoders count, too
         self._began = self._said = time.monotonic()
 
     def run(self) -> None:
@@ -177,7 +175,7 @@ class _Run:
         with ExitStack() as stack:
             stack.enter_context(self._saver)
             decoders = stack.enter_context(ThreadPoolExecutor(DECODERS, "decode"))
-            self._queue = stack.enter_context(WorkQueue(ENCODERS, MOST_UNSAVED, "encode"))
+            stack.enter_context(self._queue)
             for prepared in _map_ahead(
                 decoders, self._shard.prepare, self._shard.content_images, self._depth()
             ):
@@ -222,15 +220,21 @@ class _Run:
             self._record(replace(row, status=FAILED, reason=result.reason))
             return
         self._queue.submit(self._save, task, result.image, row)
-        self._counts[DONE] += 1
         self._report()
 
     def _save(self, task: Task, image: FloatImage, row: Row) -> None:
-        self._journal.append(self._saver.save(task, image, row))
+        """Save an output; runs in an encoder's thread."""
+        saved = self._saver.save(task, image, row)
+        self._journal.append(saved)
+        self._count(saved.status)
+
+    def _count(self, status: str) -> None:
+        with self._counts_lock:
+            self._counts[status] += 1
 
     def _record(self, row: Row) -> None:
         """Append a row to the journal, unless it is there already."""
-        self._counts[row.status] += 1
+        self._count(row.status)
         if self._journal.rows.get(row.output) != row:
             self._journal.append(replace(row, finished=row.finished or time.time()))
         self._report()
@@ -240,7 +244,9 @@ class _Run:
         now = time.monotonic()
         if now - self._said >= SECONDS_BETWEEN_LINES:
             self._said = now
-            counts = ", ".join(f"{count} {status}" for status, count in self._counts.items())
+            with self._counts_lock:
+                known = list(self._counts.items())
+            counts = ", ".join(f"{count} {status}" for status, count in known)
             self._say(f"{counts} after {now - self._began:.0f} s")
 
 

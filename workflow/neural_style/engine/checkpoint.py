@@ -34,17 +34,17 @@ FORMAT = 2
 """Version of the file format; a part of the key that a checkpoint must match."""
 
 SECONDS_BETWEEN = 60.0
-"""Seconds of work that a kill may cost where no number of iterations is configured."""
+"""Seconds between two checkpoints, unless a number of iterations is configured."""
 
 LARGEST_SHARE = 0.05
-"""Share of the time that saving may take where no number of iterations is configured."""
+"""Largest share of the time spent on saving, unless a number of iterations is configured."""
 
 _NAME = re.compile(r"[^/\0]+")  # of a file in the folder
 _DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 class CheckpointError(NeuralStyleError):
-    """A checkpoint is there that cannot be resumed from."""
+    """There is a checkpoint, but the run cannot resume from it."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,12 @@ _FIELDS = {field.name for field in fields(Checkpoint)}
 
 
 def checkpoint_key(*facts: object) -> str:
-    """A digest of everything that decides the outputs of a run: `repr` must tell the facts apart.
+    """Return a digest of everything that decides the outputs of a run.
 
-    The version of the engine counts, and that of torch, which may round differently.
+    The version of the engine is included, and that of torch, which may round differently.
+
+    Args:
+        facts: everything else; what differs must have another `repr`.
     """
     known = (FORMAT, ENGINE_VERSION, torch.__version__, *facts)
     return hashlib.sha256(repr(known).encode()).hexdigest()

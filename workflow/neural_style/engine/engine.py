@@ -1,7 +1,8 @@
 """The engine: optimizes batches of transfer problems, and loads each network once.
 
-The sweep's job, the shard's worker, the layer study and Python callers are thin callers of
-`Engine`. It reads no image files and writes nothing.
+The job of a sweep (`engine.job`), the worker of a shard (`bulk.batches`) and the layer study
+(`engine.layer_study`) call `Engine`; so can you, from Python. It reads no image files and writes
+no files.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from neural_style.config.settings import Settings
 from neural_style.engine.record import Losses, summarize_losses
 from neural_style.images.encode import round_trip
 from neural_style.losses.build import StyleTargets, make_objective
-from neural_style.losses.problem import TransferProblem
+from neural_style.losses.problem import TransferProblem, check_batch
 from neural_style.model.vgg import Vgg19
 from neural_style.model.weights import Weights, load_weights
 from neural_style.optim.loop import Optimization
@@ -27,22 +27,20 @@ from neural_style.runtime.device import choose_precision
 from neural_style.runtime.memory import automatic_batch, explaining_shortage
 
 NETWORKS_KEPT = 4
-"""Networks that stay on the device, with the statistics of style images that they gave."""
-
-T = TypeVar("T")
+"""Networks that are kept on the device, each with its cache of style statistics."""
 
 
 class Engine:
     """Optimizes transfer problems on one device.
 
     Args:
-        device: of the network and all tensors.
+        device: of the networks and all tensors.
     """
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
         self._weights = lru_cache(maxsize=None)(load_weights)
-        self._network = lru_cache(maxsize=NETWORKS_KEPT)(self._load_network)
+        self._cached_network = lru_cache(maxsize=NETWORKS_KEPT)(self._load_network)
 
     def precision(self, settings: Settings) -> torch.dtype:
         """The dtype of the network for `optimization.precision`."""
@@ -56,28 +54,33 @@ class Engine:
         """
         return self._weights(settings.weights)
 
-    def network(self, settings: Settings, layers: frozenset[str] | None = None) -> Vgg19:
-        """The network in float32, for measuring losses.
+    def float32_network(self, settings: Settings, layers: frozenset[str] | None = None) -> Vgg19:
+        """Make a network in float32, for measuring losses; it is not cached.
 
         Args:
             settings: weights, pooling and padding.
             layers: whose features it gives; None for those of the settings.
+
+        Raises:
+            WeightsError: see `weights`.
         """
         convolutions = self.weights(settings).convolutions
         chosen = layers or settings.layers
         return Vgg19(convolutions, chosen, settings.pooling, settings.padding).to(self.device)
 
-    def optimize(self, problems: Sequence[TransferProblem]) -> Optimization:
-        """Optimize a batch; iterate over the result, which yields each iteration.
+    def optimization(self, problems: Sequence[TransferProblem]) -> Optimization:
+        """Load the network and return the optimization of a batch, which runs as you iterate it.
 
         Args:
-            problems: of one size; layers, network, optimizer and stages are those of the first.
+            problems: one for each image, all of one size and with the same `Settings.batch_key`.
 
         Raises:
             WeightsError: see `weights`.
+            ValueError: there is no problem, or the problems cannot share a batch.
         """
+        check_batch(problems)
         settings = problems[0].settings
-        network, targets = self._network(
+        network, targets = self._cached_network(
             settings.weights,
             settings.layers,
             settings.pooling,
@@ -88,7 +91,7 @@ class Engine:
 
     @torch.no_grad()
     def saved_losses(self, problem: TransferProblem, image: Tensor) -> Losses:
-        """The losses of an image as its file holds it: rounded, compressed, and in float32.
+        """Compute the losses, in float32, of an image as its file holds it: rounded and compressed.
 
         They are computed at the size of the optimization, also where the file has the dimensions
         of the content image.
@@ -99,25 +102,28 @@ class Engine:
         """
         decoded = torch.from_numpy(round_trip(image[0].cpu().numpy(), problem.settings))
         parameterization = choose_parameterization([problem])
-        objective = make_objective(self.network(problem.settings), [problem])
+        objective = make_objective(self.float32_network(problem.settings), [problem])
         x = parameterization.from_images(decoded.unsqueeze(0).to(problem.content))
         losses = objective.losses_at(parameterization.network_input(x))
         return summarize_losses(objective.term_names, losses[:, 0])
 
     def batch_size(self, settings: Settings, height: int, width: int) -> int:
-        """How many images of a size to optimize at once: as many as the memory allows."""
+        """How many images of a size (in pixels) to optimize at once: as many as fit in memory."""
         precision = self.precision(settings)
         return automatic_batch(settings, height, width, self.device, precision)
 
     def explaining_shortage(
         self, settings: Settings, height: int, width: int
     ) -> AbstractContextManager[None]:
-        """A block in which too little memory becomes an error that says what would fit.
+        """Return a context manager that turns an out-of-memory error into one that says what fits.
 
         Args:
             settings: of the images.
             height: of an image in pixels.
             width: of an image in pixels.
+
+        Raises:
+            MemoryShortageError: the memory did not suffice within the block.
         """
         return explaining_shortage(settings, height, width, self.device, self.precision(settings))
 
@@ -129,7 +135,7 @@ class Engine:
         padding: str,
         precision: torch.dtype,
     ) -> tuple[Vgg19, StyleTargets]:
-        """A network for optimizing, and the statistics of the style images that it sees."""
+        """A network for optimizing, and a cache of the statistics of style images that it gives."""
         convolutions = self._weights(source).convolutions
         network = Vgg19(convolutions, layers, pooling, padding).prepare(self.device, precision)
         return network, StyleTargets(network)

@@ -85,7 +85,7 @@ def run_job(
 
 
 def _files_read(engine: Engine, loaded: LoadedProblem, settings: Settings) -> dict[str, Source]:
-    """Every file that decides the outputs, by role: images, and weights unless they are built in."""
+    """Every file that was read, by role: the images, and the weights unless they are built in."""
     files = dict(loaded.sources)
     if settings.weights_file is not None:
         weights = engine.weights(settings)

@@ -49,7 +49,7 @@ class LayerLoss:
     """The unweighted losses of one image of the study at one layer.
 
     Attributes:
-        picture: file of the image, relative to the folder of the study.
+        image: file of the image, relative to the folder of the study.
         content_layer: layer whose features of the content image it was made from; empty if none.
         style_layers: layers whose Gram matrices of the style image it was made from, joined by
             `+`; empty if none.
@@ -62,7 +62,7 @@ class LayerLoss:
         style_of_noise: `style_loss` of that noise.
     """
 
-    picture: str
+    image: str
     content_layer: str
     style_layers: str
     layer: str
@@ -115,23 +115,24 @@ def run_study(
     with engine.explaining_shortage(study.settings, *content.shape[2:]):
         for number, image in enumerate(study.images):
             settings = study.settings_of(image)
-            for progress in engine.optimize([single_style_problem(content, style, settings)]):
+            for progress in engine.optimization([single_style_problem(content, style, settings)]):
                 if progress.epoch == settings.epochs:
                     _save(progress, folder / image.file)
                 yield StudyProgress(number, image, settings, progress)
-        network = engine.network(study.settings, frozenset(study.layers))
+        network = engine.float32_network(study.settings, frozenset(study.layers))
         rows = measure_study(study, network, content, style, folder)
     write_layer_losses(rows, folder / LAYER_LOSSES)
 
 
-COLUMNS = {field.name: field.type for field in fields(LayerLoss)}
+COLUMNS = {"picture" if field.name == "image" else field.name: field for field in fields(LayerLoss)}
+"""Column of the table → field of `LayerLoss`. The column of the image kept its older name."""
 _READERS = {"str": str, "int": int, "float": float}
 
 
 def write_layer_losses(rows: Iterable[LayerLoss], path: Path) -> None:
     """Write the table atomically, with numbers of six digits."""
     lines = [list(COLUMNS)]
-    lines += [[_shown(getattr(row, name)) for name in COLUMNS] for row in rows]
+    lines += [[_shown(getattr(row, field.name)) for field in COLUMNS.values()] for row in rows]
     write_text(path, "".join(f"{','.join(line)}\n" for line in lines))
 
 
@@ -147,7 +148,12 @@ def read_layer_losses(path: Path) -> list[LayerLoss]:
         if not rows:
             raise ValueError("the table is empty")
         return [
-            LayerLoss(**{name: _READERS[str(kind)](row[name]) for name, kind in COLUMNS.items()})
+            LayerLoss(
+                **{
+                    field.name: _READERS[str(field.type)](row[column])
+                    for column, field in COLUMNS.items()
+                }
+            )
             for row in rows
         ]
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
@@ -181,14 +187,14 @@ def measure_study(
         originals = extract_features(network, content), extract_features(network, style)
         of_noise = _losses(extract_features(network, noise), *originals)
         rows: list[LayerLoss] = []
-        for picture in study.images:
-            pixels = to_tensor(load_image(folder / picture.file)).to(content)
+        for image in study.images:
+            pixels = to_tensor(load_image(folder / image.file)).to(content)
             losses = _losses(extract_features(network, pixels), *originals)
             rows += [
                 LayerLoss(
-                    picture=picture.file,
-                    content_layer=picture.content_layer or "",
-                    style_layers="+".join(picture.style_layers),
+                    image=image.file,
+                    content_layer=image.content_layer or "",
+                    style_layers="+".join(image.style_layers),
                     layer=layer,
                     receptive_field=receptive_field(layer),
                     channels=channels(layer),
@@ -222,5 +228,5 @@ def _save(progress: Progress, path: Path) -> None:
             f"the loss of {path.name} became infinite or NaN; lower layer_study.alpha or "
             "layer_study.beta, or check the file of network.weights."
         )
-    (picture,) = to_pil_images(progress.images)
-    save_image(picture, path)
+    (image,) = to_pil_images(progress.images)
+    save_image(image, path)

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from PIL import Image
@@ -21,9 +22,24 @@ from neural_style.io import sha256
 from neural_style.losses.problem import Region, StyleReference, TransferProblem, recolor_problem
 
 
+class LoadedProblem(NamedTuple):
+    """A transfer problem from files.
+
+    Attributes:
+        problem: with `settings.color` applied.
+        sources: every image file that was read by its role: `content`, `style`, and those of
+            `inputs.companions_of`.
+        content_size: width and height of the content image in its file, upright, in pixels.
+    """
+
+    problem: TransferProblem
+    sources: dict[str, Source]
+    content_size: tuple[int, int]
+
+
 def load_problem(
     content: Path, style: Path, settings: Settings, device: torch.device
-) -> tuple[TransferProblem, dict[str, Source]]:
+) -> LoadedProblem:
     """Read all image files of a job.
 
     Args:
@@ -31,10 +47,6 @@ def load_problem(
         style: file of the style image.
         settings: of the job; they name masks, further styles and an image to start from.
         device: of the tensors.
-
-    Returns:
-        The problem, and every image file that was read by its role: `content`, `style`, and
-        those of `inputs.companions_of`.
 
     Raises:
         NeuralStyleError: a file cannot be read or fitted; the sentence names it.
@@ -50,7 +62,7 @@ def load_problem(
     if INIT in files:
         problem = replace(problem, start=_load_start(files[INIT], problem.content, settings))
     sources = {role: Source(path, sha256(path)) for role, path in files.items()}
-    return recolor_problem(problem), sources
+    return LoadedProblem(recolor_problem(problem), sources, content_size)
 
 
 def load_tensor(path: Path, settings: Settings, device: torch.device) -> Tensor:

@@ -3,7 +3,7 @@
 With either and the images, an output can be made again. The metadata of an output are JSON in
 ASCII: a format version, `ENGINE_VERSION`, path and checksum of each source, and the settings. They
 hold no date and nothing about the machine, so that the same output, made again, has the same bytes.
-What is read back may come from a stranger: it is bounded, and nothing in it is trusted.
+Metadata that are read may come from anyone: their length is limited, and they are validated.
 """
 
 from __future__ import annotations
@@ -41,7 +41,10 @@ METADATA_VERSION = 1
 """Version of the form of the metadata."""
 
 PAIR = frozenset({"content", "style"})
-"""Roles of the sources that a mask may lie beside."""
+"""Roles of the two images of a pair, which may have masks beside them."""
+
+MAIN_KINDS = frozenset({"content", "style"})
+"""Kinds of loss terms with a column of their own in losses.csv."""
 
 LARGEST_SOURCE = 1 << 30
 """Bytes of a file up to which it is read because an output names it."""
@@ -91,22 +94,25 @@ class Losses:
 
     @property
     def further(self) -> Mapping[str, float]:
-        """The sum of the terms of each other kind, such as `smoothness`."""
-        sums: dict[str, float] = {}
-        for name, value in self.parts.items():
-            kind = name.partition("/")[0]
-            if kind not in PAIR:
-                sums[kind] = sums.get(kind, 0.0) + value
-        return sums
+        """The sum of the terms of each kind that is not in `MAIN_KINDS`, such as `smoothness`."""
+        sums = _sum_by_kind(self.parts)
+        return {kind: value for kind, value in sums.items() if kind not in MAIN_KINDS}
 
 
 def summarize_losses(term_names: tuple[str, ...], losses: Tensor) -> Losses:
     """Sum up the weighted losses [T] of one image. Synchronizes with the GPU."""
     parts = dict(zip(term_names, losses.tolist(), strict=True))
-    content = sum(value for name, value in parts.items() if name.startswith("content/"))
-    style = sum(value for name, value in parts.items() if name.startswith("style/"))
-    rest = sum(v for name, v in parts.items() if not name.startswith(("content/", "style/")))
-    return Losses(content + style + rest, content, style, parts)
+    sums = _sum_by_kind(parts)
+    content, style = sums.pop("content", 0.0), sums.pop("style", 0.0)
+    return Losses(content + style + sum(sums.values()), content, style, parts)
+
+
+def _sum_by_kind(parts: Mapping[str, float]) -> dict[str, float]:
+    """The sum of the terms of each kind, which is the part of their names before the `/`."""
+    kinds: dict[str, list[float]] = {}
+    for name, value in parts.items():
+        kinds.setdefault(name.partition("/")[0], []).append(value)
+    return {kind: sum(values) for kind, values in kinds.items()}
 
 
 @dataclass(frozen=True)
@@ -186,7 +192,7 @@ def _stages(settings: Settings, width: int, height: int) -> Iterator[dict[str, A
 
 @dataclass(frozen=True)
 class Provenance:
-    """How an output was made, as its metadata say.
+    """How an output was made, according to its metadata.
 
     Attributes:
         engine: `ENGINE_VERSION`; older programs wrote a text.
@@ -199,7 +205,7 @@ class Provenance:
     settings: Mapping[str, Any]
 
 
-def metadata_text(sources: Mapping[str, Source], settings: Settings, engine: int) -> str:
+def metadata_text(sources: Mapping[str, Source], settings: Settings) -> str:
     """The metadata of an output, at most `encode.MAX_COMMENT_LENGTH` characters.
 
     If the paths are too long, they are cut to the names of the files; if that is not enough, there
@@ -208,7 +214,7 @@ def metadata_text(sources: Mapping[str, Source], settings: Settings, engine: int
     for shorten in (str, lambda path: path.name):
         facts = {
             "neural_style_pipeline": METADATA_VERSION,
-            "engine": engine,
+            "engine": ENGINE_VERSION,
             "sources": {
                 role: {"path": shorten(source.path), "sha256": source.checksum}
                 for role, source in sources.items()
@@ -293,7 +299,7 @@ def _distrust(role: str, path: Path, roots: Sequence[Path]) -> str:
 
 
 def require_unchanged(output: Path, provenance: Provenance, files: Mapping[str, Path]) -> None:
-    """Check that the sources of an output are what they were.
+    """Check that the sources of an output still have the recorded checksums.
 
     Args:
         output: for messages.

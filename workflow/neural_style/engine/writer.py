@@ -1,4 +1,4 @@
-"""What a run writes while it goes on: outputs, losses.csv, and checkpoints to resume from."""
+"""What is written during the run: outputs, losses.csv, and checkpoints to resume from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from neural_style.config.settings import (
-    ENGINE_VERSION,
     LOSS_COLUMNS,
     LOSSES,
     OUTPUT_FORMATS,
@@ -33,8 +32,8 @@ CHECK_INTERVAL = 10
 """Iterations between two checks for divergence; each synchronizes with the GPU."""
 
 BACKGROUND_DEVICES = ("cuda",)
-"""Devices beside which a thread writes outputs. On the CPU, a thread that encodes would take from
-the optimization what it saves."""
+"""Devices with which outputs are written in a thread. On the CPU, the thread would compete with the
+optimization for the same cores."""
 
 QUEUE_DEPTH = 4
 """Outputs that may wait to be written; each of them holds an image in memory."""
@@ -55,15 +54,15 @@ class StoppedError(NeuralStyleError):
 class RunWriter:
     """Writes the folder of one run; use it as a context manager around the optimization.
 
-    Call `resume` once, then `write` after each iteration, then `finish`. Outputs and `losses.csv`
+    Call `resume` once, then `write` after each iteration, then `wait`. Outputs and `losses.csv`
     are written at the iterations that `optimization.save_every` names. Losses stay on the device
-    until then, so that an iteration never waits for them. On a GPU a thread encodes and writes;
+    until then, so that an iteration never waits for them. With a GPU a thread encodes and writes;
     its error is raised by a later call.
 
     Args:
         folder: gets the outputs; each file is written whole or not at all.
         settings: of the run.
-        finish: turns an image into the samples of its file.
+        postprocessor: turns an image into the samples of its file.
         sources: the files that the run reads, by role, for the metadata of the outputs.
         store: keeps the checkpoint of the run, and says when to save it.
         device: of the optimization.
@@ -75,7 +74,7 @@ class RunWriter:
         self,
         folder: Path,
         settings: Settings,
-        finish: Postprocessor,
+        postprocessor: Postprocessor,
         sources: Mapping[str, Source],
         store: CheckpointStore,
         device: torch.device,
@@ -83,12 +82,13 @@ class RunWriter:
         log: Callable[[str], None],
     ) -> None:
         self.seconds = 0.0
-        """From the first to the latest iteration, without the time between a kill and a resume."""
+        """Time from the first to the latest iteration, excluding downtime before a resume."""
         self._folder = folder
         self._settings = settings
-        self._finish = finish
+        self._postprocessor = postprocessor
         self._sources = sources
         self._store = store
+        self._device = device
         self._stop = stop
         self._log = log
         threads = 1 if device.type in BACKGROUND_DEVICES else 0
@@ -101,7 +101,7 @@ class RunWriter:
         self._checksums: dict[str, str] = {}
 
     def __enter__(self) -> Self:
-        """Begin."""
+        """Start the thread."""
         self._queue.__enter__()
         return self
 
@@ -111,18 +111,17 @@ class RunWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Write what was begun, and end the thread."""
+        """Finish the writes that have begun, and end the thread."""
         self._queue.__exit__(kind, error, trace)
 
-    def resume(self, optimization: Optimization, device: torch.device) -> None:
-        """Let the optimization resume from the checkpoint of this very run, if there is one.
+    def resume(self, optimization: Optimization) -> None:
+        """Let the optimization resume from the checkpoint of this run, if there is one.
 
         The outputs of the checkpoint are restored. If anything is wrong with it, the log says so,
         and the run starts over.
 
         Args:
             optimization: of the run, before its first iteration.
-            device: of its tensors.
 
         Raises:
             NeuralStyleError: a file cannot be written.
@@ -135,7 +134,7 @@ class RunWriter:
         names = [*output_names(self._settings), LOSSES, RUN]
         remove_leftovers(self._folder / name for name in names)
         try:
-            checkpoint = self._store.load(device, accept)
+            checkpoint = self._store.load(self._device, accept)
         except CheckpointError as error:
             self._log(str(error))
             self._store.remove()
@@ -207,7 +206,7 @@ class RunWriter:
         if epoch < self._settings.epochs and self._stop():
             self._end_early(progress, state)
 
-    def finish(self) -> None:
+    def wait(self) -> None:
         """Wait until everything is written.
 
         Raises:
@@ -220,16 +219,21 @@ class RunWriter:
     ) -> None:
         """Write the output of an iteration and the losses so far.
 
-        The metadata of the output describe a run whose last output it is.
+        The metadata of the output are those of a run that ends with this iteration.
         """
         path = self._folder / output_name(epoch, self._settings.format)
-        levels = self._finish.to_pixels(image()[0].cpu().numpy())
-        text = metadata_text(self._sources, self._settings.up_to(epoch), ENGINE_VERSION)
-        save_pixels(levels, path, self._settings.format, self._settings.quality, text)
+        pixels = self._postprocessor.to_pixels(image()[0].cpu().numpy())
+        text = metadata_text(self._sources, self._settings.up_to(epoch))
+        save_pixels(pixels, path, self._settings.format, self._settings.quality, text)
         self._checksums[path.name] = sha256(path)
         self._write_losses(rows)
 
     def _add_losses(self, progress: Progress) -> None:
+        """Keep the losses and the time of an iteration.
+
+        On a GPU, that is the time at which the iteration was launched, unless `_check` has just
+        waited for it.
+        """
         assert self._began is not None, "the clock starts with the first iteration"
         self.seconds = time.monotonic() - self._began
         self._term_names = progress.term_names
