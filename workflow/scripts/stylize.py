@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Collection, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -24,8 +25,10 @@ from options import (
     showing_warnings,
 )
 
-from neural_style.config.inputs import companions_of
+from neural_style.config.inputs import MASK, STYLE_MASK, companions_of
+from neural_style.config.options import option_name
 from neural_style.config.settings import (
+    BESIDE,
     BUILT_IN,
     ENGINE_VERSION,
     LOG_PREFIX,
@@ -34,9 +37,12 @@ from neural_style.config.settings import (
 )
 from neural_style.engine.job import run_job
 from neural_style.engine.record import (
+    PAIR,
     Provenance,
     ProvenanceError,
+    missing_settings,
     read_provenance,
+    require_trusted,
     require_unchanged,
 )
 from neural_style.engine.writer import StoppedError
@@ -106,13 +112,22 @@ def read_options(arguments: list[str]) -> tuple[argparse.Namespace, Settings]:
         return options, options.settings
     parser = make_parser()
     options = parser.parse_args(arguments)
+    given = set(vars(options)) - {role for role in PAIR if getattr(options, role) is None}
     provenance = recall(options.from_image, options) if options.from_image else None
     missing = [f"--{name}" for name in ("content", "style") if getattr(options, name) is None]
+    if missing and provenance is not None:
+        raise ProvenanceError(
+            f"{str(options.from_image)!r} does not name all of its images; give "
+            f"{' and '.join(missing)}."
+        )
     if missing:
         parser.error(f"the following arguments are required: {', '.join(missing)}")
     settings = settings_from(options)
     if provenance is not None:
-        require_unchanged(options.from_image, provenance, input_files(options, settings))
+        files = input_files(options, settings)
+        folders = [Path(), options.from_image.parent, *options.sources]
+        require_trusted(options.from_image, files_of_metadata(files, settings, given), folders)
+        require_unchanged(options.from_image, provenance, files)
         if provenance.engine != ENGINE_VERSION:
             log(f"{str(options.from_image)!r} was made by another version; the output may differ.")
     return options, settings
@@ -122,9 +137,16 @@ def recall(image: Path, options: argparse.Namespace) -> Provenance:
     """Complete options with the settings and files that an output records; given options win.
 
     Raises:
-        NeuralStyleError: it records nothing, or settings that are invalid.
+        NeuralStyleError: it records nothing, or settings that are invalid or incomplete.
     """
     provenance = read_provenance(image)
+    missing = [each for each in missing_settings(provenance) if not hasattr(options, each)]
+    if missing:
+        raise ProvenanceError(
+            f"the metadata of {str(image)!r} are incomplete: they lack the settings "
+            f"{', '.join(missing)}; give them by options such as {option_name(missing[0])}, or "
+            "leave out --from-image."
+        )
     options.recalled = provenance.settings
     try:
         settings_from(argparse.Namespace(recalled=provenance.settings, preset=None))
@@ -143,6 +165,28 @@ def input_files(options: argparse.Namespace, settings: Settings) -> dict[str, Pa
         "style": options.style,
         **companions_of(options.content, options.style, settings),
         **({} if settings.weights in BUILT_IN else {"weights": Path(settings.weights)}),
+    }
+
+
+def files_of_metadata(
+    files: Mapping[str, Path], settings: Settings, given: Collection[str]
+) -> dict[str, Path]:
+    """Return the files that the user has not named by an option.
+
+    Args:
+        files: see `input_files`.
+        settings: of the run.
+        given: names of the options that the user gave.
+    """
+    owners = {  # a mask beside an image is named with that image
+        **({MASK: "content"} if settings.mask == BESIDE else {}),
+        **({STYLE_MASK: "style"} if settings.style_mask == BESIDE else {}),
+        **{role: "blend" for role in files if role.startswith("blend_")},
+    }
+    return {
+        role: path
+        for role, path in files.items()
+        if not {role, owners.get(role, role)} & set(given)
     }
 
 
@@ -190,6 +234,15 @@ def make_parser(checked: bool = False) -> argparse.ArgumentParser:
             metavar="FILE",
             help="take the images and all settings from an output of this program, to make it "
             "again; options given beside it win",
+        )
+        files.add_argument(
+            "--sources",
+            type=Path,
+            action="append",
+            default=[],
+            metavar="FOLDER",
+            help="with --from-image: a folder whose files may be read because the image names "
+            "them, besides the current folder and that of the image; give it once for each folder",
         )
         add_settings_options(parser)
     machine = parser.add_argument_group("machine")
