@@ -244,9 +244,9 @@ def fit_image(
     """
     match fit:
         case "stretch":
-            return resize(image, (size, size), resampling)
+            return resize(image, (size, size), resampling, path=path)
         case "crop":
-            return resize(_center_square(image), (size, size), resampling)
+            return resize(_center_square(image), (size, size), resampling, path=path)
         case "pad":
             return _mirror_to_square(_scale_long_side(image, size, fit, 1, resampling, path), size)
         case "keep":
@@ -260,6 +260,7 @@ def resize(
     size: tuple[int, int],
     resampling: Image.Resampling = Image.Resampling.LANCZOS,
     box: tuple[float, float, float, float] | None = None,
+    path: Path | None = None,
 ) -> Image.Image:
     """Resize an image as Pillow does, with a bound on the memory of very long and narrow ones.
 
@@ -271,6 +272,7 @@ def resize(
         size: width and height of the result in pixels.
         resampling: the filter.
         box: the part of the image to resize; None for all of it.
+        path: the file that an error message names.
 
     Raises:
         ImageError: there is not enough memory.
@@ -279,16 +281,20 @@ def resize(
         if box is not None:
             return image.resize(size, resampling, box)
         factors = (_shortening(image.width, size[0]), _shortening(image.height, size[1]))
-        if factors != (1, 1):
-            image = image.reduce(factors)
-        if size[0] * image.height > _MOST_BETWEEN:
-            image = image.resize((image.width, size[1]), resampling)
-        return image.resize(size, resampling)
+        reduced = image if factors == (1, 1) else image.reduce(factors)
+        if size[0] * reduced.height > _MOST_BETWEEN:
+            reduced = reduced.resize((reduced.width, size[1]), resampling)
+        return reduced.resize(size, resampling)
     except MemoryError as error:
         raise ImageError(
-            "there is not enough memory to resize an image of {} × {} px to {} × {} px; "
-            "make the image smaller, or its proportions less extreme.".format(*image.size, *size)
+            "{}there is not enough memory to resize an image of {} × {} px to {} × {} px; make it "
+            "smaller, or its proportions less extreme.".format(_prefix(path), *image.size, *size)
         ) from error
+
+
+def _prefix(path: Path | None) -> str:
+    """The beginning of a sentence about a file."""
+    return f"{str(path)!r}: " if path else ""
 
 
 def _shortening(side: int, wanted: int) -> int:
@@ -317,13 +323,12 @@ def _scale_long_side(
     longest = max(image.size)
     width, height = (int(side * size / longest + 0.5) for side in image.size)
     if min(width, height) < min_side:
-        name = f"{str(path)!r}: " if path else ""
         raise ImageError(
-            f"{name}the image of {image.width} × {image.height} px would be {width} × {height} px "
-            f"with fit {fit} and size {size}, but needs {min_side} px a side; "
+            f"{_prefix(path)}the image of {image.width} × {image.height} px would be "
+            f"{width} × {height} px with fit {fit} and size {size}, but needs {min_side} px a side; "
             "choose a larger size, or the fit crop or stretch."
         )
-    return resize(image, (width, height), resampling)
+    return resize(image, (width, height), resampling, path=path)
 
 
 def _mirror_to_square(image: Image.Image, size: int) -> Image.Image:

@@ -80,7 +80,7 @@ def load_mask(path: Path, image_size: tuple[int, int], *, same_aspect: bool) -> 
             "the mask {!r} has {} × {} px, but its image, turned upright, has {} × {} px; "
             "save it with the same proportions.".format(str(path), *mask.size, *image_size)
         )
-    return resize(mask, image_size, Image.Resampling.BILINEAR)
+    return resize(mask, image_size, Image.Resampling.BILINEAR, path=path)
 
 
 def mask_to_tensor(mask: Image.Image, size: int, fit: str) -> Tensor:
