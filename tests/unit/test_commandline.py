@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from options import add_settings_options, checked_settings, settings_from
+from options import add_settings_options, checked_settings, in_options, settings_from
 
 from neural_style.config.options import (
     OptionError,
@@ -152,7 +152,7 @@ def test_every_field_has_an_option_with_its_default_in_the_help(defaults: Settin
     text = parser.format_help()
     for name in vars(defaults):
         assert option_name(name) in text
-    assert "(default: 1000000)" in text.replace("\n", " ").replace("  ", " ")
+    assert "default: 1000000)" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_layers_that_cannot_be_read_are_named(text: str, complaint: str):
         (["--size", "8"], "image.size: 8 is not allowed; give a number from 32 up to 4096"),
         (["--fit", "strech"], "image.fit: 'strech' is not allowed; did you mean stretch"),
         (["--beta", "nan"], r"settings.beta\[0\]: nan is not allowed; give a finite number"),
-        (["--learning-rate", "0"], r"settings.learning_rate\[0\]: 0.0 is not allowed"),
+        (["--learning-rate", "0"], r"settings.learning_rate\[0\]: 0 is not allowed"),
         (["--content-layers", "conv9_9"], "network.content_layers: 'conv9_9' is not allowed"),
         (["--style-layers", ""], "network.style_layers: '' is not allowed"),
         (["--style-layers", "conv1_1:-1"], "network.style_layers.conv1_1: -1"),
@@ -233,3 +233,48 @@ def test_values_that_are_no_numbers_end_with_the_usage(
     with pytest.raises(SystemExit, match="2"):
         parse(arguments)
     assert arguments[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (
+            "invalid configuration:\n  settings.alpha[0]: -1 is not allowed.",
+            "--alpha: -1 is not allowed.",
+        ),
+        (
+            "invalid configuration:\n  image.size: 5 is wrong.\n  jobs.checkpoint_every: x.",
+            "invalid options:\n  --size: 5 is wrong.\n  --checkpoint-every: x.",
+        ),
+        (
+            "image.dimensions: original cannot bring back what image.fit: crop cuts off.",
+            "--dimensions original cannot bring back what --fit crop cuts off.",
+        ),
+        (
+            "install it or use `network.weights: caffe`.",
+            "install it or use `--weights caffe`.",
+        ),
+        ("network.weights: there is no file a.pth.", "--weights: there is no file a.pth."),
+        ("network.style_layers.conv1_1: -1 is wrong.", "--style-layers conv1_1: -1 is wrong."),
+        ("raise jobs.max_pixels (--max-pixels).", "raise --max-pixels."),
+        ("'image.size.jpg' and image.jpg are files.", "'image.size.jpg' and image.jpg are files."),
+        ("layer_study.beta and bulk.size stay.", "layer_study.beta and bulk.size stay."),
+    ],
+)
+def test_messages_speak_of_the_options_that_were_typed(message: str, expected: str):
+    assert in_options(message) == expected
+
+
+def test_a_value_that_cannot_be_read_names_its_option():
+    with pytest.raises(OptionError, match=r"--stages: 'x' is not a list of sizes"):
+        parse(["--stages", "x"])
+
+
+def test_the_help_gives_the_range_of_each_number():
+    parser = argparse.ArgumentParser()
+    add_settings_options(parser)
+    text = " ".join(parser.format_help().split())
+    assert "(1 to 100; default: 95)" in text
+    assert "(above 0, up to 100; default: 1)" in text
+    assert "(64 to 4096 in steps of 16, or none; default: none)" in text
+    assert "(0 to 1e9; default: conv4_2:1)" in text

@@ -95,6 +95,6 @@ def test_the_option_sets_the_limit_of_pixels(
     )
     assert main([*map(str, arguments), "1200"]) == 0
     assert main([*map(str, arguments), "0"]) == 1
-    assert "jobs.max_pixels: 0 is not allowed" in capsys.readouterr().err
+    assert "--max-pixels: 0 is not allowed" in capsys.readouterr().err
     assert issubclass(NeuralStyleWarning, UserWarning)
     assert not issubclass(NeuralStyleWarning, NeuralStyleError)

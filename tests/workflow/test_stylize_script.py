@@ -146,15 +146,23 @@ def test_an_image_that_cannot_be_read(main, pair, tmp_path, capfd, data, reason)
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--learning-rate", "0"], ["learning_rate", "above 0"]),
-        (["--learning-rate", "nan"], ["learning_rate", "finite"]),
-        (["--beta", "-1"], ["beta", "from 0"]),
-        (["--size", "31"], ["size", "from 32"]),
-        (["--fit", "strech"], ["fit", "did you mean stretch?"]),
-        (["--content-layers", "conv4_9"], ["content_layers", "did you mean conv4_"]),
-        (["--style-layers", "conv1_1:x"], ["conv1_1", "'x'"]),
-        (["--weights", "nowhere.pth"], ["weights", "nowhere.pth"]),
-        (["--checkpoint-every", "-1"], ["jobs.checkpoint_every", "from 0"]),
+        (["--learning-rate", "0"], ["--learning-rate: 0 is", "above 0"]),
+        (["--learning-rate", "nan"], ["--learning-rate: nan", "finite"]),
+        (["--beta", "-1"], ["--beta: -1 is", "from 0"]),
+        (["--size", "31"], ["--size: 31 is", "from 32"]),
+        (["--fit", "strech"], ["--fit: 'strech' is", "did you mean stretch?"]),
+        (
+            ["--content-layers", "conv4_9"],
+            ["--content-layers: 'conv4_9' is", "did you mean conv4_"],
+        ),
+        (["--style-layers", "conv1_1:x"], ["--style-layers: ", "conv1_1", "'x'"]),
+        (["--init", "nowhere.png"], ["--init: there is no file 'nowhere.png'"]),
+        (["--blend", "nowhere.png:1"], ["--blend: there is no file 'nowhere.png'"]),
+        (["--stages", "600:1"], ["--stages: ", "below --size 64;"]),
+        (["--fit=crop", "--dimensions=original"], ["--dimensions original cannot", "--fit crop"]),
+        (["--size=5", "--seed=-1"], ["invalid options:\nstylize:   --size", "stylize:   --seed"]),
+        (["--weights", "nowhere.pth"], ["--weights: ", "nowhere.pth"]),
+        (["--checkpoint-every", "-1"], ["--checkpoint-every: -1 is", "from 0"]),
     ],
 )
 def test_an_option_that_is_not_allowed(main, pair, tmp_path, capfd, options, words):
@@ -205,7 +213,7 @@ def test_a_run_that_diverges(main, pair, tmp_path, capfd):
     torch.save(state, tmp_path / "enormous.pth")
     weights = ["--weights", str(tmp_path / "enormous.pth")]
     assert main([*pair, "--output", str(tmp_path / "out"), *SMALL, *weights]) == 1
-    assert_one_sentence(capfd.readouterr().err, "infinite or NaN", "network.weights")
+    assert_one_sentence(capfd.readouterr().err, "infinite or NaN", "--weights")
     assert not list(tmp_path.rglob("generated_*")), "a picture of nothing was saved"
 
 

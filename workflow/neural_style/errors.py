@@ -1,11 +1,11 @@
-"""The exception and the warning that are meant for the user's eyes."""
+"""The base class of errors that users see, and the class of warnings."""
 
 
 class NeuralStyleError(Exception):
-    """A mistake that the user can mend.
+    """An error that the user can fix.
 
-    The message is one sentence: what is wrong, in which file or under which key, and what to
-    do about it. The scripts print it without a traceback and exit with 1.
+    The message has one sentence per line: what is wrong, in which file or under which key, and what
+    to do about it. The scripts print it without a traceback and exit with 1.
     """
 
 

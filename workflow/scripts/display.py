@@ -36,12 +36,13 @@ class Display:
         title: names the run, since lines of several runs may mix.
         settings: of the run.
         on_cpu: whether a long run gets a warning and advice.
-        stream: a terminal or a log.
+        stream: a terminal or a log, by default the error stream.
     """
 
     def __init__(
-        self, title: str, settings: Settings, on_cpu: bool, stream: TextIO = sys.stderr
+        self, title: str, settings: Settings, on_cpu: bool, stream: TextIO | None = None
     ) -> None:
+        stream = stream or sys.stderr
         self._title = title
         self._settings = settings
         self._on_cpu = on_cpu

@@ -30,6 +30,7 @@ from neural_style.config.options import (
     write_value,
 )
 from neural_style.config.settings import (
+    BUILT_IN,
     LISTED_KEYS,
     SECTIONS,
     Settings,
@@ -195,11 +196,26 @@ def study_from(options: argparse.Namespace) -> LayerStudy:
 
 # One setting
 
+
+def _read_whole_number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+
+
+def _read_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+
+
 _READERS: Mapping[str, Callable[[str], object]] = {
     "array": read_numbers,
     "boolean": read_boolean,
-    "integer": int,
-    "number": float,
+    "integer": _read_whole_number,
+    "number": _read_number,
     "object": read_layers,
     "string": str,
 }
@@ -241,11 +257,11 @@ def add_settings_options(parser: argparse.ArgumentParser) -> None:
         "--preset",
         choices=preset["enum"],
         metavar="NAME",
-        help=f"{preset['description']}. Other options override it",
+        help=f"{_help(preset)}; other options override it",
     )
-    weights = parser.add_argument_group("weights")
+    listed = parser.add_argument_group("loss weights and learning rate")
     for name in LISTED_KEYS:
-        _add(weights, name, resolve(schema["$defs"][name], schema))
+        _add(listed, name, resolve(schema["$defs"][name], schema))
     for section in SECTIONS:
         node = resolve(schema["$defs"][section], schema)
         group = parser.add_argument_group(node["description"])
@@ -287,8 +303,8 @@ def settings_from(options: argparse.Namespace) -> Settings:
     jobs = {name: getattr(options, name, None) for name in definitions["jobs"]["properties"]}
     config["jobs"] = {name: value for name, value in jobs.items() if value is not None}
     checked = complete(config, load_schema())
-    weights = {name: checked["settings"][name][0] for name in LISTED_KEYS}
-    return make_settings(weights, checked)
+    listed = {name: checked["settings"][name][0] for name in LISTED_KEYS}
+    return make_settings(listed, checked)
 
 
 def checked_settings(text: str) -> Settings:
@@ -324,15 +340,83 @@ def _add(group: argparse._ArgumentGroup, name: str, node: Mapping[str, Any]) -> 
     if name in SHARES:
         form = {"type": _or_none(read_share), "action": _Shares}
     form |= {"metavar": shown, "help": _help(node), **_SPECIAL.get(name, {})}
-    form["help"] += f" (default: {write_value(getattr(Settings(), name))})"
+    facts = [_range(node), f"default: {write_value(getattr(Settings(), name))}"]
+    form["help"] += f" ({'; '.join(filter(None, facts))})"
+    form["type"] = _naming(option_name(name), form["type"])
     group.add_argument(option_name(name), default=argparse.SUPPRESS, **form)
 
 
 def _help(node: Mapping[str, Any]) -> str:
     """Return the description of a setting in the words of a command line."""
     text = re.sub(r"\bnull\b", NONE, node["description"])
-    text = re.sub(rf"\b(?:{'|'.join(SECTIONS)})\.(\w+)", lambda key: option_name(key[1]), text)
-    return text.replace("%", "%%")
+    return in_options(text).replace("%", "%%")
+
+
+def _range(node: Mapping[str, Any]) -> str:
+    """Return the bounds of a number, or of each number of a list or mapping: `1 to 100`."""
+    others = node.get("additionalProperties")
+    number = node.get("items") or (others if isinstance(others, Mapping) else node)
+    if "maximum" not in number:
+        return ""
+    if "minimum" in number:
+        bounds = f"{_short(number['minimum'])} to {_short(number['maximum'])}"
+    else:
+        bounds = f"above {_short(number['exclusiveMinimum'])}, up to {_short(number['maximum'])}"
+    steps = f" in steps of {number['multipleOf']}" if "multipleOf" in number else ""
+    return bounds + steps + (f", or {NONE}" if _is_nullable(node) else "")
+
+
+def _short(number: float) -> str:
+    """Return a number as people type it: 1e9."""
+    if isinstance(number, int):
+        return str(number)
+    return f"{number:g}".replace("e+0", "e").replace("e+", "e")
+
+
+_KEY = re.compile(
+    rf"(?<![\w./'\"-])(?P<section>settings|jobs|{'|'.join(SECTIONS)})\.(?P<key>\w+)(?:\[0\])?"
+    r"(?:\.(?P<part>[^\s:]+)(?=: ))?(?:: (?P<value>\w+)\b)?(?: \(--[\w-]+\))?"
+)
+"""A key of the configuration in a message, such as `image.fit` or `image.fit: crop`."""
+
+
+def in_options(message: str) -> str:
+    """Return a message about keys of the configuration in the words of a command line.
+
+    `image.fit: crop` becomes `--fit crop`, and `settings.alpha[0]` becomes `--alpha`. A single
+    mistake has no heading.
+    """
+    before, heading, mistakes = _KEY.sub(_in_option, message).partition("invalid configuration:\n")
+    if heading and "\n" in mistakes:
+        before += "invalid options:\n"
+    return before + (mistakes if "\n" in mistakes else mistakes.strip())
+
+
+def _in_option(found: re.Match[str]) -> str:
+    definitions = load_schema()["$defs"]
+    key, part, value = found["key"], found["part"], found["value"]
+    if key in LISTED_KEYS and found["section"] == "settings":
+        node = definitions[key]
+    else:
+        node = definitions.get(found["section"], {}).get("properties", {}).get(key)
+    if node is None:
+        return found[0]
+    option = option_name(key) + (f" {part}" if part else "")
+    names = BUILT_IN if key == "weights" else node.get("enum", ())
+    return option if value is None else f"{option}{'' if value in names else ':'} {value}"
+
+
+def _naming(option: str, reader: Callable[[str], object]) -> Callable[[str], object]:
+    """Return a reader whose errors name the option."""
+
+    @wraps(reader)
+    def read(text: str) -> object:
+        try:
+            return reader(text)
+        except OptionError as error:
+            raise OptionError(f"{option}: {error}") from error
+
+    return read
 
 
 def _or_none(reader: Callable[[str], object]) -> Callable[[str], object]:

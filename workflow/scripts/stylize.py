@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -21,15 +21,15 @@ from options import (
     add_jobs_options,
     add_settings_options,
     checked_settings,
+    in_options,
     settings_from,
     showing_warnings,
 )
 
 from neural_style.config.inputs import MASK, STYLE_MASK, companions_of
-from neural_style.config.options import option_name
+from neural_style.config.options import OptionError, option_name
 from neural_style.config.settings import (
     BESIDE,
-    BUILT_IN,
     ENGINE_VERSION,
     LOG_PREFIX,
     MAX_PIXELS_VARIABLE,
@@ -51,18 +51,27 @@ from neural_style.runtime.device import DEVICES, lock_device
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; the exit code is 1 after an error that the user can fix."""
+    """Run the command line.
+
+    Returns:
+        The exit code: 0 if all outputs were made, 1 after an error that the user can fix, 130 after
+        Ctrl-C, 143 after SIGTERM or when the owner has ended, and 129 after SIGHUP. A command line
+        that cannot be read ends the process with 2.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
     with StopRequest() as stop:
         try:
-            stylize(*read_options(sys.argv[1:] if arguments is None else arguments), stop)
+            stylize(*read_options(arguments), stop)
         except StoppedError as stopped:
-            log(str(stopped))
+            log_failure(str(stopped))
             return stop.exit_code
         except NeuralStyleError as error:
-            log(str(error))
+            # Settings of a job, or those that an image records, have their keys as names.
+            by_key = has_checked_settings(arguments) or isinstance(error, ProvenanceError)
+            log_failure(str(error) if by_key else in_options(str(error)))
             return 1
         except KeyboardInterrupt:
-            log("interrupted at once; the outputs saved so far are kept.")
+            log_failure("interrupted at once; the outputs saved so far are kept.")
             return INTERRUPTED
     return 0
 
@@ -82,7 +91,7 @@ def stylize(options: argparse.Namespace, settings: Settings, stop: StopRequest) 
     title = options.title or f"{options.content.stem} × {options.style.stem}"
     with (
         lock_device(
-            options.device, partial(log_waiting, title), partial(end_if_asked, stop)
+            options.device, partial(log_waiting, title), partial(raise_if_stopped, stop)
         ) as device,
         Display(title, settings, on_cpu=device.type == "cpu") as display,
         showing_warnings(display.log),
@@ -106,14 +115,13 @@ def read_options(arguments: list[str]) -> tuple[argparse.Namespace, Settings]:
     Raises:
         NeuralStyleError: a value is invalid, or the image of `--from-image` cannot be made again.
     """
-    # A job of the workflow gets settings that the Snakefile has checked.
-    if any(each.partition("=")[0] == "--settings" for each in arguments):
-        options = make_parser(checked=True).parse_args(arguments)
+    if has_checked_settings(arguments):
+        options = make_job_parser().parse_args(arguments)
         return options, options.settings
     parser = make_parser()
     options = parser.parse_args(arguments)
     given = set(vars(options)) - {role for role in PAIR if getattr(options, role) is None}
-    provenance = recall(options.from_image, options) if options.from_image else None
+    provenance = apply_provenance(options.from_image, options) if options.from_image else None
     missing = [f"--{name}" for name in ("content", "style") if getattr(options, name) is None]
     if missing and provenance is not None:
         raise ProvenanceError(
@@ -123,18 +131,25 @@ def read_options(arguments: list[str]) -> tuple[argparse.Namespace, Settings]:
     if missing:
         parser.error(f"the following arguments are required: {', '.join(missing)}")
     settings = settings_from(options)
+    files = input_files(options, settings)
     if provenance is not None:
-        files = input_files(options, settings)
         folders = [Path(), options.from_image.parent, *options.sources]
         require_trusted(options.from_image, files_of_metadata(files, settings, given), folders)
         require_unchanged(options.from_image, provenance, files)
         if provenance.engine != ENGINE_VERSION:
-            log(f"{str(options.from_image)!r} was made by another version; the output may differ.")
+            warn(f"{str(options.from_image)!r} was made by another version; the output may differ.")
+    if missing_files := list(find_missing_files(files)):
+        raise OptionError("\n".join(missing_files))
     return options, settings
 
 
-def recall(image: Path, options: argparse.Namespace) -> Provenance:
-    """Complete options with the settings and files that an output records; given options win.
+def has_checked_settings(arguments: list[str]) -> bool:
+    """Return whether this is a job of the workflow, whose settings the Snakefile has checked."""
+    return any(each.partition("=")[0] == "--settings" for each in arguments)
+
+
+def apply_provenance(image: Path, options: argparse.Namespace) -> Provenance:
+    """Complete options with the settings and files that an output records; options override them.
 
     Raises:
         NeuralStyleError: it records nothing, or settings that are invalid or incomplete.
@@ -164,8 +179,16 @@ def input_files(options: argparse.Namespace, settings: Settings) -> dict[str, Pa
         "content": options.content,
         "style": options.style,
         **companions_of(options.content, options.style, settings),
-        **({} if settings.weights in BUILT_IN else {"weights": Path(settings.weights)}),
+        **({} if settings.weights_file is None else {"weights": settings.weights_file}),
     }
+
+
+def find_missing_files(files: Mapping[str, Path]) -> Iterator[str]:
+    """Yield a sentence for each file of a setting, by its role, that does not exist."""
+    for role, path in files.items():
+        if role not in ("content", "style", "weights") and not _exists(path):
+            option = option_name("blend" if role.startswith("blend") else role)
+            yield f"{option}: there is no file {str(path)!r}; fix the path."
 
 
 def files_of_metadata(
@@ -190,87 +213,116 @@ def files_of_metadata(
     }
 
 
-def log(sentence: str) -> None:
-    """Print why there is no output, in the form that the report reads from logs."""
-    print(f"{LOG_PREFIX}{sentence}", file=sys.stderr, flush=True)
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # such as a name that is too long
+        return False
 
 
-def end_if_asked(stop: StopRequest) -> None:
+def log_failure(message: str) -> None:
+    """Print why there is no output, in the form that `report.runs.failure_reason` reads."""
+    first, *rest = message.splitlines()
+    lines = [first, *(f"  {line.strip()}" for line in rest)]
+    print("\n".join(f"{LOG_PREFIX}{line}" for line in lines), file=sys.stderr, flush=True)
+
+
+def warn(sentence: str) -> None:
+    """Print a warning, in a form that is not read as a failure."""
+    print(f"warning: {sentence}", file=sys.stderr, flush=True)
+
+
+def raise_if_stopped(stop: StopRequest) -> None:
     """End the wait for a GPU."""
     if stop():
         raise StoppedError("stopped while waiting for a GPU; nothing is lost.")
 
 
-def make_parser(checked: bool = False) -> argparse.ArgumentParser:
-    """Return the parser of the command line.
-
-    Args:
-        checked: whether the settings are one option, `--settings`, instead of one for each.
-    """
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser for users, with an option for each setting."""
     parser = argparse.ArgumentParser(
-        usage="%(prog)s --content FILE --style FILE --output FOLDER [OPTIONS]",
+        usage="%(prog)s (--content FILE --style FILE | --from-image FILE) --output FOLDER "
+        "[OPTIONS]",
         description=__doc__,
         epilog="example: stylize.py --content cat.jpg --style wave.jpg --output out --size 256 "
         "--epochs 200",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    files = parser.add_argument_group("files")
+    files = _add_file_options(parser, required=False)
     files.add_argument(
-        "--content", type=Path, required=checked, metavar="FILE", help="the content image"
+        "--from-image",
+        type=Path,
+        metavar="FILE",
+        help="take the images and all settings from an output of this program, to make it again; "
+        "other options override it",
     )
     files.add_argument(
-        "--style", type=Path, required=checked, metavar="FILE", help="the style image"
+        "--sources",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="with --from-image: a folder whose files may be read because the image names them, "
+        "besides the current folder and that of the image; give it once for each folder",
     )
-    files.add_argument(
+    add_settings_options(parser)
+    add_jobs_options(_add_machine_options(parser))
+    return parser
+
+
+def make_job_parser() -> argparse.ArgumentParser:
+    """Return the parser for jobs of the workflow, whose settings are one option, checked before."""
+    parser = argparse.ArgumentParser()
+    _add_file_options(parser, required=True)
+    parser.add_argument("--settings", type=checked_settings, required=True, metavar="JSON")
+    parser.add_argument("--checkpoint-every", type=int, metavar="N")
+    _add_machine_options(parser)
+    return parser
+
+
+def _add_file_options(parser: argparse.ArgumentParser, required: bool) -> argparse._ArgumentGroup:
+    group = parser.add_argument_group("files")
+    group.add_argument(
+        "--content", type=Path, required=required, metavar="FILE", help="the content image"
+    )
+    group.add_argument(
+        "--style", type=Path, required=required, metavar="FILE", help="the style image"
+    )
+    group.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="folder for the outputs"
     )
-    if checked:
-        parser.add_argument("--settings", type=checked_settings, required=True, metavar="JSON")
-        parser.add_argument("--checkpoint-every", type=int, metavar="N")
-    else:
-        files.add_argument(
-            "--from-image",
-            type=Path,
-            metavar="FILE",
-            help="take the images and all settings from an output of this program, to make it "
-            "again; options given beside it win",
-        )
-        files.add_argument(
-            "--sources",
-            type=Path,
-            action="append",
-            default=[],
-            metavar="FOLDER",
-            help="with --from-image: a folder whose files may be read because the image names "
-            "them, besides the current folder and that of the image; give it once for each folder",
-        )
-        add_settings_options(parser)
-    machine = parser.add_argument_group("machine")
-    machine.add_argument(
+    return group
+
+
+def _add_machine_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    group = parser.add_argument_group("machine")
+    group.add_argument(
         "--device",
         choices=DEVICES,
         default="auto",
         help="auto uses the GPU if there is one (default: auto)",
     )
-    machine.add_argument(
+    group.add_argument(
         "--threads", type=_positive, metavar="N", help="CPU threads (default: torch chooses)"
     )
-    if not checked:
-        add_jobs_options(machine)
-    machine.add_argument(
+    group.add_argument(
         "--owner",
         type=_positive,
         metavar="PID",
         help="stop when this process, such as Snakemake, ends",
     )
-    machine.add_argument("--title", metavar="TEXT", help="name of the run in messages")
-    return parser
+    group.add_argument("--title", metavar="TEXT", help="name of the run in messages")
+    return group
 
 
 def _positive(text: str) -> int:
-    """Read a whole number from 1 on."""
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("give a whole number from 1 on")
+    """Read a whole number from 1 up."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 up")
     return number
 
 

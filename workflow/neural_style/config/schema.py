@@ -213,5 +213,6 @@ def _dotted(path: Iterable[str | int]) -> str:
 
 def _shown(value: Json) -> str:
     """Return a value for a message: on one line, cut to a readable length."""
-    text = repr(value)
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
+    text = repr(int(value) if whole else value)
     return text if len(text) <= 60 else f"{text[:57]}…"
