@@ -16,7 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from neural_style.config.settings import Settings
 from neural_style.losses.build import make_objective
 from neural_style.losses.objective import Evaluation, Objective
-from neural_style.losses.problem import TransferProblem, single_style_problem
+from neural_style.losses.problem import Region, TransferProblem, single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim import cuda_graph, loop
 from neural_style.optim.cuda_graph import FEWEST_EPOCHS, WARM_UPS, Work, recorded, worth_recording
@@ -75,9 +75,9 @@ def test_the_work_is_not_recorded_before_it_was_done_once(objective: Objective):
     calls: list[int] = []
 
     class Counting(Objective):
-        def __call__(self, pictures: Tensor) -> Evaluation:
+        def __call__(self, images: Tensor) -> Evaluation:
             calls.append(len(calls))
-            return super().__call__(pictures)
+            return super().__call__(images)
 
     def record(work: Work) -> Work:
         assert calls == [0]
@@ -177,6 +177,26 @@ def test_a_recorded_optimization_makes_the_same_pictures(
         assert one.images.equal(other.images)
         assert one.losses.equal(other.losses)
         assert one.term_names == other.term_names
+
+
+def test_an_objective_that_synchronizes_is_not_recorded(
+    network: Vgg19, shallow: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise AssertionError("eigendecompositions cannot be recorded")
+
+    monkeypatch.setattr(loop, "GRAPH_DEVICES", ("cpu",))
+    monkeypatch.setattr(cuda_graph, "worth_recording", lambda *_: True)
+    monkeypatch.setattr(cuda_graph, "recorded", fail)
+    settings = replace(shallow, style_loss="wasserstein")
+    problem = single_style_problem(PICTURES[:1], STYLE, settings)
+    mask = PICTURES[:1, :1]
+    style = problem.regions[0].styles
+    regions = (Region(style, mask), Region(style, 1 - mask))
+    for each in (problem, replace(problem, regions=regions)):
+        next(iter(Optimization(network, [each])))
+    with pytest.raises(AssertionError, match="cannot be recorded"):
+        next(iter(Optimization(network, [replace(problem, settings=shallow)])))
 
 
 class FakeCuda:

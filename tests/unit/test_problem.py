@@ -126,3 +126,11 @@ def test_problems_of_a_batch_have_one_size(random_convolutions: Mapping[str, Con
 def test_a_batch_is_not_empty(random_convolutions: Mapping[str, Convolution]):
     with pytest.raises(ValueError, match="at least one problem"):
         Optimization(Vgg19(random_convolutions, DEFAULTS.layers), [])
+
+
+def test_a_network_has_the_layers_of_the_settings(
+    random_convolutions: Mapping[str, Convolution],
+):
+    network = Vgg19(random_convolutions, {"conv4_2", "conv1_1"})
+    with pytest.raises(ValueError, match=r"features of conv2_1, conv3_1, conv4_1, conv5_1$"):
+        Optimization(network, batch(DEFAULTS)[:1])

@@ -50,6 +50,11 @@ class Term(ABC):
     """One term of the loss, multiplied by its weight."""
 
     @property
+    def synchronizes(self) -> bool:
+        """Whether `loss` synchronizes with the GPU, so that no CUDA graph can be recorded."""
+        return False
+
+    @property
     @abstractmethod
     def name(self) -> str:
         """A kind and a layer, such as `style/conv1_1`."""

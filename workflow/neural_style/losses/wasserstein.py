@@ -11,7 +11,8 @@ balance of the two depends neither on the scale of the network nor, much, on the
 
 Mroueh (Wasserstein Style Transfer, 2019) describes styles by these Gaussians; the style loss
 `StyleLossW2` of crowsonkb/style-transfer-pytorch is this distance. On CUDA, `torch.linalg.eigh`
-synchronizes with the GPU, so an iteration with this loss does, and no CUDA graph is recorded.
+synchronizes with the GPU, so an iteration with this loss does, and no CUDA graph is recorded; see
+`Term.synchronizes`.
 """
 
 from __future__ import annotations
@@ -75,6 +76,11 @@ class WassersteinTerm(Term):
     def name(self) -> str:
         """`style/` and the layer."""
         return f"style/{self.layer}"
+
+    @property
+    def synchronizes(self) -> bool:
+        """Yes: `torch.linalg.eigh` does."""
+        return True
 
     def statistic(self, view: View) -> Tensor:
         """The view's share of second moment and mean of the features, [B, C, C + 1]."""

@@ -137,7 +137,8 @@ class Optimization:
         targets: caches the statistics of style images from one call to the next.
 
     Raises:
-        ValueError: there is no problem, or the problems cannot share a batch.
+        ValueError: there is no problem, the problems cannot share a batch, or the network lacks a
+            layer.
     """
 
     def __init__(
@@ -147,6 +148,8 @@ class Optimization:
         targets: StyleTargets | None = None,
     ) -> None:
         check_batch(problems)
+        if missing := sorted(problems[0].settings.layers - network.layers):
+            raise ValueError(f"the network does not give the features of {', '.join(missing)}")
         self._network = network
         self._problems = problems
         self._targets = targets or StyleTargets(network)
@@ -237,14 +240,15 @@ class Optimization:
         start = parameterization.from_images(images).clamp(
             parameterization.low, parameterization.high
         )
-        objective: Evaluator = make_objective(self._network, problems, self._targets)
-        if start.device.type in GRAPH_DEVICES:
+        objective = make_objective(self._network, problems, self._targets)
+        evaluator: Evaluator = objective
+        if start.device.type in GRAPH_DEVICES and not objective.synchronizes:
             from neural_style.optim.cuda_graph import recorded, worth_recording
 
             if worth_recording(start.shape, stage.epochs):
-                objective = recorded(objective, parameterization.network_input(start))
+                evaluator = recorded(objective, parameterization.network_input(start))
         optimizer = make_optimizer(start, [problem.settings for problem in problems])
-        return _PreparedStage(objective, parameterization, optimizer, start, epoch)
+        return _PreparedStage(evaluator, parameterization, optimizer, start, epoch)
 
 
 @dataclass(frozen=True)
