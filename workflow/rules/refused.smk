@@ -1,4 +1,4 @@
-# Files that cannot take part stop no other job, but a run with such a file ends with an error.
+# Files that cannot be used stop no other job, but a run with such a file ends with an error.
 rule refused_files:
     output:
         SWEEP.root / "refused_files",

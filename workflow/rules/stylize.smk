@@ -46,9 +46,9 @@ for setting, settings in SWEEP.settings.items():
             # A function, because Snakemake would take a brace in a text for a wildcard. In the form
             # of run.json; the Snakefile has checked them.
             settings=lambda wildcards, settings=settings: to_json(asdict(settings)),
-            # A change of a parameter that depends on the output makes nothing again.
+            # Changing a parameter that depends on the output does not rerun jobs.
             job_options=lambda wildcards, output: JOB_OPTIONS,
-            # Not in the command: a change makes the outputs again.
+            # Not in the command: changing it reruns jobs.
             engine=ENGINE_VERSION,
         shell:
             # A signal to the process group is for the script: bash and tee wait for its last line.

@@ -53,7 +53,7 @@ class Images:
 
     Attributes:
         files: id → file, sorted by id.
-        refused: a sentence for each file that cannot take part; the others can.
+        refused: the reason for each image that is skipped.
     """
 
     files: Mapping[str, Path]
@@ -152,7 +152,7 @@ def walk_images(folder: Path) -> Iterator[Path]:
 
 
 def _is_image(name: str) -> bool:
-    """Return whether a file name is that of an image that takes part."""
+    """Return whether a file name is that of an image to find, neither hidden nor a mask."""
     suffixes = Path(name.lower()).suffixes
     return (
         not name.startswith(".")

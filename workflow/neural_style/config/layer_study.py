@@ -106,8 +106,9 @@ class LayerStudy:
     def settings_of(self, image: StudyImage) -> Settings:
         """Return how an image is made: like a job of the sweep, with only some layers.
 
-        A reconstruction starts from noise, because it must not know what it shall find. A file that
-        the sweep starts from is not used, because it has nothing to do with the study's images.
+        A reconstruction starts from noise, so that nothing of the image it should match is in the
+        start. A file that the sweep starts from is not used, because it has nothing to do with the
+        study's images.
         """
         content_layers = {image.content_layer: 1.0} if image.content_layer else {}
         both = bool(content_layers and image.style_layers)
@@ -131,7 +132,7 @@ def plan_study(config: Mapping[str, Any]) -> LayerStudy:
         **{"epochs": study["epochs"], "save_every": study["epochs"]},
         "size_correction": False,
     }
-    weights = {
+    listed = {
         "alpha": study["alpha"],
         "beta": study["beta"],
         "learning_rate": config["settings"]["learning_rate"][0],
@@ -141,7 +142,7 @@ def plan_study(config: Mapping[str, Any]) -> LayerStudy:
         style=study["style"],
         content_layers=_by_depth(study["content_layers"]),
         style_layers=_by_depth(study["style_layers"]),
-        settings=make_settings(weights, sections),
+        settings=make_settings(listed, sections),
     )
 
 
