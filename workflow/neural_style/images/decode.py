@@ -325,8 +325,8 @@ def _scale_long_side(
     if min(width, height) < min_side:
         raise ImageError(
             f"{_prefix(path)}the image of {image.width} × {image.height} px would be "
-            f"{width} × {height} px with fit {fit} and size {size}, but needs {min_side} px a side; "
-            "choose a larger size, or the fit crop or stretch."
+            f"{width} × {height} px with fit {fit} and size {size}, but needs {min_side} px a "
+            "side; choose a larger size, or the fit crop or stretch."
         )
     return resize(image, (width, height), resampling, path=path)
 
