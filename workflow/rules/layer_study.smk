@@ -41,7 +41,7 @@ rule layer_study_images:
     shell:
         "python {params.script:q} --checked-config {params.config:q} --content={input.content:q}"
         " --style={input.style:q} --output {params.folder:q} --threads {threads}"
-        " 2>&1 | tee {log:q}"
+        " --owner $PPID 2>&1 | tee {log:q}"
 
 
 rule layer_study_figure:

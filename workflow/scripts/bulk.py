@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 
 from options import command, showing_warnings
-from owner import end_with
+from owner import add_owner_option, end_with
 
 from neural_style.bulk.plan import read_plan
 from neural_style.bulk.worker import Runner, run_shard
@@ -81,12 +81,7 @@ def make_parser() -> argparse.ArgumentParser:
         "--shard", type=int, required=True, metavar="N", help="number of the shard, from 0"
     )
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    parser.add_argument(
-        "--owner",
-        type=int,
-        metavar="PID",
-        help="stop when this process, such as Snakemake, ends",
-    )
+    add_owner_option(parser)
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads")
     return parser
 

@@ -10,6 +10,7 @@ import address_space  # noqa: F401 - before torch
 import torch
 from display import log_waiting, show_in_turn
 from options import add_study_options, command, study_from
+from owner import add_owner_option, end_with
 
 from neural_style.engine.layer_study import run_study
 from neural_style.runtime.device import DEVICES, lock_device
@@ -19,6 +20,8 @@ from neural_style.runtime.device import DEVICES, lock_device
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     options = make_parser().parse_args(arguments)
+    if options.owner:
+        end_with(options.owner)
     study = study_from(options)
     torch.set_num_threads(max(1, options.threads))
     with lock_device(options.device, partial(log_waiting, "layer study")) as device:
@@ -40,6 +43,7 @@ def make_parser() -> argparse.ArgumentParser:
     add_study_options(parser)
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), metavar="N")
+    add_owner_option(parser)
     return parser
 
 

@@ -5,6 +5,7 @@ It imports nothing heavy, since a shard without anything to make starts no torch
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import threading
@@ -13,6 +14,16 @@ from contextlib import suppress
 from pathlib import Path
 
 SECONDS_BETWEEN_LOOKS = 1.0
+
+
+def add_owner_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--owner`."""
+    parser.add_argument(
+        "--owner",
+        type=int,
+        metavar="PID",
+        help="stop when this process, such as Snakemake, ends",
+    )
 
 
 def is_alive(process: int) -> bool:
