@@ -206,3 +206,17 @@ def test_what_follows_the_end_of_a_jpeg_is_no_fault(tmp_path: Path) -> None:
     """Phones put a film behind the image."""
     whole = load_image(write_file(tmp_path / "whole.jpg", jpeg("baseline")))
     assert_read(write_file(tmp_path / "a.jpg", jpeg("baseline") + b"film" * 99), whole)
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", JPEGS)
+def test_noise_in_place_of_the_last_pixels_is_refused(tmp_path: Path, kind: str, seed: int) -> None:
+    data = jpeg(kind)
+    wrong_end = np.random.default_rng(seed).integers(0, 255, 700, np.uint8).tobytes()
+    path = write_file(tmp_path / "a.jpg", data[:-400] + wrong_end)
+    try:
+        with Image.open(path) as image:
+            image.load()
+    except OSError:
+        with pytest.raises(ImageError, match="truncated"):
+            load_image(path)

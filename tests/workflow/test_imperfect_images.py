@@ -1,4 +1,4 @@
-"""Images with small faults in a sweep and a data set, and the limit of pixels of a configuration."""
+"""Images with small faults in a sweep and a data set, and the configured limit of pixels."""
 
 from __future__ import annotations
 

@@ -39,7 +39,13 @@ _MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # in the data of a scan, 
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _SCAN, _END = 0xDA, 0xD9
 _COEFFICIENTS = 64
-_FILLERS = (b"", bytes(256), np.random.default_rng(0).integers(0, 255, 256, np.uint8).tobytes())
+_LAST_BYTES = 4  # of the data of a JPEG file, some of whose bits are always needed
+_FILLERS = (
+    b"",
+    bytes(256),
+    b"\xff\0" * 128,
+    np.random.default_rng(0).integers(0, 255, 256, np.uint8).tobytes(),
+)
 
 
 class TooLongError(ValueError):
@@ -164,14 +170,20 @@ def _repair_jpeg(data: bytes) -> Repaired | None:
     """Add the end marker, if nothing but it is missing.
 
     libjpeg fills in pixels that are missing. So the data are continued in several ways: where the
-    last pixels are in the file, they do not depend on what follows.
+    last pixels are in the file, they do not depend on what follows. They do depend on it without
+    the last bytes, unless other data than pixels (but zeros) are at the end: a sign of damage.
     """
-    if not _only_lacks_end(data):
-        return None
     cut = data.rstrip(b"\xff")
-    if len({_pixel_digest(cut + filler + _EOI) for filler in _FILLERS}) > 1:
+    if not _only_lacks_end(data) or not _has_last_pixels(cut):
+        return None
+    if _has_last_pixels(cut.rstrip(b"\0")[:-_LAST_BYTES].rstrip(b"\xff")):
         return None
     return Repaired(cut + _EOI, NO_JPEG_END)
+
+
+def _has_last_pixels(data: bytes) -> bool:
+    """Whether the pixels of a JPEG file without its end marker do not depend on what follows."""
+    return len({_pixel_digest(data + filler + _EOI) for filler in _FILLERS}) == 1
 
 
 def lacks_jpeg_end(file: IO[bytes]) -> bool:
@@ -186,7 +198,10 @@ def lacks_jpeg_end(file: IO[bytes]) -> bool:
     if file.read(len(_EOI)) == _EOI:
         return False
     file.seek(0)
-    return _only_lacks_end(file.read())
+    try:
+        return _only_lacks_end(file.read())
+    except (KeyError, ValueError, IndexError):  # an odd header, which the decoder did not mind
+        return False
 
 
 def _only_lacks_end(data: bytes) -> bool:
