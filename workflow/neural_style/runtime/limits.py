@@ -20,6 +20,10 @@ except ImportError:  # Windows has no such limits
     resource = None  # type: ignore[assignment]
 
 _MEMORY_LIMITS = {"ulimit -v": "RLIMIT_AS", "ulimit -d": "RLIMIT_DATA"}
+RESERVE_BYTES = 100_000_000
+"""Bytes to leave free under `ulimit`, for threads and their allocators: where these get no memory,
+the process ends without a message."""
+
 _ROOMY = 16e9  # bytes: torch loads under any larger limit
 _TORCH_PROBE = """
 import mmap, torch
@@ -89,11 +93,11 @@ def _group_bytes(
 
 
 def limit_bytes() -> dict[str, int]:
-    """Return what each limit of the shell leaves, by its command; empty without limits."""
+    """Return what each limit of the shell leaves, but for `RESERVE_BYTES`, by its command."""
     if resource is None:
         return {}
     used = {"ulimit -v": psutil.Process().memory_info().vms, "ulimit -d": _data_bytes()}
-    return {name: limit - used[name] for name, limit in _finite_limits().items()}
+    return {name: limit - used[name] - RESERVE_BYTES for name, limit in _finite_limits().items()}
 
 
 def require_room_for_torch() -> None:

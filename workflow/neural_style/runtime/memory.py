@@ -25,10 +25,6 @@ in which they are tried; None leaves the history size as it is."""
 CUDNN_BYTES = 0.5e9
 """Bytes left free on a GPU for the working memory of its convolutions."""
 
-RESERVE_BYTES = 0.1e9
-"""Bytes to leave free under `ulimit`, for threads and their allocators: where these get no memory,
-the process ends without a message."""
-
 USABLE_SHARE = 0.8
 """Share of the free memory to use; other processes may take the rest in the meantime."""
 
@@ -92,9 +88,7 @@ def explaining_shortage(
     """
     needed, available = needed_bytes(settings, height, width, precision), available_bytes(device)
     try:
-        if device.type == "cpu" and needed + RESERVE_BYTES > min(
-            limit_bytes().values(), default=inf
-        ):
+        if device.type == "cpu" and needed > min(limit_bytes().values(), default=inf):
             raise MemoryError("ulimit")
         yield
     except Exception as error:
