@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.unit.data_sets import Copying, DataSet
 
-from neural_style.bulk.journal import latest_rows
+from neural_style.bulk import worker
+from neural_style.bulk.journal import Row, latest_rows
 from neural_style.bulk.plan import BulkError
-from neural_style.bulk.worker import OutputSaver
+from neural_style.bulk.shard import Task
+from neural_style.bulk.target import discover
+from neural_style.bulk.worker import OutputSaver, run_shard
 from neural_style.errors import NeuralStyleError
+from neural_style.images.encode import FloatImage
 
 
 def test_a_bad_content_image_is_a_row_with_its_reason(data: DataSet):
@@ -91,6 +96,30 @@ def test_a_folder_in_the_place_of_an_output_fails_that_output(data: DataSet):
     data.run()
     assert data.statuses() == {"done": 11, "failed": 1}
     assert (place / "mine").is_dir()
+
+
+def test_the_log_counts_an_output_as_done_once_it_is_saved(
+    data: DataSet, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(worker, "SECONDS_BETWEEN_LINES", 0)
+    saved, said = list[str](), list[str]()
+    save = OutputSaver.save
+
+    def slow(self: OutputSaver, task: Task, image: FloatImage, row: Row) -> Row:
+        time.sleep(0.02)
+        result = save(self, task, image, row)
+        saved.append(task.output.path)
+        return result
+
+    def say(line: str) -> None:
+        counts = dict(reversed(part.split(" ")[:2]) for part in line.split(", "))
+        assert int(counts.get("done", 0)) <= len(saved)
+        said.append(line)
+
+    monkeypatch.setattr(OutputSaver, "save", slow)
+    discover(data.plan, walk=True).write()
+    run_shard(data.plan, 0, Copying, say)
+    assert said and saved
 
 
 def test_unusual_file_names(data: DataSet):
