@@ -16,10 +16,9 @@ from typing import Any
 import yaml
 
 from neural_style.config.inputs import companions_of, slug
-from neural_style.config.presets import laid_over
 from neural_style.config.schema import complete
 from neural_style.config.settings import Settings
-from neural_style.config.sweep import expand_settings
+from neural_style.config.sweep import expand_settings, laid_over
 from neural_style.errors import NeuralStyleError
 
 _KEYS_OF_A_GRID = frozenset({"content", "style", "pairs", "settings", "tile_size", "tiles"})

@@ -127,9 +127,7 @@ def test_a_shard_with_too_many_failures_says_what_stands_in_the_way(data: DataSe
         "0.png",
     ]
     assert all(word in blocked.reason for word in words), blocked.reason
-    with pytest.raises(
-        BulkError, match=r"1 shards cannot be .*running again does not help"
-    ):
+    with pytest.raises(BulkError, match=r"1 shards cannot be .*running again does not help"):
         verify_module.raise_if_wrong(kinds)
     status = read_status(data.plan)
     assert total_status(status.table).left == 0

@@ -32,7 +32,8 @@ from neural_style.errors import NeuralStyleError
 from neural_style.io import sha256
 from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
-from neural_style.optim.loop import Optimization, Progress, State
+from neural_style.optim.loop import Optimization, Progress
+from neural_style.optim.state import State
 
 CPU = torch.device("cpu")
 EPOCHS = 24  # more than the optimizer's memory of 20 pairs holds

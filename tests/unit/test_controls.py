@@ -13,10 +13,9 @@ from control_grids import layout
 from controls import ControlsError, FileTile, OutputTile, read_grids
 
 from neural_style.config.options import option_name
-from neural_style.config.presets import PRESETS
 from neural_style.config.schema import complete
 from neural_style.config.settings import LISTED_KEYS, SECTIONS
-from neural_style.config.sweep import expand_settings
+from neural_style.config.sweep import PRESETS, expand_settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "artists.md"

@@ -12,8 +12,8 @@ import psutil
 import pytest
 from tests.unit.images import smooth
 
-from neural_style.runtime import limits
-from neural_style.runtime.limits import container_bytes, usable_bytes
+from neural_style.runtime import memory
+from neural_style.runtime.memory import container_bytes, usable_bytes
 
 STYLIZE = Path(__file__).parents[2] / "workflow" / "scripts" / "stylize.py"
 GB = 10**9
@@ -78,9 +78,9 @@ def test_without_limits_there_is_nothing_to_add(tmp_path: Path, lines: str):
 def test_the_container_counts(monkeypatch: pytest.MonkeyPatch):
     free = psutil.virtual_memory().available
     assert 0 < usable_bytes() <= 1.1 * free
-    monkeypatch.setattr(limits, "container_bytes", lambda: iter([GB, 12345, 2 * GB]))
+    monkeypatch.setattr(memory, "container_bytes", lambda: iter([GB, 12345, 2 * GB]))
     assert usable_bytes() == 12345
-    monkeypatch.setattr(limits, "container_bytes", lambda: iter([-1]))
+    monkeypatch.setattr(memory, "container_bytes", lambda: iter([-1]))
     assert usable_bytes() == 0
 
 

@@ -56,7 +56,7 @@ def test_most_of_the_free_memory_is_available():
 def test_less_than_what_the_shell_allows_is_available():
     code = (
         "import resource, torch\n"
-        "from neural_style.runtime.limits import limit_bytes, usable_bytes\n"
+        "from neural_style.runtime.memory import limit_bytes, usable_bytes\n"
         "from neural_style.runtime.memory import available_bytes\n"
         "used = limit_bytes()\n"
         "assert used == {}, used\n"

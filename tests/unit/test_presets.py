@@ -13,10 +13,9 @@ import pytest
 from options import add_settings_options, settings_from
 
 from neural_style.config.options import option_strings
-from neural_style.config.presets import PRESETS, with_preset
 from neural_style.config.schema import ConfigError, complete
 from neural_style.config.settings import LISTED_KEYS, SECTIONS, Settings
-from neural_style.config.sweep import SweepError, expand_settings
+from neural_style.config.sweep import PRESETS, SweepError, expand_settings, with_preset
 from neural_style.report.names import setting_labels
 
 Schema = Mapping[str, Any]
@@ -155,7 +154,7 @@ def test_options_that_are_given_win_even_where_they_say_the_default(defaults: Se
 
 def test_reading_presets_costs_no_torch():
     code = (
-        "import sys, neural_style.config.presets;"
+        "import sys, neural_style.config.sweep;"
         "sys.exit(bool({'torch', 'numpy'} & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

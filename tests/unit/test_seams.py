@@ -11,7 +11,7 @@ import torch
 
 from neural_style.config.settings import Settings
 from neural_style.losses.problem import single_style_problem
-from neural_style.model import tiles as tiling
+from neural_style.model import layers as tiling
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim.loop import Optimization
 

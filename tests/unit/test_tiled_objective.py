@@ -22,7 +22,7 @@ from neural_style.losses.problem import (
     single_style_problem,
 )
 from neural_style.losses.terms import Term
-from neural_style.model.tiles import MAX_UNTILED
+from neural_style.model.layers import MAX_UNTILED
 from neural_style.model.vgg import PIXELS, Convolution, Vgg19, View
 
 Convolutions = Mapping[str, Convolution]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neural_style.model.layers import LAYERS, receptive_field, stride
-from neural_style.model.tiles import (
+from neural_style.model.layers import (
     DEFAULT_TILE,
+    LAYERS,
     MAX_STRIDE,
     MAX_UNTILED,
     Tile,
     largest_tile_pixels,
+    receptive_field,
     split_into_tiles,
+    stride,
     tile_size,
 )
 

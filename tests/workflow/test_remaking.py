@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neural_style.config.presets import PRESETS
+from neural_style.config.sweep import PRESETS
 from neural_style.images.encode import load_comment, save_pixels
 from neural_style.io import sha256
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from neural_style.errors import NeuralStyleError
-from neural_style.runtime.limits import require_room_for_torch
+from neural_style.runtime.memory import require_room_for_torch
 
 try:
     require_room_for_torch()

@@ -15,7 +15,7 @@ from owner import add_owner_option, end_with
 
 from neural_style.bulk.plan import read_plan
 from neural_style.bulk.worker import Runner, run_shard
-from neural_style.runtime.limits import require_room_for_torch
+from neural_style.runtime.memory import require_room_for_torch
 
 
 @command("bulk", kept="the outputs made so far are kept")

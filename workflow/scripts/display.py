@@ -18,7 +18,6 @@ from neural_style.config.settings import Settings
 from neural_style.engine.record import summarize_losses
 from neural_style.io import format_duration
 from neural_style.optim.loop import Progress
-from neural_style.runtime.estimates import work_until
 
 SECONDS_BETWEEN_LINES = 10.0
 SECONDS_BETWEEN_LOSSES = 0.5
@@ -126,6 +125,10 @@ class Display:
 
     def _share(self, first: int, last: int) -> float:
         """Return the share of all work between two iterations; those of small stages count less."""
+        if len(self._settings.all_stages) == 1:
+            return (last - first) / self._settings.epochs
+        from neural_style.runtime.estimates import work_until
+
         works = [
             work_until(self._settings, epoch) for epoch in (first, last, self._settings.epochs)
         ]

@@ -294,7 +294,7 @@ def settings_from(options: argparse.Namespace) -> Settings:
     given = {name: getattr(options, name) for name in names if hasattr(options, name)}
     setting = _entry(given, definitions)
     if options.preset or options.recalled:
-        from neural_style.config.presets import laid_over, with_preset
+        from neural_style.config.sweep import laid_over, with_preset
 
         own = with_preset({**setting, "preset": options.preset})
         setting = laid_over(_entry(options.recalled, definitions), own)

@@ -25,7 +25,7 @@ from neural_style.errors import NeuralStyleError
 from neural_style.io import atomic, atomic_file, remove_leftovers, sha256, sync_folder
 from neural_style.losses.objective import Evaluation
 from neural_style.optim.lbfgs import LbfgsState
-from neural_style.optim.loop import SafeguardState, State, StateError
+from neural_style.optim.state import SafeguardState, State, StateError
 
 FOLDER = ".checkpoint"
 STATE = "state.pt"

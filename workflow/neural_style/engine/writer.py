@@ -26,7 +26,8 @@ from neural_style.engine.record import Source, metadata_text, summarize_losses
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import Postprocessor, save_pixels
 from neural_style.io import WorkQueue, remove_leftovers, sha256, write_text
-from neural_style.optim.loop import Optimization, Progress, State, StateError
+from neural_style.optim.loop import Optimization, Progress
+from neural_style.optim.state import State, StateError
 
 CHECK_INTERVAL = 10
 """Iterations between two checks for divergence; each synchronizes with the GPU."""

@@ -17,14 +17,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from neural_style.config.settings import FITS, MAX_PIXELS, MAX_PIXELS_VARIABLE
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
-from neural_style.images.repair import NO_JPEG_END, Repaired, TooLongError, lacks_jpeg_end, repair
 from neural_style.images.srgb import (
     PixelError,
     extract_opacity,
@@ -32,6 +31,9 @@ from neural_style.images.srgb import (
     tiff_layout,
     to_srgb,
 )
+
+if TYPE_CHECKING:
+    from neural_style.images.repair import Repaired
 
 DECODERS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
 """The only Pillow decoders that may run: those of `settings.IMAGE_SUFFIXES`."""
@@ -43,6 +45,7 @@ REDUCED_FROM = 100_000_000
 """Pixels from which a JPEG is decoded at a reduced size for a small output. Files with fewer are
 decoded whole, because the reduced pixels are not exactly the same."""
 
+_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _EXIF_ORIENTATION = 0x0112
 _TRANSPOSE_FOR_ORIENTATION = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -185,8 +188,8 @@ def read_image_file(
         with path.open("rb") as file:
             try:
                 result = _read(path, file, read, limit)
-                if decodes and lacks_jpeg_end(file):
-                    _warn(path, NO_JPEG_END)
+                if decodes and (fault := _fault_at_end(file)):
+                    _warn(path, fault)
                 return result
             except ImageError:
                 raise
@@ -387,16 +390,39 @@ def _without_guard() -> Iterator[None]:
             Image.MAX_IMAGE_PIXELS = before
 
 
+def _fault_at_end(file: IO[bytes]) -> str:
+    """What is wrong with the end of a decoded file; empty if nothing is.
+
+    Only a JPEG file that does not end with its end marker is read again: other data, such as
+    further images, may follow the marker.
+    """
+    file.seek(0)
+    if file.read(len(_JPEG_START)) != _JPEG_START:
+        return ""
+    file.seek(-len(_JPEG_END), io.SEEK_END)
+    if file.read(len(_JPEG_END)) == _JPEG_END:
+        return ""
+    from neural_style.images.repair import NO_JPEG_END, only_lacks_end
+
+    file.seek(0)
+    try:
+        return NO_JPEG_END if only_lacks_end(file.read()) else ""
+    except (KeyError, ValueError, IndexError):  # an odd header, which the decoder did not mind
+        return ""
+
+
 def _repaired(file: IO[bytes]) -> Repaired | None:
     """A copy of a refused file that can be read; None if there is none.
 
     Raises:
-        TooLongError: see `repair`.
+        PixelError: see `repair`.
     """
+    from neural_style.images.repair import repair  # few files need it
+
     try:
         file.seek(0)
         return repair(file.read())
-    except TooLongError:
+    except PixelError:
         raise
     except Exception:  # damaged files make Pillow raise many types
         return None
@@ -503,7 +529,7 @@ def _reason(error: Exception, file: IO[bytes] | None = None) -> str:
             "with 8 or 16 bits a channel, as RGB or gray, compressed with LZW or not at all"
         )
     match error:
-        case PixelError() | TooLongError():
+        case PixelError():
             return str(error)
         case FileNotFoundError():
             return "there is no such file; check the name"

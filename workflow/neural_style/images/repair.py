@@ -13,10 +13,12 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from neural_style.images.srgb import PixelError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
@@ -48,10 +50,6 @@ _FILLERS = (
 )
 
 
-class TooLongError(ValueError):
-    """A compressed color profile that unpacks to more than `MAX_UNPACKED` bytes."""
-
-
 @dataclass(frozen=True)
 class Repaired:
     """A file that Pillow can decode.
@@ -77,7 +75,7 @@ def repair(data: bytes) -> Repaired | None:
         The copy; None if the file is of another kind, or its pixels are damaged or incomplete.
 
     Raises:
-        TooLongError: the color profile of a PNG file is too long.
+        PixelError: the color profile of a PNG file is too long.
     """
     if data.startswith(PNG_SIGNATURE):
         return _repair_png(data)
@@ -160,7 +158,7 @@ def _long_profile(body: bytes) -> bytes:
     except zlib.error:
         return b""
     if unpacker.unconsumed_tail:
-        raise TooLongError(
+        raise PixelError(
             f"its color profile has over {MAX_UNPACKED // 2**20} MiB; save it without the profile"
         )
     return profile if len(profile) > _PILLOW_UNPACKS else b""
@@ -174,7 +172,7 @@ def _repair_jpeg(data: bytes) -> Repaired | None:
     the last bytes, unless other data than pixels (but zeros) are at the end: a sign of damage.
     """
     cut = data.rstrip(b"\xff")
-    if not _only_lacks_end(data) or not _has_last_pixels(cut):
+    if not only_lacks_end(data) or not _has_last_pixels(cut):
         return None
     if _has_last_pixels(cut.rstrip(b"\0")[:-_LAST_BYTES].rstrip(b"\xff")):
         return None
@@ -186,25 +184,7 @@ def _has_last_pixels(data: bytes) -> bool:
     return len({_pixel_digest(data + filler + _EOI) for filler in _FILLERS}) == 1
 
 
-def lacks_jpeg_end(file: IO[bytes]) -> bool:
-    """Whether a JPEG file that was decoded has no end marker; False for other formats.
-
-    Other data, such as further images, may follow the end marker.
-    """
-    file.seek(0)
-    if file.read(len(JPEG_SIGNATURE)) != JPEG_SIGNATURE:
-        return False
-    file.seek(-len(_EOI), io.SEEK_END)
-    if file.read(len(_EOI)) == _EOI:
-        return False
-    file.seek(0)
-    try:
-        return _only_lacks_end(file.read())
-    except (KeyError, ValueError, IndexError):  # an odd header, which the decoder did not mind
-        return False
-
-
-def _only_lacks_end(data: bytes) -> bool:
+def only_lacks_end(data: bytes) -> bool:
     """Whether a JPEG file has all its scans, but no end marker.
 
     A progressive file sends each coefficient of each component in several scans, the last of

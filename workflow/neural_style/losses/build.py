@@ -32,7 +32,7 @@ from neural_style.losses.terms import (
     Term,
     TotalVariationTerm,
 )
-from neural_style.model.tiles import tile_size
+from neural_style.model.layers import tile_size
 from neural_style.model.vgg import Vgg19, feature_maps, full_precision, iterate_views
 
 CACHE_SIZE = 64

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from neural_style.losses.terms import Term
-from neural_style.model.tiles import split_into_tiles
+from neural_style.model.layers import split_into_tiles
 from neural_style.model.vgg import (
     TileView,
     Vgg19,

@@ -18,8 +18,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neural_style.images.tensors import normalize
-from neural_style.model.layers import AFTER_POOLING, LAYERS, required_convolutions, stride
-from neural_style.model.tiles import Tile, split_into_tiles
+from neural_style.model.layers import (
+    AFTER_POOLING,
+    LAYERS,
+    Tile,
+    required_convolutions,
+    split_into_tiles,
+    stride,
+)
 
 AVERAGE_POOL_SCALES = (1.15, 1.43, 1.32, 1.93)
 """Factors on the four average poolings, which keep the scale of the activations.

@@ -22,7 +22,7 @@ Before the first iteration of a stage, the network runs for the targets: `_prepa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, is_dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -39,8 +39,9 @@ from neural_style.losses.problem import (
     resample_problem,
 )
 from neural_style.model.vgg import Vgg19
-from neural_style.optim.optimizers import Optimizer, OptimizerState, make_optimizer
+from neural_style.optim.optimizers import Optimizer, make_optimizer
 from neural_style.optim.parameterization import Parameterization, choose_parameterization
+from neural_style.optim.state import SafeguardState, State, StateError, require_alike
 
 MAX_LOSS_RATIO = 10.0
 """A step is rejected if it makes the loss more than this many times the best loss."""
@@ -79,46 +80,6 @@ class Progress:
     term_names: tuple[str, ...]
     losses: Tensor
     diverged: Tensor
-
-
-@dataclass(frozen=True)
-class SafeguardState:
-    """The memory of a `Safeguard`.
-
-    Attributes:
-        best: the best iterates, [B, ...].
-        evaluation: the objective at `best`.
-        failures: non-finite losses of each problem since its last improvement, [B].
-        diverged: [B] of booleans.
-    """
-
-    best: Tensor
-    evaluation: Evaluation
-    failures: Tensor
-    diverged: Tensor
-
-
-@dataclass(frozen=True)
-class State:
-    """Everything that the following iterations depend on, for a checkpoint.
-
-    Attributes:
-        epoch: number of iterations done.
-        variable: x, [B, C, H, W], see `parameterization.Parameterization`.
-        evaluation: the objective at `variable`.
-        safeguard: the best iterates so far.
-        optimizer: the memory of the optimizer.
-    """
-
-    epoch: int
-    variable: Tensor
-    evaluation: Evaluation
-    safeguard: SafeguardState
-    optimizer: OptimizerState
-
-
-class StateError(ValueError):
-    """A state that is not one of this optimization; the text says what is wrong with it."""
 
 
 class Optimization:
@@ -358,58 +319,6 @@ class _StageRun:
         """The losses at a value of the variable, with the gradient in the variable."""
         evaluation = self._objective(self._parameterization.network_input(variable))
         return replace(evaluation, gradient=self._parameterization.pull_back(evaluation.gradient))
-
-
-def require_alike(given: object, like: object, name: str) -> None:
-    """Check that a value read from a file has the types and shapes of another one.
-
-    Dataclasses are compared field by field. A tensor must have the dtype, device and shape of the
-    other, where 0 in the shape of the other stands for any number, finite values, and memory of
-    its own for each of them.
-
-    Args:
-        given: the value to check.
-        like: a value of the right form: a dataclass, a tensor or a number.
-        name: of the value, for the message.
-
-    Raises:
-        StateError: something differs.
-    """
-    if type(given) is not type(like):
-        raise StateError(f"{name} is of type {type(given).__name__}, not {type(like).__name__}")
-    if isinstance(like, Tensor):
-        assert isinstance(given, Tensor), "it has the same type"
-        _require_alike_tensor(given, like, name)
-    elif is_dataclass(like):
-        if vars(given).keys() != vars(like).keys():
-            raise StateError(f"{name} has other fields: {', '.join(map(str, vars(given)))}")
-        for field, value in vars(like).items():
-            require_alike(getattr(given, field), value, f"{name}.{field}")
-
-
-def _require_alike_tensor(given: Tensor, like: Tensor, name: str) -> None:
-    for fact in ("layout", "dtype", "device", "requires_grad"):
-        if getattr(given, fact) != getattr(like, fact):
-            raise StateError(
-                f"{name} has the {fact} {getattr(given, fact)}, not {getattr(like, fact)}"
-            )
-    sizes = zip(given.shape, like.shape, strict=False)
-    if given.dim() != like.dim() or any(size != other and other for size, other in sizes):
-        raise StateError(f"{name} has the shape {list(given.shape)}, not {list(like.shape)}")
-    if _overlaps(given):
-        raise StateError(f"{name} has values that share their memory")
-    if not bool(torch.isfinite(given).all()):
-        raise StateError(f"{name} has values that are not finite")
-
-
-def _overlaps(tensor: Tensor) -> bool:
-    """Whether two values of a tensor may have the same place, so that it cannot be changed."""
-    step = 1
-    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
-        if size > 1 and stride < step:
-            return True
-        step = max(step, stride * size)
-    return False
 
 
 def projected_gradient(variable: Tensor, gradient: Tensor, low: Tensor, high: Tensor) -> Tensor:

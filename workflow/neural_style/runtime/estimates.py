@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neural_style.config.settings import BYTES_PER_HISTORY_ENTRY, Settings, history_size
-from neural_style.model.tiles import largest_tile_pixels, split_into_tiles, tile_size
+from neural_style.model.layers import largest_tile_pixels, split_into_tiles, tile_size
 
 BYTES_PER_PIXEL_SEEN = {"bf16": 2500, "fp32": 3700}
 """Bytes for each pixel that the network sees at a time, by precision: features and their gradients

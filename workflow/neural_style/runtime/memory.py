@@ -1,22 +1,32 @@
-"""How many images fit into the memory, and what to do and say when they do not."""
+"""How much memory a process may use, how many images fit into it, and what to say when they do not.
+
+Nothing here imports torch before it is called: under a small limit, the libraries of torch end the
+process without a message.
+"""
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from math import inf
-from typing import TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-import torch
+import psutil
 
 from neural_style.config.settings import Settings
 from neural_style.errors import NeuralStyleError
-from neural_style.model.tiles import MAX_STRIDE
-from neural_style.runtime.estimates import bytes_per_image
-from neural_style.runtime.limits import limit_bytes, usable_bytes
+from neural_style.model.layers import MAX_STRIDE
 
-PRECISION_NAMES = {torch.bfloat16: "bf16", torch.float32: "fp32"}
+if TYPE_CHECKING:
+    import torch
+
+try:
+    import resource
+except ImportError:  # Windows has no such limits
+    resource = None  # type: ignore[assignment]
 
 SAVINGS = ((512, None), (256, None), (256, 5))
 """Tile edges in pixels and L-BFGS history sizes that save memory but take more time, in the order
@@ -34,9 +44,135 @@ in batches of 2, 4 and 8. The number for a GPU was not measured."""
 
 T = TypeVar("T")
 
+_MEMORY_LIMITS = {"ulimit -v": "RLIMIT_AS", "ulimit -d": "RLIMIT_DATA"}
+RESERVE_BYTES = 100_000_000
+"""Bytes to leave free under `ulimit`, for threads and their allocators: where these get no memory,
+the process ends without a message."""
+
+_ROOMY = 16e9  # bytes: torch loads under any larger limit
+_TORCH_PROBE = """
+import mmap, torch
+torch.ones(64, 64) @ torch.ones(64, 64)
+mmap.mmap(-1, 400_000_000)
+"""
+"""Loads torch, starts its threads, and makes room for the networks."""
+
+_VERSION_1 = ("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file"
+_VERSION_2 = ("memory.max", "memory.high"), "memory.current", "inactive_file"
+
 
 class MemoryShortageError(NeuralStyleError):
     """A single image does not fit into the memory of the device."""
+
+
+class MemoryLimitError(NeuralStyleError):
+    """A memory limit of this process is too small for torch."""
+
+
+def usable_bytes() -> int:
+    """Return how many bytes of memory this process can still get.
+
+    This is the least of the free memory of the machine, what the limits of the container (cgroup,
+    version 1 or 2) leave, and what `ulimit -v` and `ulimit -d` leave.
+    """
+    free = psutil.virtual_memory().available
+    return max(0, min([free, *container_bytes(), *limit_bytes().values()]))
+
+
+def container_bytes(root: Path = Path("/")) -> Iterator[int]:
+    """Yield the bytes that each memory limit of the container leaves.
+
+    A group is limited by those above it, too. Inside a container, the path of the own group may be
+    one of the host, and only the group at the mount point is visible.
+
+    Args:
+        root: folder with `proc` and `sys`.
+    """
+    try:
+        lines = (root / "proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+    except OSError:  # only Linux has it
+        return
+    mount = root / "sys/fs/cgroup"
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            yield from _group_bytes(mount, path, *_VERSION_2)
+        elif "memory" in controllers.split(","):
+            yield from _group_bytes(mount / "memory", path, *_VERSION_1)
+
+
+def _group_bytes(
+    mount: Path, path: str, limits: tuple[str, ...], usage: str, reclaimable: str
+) -> Iterator[int]:
+    """Yield what the limits of a group and of those above it leave."""
+    parts = [part for part in path.split("/") if part]
+    depths = range(len(parts), -1, -1) if ".." not in parts else [0]
+    for folder in (mount.joinpath(*parts[:depth]) for depth in depths):
+        try:
+            used = int((folder / usage).read_text(encoding="ascii"))
+            statistics = (folder / "memory.stat").read_text(encoding="ascii").split()
+            # Copies of files in memory that the system drops when memory is short.
+            cached = dict(zip(statistics[::2], statistics[1::2], strict=True)).get(reclaimable, "0")
+            for name in limits:
+                limit = (folder / name).read_text(encoding="ascii").strip()
+                if limit != "max":
+                    yield int(limit) - used + min(used, int(cached))
+        except (OSError, ValueError):
+            continue  # the root of version 2 has no limits
+
+
+def limit_bytes() -> dict[str, int]:
+    """Return what each limit of the shell leaves, but for `RESERVE_BYTES`, by its command."""
+    if resource is None:
+        return {}
+    used = {"ulimit -v": psutil.Process().memory_info().vms, "ulimit -d": _data_bytes()}
+    return {name: limit - used[name] - RESERVE_BYTES for name, limit in _finite_limits().items()}
+
+
+def require_room_for_torch() -> None:
+    """Find out whether torch can be loaded, if the shell has set a memory limit.
+
+    Below the bytes that the libraries of torch map, they end the process with exit code 134 and
+    `std::bad_alloc`. So another process tries it first.
+
+    Raises:
+        MemoryLimitError: torch cannot be loaded.
+    """
+    tight = {name: limit for name, limit in _finite_limits().items() if limit < _ROOMY}
+    if not tight:
+        return
+    probe = [sys.executable, "-c", _TORCH_PROBE]
+    try:
+        ended = subprocess.run(probe, capture_output=True, text=True, errors="replace", check=False)
+    except OSError:
+        failed = True  # no memory for another process
+    else:
+        failed = ended.returncode != 0 and "ModuleNotFoundError" not in ended.stderr
+    if failed:
+        shown = " and ".join(f"{name}: {limit / 1e9:.1f} GB" for name, limit in tight.items())
+        raise MemoryLimitError(
+            f"torch cannot be loaded under the memory limit of this process ({shown}); raise it, "
+            f"for example with {next(iter(tight))} unlimited."
+        )
+
+
+def _finite_limits() -> dict[str, int]:
+    """Bytes of each limit of the shell that is set, by its command."""
+    if resource is None:
+        return {}
+    soft = {
+        name: resource.getrlimit(getattr(resource, key))[0] for name, key in _MEMORY_LIMITS.items()
+    }
+    return {name: limit for name, limit in soft.items() if limit != resource.RLIM_INFINITY}
+
+
+def _data_bytes() -> int:
+    """Bytes that count for `ulimit -d`; 0 where they are unknown."""
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        return int(status.partition("VmData:")[2].split()[0]) * 1024
+    except (OSError, IndexError, ValueError):
+        return 0
 
 
 def needed_bytes(settings: Settings, height: int, width: int, precision: torch.dtype) -> int:
@@ -48,13 +184,17 @@ def needed_bytes(settings: Settings, height: int, width: int, precision: torch.d
         width: of the image, in pixels.
         precision: of the network.
     """
-    return bytes_per_image(settings, height, width, PRECISION_NAMES[precision])
+    from neural_style.runtime.estimates import bytes_per_image  # most single images never ask
+
+    return bytes_per_image(settings, height, width, "bf16" if precision.itemsize == 2 else "fp32")
 
 
 def available_bytes(device: torch.device) -> int:
     """Return the bytes of memory that may be used on a device now."""
     if device.type != "cuda":
         return int(USABLE_SHARE * usable_bytes())
+    import torch
+
     free, _ = torch.cuda.mem_get_info(device)
     cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return max(0, int(USABLE_SHARE * (free + cached) - CUDNN_BYTES))
@@ -65,6 +205,8 @@ def is_shortage(error: BaseException) -> bool:
 
     torch's allocator for the CPU has no error class of its own.
     """
+    import torch
+
     return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
         isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
     )
@@ -86,14 +228,16 @@ def explaining_shortage(
     Raises:
         MemoryShortageError: the block ran out of memory, or would exceed a limit of the shell.
     """
-    needed, available = needed_bytes(settings, height, width, precision), available_bytes(device)
+    available = available_bytes(device)
+    limits = limit_bytes().values() if device.type == "cpu" else ()
     try:
-        if device.type == "cpu" and needed > min(limit_bytes().values(), default=inf):
+        if limits and needed_bytes(settings, height, width, precision) > min(limits):
             raise MemoryError("ulimit")
         yield
     except Exception as error:
         if not is_shortage(error):
             raise
+        needed = needed_bytes(settings, height, width, precision)
         # The free memory is an estimate, too: never advise what has just failed.
         limit = min(available, int(0.8 * needed))
         advice = [f"a size of {_size_that_fits(settings, height, width, precision, limit)}"]
@@ -155,6 +299,8 @@ def in_batches(
     Raises:
         torch.OutOfMemoryError, MemoryError, RuntimeError: a single item does not fit.
     """
+    import torch
+
     done, said = 0, False
     while done < len(items):
         batch = items[done : done + size]
