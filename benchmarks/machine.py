@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
-from contestants import Contest, open_contest
+from implementations import Comparison, open_comparison
 
 from neural_style.runtime.device import choose_device, choose_precision, describe
 
@@ -22,11 +22,11 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int)
 
 
-def enter_contest(options: argparse.Namespace, pair: str, size: int) -> Contest:
-    """A contest on the machine of these options."""
+def comparison_of(options: argparse.Namespace, pair: str, size: int) -> Comparison:
+    """A comparison on the machine of these options."""
     device = choose_device(options.device)
     precision = choose_precision(options.precision, device)
-    return open_contest(pair, size, device, precision, options.weights)
+    return open_comparison(pair, size, device, precision, options.weights)
 
 
 def describe_machine(options: argparse.Namespace) -> str:

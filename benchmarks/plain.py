@@ -1,4 +1,4 @@
-"""The yardstick: the method as a textbook writes it, without any trick.
+"""The baseline: the method as a textbook writes it, without any trick.
 
 It shares the weights with the library and, by definition, the loss; a test holds the two to the
 same value. Everything else is plain: float32, `torch.optim.LBFGS`, features by a loop, autograd.
@@ -30,7 +30,7 @@ def plain(
         style: [1, 3, h, w] in [0, 1].
         alpha: weight of the content loss.
         beta: weight of the style loss.
-        in_range: clamp the image to [0, 1] in the forward pass: the second yardstick.
+        in_range: clamp the image to [0, 1] in the forward pass: the second baseline.
 
     Yields:
         The image before each step and after it, [1, 3, H, W], not clipped.

@@ -1,4 +1,4 @@
-"""Runs contestants in turn on one pair of images, and judges the images that they would save."""
+"""Runs implementations in turn on one pair of images, and judges the images they would save."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from torch import Tensor
 from neural_style.losses.objective import Objective
 
 ROUND = 10
-"""Evaluations that a contestant makes before the next has its turn, so that all share the noise
-of the machine."""
+"""Evaluations that an implementation makes before the next takes its turn, so that all share the
+noise of the machine."""
 
 
 @dataclass
 class Track:
-    """What one contestant did.
+    """What one implementation did.
 
     Attributes:
         seconds: time spent until each image was there, the first included.
@@ -35,24 +35,24 @@ class Track:
         return sorted(steps)[len(steps) // 2]
 
 
-def race(contestants: Mapping[str, tuple[Iterator[Tensor], int]]) -> dict[str, Track]:
-    """Let each contestant make its number of evaluations, `ROUND` at a time.
+def race(implementations: Mapping[str, tuple[Iterator[Tensor], int]]) -> dict[str, Track]:
+    """Let each implementation make its number of evaluations, `ROUND` at a time.
 
     Args:
-        contestants: by name, an endless iterator over images that begins with the start and
+        implementations: by name, an endless iterator over images that begins with the start and
             makes one evaluation for each further one, and the number of evaluations.
     """
-    tracks = {name: Track() for name in contestants}
+    tracks = {name: Track() for name in implementations}
     while True:
         going = [
             name
-            for name, (_, evaluations) in contestants.items()
+            for name, (_, evaluations) in implementations.items()
             if len(tracks[name].images) <= evaluations
         ]
         if not going:
             return tracks
         for name in going:
-            images, evaluations = contestants[name]
+            images, evaluations = implementations[name]
             for _ in range(min(ROUND, evaluations + 1 - len(tracks[name].images))):
                 advance(tracks[name], images)
 
@@ -74,7 +74,7 @@ def wait(device: torch.device) -> None:
 
 
 class Judge:
-    """The loss of an image as saved, in float32, the same for every contestant."""
+    """The loss of an image as saved, in float32, the same for every implementation."""
 
     def __init__(self, objective: Objective, device: torch.device) -> None:
         self._objective = objective

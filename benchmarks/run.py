@@ -16,16 +16,16 @@ from pathlib import Path
 from statistics import mean
 
 import torch
-from contestants import CONTESTANTS, OURS, YARDSTICKS
 from costs import cost_table, probe, short_run
-from machine import add_machine_options, describe_machine, enter_contest
+from implementations import BASELINES, IMPLEMENTATIONS, OURS
+from machine import add_machine_options, comparison_of, describe_machine
 from race import Judge, Track, race
 from side_by_side import Finish, finish, write_grid
 
 from neural_style.io import write_text
 
 MARKS = (100, 300)
-"""The evaluations of a yardstick after which the loss of its image is a target."""
+"""The evaluations of a baseline after which the loss of its image is a target."""
 
 SAMPLES = (
     ("chelsea", "swirling_night"),
@@ -35,13 +35,13 @@ SAMPLES = (
 
 
 def main() -> int:
-    """Run the races, then measure each contestant in a process of its own (`--probe`)."""
+    """Run the races, then measure each implementation in a process of its own (`--probe`)."""
     options = make_parser().parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
     if options.probe:
-        contest = enter_contest(options, options.pairs[0], options.sizes[0])
-        print(json.dumps(probe(contest, options.probe)))
+        comparison = comparison_of(options, options.pairs[0], options.sizes[0])
+        print(json.dumps(probe(comparison, options.probe)))
         return 0
     lines: list[str] = []
     for line in report(options):
@@ -80,30 +80,30 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     seconds: dict[int, dict[str, float]] = {}
     if options.no_race:
         for size in options.sizes:
-            seconds[size] = short_run(enter_contest(options, options.pairs[0], size))
+            seconds[size] = short_run(comparison_of(options, options.pairs[0], size))
     else:
         yield from race_all(options, seconds)
         yield ""
-    yield from cost_table(lambda size: enter_contest(options, options.pairs[0], size), seconds)
+    yield from cost_table(lambda size: comparison_of(options, options.pairs[0], size), seconds)
 
 
 def race_all(options: argparse.Namespace, seconds: dict[int, dict[str, float]]) -> Iterator[str]:
     """Yield a row for each target; fill `seconds` with the mean time of an evaluation."""
     yield (
-        "| size | pair | yardstick | evaluations | loss as saved | seconds "
+        "| size | pair | baseline | evaluations | loss as saved | seconds "
         "| ours: evaluations | seconds | ratio |"
     )
     yield "|---|---|---|--:|--:|--:|--:|--:|--:|"
     for size in options.sizes:
-        costs: dict[str, list[float]] = {name: [] for name in CONTESTANTS}
+        costs: dict[str, list[float]] = {name: [] for name in IMPLEMENTATIONS}
         finishes: list[Finish] = []
         for pair in options.pairs:
-            contest = enter_contest(options, pair, size)
+            comparison = comparison_of(options, pair, size)
             tracks = race(
-                {name: (contest.enter(name, max(MARKS)), max(MARKS)) for name in YARDSTICKS}
-                | {OURS: (contest.enter(OURS, options.evaluations), options.evaluations)}
+                {name: (comparison.enter(name, max(MARKS)), max(MARKS)) for name in BASELINES}
+                | {OURS: (comparison.enter(OURS, options.evaluations), options.evaluations)}
             )
-            judge = Judge(contest.judge(), contest.content.device)
+            judge = Judge(comparison.judge(), comparison.content.device)
             yield from compare(judge, tracks, f"{size} | {title(pair)}")
             if options.grids:
                 finishes.append(finish(pair, title(pair), judge, tracks, OURS, max(MARKS)))
@@ -114,8 +114,8 @@ def race_all(options: argparse.Namespace, seconds: dict[int, dict[str, float]]) 
 
 
 def compare(judge: Judge, tracks: dict[str, Track], label: str) -> Iterator[str]:
-    """Yield a row for each target: when the yardstick reached it, and when this library did."""
-    for name in YARDSTICKS:
+    """Yield a row for each target: when the baseline reached it, and when this library did."""
+    for name in BASELINES:
         for mark in MARKS:
             target = judge.loss(tracks[name].images[mark])
             needed = tracks[name].seconds[mark]

@@ -35,7 +35,7 @@ class Finish:
 def finish(
     pair: str, title: str, judge: Judge, tracks: Mapping[str, Track], ours: str, mark: int
 ) -> Finish:
-    """Collect the images of a race: each yardstick at a mark, ours at its loss and at the end."""
+    """Collect the images of a race: each baseline at a mark, ours at its loss and at the end."""
     content, style = map(Path, pair.split(","))
     images: dict[str, tuple[Tensor | None, str]] = {}
     for name in (name for name in tracks if name != ours):

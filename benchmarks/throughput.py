@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from contestants import Contest
-from machine import add_machine_options, describe_machine, enter_contest, peak_megabytes
+from implementations import Comparison
+from machine import add_machine_options, comparison_of, describe_machine, peak_megabytes
 from race import wait
 
 from neural_style.images.tensors import to_pil_images
@@ -77,8 +77,8 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     yield "| size | at once | epochs | evaluations a second | images a second | peak memory, MB |"
     yield "|---|--:|--:|--:|--:|--:|"
     for size, batch in [(SINGLE, 1), *((MANY, batch) for batch in options.batches)]:
-        contest = enter_contest(options, options.pair, size)
-        speed = measure(contest, batch, options.epochs)
+        comparison = comparison_of(options, options.pair, size)
+        speed = measure(comparison, batch, options.epochs)
         row = f"| {size} | {batch} | {options.epochs} "
         if speed is None:
             yield row + "| does not fit | | |"
@@ -88,23 +88,23 @@ def report(options: argparse.Namespace) -> Iterator[str]:
             )
 
 
-def measure(contest: Contest, batch: int, epochs: int) -> Speed | None:
+def measure(comparison: Comparison, batch: int, epochs: int) -> Speed | None:
     """Make a batch of images twice, the first time to warm up; None if it does not fit."""
     try:
-        time_batch(contest, batch, 1)
-        return time_batch(contest, batch, epochs)
+        time_batch(comparison, batch, 1)
+        return time_batch(comparison, batch, epochs)
     except torch.OutOfMemoryError:
         return None
 
 
-def time_batch(contest: Contest, batch: int, epochs: int) -> Speed:
+def time_batch(comparison: Comparison, batch: int, epochs: int) -> Speed:
     """Make a batch of images."""
-    device = contest.content.device
+    device = comparison.content.device
     if device.type == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(device)
     began = time.perf_counter()
-    stream = contest.optimize(batch, epochs)
+    stream = comparison.optimize(batch, epochs)
     next(stream)
     wait(device)
     started = time.perf_counter()

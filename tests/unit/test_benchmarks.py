@@ -1,4 +1,4 @@
-"""The yardstick of the benchmarks minimizes what the library minimizes, and races are fair."""
+"""The baseline of the benchmarks minimizes what the library minimizes, and races are fair."""
 
 from __future__ import annotations
 
@@ -32,51 +32,51 @@ def benchmarks_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
 
 
-def small_contest(caffe: Weights):
-    from contestants import Contest
+def small_comparison(caffe: Weights):
+    from implementations import Comparison
 
     torch.manual_seed(0)
     content, style = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 48)
-    return Contest(caffe, content, style, torch.float32)
+    return Comparison(caffe, content, style, torch.float32)
 
 
 def test_the_textbook_minimizes_the_same_loss(caffe: Weights, monkeypatch: pytest.MonkeyPatch):
-    contest = small_contest(caffe)
+    comparison = small_comparison(caffe)
     steps: list[float] = []
 
     def step(self: torch.optim.LBFGS, closure: Callable[[], Tensor]) -> None:
         steps.append(closure().item())
 
     monkeypatch.setattr(torch.optim.LBFGS, "step", step)
-    images = contest.enter("plain", 1)
+    images = comparison.enter("plain", 1)
     start = next(images)
     next(images)
-    ours = contest.judge().losses_at(start).sum()
+    ours = comparison.judge().losses_at(start).sum()
     assert steps == pytest.approx([float(ours)], rel=1e-5)
 
 
-def test_one_yardstick_leaves_the_range_and_the_other_need_not(caffe: Weights):
-    contest = small_contest(caffe)
-    plain = list(itertools.islice(contest.enter("plain", 8), 9))
-    assert plain[0].equal(contest.content)
+def test_one_baseline_leaves_the_range_and_the_other_need_not(caffe: Weights):
+    comparison = small_comparison(caffe)
+    plain = list(itertools.islice(comparison.enter("plain", 8), 9))
+    assert plain[0].equal(comparison.content)
     assert plain[-1].min() < 0 or plain[-1].max() > 1
-    ours = list(contest.enter("ours", 3))
+    ours = list(comparison.enter("ours", 3))
     assert len(ours) == 4
     assert all(image.min() >= 0 and image.max() <= 1 for image in ours)
 
 
-def test_contestants_take_turns(monkeypatch: pytest.MonkeyPatch):
+def test_implementations_take_turns(monkeypatch: pytest.MonkeyPatch):
     import race
 
     turns: list[str] = []
 
-    def contestant(name: str) -> Iterator[Tensor]:
+    def implementation(name: str) -> Iterator[Tensor]:
         for number in itertools.count():
             turns.append(name)
             yield torch.full((1, 3, 1, 1), number / 100)
 
     monkeypatch.setattr(race, "ROUND", 2)
-    tracks = race.race({"a": (contestant("a"), 5), "b": (contestant("b"), 3)})
+    tracks = race.race({"a": (implementation("a"), 5), "b": (implementation("b"), 3)})
     assert "".join(turns) == "aabbaabbaa"
     assert [len(track.images) for track in tracks.values()] == [6, 4]
     assert tracks["a"].seconds == sorted(tracks["a"].seconds)
@@ -101,7 +101,7 @@ def test_the_judge_sees_eight_bits_and_finds_the_first_picture_good_enough():
 
 
 def test_convolutions_are_shared(caffe: Weights):
-    first = small_contest(caffe).network().get_buffer("conv1_1_weight")
+    first = small_comparison(caffe).network().get_buffer("conv1_1_weight")
     assert isinstance(caffe.convolutions["conv1_1"], Convolution)
     assert first.equal(caffe.convolutions["conv1_1"].weight)
 
@@ -110,17 +110,17 @@ def test_operations_are_those_of_an_evaluation(caffe: Weights):
     from floor import operations
     from plain import STYLE_LAYERS
 
-    contest = small_contest(caffe)
-    objective = contest.judge()
+    comparison = small_comparison(caffe)
+    objective = comparison.judge()
     with FlopCounterMode(display=False) as counter:
-        objective(contest.content)
-    assert operations(contest.network(), STYLE_LAYERS, 32, 32) == counter.get_total_flops()
+        objective(comparison.content)
+    assert operations(comparison.network(), STYLE_LAYERS, 32, 32) == counter.get_total_flops()
 
 
 def test_an_evaluation_of_512_pixels_takes_what_is_said_of_it(caffe: Weights):
     from floor import operations
 
-    count = operations(small_contest(caffe).network(), (), 512, 512)
+    count = operations(small_comparison(caffe).network(), (), 512, 512)
     assert count == pytest.approx(380e9, rel=0.01)
 
 
@@ -141,9 +141,9 @@ def test_the_floor_stands_beside_what_was_measured(caffe: Weights, monkeypatch: 
     monkeypatch.setattr(costs, "operations", lambda *_: 2e9)
     monkeypatch.setattr(costs, "rate_of_products", lambda device, dtype, tf32: rates[dtype])
     monkeypatch.setattr(costs, "run_probe", lambda *_: {"megabytes": 812.3, "start_up": 2.71})
-    contest = replace(small_contest(caffe), precision=torch.bfloat16)
+    comparison = replace(small_comparison(caffe), precision=torch.bfloat16)
     seconds = {32: {"plain": 5.0, "ours": 0.75}}
-    _, _, *rows = costs.cost_table(lambda size: contest, seconds)
+    _, _, *rows = costs.cost_table(lambda size: comparison, seconds)
     assert rows == [
         "| 32 | plain | 5 | 2 | 2.5 × | 812 | 2.7 |",
         "| 32 | ours | 0.75 | 0.5 | 1.5 × | 812 | 2.7 |",
@@ -153,7 +153,7 @@ def test_the_floor_stands_beside_what_was_measured(caffe: Weights, monkeypatch: 
 def test_a_batch_is_timed_to_its_last_epoch(caffe: Weights):
     import throughput
 
-    speed = throughput.measure(small_contest(caffe), batch=2, epochs=3)
+    speed = throughput.measure(small_comparison(caffe), batch=2, epochs=3)
     assert speed is not None
     assert speed.evaluations > 0
     # Two images took three evaluations and what was before and behind them.
@@ -168,7 +168,7 @@ def test_what_does_not_fit_is_said_and_no_end(caffe: Weights, monkeypatch: pytes
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(throughput, "time_batch", run_short)
-    monkeypatch.setattr(throughput, "enter_contest", lambda *_: None)
+    monkeypatch.setattr(throughput, "comparison_of", lambda *_: None)
     options = throughput.make_parser().parse_args(["--pair", "a,b", "--batches", "64"])
     *_, single, many = throughput.report(options)
     assert single == "| 512 | 1 | 100 | does not fit | | |"
@@ -183,8 +183,8 @@ import run, throughput
 
 weights, pair = sys.argv[1:]
 options = run.make_parser().parse_args(["--weights", weights, "--device", "cpu"])
-contest = run.enter_contest(options, pair, 32)
-print(next(contest.enter("ours", 1)).equal(contest.content))
+comparison = run.comparison_of(options, pair, 32)
+print(next(comparison.enter("ours", 1)).equal(comparison.content))
 """
 
 

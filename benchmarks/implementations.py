@@ -24,15 +24,15 @@ from neural_style.optim.loop import Optimization, Progress
 ALPHA, BETA = 1.0, 1.0e6
 
 OURS = "ours"
-YARDSTICKS: Mapping[str, bool] = MappingProxyType({"plain": False, "plain in range": True})
+BASELINES: Mapping[str, bool] = MappingProxyType({"plain": False, "plain in range": True})
 """Name → whether the image is clamped to [0, 1] inside the objective."""
 
-CONTESTANTS = (*YARDSTICKS, OURS)
+IMPLEMENTATIONS = (*BASELINES, OURS)
 
 
 @dataclass(frozen=True)
-class Contest:
-    """What all contestants are given.
+class Comparison:
+    """What all implementations are given.
 
     Attributes:
         weights: of the network.
@@ -47,7 +47,7 @@ class Contest:
     precision: torch.dtype
 
     def network(self) -> Vgg19:
-        """A network in float32 on the contest's device."""
+        """A network in float32 on the comparison's device."""
         layers = (CONTENT_LAYER, *STYLE_LAYERS)
         return Vgg19(self.weights.convolutions, layers).to(self.content.device)
 
@@ -76,16 +76,16 @@ class Contest:
         return make_objective(self.network(), [self.problem(1)])
 
     def arithmetic(self, name: str) -> tuple[torch.dtype, bool]:
-        """The precision of a contestant, and whether its float32 rounds to TF32 on CUDA.
+        """The precision of an implementation, and whether its float32 rounds to TF32 on CUDA.
 
         A textbook leaves torch's defaults as they are, which do that in convolutions.
         """
-        return (torch.float32, True) if name in YARDSTICKS else (self.precision, False)
+        return (torch.float32, True) if name in BASELINES else (self.precision, False)
 
     def enter(self, name: str, evaluations: int) -> Iterator[Tensor]:
-        """The images of a contestant, one for each evaluation."""
-        if name in YARDSTICKS:
-            return plain(self.network(), self.content, self.style, ALPHA, BETA, YARDSTICKS[name])
+        """The images of an implementation, one for each evaluation."""
+        if name in BASELINES:
+            return plain(self.network(), self.content, self.style, ALPHA, BETA, BASELINES[name])
         return self._ours(evaluations)
 
     def _ours(self, evaluations: int) -> Iterator[Tensor]:
@@ -98,9 +98,9 @@ class Contest:
         return iter(Optimization(network, [self.problem(epochs)] * batch))
 
 
-def open_contest(
+def open_comparison(
     pair: str, size: int, device: torch.device, precision: torch.dtype, weights: Path | None
-) -> Contest:
+) -> Comparison:
     """Load the network and a pair of images.
 
     Args:
@@ -113,4 +113,4 @@ def open_contest(
     content, style = (
         to_tensor(load_fitted(Path(name), size, "stretch")).to(device) for name in pair.split(",")
     )
-    return Contest(load_weights("caffe", weights), content, style, precision)
+    return Comparison(load_weights("caffe", weights), content, style, precision)
