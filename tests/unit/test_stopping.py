@@ -14,9 +14,11 @@ from display import SIGNALS, StopRequest
 
 @pytest.fixture(autouse=True)
 def _signals_stay_as_they_were() -> Iterator[None]:
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored if the tests run under nohup
     before = [signal.getsignal(number) for number in SIGNALS]
     yield
     assert [signal.getsignal(number) for number in SIGNALS] == before
+    signal.signal(signal.SIGHUP, hangup)
 
 
 @pytest.mark.parametrize(

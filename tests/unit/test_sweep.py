@@ -197,7 +197,7 @@ def test_results_lie_where_the_readme_says(schema: Schema, folders: dict[str, st
 
 
 @pytest.mark.parametrize(
-    "output", ["results/bold", "./my experiments/no 1", "/tmp/elsewhere", ".."]
+    "output", ["results/bold", "./my experiments/no 1", "/tmp/elsewhere", "../elsewhere"]
 )
 def test_another_folder_for_the_results_holds_jobs_and_logs(
     schema: Schema, folders: dict[str, str], output: str
