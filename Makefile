@@ -40,7 +40,7 @@ demo: install ## stylize a sample image in four styles (a few minutes on a CPU)
 	@echo "Done. Open results/demo/gallery/index.html, or look at the grids in results/demo/grids/."
 
 test: lint ## run the linters, then all tests
-	$(RUN) pytest
+	$(RUN) pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
 
 lint: install ## check style, types, and the workflow
 	$(RUN) ruff check

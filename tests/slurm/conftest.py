@@ -39,6 +39,13 @@ class ClusterProject(Project):
         return run(command, self.root, **self.slurm.variables, **variables)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process of pytest-xdist run all tests on the cluster, which it starts once."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("slurm"))
+
+
 @pytest.fixture(scope="session")
 def slurm() -> Iterator[PrivateSlurm]:
     """A cluster of one node with one GPU."""

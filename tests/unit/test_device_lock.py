@@ -101,7 +101,7 @@ def test_two_processes_never_share_a_gpu(tmp_path: Path, gpus: tuple[str, ...]):
             used.add(gpu)
         else:
             assert holders.pop(gpu) == process
-    assert used == set(gpus), "a GPU was never used"
+    assert used <= set(gpus)  # all of them only if the processes meet, see the next test
     assert len(journal.read_text(encoding="utf-8").splitlines()) == 2 * rounds * count
 
 
