@@ -110,7 +110,7 @@ def test_each_epoch_has_its_output_and_losses(viewer):
     viewer.locator("#viewer-close").focus()
     viewer.keyboard.press("ArrowUp")
     expect(result).to_have_attribute("src", re.compile("/generated_4.png$"))
-    expect(slider).to_have_attribute("aria-valuetext", "epoch 4 of 6")
+    expect(slider).to_have_attribute("aria-valuetext", "iteration 4 of 6")
     assert viewer.locator("#viewer-curve path").count() == 4
 
 

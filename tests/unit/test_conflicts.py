@@ -41,7 +41,12 @@ def test_the_defaults_have_no_conflict(defaults: Settings):
         ),
         (
             {"stages": (Stage(128, 900), Stage(256, 100))},
-            ["optimization.stages", "1000 epochs", "optimization.epochs 1000", "give more epochs"],
+            [
+                "optimization.stages",
+                "1000 iterations",
+                "optimization.epochs 1000",
+                "raise optimization.epochs",
+            ],
         ),
         (
             {"stages": (Stage(64, 10),), "style_scales": (0.25, 1.0)},

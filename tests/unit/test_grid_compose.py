@@ -64,7 +64,7 @@ def test_a_content_grid_has_styles_down_and_settings_across(schema):
     assert images(grid.rows[1]) == [
         f"results/{cafe}/sun/1_{beta}_1/generated_1000.jpg" for beta in (1, 2)
     ]
-    assert grid.subtitle == "60 × 40 px  ·  1000 epochs  ·  α\u00a01\u00a0\u00a0\u00a0lr\u00a01"
+    assert grid.subtitle == "60 × 40 px  ·  1000 iterations  ·  α\u00a01\u00a0\u00a0\u00a0lr\u00a01"
 
 
 def test_a_style_grid_has_contents_down_and_settings_across(schema):
@@ -109,7 +109,7 @@ def test_a_grid_of_epochs_has_epochs_across_and_their_losses(schema):
     (first.folder / "losses.csv").write_text("\n".join(["epoch,s,total,content,style", *lines]))
     (grid,) = pages_of(grids, "epochs", "cat")
     assert (grid.title, grid.originals) == (("cat", "sea"), (CAT, SEA))
-    assert grid.columns == ("epoch 0", "epoch 20", "epoch 30")
+    assert grid.columns == ("iteration 0", "iteration 20", "iteration 30")
     assert [row.heading for row in grid.rows] == ["β\u00a01", "β\u00a02"]
     assert [tile and tile.caption for tile in grid.rows[0].tiles] == [
         (f"total {n}", "content 0", f"style {n}") for n in (0.5, 20.5, 30.5)

@@ -10,9 +10,9 @@ import pytest
 from neural_style.report.figure import can_draw
 from neural_style.report.names import (
     display_names,
-    epochs_label,
     format_loss,
     format_tick,
+    iterations_label,
     setting_label,
     setting_labels,
     size_label,
@@ -69,10 +69,10 @@ def test_sizes_and_epochs():
     assert size_label([(64, 48), None, (64, 48)]) == "64 × 48 px"
     assert size_label([(64, 48), (48, 64)]) == "64 px"
     assert size_label([(64, 48), (32, 48)]) == size_label([None]) == ""
-    assert epochs_label([1000, 1000]) == "1000 epochs"
-    assert epochs_label([1000, 300, 500]) == "300–1000 epochs"
-    assert epochs_label([1]) == "1 epoch"
-    assert epochs_label([]) == ""
+    assert iterations_label([1000, 1000]) == "1000 iterations"
+    assert iterations_label([1000, 300, 500]) == "300–1000 iterations"
+    assert iterations_label([1]) == "1 iteration"
+    assert iterations_label([]) == ""
 
 
 @pytest.mark.parametrize(

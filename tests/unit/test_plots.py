@@ -71,7 +71,7 @@ def test_axes_are_named_and_logarithmic(finished_sweep):
         assert axes.get_yscale() == "log"
         assert axes.get_xlim() == (0, 20)
     assert page.figure.axes[0].get_ylabel() == "loss (dimensionless)"
-    assert page.figure.axes[-1].get_xlabel() == "epoch (iterations)"
+    assert page.figure.axes[-1].get_xlabel() == "iteration"
     plane = trade.figure.axes[0]
     assert (plane.get_xscale(), plane.get_yscale()) == ("log", "log")
     assert plane.get_xlabel().startswith("content loss without α (dimensionless)")
@@ -132,7 +132,7 @@ def test_epochs_that_differ_end_where_they_end(finished_sweep):
     lines = drawn(page, "style loss (without β)")
     assert [x[-1] for x, _ in lines] == [20, 50]
     assert pair.labels == (weights(alpha=1, beta="1e5"), "long")
-    assert "60 × 40 px  ·  20–50 epochs" in words(page)
+    assert "60 × 40 px  ·  20–50 iterations" in words(page)
     assert page.figure.axes[0].get_xlim() == (0, 50)
 
 

@@ -91,7 +91,7 @@ def test_grids_and_plots_have_their_places(report):
         "epochs": [f"results/grids/epochs/{pair}.jpg" for pair in pairs],
     }
     assert {key: sorted(paths) for key, paths in categories["Plots"].items()} == {
-        "Losses over the epochs": [f"results/plots/losses/{pair}.png" for pair in pairs],
+        "Losses over the iterations": [f"results/plots/losses/{pair}.png" for pair in pairs],
         "Content loss against style loss": [f"results/plots/tradeoff/{pair}.png" for pair in pairs],
         "The whole sweep": [f"results/plots/{name}.png" for name in ("content", "style", "total")],
     }

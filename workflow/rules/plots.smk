@@ -8,7 +8,7 @@ rule plots:
                 f"{losses_figure(SWEEP.root, '{content}', style)}.png",
                 caption=CAPTIONS / "losses.rst",
                 category="Plots",
-                subcategory="Losses over the epochs",
+                subcategory="Losses over the iterations",
                 labels={"content": "{content}", "style": style},
             )
             for style in SWEEP.styles

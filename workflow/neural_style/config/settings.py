@@ -424,9 +424,9 @@ def _check_stage_epochs(settings: Settings) -> Iterator[str]:
     coarse = sum(stage.epochs for stage in settings.stages)
     if coarse >= settings.epochs:
         yield (
-            f"optimization.stages: their {coarse} epochs leave none of optimization.epochs "
-            f"{settings.epochs} for image.size {settings.size}; shorten the stages, or give more "
-            "epochs."
+            f"optimization.stages: their {coarse} iterations leave none of optimization.epochs "
+            f"{settings.epochs} for image.size {settings.size}; shorten the stages, or raise "
+            "optimization.epochs."
         )
 
 

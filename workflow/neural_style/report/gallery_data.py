@@ -228,7 +228,7 @@ def _output(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
 
 
 def _curve_point(losses: EpochLosses | None) -> list[float] | None:
-    """Content and style loss of an epoch, and those of further terms."""
+    """Content and style loss of an iteration, and those of further terms."""
     if losses is None:
         return None
     return [_rounded(value) for value in (losses.content, losses.style, *losses.further)]

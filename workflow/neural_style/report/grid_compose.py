@@ -17,8 +17,8 @@ from neural_style.report.grid_layout import TIMES, Grid, Row, Shape, Tile, bound
 from neural_style.report.names import (
     SEPARATOR,
     display_names,
-    epochs_label,
     format_loss,
+    iterations_label,
     setting_labels,
     size_label,
     weight_label,
@@ -215,7 +215,7 @@ class _Page:
         pages = list(self._grid.pages)
         facts = (
             size_label(upright_size(job.final_output) for job in jobs),
-            epochs_label(job.settings.epochs for job in jobs),
+            iterations_label(job.settings.epochs for job in jobs),
             transfer_label(job.settings for job in jobs),
             self._common.replace(" ", "\N{NO-BREAK SPACE}"),
             f"page {pages.index(self._path) + 1} of {len(pages)}" if len(pages) > 1 else "",
@@ -237,14 +237,14 @@ class _Page:
     def _column_heading(self, cell: Cell) -> _Heading:
         match self._grid.kind:
             case "epochs":
-                return _Heading(f"epoch {cell.epoch}")
+                return _Heading(f"iteration {cell.epoch}")
             case "weights":
                 return _Heading(weight_label("beta", cell.job.settings.beta))
             case _:
                 return _Heading(self._labels[cell.job.setting])
 
     def _captions(self, cell: Cell | None) -> tuple[str, ...]:
-        """Return the losses after the epoch, on a grid of epochs."""
+        """Return the losses after the iteration, on a grid of iterations."""
         return self._losses.get(cell.job.folder, {}).get(cell.epoch, ()) if cell else ()
 
     def _shape(self, cells: Sequence[Cell | None]) -> Shape:

@@ -90,13 +90,13 @@ def size_label(sizes: Iterable[tuple[int, int] | None]) -> str:
     return f"{longer.pop()} px" if len(longer) == 1 else ""
 
 
-def epochs_label(epochs: Iterable[int]) -> str:
-    """Return `1000 epochs`, or their range: `300–1000 epochs`; empty without any."""
+def iterations_label(epochs: Iterable[int]) -> str:
+    """Return `1000 iterations`, or their range: `300–1000 iterations`; empty without any."""
     several = sorted(set(epochs))
     if not several:
         return ""
     ends = f"{several[0]}–{several[-1]}" if len(several) > 1 else f"{several[0]}"
-    return f"{ends} epoch{'s' if several[-1] > 1 else ''}"
+    return f"{ends} iteration{'s' if several[-1] > 1 else ''}"
 
 
 def format_loss(value: float) -> str:

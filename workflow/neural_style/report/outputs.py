@@ -33,7 +33,7 @@ _ELONGATION = 4  # a page of 60 tiles has at most √(4 · 60) ≈ 16 rows or co
 
 @dataclass(frozen=True)
 class Cell:
-    """A place in a table: the output of a job after an epoch; 0 is the image it starts from."""
+    """A place in a table: the output of a job after an iteration; 0 is the image it starts from."""
 
     job: Job
     epoch: int
@@ -250,14 +250,14 @@ SUFFIXES = (".png", ".pdf")
 """Each figure is written as both: one for screens, one for print."""
 
 QUANTITIES = ("total", "content", "style")
-"""The losses over the epochs that have a figure of the whole sweep."""
+"""The losses over the iterations that have a figure of the whole sweep."""
 
 MOST_PAIRS = 48
 """The most pairs in a figure of the whole sweep."""
 
 
 def losses_figure(folder: Path, content: str, style: str) -> Path:
-    """Return the path of the figure of a pair's losses over the epochs, without suffix."""
+    """Return the path of the figure of a pair's losses over the iterations, without suffix."""
     return folder / "plots" / "losses" / content / style
 
 

@@ -1,4 +1,4 @@
-"""Plot losses over the epochs: one pair with all its terms, or all pairs of a sweep."""
+"""Plot losses over the iterations: one pair with all its terms, or all pairs of a sweep."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from neural_style.report.figure import (
     line_styles,
     shorten,
 )
-from neural_style.report.names import SEPARATOR, epochs_label, format_tick, size_label
+from neural_style.report.names import SEPARATOR, format_tick, iterations_label, size_label
 from neural_style.report.outputs import QUANTITIES
 from neural_style.report.runs import KINDS, Curves, Run, Values
 
 MOST_POINTS = 2000
-"""Epochs of a line; of a longer run every second, third … is drawn, and the last."""
+"""Iterations of a line; of a longer run every second, third … is drawn, and the last."""
 
 _MARKS = 7  # markers along a line
 _SUBS: tuple[tuple[float, tuple[float, ...]], ...] = (
@@ -40,7 +40,7 @@ _SUBS: tuple[tuple[float, tuple[float, ...]], ...] = (
 )  # for axes of fewer decades than the first number: the ticks of a decade
 
 
-EPOCH = "epoch (iterations)"
+ITERATION = "iteration"
 LOSS = "loss (dimensionless)"
 TITLES = MappingProxyType(
     {
@@ -118,7 +118,7 @@ class Line:
 
 
 def quantity(curves: Curves, name: str) -> Values | None:
-    """Return a loss over the epochs, [E]; None if the run does not have it.
+    """Return a loss over the iterations, [E]; None if the run does not have it.
 
     Args:
         curves: of the run.
@@ -145,7 +145,7 @@ def lines_of(runs: Iterable[PairRun], name: str, styles: Sequence[LineStyle]) ->
 
 
 def draw_panel(axes: Axes, lines: Sequence[Line], title: str) -> None:
-    """Draw the lines on a logarithmic scale over the epochs from 0; a note if there are none."""
+    """Draw lines on a logarithmic scale over the iterations from 0; a note if there are none."""
     axes.set_title(title)
     if not lines:
         axes.set_axis_off()
@@ -214,14 +214,14 @@ def _thinned(count: int) -> list[int]:
 
 
 def plot_pair(pair: Pair) -> Page:
-    """Plot total, content, and style loss and each layer over the epochs, one line per setting.
+    """Plot total, content, and style loss and each layer over the iterations, one line per setting.
 
     The only layer of a kind has no panel: it would repeat that of its kind up to a factor.
     """
     terms = _terms(pair)
     panels = [*QUANTITIES, *terms[:MOST_LAYERS]]
     page = Page()
-    page.heading(f"{pair.content} × {pair.style}: losses over the epochs", facts_of(pair))
+    page.heading(f"{pair.content} × {pair.style}: losses over the iterations", facts_of(pair))
     columns = 4
     rows = math.ceil(len(panels) / columns)
     styles = line_styles(len(pair.labels))
@@ -236,7 +236,7 @@ def plot_pair(pair: Pair) -> Page:
         if number % columns == 0:
             page.label_y(axes, LOSS)
         if number + columns >= len(panels):
-            axes.set_xlabel(EPOCH)
+            axes.set_xlabel(ITERATION)
     page.legend(pair.labels, styles)  # of all settings, so that a missing one is noticed
     left_out = len(terms) - MOST_LAYERS
     page.notes(
@@ -250,7 +250,7 @@ def plot_pair(pair: Pair) -> Page:
 
 
 def plot_sweep(pairs: Sequence[Pair], name: str, style_count: int, note: str = "") -> Page:
-    """Plot one loss over the epochs in small multiples: a panel per pair, all on the same scales.
+    """Plot one loss over the iterations in small multiples: a panel per pair, all on one scale.
 
     Args:
         pairs: to show, by content, then style; at least one.
@@ -264,7 +264,7 @@ def plot_sweep(pairs: Sequence[Pair], name: str, style_count: int, note: str = "
     page = Page()
     contents = {pair.content for pair in pairs}
     whose = pairs[0].content if len(contents) == 1 else f"{len(pairs)} pairs"
-    page.heading(f"{whose}: {_title(name, pairs)}, over the epochs", pairs[0].common)
+    page.heading(f"{whose}: {_title(name, pairs)}, over the iterations", pairs[0].common)
     made = page.panels(rows, columns, 1.05, (0.28, 0.34))
     drawn = [lines_of(pair.runs, name, styles) for pair in pairs]
     for axes, pair, lines in zip(made, pairs, drawn, strict=False):
@@ -282,7 +282,7 @@ def plot_sweep(pairs: Sequence[Pair], name: str, style_count: int, note: str = "
 def facts_of(pair: Pair) -> str:
     """Return what the runs of a pair have in common: weights, size, epochs."""
     sizes = size_label(run.record.size for run in pair.runs)
-    epochs = epochs_label(int(run.curves.epochs[-1]) for run in pair.runs)
+    epochs = iterations_label(int(run.curves.epochs[-1]) for run in pair.runs)
     return SEPARATOR.join(fact for fact in (pair.common, sizes, epochs) if fact)
 
 
@@ -305,7 +305,7 @@ def _share_scales(
         else:
             axes.tick_params(axis="y", labelleft=False)
         if number + columns >= len(drawn):
-            axes.set_xlabel(EPOCH)
+            axes.set_xlabel(ITERATION)
         else:
             axes.tick_params(axis="x", labelbottom=False)
 

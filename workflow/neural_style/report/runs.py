@@ -42,7 +42,7 @@ LARGEST_RUN = 1 << 20
 """Bytes of a `run.json` that is read; a real one has about 2,000."""
 
 LARGEST_LOSSES = 100_000_000
-"""Bytes of a `losses.csv` that is read; 100,000 epochs of 36 layers have half as many."""
+"""Bytes of a `losses.csv` that is read; 100,000 iterations of 36 layers have half as many."""
 
 _LONGEST_TEXT = 200  # characters of a recorded text
 _LOG_TAIL = 8192  # bytes at the end of a log
@@ -64,8 +64,8 @@ class Run:
         term_factors: factor of each term in the total, such as `style/conv1_1`: alpha or beta times
             the weight of the layer; for the total variation, `TOTAL_VARIATION_SCALE` times its
             weight.
-        betas: last epoch of each stage → its beta, corrected for the size. `term_factors` have the
-            beta of the last stage.
+        betas: last iteration of each stage → its beta, corrected for the size. `term_factors` have
+            the beta of the last stage.
         saved: weighted losses of the saved output, by term.
         output: file of the finished output.
         totals: total, content and style loss of the saved output, weighted.
@@ -346,7 +346,7 @@ def _term_factors(settings: Mapping[str, Any], betas: Mapping[int, float]) -> di
 
 
 def _betas(facts: Mapping[str, Any]) -> dict[int, float]:
-    """Return the last epoch → beta of each stage of a record."""
+    """Return the last iteration → beta of each stage of a record."""
     betas: dict[int, float] = {}
     settings = facts["settings"]
     whole = {"epochs": settings["epochs"], "beta": _number(settings["beta"])}

@@ -57,7 +57,7 @@ def study_grid(study: LayerStudy, content: Path, style: Path, folder: Path) -> G
         subtitle=(
             "Left: content reconstructions from one layer. Top row: style reconstructions from "
             "some layers. Both start from noise. All others: stylizations. "
-            f"{_unbroken(f'{size} × {size} px')}  ·  {_unbroken(f'{epochs} epochs')}"
+            f"{_unbroken(f'{size} × {size} px')}  ·  {_unbroken(f'{epochs} iterations')}"
         ),
     )
 

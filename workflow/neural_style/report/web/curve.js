@@ -1,10 +1,10 @@
-// A small logarithmic plot of total, content and style loss over the epochs.
+// A small logarithmic plot of total, content and style loss over the iterations.
 
 const curve = {
   width: 320,
   height: 96,
 
-  /** Draw the losses of an output, with a line at an epoch. */
+  /** Draw the losses of an output, with a line at an iteration. */
   draw(svg, output, epoch) {
     const known = settingOf(output).epochs.map((at) => [at, lossesAt(output, at)]).filter(([, losses]) => losses);
     const values = known.flatMap(([, losses]) => losses).filter((value) => value > 0);

@@ -50,7 +50,7 @@ function originalOf(output) {
   return contentOf(output).copies[settingOf(output).fit] ?? null;
 }
 
-/** Total, content and style loss after an epoch; null if they are not recorded. */
+/** Total, content and style loss after an iteration; null if they are not recorded. */
 function lossesAt(output, epoch) {
   const parts = output.curve?.[settingOf(output).epochs.indexOf(epoch)];
   return parts ? [parts.reduce((sum, part) => sum + part), parts[0], parts[1]] : null;

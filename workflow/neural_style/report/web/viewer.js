@@ -1,4 +1,4 @@
-// The view of one output: before/after slider, zoom, epochs, losses and settings.
+// The view of one output: before/after slider, zoom, iterations, losses and settings.
 
 const viewer = {
   dialog: byId("viewer"),
@@ -126,12 +126,12 @@ const viewer = {
     writeAddressSoon();
   },
 
-  /** Show the output and the losses of the selected epoch. */
+  /** Show the output and the losses of the selected iteration. */
   scrub(output) {
     const { epoch } = snapshotsOf(output)[state.snapshot];
     const last = settingOf(output).epochs.at(-1);
     part("snapshot").value = state.snapshot;
-    part("snapshot").ariaValueText = `epoch ${epoch} of ${last}`;
+    part("snapshot").ariaValueText = `iteration ${epoch} of ${last}`;
     part("epoch").textContent = `${epoch} of ${last}`;
     if (!output.missing) {
       swapImage(part("result"), shownOf(output, state.snapshot));
@@ -146,7 +146,7 @@ const viewer = {
 
   showLosses(output, epoch) {
     const here = lossesAt(output, epoch);
-    part("at").textContent = `epoch ${epoch}`;
+    part("at").textContent = `iteration ${epoch}`;
     part("losses-title").parentElement.hidden = !here && !output.losses;
     LOSSES.forEach((name, number) => {
       const [at, saved] = this.dialog.querySelectorAll(`.losses .${name} td`);
