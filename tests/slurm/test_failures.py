@@ -18,7 +18,7 @@ EPOCHS = 1500
 
 @pytest.fixture
 def project(cluster_project) -> ClusterProject:
-    """One picture to make."""
+    """One image to make."""
     project = cluster_project("failures")
     project.add("content", "cat.png", seed=0)
     project.add("style", "sea.png", seed=1)

@@ -1,4 +1,4 @@
-"""A sweep with `--profile profiles/slurm`: four pictures, one GPU."""
+"""A sweep with `--profile profiles/slurm`: four images, one GPU."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def sweep(cluster_project, slurm) -> ClusterSweep:
     )
 
 
-def test_makes_every_picture_and_sheet(sweep):
+def test_makes_every_image_and_grid(sweep):
     expected = {"results/index.tsv", "results/gallery/index.html", "results/grids/grids.pdf"}
     for content, style in JOBS:
         folder = f"results/{content}/{style}/{SETTING}"
@@ -64,8 +64,8 @@ def test_makes_every_picture_and_sheet(sweep):
             picture.load()
 
 
-def test_only_the_pictures_are_jobs_of_slurm(sweep):
-    """An index or a sheet takes less time than a place in a queue."""
+def test_only_the_images_are_jobs_of_slurm(sweep):
+    """An index or a grid takes less time than a place in a queue."""
     assert len(sweep.jobs) == len(JOBS)
     assert {job["JobState"] for job in sweep.jobs} == {"COMPLETED"}
     assert [job for job in sweep.outcome.jobs if job.startswith("stylize")] == sorted(

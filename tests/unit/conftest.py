@@ -40,7 +40,7 @@ def random_network(
 
 @pytest.fixture
 def data(tmp_path: Path, shallow: Settings) -> DataSet:
-    """Two styles and six photographs, of which nothing is made yet."""
+    """Two styles and six content images, of which nothing is made yet."""
     return DataSet(tmp_path, shallow)
 
 

@@ -18,7 +18,7 @@ Pixels = np.ndarray
 
 
 def smooth(width: int, height: int) -> Image.Image:
-    """A image without any symmetry, mild enough for JPEG to keep it within a few levels."""
+    """An image without any symmetry, mild enough for JPEG to keep it within a few levels."""
     y, x = np.mgrid[0:height, 0:width]
     red, green, blue = 255 * x / width, 255 * y / height, 90 + 60 * x * y / (width * height)
     return Image.fromarray(np.stack([red, green, blue], axis=-1).astype(np.uint8))

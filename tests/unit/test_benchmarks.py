@@ -82,7 +82,7 @@ def test_implementations_take_turns(monkeypatch: pytest.MonkeyPatch):
     assert tracks["a"].seconds == sorted(tracks["a"].seconds)
 
 
-def test_the_judge_sees_eight_bits_and_finds_the_first_picture_good_enough():
+def test_the_judge_sees_eight_bits_and_finds_the_first_image_good_enough():
     import race
 
     class Brightness:

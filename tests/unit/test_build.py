@@ -154,7 +154,7 @@ BATCH = {
 
 
 @pytest.mark.parametrize("regions", BATCH.values(), ids=BATCH.keys())
-def test_a_image_is_the_same_alone_and_in_a_batch(
+def test_an_image_is_the_same_alone_and_in_a_batch(
     network: Vgg19, settings: Settings, regions: Sequence[tuple[Region, ...]]
 ):
     problems = [TransferProblem(settings, CONTENT, each) for each in regions]

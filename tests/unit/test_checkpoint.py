@@ -134,7 +134,7 @@ def test_only_the_pairs_there_are_take_space(
 
 @pytest.fixture
 def saved(random_convolutions: Convolutions, shallow: Settings, tmp_path: Path) -> Checkpoint:
-    """A checkpoint of epoch 1, saved for the job of `tmp_path`, with a picture."""
+    """A checkpoint of epoch 1, saved for the job of `tmp_path`, with an image."""
     run = optimization(random_convolutions, [shallow])
     states = iter(run)
     next(states), next(states)
@@ -169,7 +169,7 @@ def test_without_a_checkpoint_there_is_none(tmp_path: Path):
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["links", "copies"])
-def test_pictures_that_snakemake_removed_come_back(
+def test_images_that_snakemake_removed_come_back(
     saved: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ):
     store = CheckpointStore(tmp_path, "key")
@@ -189,7 +189,7 @@ def test_pictures_that_snakemake_removed_come_back(
     assert (tmp_path / "generated_1.jpg").read_bytes() == b"a picture"
 
 
-def test_a_picture_that_was_written_anew_is_kept_anew(saved: Checkpoint, tmp_path: Path):
+def test_an_image_that_was_written_again_is_kept_again(saved: Checkpoint, tmp_path: Path):
     picture = tmp_path / "generated_1.jpg"
     picture.unlink()
     picture.write_bytes(b"another")
@@ -221,7 +221,7 @@ def test_a_damaged_checkpoint_is_refused(saved: Checkpoint, tmp_path: Path, dama
 
 
 @pytest.mark.parametrize("harm", ["lost", "changed"])
-def test_a_checkpoint_whose_picture_is_not_there_any_more_is_refused(
+def test_a_checkpoint_whose_image_is_not_there_any_more_is_refused(
     saved: Checkpoint, tmp_path: Path, harm: str
 ):
     kept = tmp_path / FOLDER / "generated_1.jpg"

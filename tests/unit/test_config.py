@@ -361,7 +361,7 @@ def test_every_key_of_the_schema_is_described_and_every_mapping_closed(schema: S
     assert list(walk(schema, "")) == []
 
 
-def test_what_the_snakefile_imports_of_data_sets_reads_no_pictures():
+def test_what_the_snakefile_imports_of_data_sets_reads_no_images():
     code = (
         "import sys; import neural_style.bulk.target; print({'PIL', 'numpy'} & sys.modules.keys())"
     )

@@ -149,7 +149,7 @@ def test_the_yaml_of_the_guide_is_allowed(schema: Schema):
         expand_settings(complete(yaml.safe_load(block), schema))
 
 
-def test_the_pictures_of_the_documentation_stay_small():
+def test_the_images_of_the_documentation_stay_small():
     pictures = [path for path in (ROOT / "docs" / "pictures").rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in pictures) < 2_000_000
     for path in (ROOT / "docs" / "pictures" / "controls").iterdir():

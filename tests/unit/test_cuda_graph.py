@@ -45,7 +45,7 @@ def objective(network: Vgg19, shallow: Settings) -> Objective:
 
 
 def again(work: Work) -> Work:
-    """A recording that does the work anew, as a replay does: on the same memory."""
+    """A recording that does the work again, as a replay does: on the same memory."""
     return work
 
 
@@ -164,7 +164,7 @@ def test_only_cuda_records(network: Vgg19, shallow: Settings, monkeypatch: pytes
     assert loop.GRAPH_DEVICES == ("cuda",)
 
 
-def test_a_recorded_optimization_makes_the_same_pictures(
+def test_a_recorded_optimization_makes_the_same_images(
     network: Vgg19, shallow: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     settings = replace(shallow, epochs=6)

@@ -150,7 +150,7 @@ def test_a_run_that_goes_on_counts_its_own_epochs_for_the_time_left(
     assert first.endswith("2 min left"), "9 epochs of 12 s"
 
 
-def test_pictures_in_turn_have_a_bar_each(monkeypatch: pytest.MonkeyPatch, shallow: Settings):
+def test_images_in_turn_have_a_bar_each(monkeypatch: pytest.MonkeyPatch, shallow: Settings):
     epochs: dict[str, list[int]] = {}
 
     class Recorded:

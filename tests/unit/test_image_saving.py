@@ -28,7 +28,7 @@ def test_saved_images_come_back(tmp_path: Path, suffix: str) -> None:
 
 
 def samples(format_name: str, channels: int = 3) -> Pixels:
-    """A image in the depth of a format, with its lowest bits in use."""
+    """An image in the depth of a format, with its lowest bits in use."""
     picture = np.random.default_rng(0).random((32, 24, channels), dtype=np.float32)
     return quantize(picture, format_name)
 
@@ -123,7 +123,7 @@ def test_a_failed_write_keeps_the_old_image(
 
 
 @pytest.mark.parametrize("name", sorted(OUTPUT_FORMATS.keys() - OPAQUE))
-def test_sheets_and_gallery_see_what_is_transparent_on_white(tmp_path: Path, name: str) -> None:
+def test_grids_and_gallery_see_what_is_transparent_on_white(tmp_path: Path, name: str) -> None:
     picture = np.full((32, 24, 4), 0.25, np.float32)
     picture[:16, :, 3] = 0
     picture[16:, :, 3] = 0.5

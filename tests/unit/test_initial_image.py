@@ -1,4 +1,4 @@
-"""What a image starts from: the content, noise, a file, or a mixture."""
+"""What an image starts from: the content, noise, a file, or a mixture."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One job, from image files to pictures and records."""
+"""One job, from image files to images and records."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from neural_style.model.vgg import Convolution, Vgg19
 pytestmark = pytest.mark.usefixtures("random_network")
 
 
-def test_a_job_writes_its_pictures_and_records_and_nothing_else(tmp_path: Path, settings: Settings):
+def test_a_job_writes_its_images_and_records_and_nothing_else(tmp_path: Path, settings: Settings):
     states = make(tmp_path / "out", settings)
     assert [state.epoch for state in states] == list(range(6))
     expected = ["generated_2.png", "generated_4.png", "generated_5.png", "losses.csv", "run.json"]
@@ -44,14 +44,14 @@ def test_each_epoch_s_files_are_there_when_it_is_yielded(tmp_path: Path, setting
             assert len(rows) == 2 + done[-1]
 
 
-def test_the_pictures_are_those_of_their_epochs(tmp_path: Path, settings: Settings):
+def test_the_images_are_those_of_their_epochs(tmp_path: Path, settings: Settings):
     states = make(tmp_path, settings)
     for epoch in settings.snapshots:
         saved = to_tensor(load_image(tmp_path / f"generated_{epoch}.png"))
         assert (saved - states[epoch].images).abs().max() <= 0.5 / 255 + 1e-6
 
 
-def test_every_picture_says_how_to_make_it(tmp_path: Path, settings: Settings):
+def test_every_image_says_how_to_make_it(tmp_path: Path, settings: Settings):
     make(tmp_path, settings)
     for epoch in settings.snapshots:
         provenance = read_provenance(tmp_path / f"generated_{epoch}.png")
@@ -60,7 +60,7 @@ def test_every_picture_says_how_to_make_it(tmp_path: Path, settings: Settings):
         assert provenance.engine == ENGINE_VERSION
 
 
-def test_pictures_of_a_stage_have_its_size_and_say_how_to_make_them(
+def test_images_of_a_stage_have_its_size_and_say_how_to_make_them(
     tmp_path: Path, settings: Settings
 ):
     staged = replace(settings, stages=(Stage(20, 3),), size=32, epochs=5, save_every=2)
@@ -80,7 +80,7 @@ def test_pictures_of_a_stage_have_its_size_and_say_how_to_make_them(
 def evaluate(
     convolutions: Mapping[str, Convolution], picture: Path, settings: Settings
 ) -> dict[str, float]:
-    """The terms of a saved picture, from their definitions."""
+    """The terms of a saved image, from their definitions."""
 
     def features(image: Image.Image) -> dict[str, Tensor]:
         network = Vgg19(convolutions, settings.layers, settings.pooling, settings.padding)
@@ -128,7 +128,7 @@ def test_saved_losses_are_those_of_the_file_in_fp32(
     assert saved["total"] == pytest.approx(saved["content"] + saved["style"])
 
 
-def test_the_record_tells_how_to_make_the_picture_again(tmp_path: Path, settings: Settings):
+def test_the_record_tells_how_to_make_the_image_again(tmp_path: Path, settings: Settings):
     make(tmp_path, settings)
     facts = facts_of(tmp_path)
     assert facts["content"] == {"path": str(CONTENT), "sha256": sha256(CONTENT)}
@@ -159,7 +159,7 @@ def test_the_same_job_gives_the_same_bytes(tmp_path: Path, settings: Settings, i
         assert one.read_bytes() == other.read_bytes()
 
 
-def test_another_seed_gives_another_picture(tmp_path: Path, settings: Settings):
+def test_another_seed_gives_another_image(tmp_path: Path, settings: Settings):
     for seed in (0, 1):
         make(tmp_path / str(seed), replace(settings, init="noise", seed=seed))
     one, other = (tmp_path / str(seed) / "generated_5.png" for seed in (0, 1))

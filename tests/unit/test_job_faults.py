@@ -37,7 +37,7 @@ def breaking_after(calls: int) -> type[Vgg19]:
 
 
 def assert_whole(folder: Path) -> None:
-    """Pictures can be read, and no table or record holds a NaN or an infinity."""
+    """Images can be read, and no table or record holds a NaN or an infinity."""
     for path in folder.iterdir():
         if path.suffix == ".png":
             load_image(path)
@@ -58,7 +58,7 @@ def test_a_run_that_diverges_says_so_and_leaves_no_broken_file(
     assert_whole(tmp_path)
 
 
-def test_a_run_that_diverges_is_stopped_long_before_its_next_picture(
+def test_a_run_that_diverges_is_stopped_long_before_its_next_image(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(engine_module, "Vgg19", breaking_after(2 + 1 + 4))

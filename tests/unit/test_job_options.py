@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("random_network")
 
 
 @pytest.mark.parametrize("name", ["jpg", "webp"])
-def test_the_other_formats_hold_the_picture_nearly(tmp_path: Path, settings: Settings, name: str):
+def test_the_other_formats_hold_the_image_nearly(tmp_path: Path, settings: Settings, name: str):
     states = make(tmp_path, replace(settings, format=name))
     path = tmp_path / f"generated_5.{name}"
     with Image.open(path) as image:
@@ -33,7 +33,7 @@ def test_the_other_formats_hold_the_picture_nearly(tmp_path: Path, settings: Set
     ("fit", "size"),
     [("stretch", (32, 32)), ("crop", (32, 32)), ("pad", (32, 32)), ("keep", (32, 21))],
 )
-def test_the_picture_has_the_size_of_the_fit(
+def test_the_image_has_the_size_of_the_fit(
     tmp_path: Path, settings: Settings, fit: str, size: tuple[int, int]
 ):
     make(tmp_path, replace(settings, fit=fit, epochs=1))
@@ -43,7 +43,7 @@ def test_the_picture_has_the_size_of_the_fit(
 
 
 @pytest.mark.parametrize("name", ["png16", "tiff"])
-def test_16_bits_hold_the_picture_in_256_times_as_many_levels(
+def test_16_bits_hold_the_image_in_256_times_as_many_levels(
     tmp_path: Path, settings: Settings, name: str
 ):
     states = make(tmp_path, replace(settings, format=name, epochs=1))
@@ -56,7 +56,7 @@ def test_16_bits_hold_the_picture_in_256_times_as_many_levels(
     assert lower.std() > 50, "the lower bytes are in use"
 
 
-def test_pictures_in_the_photograph_s_own_dimensions(tmp_path: Path, settings: Settings):
+def test_images_in_the_content_image_s_own_dimensions(tmp_path: Path, settings: Settings):
     settings = replace(settings, dimensions="original", fit="pad")
     make(tmp_path, settings)
     whole = load_image(CONTENT)
@@ -69,7 +69,7 @@ def test_pictures_in_the_photograph_s_own_dimensions(tmp_path: Path, settings: S
     assert facts["saved_losses"] == facts_of(tmp_path / "fitted")["saved_losses"]
 
 
-def test_a_transparent_photograph_gives_its_opacity_to_every_picture(
+def test_a_transparent_content_image_gives_its_opacity_to_every_image(
     tmp_path: Path, settings: Settings
 ):
     cut_out = load_image(CONTENT).resize((48, 32)).convert("RGBA")
@@ -83,7 +83,7 @@ def test_a_transparent_photograph_gives_its_opacity_to_every_picture(
             assert made.getchannel("A").tobytes() == cut_out.getchannel("A").tobytes()
 
 
-def test_the_saved_picture_has_the_photograph_s_chroma(tmp_path: Path, settings: Settings):
+def test_the_saved_image_has_the_content_image_s_chroma(tmp_path: Path, settings: Settings):
     """Within the rounding of 8 bits, which moves every channel by half a level."""
     content = tmp_path / "cat.png"
     load_image(CONTENT).resize((32, 32)).save(content)
@@ -96,14 +96,14 @@ def test_the_saved_picture_has_the_photograph_s_chroma(tmp_path: Path, settings:
 
 
 def pixels_of(folder: Path, settings: Settings, content: Path = CONTENT) -> bytes:
-    """The finished picture."""
+    """The finished image."""
     make(folder, settings, content)
     return load_image(folder / "generated_5.png").tobytes()
 
 
 @pytest.fixture
 def masked_cat(tmp_path: Path) -> Path:
-    """A copy of the photograph that may have a mask beside it."""
+    """A copy of the content image that may have a mask beside it."""
     path = tmp_path / "cat.png"
     load_image(CONTENT).save(path)
     return path
@@ -115,7 +115,7 @@ def test_one_style_with_all_the_weight_is_that_style_alone(tmp_path: Path, setti
 
 
 @pytest.mark.filterwarnings("ignore:the mask")
-def test_a_mask_of_ones_makes_the_picture_of_no_mask(
+def test_a_mask_of_ones_makes_the_image_of_no_mask(
     tmp_path: Path, settings: Settings, masked_cat: Path
 ):
     masks = replace(settings, mask="beside", style_mask=str(tmp_path / "white.png"))
@@ -126,7 +126,7 @@ def test_a_mask_of_ones_makes_the_picture_of_no_mask(
 
 
 @pytest.mark.filterwarnings("ignore:the mask")
-def test_a_mask_of_zeros_leaves_the_photograph(
+def test_a_mask_of_zeros_leaves_the_content_image(
     tmp_path: Path, settings: Settings, masked_cat: Path
 ):
     Image.new("L", load_image(masked_cat).size, 0).save(tmp_path / "cat.mask.png")

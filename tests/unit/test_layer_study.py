@@ -1,4 +1,4 @@
-"""The layer study: which pictures there are, how they are made, what is said of them."""
+"""The layer study: which images there are, how they are made, what is said of them."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def made(
     return folder, list(run_study(study, CONTENT, STYLE, folder, CPU))
 
 
-def test_the_pictures_are_reconstructions_then_every_pair(study: LayerStudy):
+def test_the_images_are_reconstructions_then_every_pair(study: LayerStudy):
     sets = [("conv1_1",), ("conv1_1", "conv2_1")]
     assert list(study.style_sets) == sets
     assert [(each.content_layer, each.style_layers) for each in study.images] == [
@@ -185,7 +185,7 @@ def test_images_are_chosen_by_id_or_the_first_is_taken():
         choose(files, "cow", "style")
 
 
-def test_every_picture_is_made_and_judged(study: LayerStudy, made: Any):
+def test_every_image_is_made_and_judged(study: LayerStudy, made: Any):
     folder, progress = made
     assert sorted(path.name for path in (folder / "images").iterdir()) == NAMES
     assert sorted(path.name for path in folder.iterdir()) == ["images", LAYER_LOSSES]
@@ -213,7 +213,7 @@ def test_terms_are_those_of_the_layers_alone(made: Any):
     assert names["content of conv2_2 × style of conv1_1"] == ("content/conv2_2", "style/conv1_1")
 
 
-def test_losses_are_those_of_the_saved_pictures(
+def test_losses_are_those_of_the_saved_images(
     study: LayerStudy, made: Any, random_convolutions: Mapping[str, Convolution]
 ):
     folder, _ = made
@@ -287,7 +287,7 @@ def test_an_image_that_does_not_fit_is_named(
         next(run_study(kept, CONTENT, thin, tmp_path, CPU))
 
 
-def test_the_figure_shows_every_picture_in_its_place(study: LayerStudy, made: Any):
+def test_the_figure_shows_every_image_in_its_place(study: LayerStudy, made: Any):
     folder, _ = made
     grid = study_grid(study, CONTENT, STYLE, folder)
     columns = [heading.replace("\N{NO-BREAK SPACE}", " ") for heading in grid.columns]

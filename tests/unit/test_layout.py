@@ -44,7 +44,7 @@ def apart(one: Box, other: Box) -> bool:
 @pytest.mark.parametrize("margin", [None, ORIGINAL])
 @pytest.mark.parametrize("columns", [1, 2, 5])
 @pytest.mark.parametrize("name", ["", "a name", "n" * 300])
-def test_nothing_overlaps_and_all_is_on_the_canvas(originals, margin, columns, name):
+def test_nothing_overlaps_and_all_is_on_the_page(originals, margin, columns, name):
     shapes = [(1, 1), (3, 2), (2, 3), (9, 1)]
     tile = Tile(None, (name, name))
     rows = tuple(
@@ -145,7 +145,7 @@ def test_every_label_fits_its_place(name, tile_size):
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 120), (120, 1), (60, 60), (12, 8)])
-def test_the_canvas_is_bounded_and_well_used(rows, columns):
+def test_the_page_is_bounded_and_well_used(rows, columns):
     layout = measure(uniform_grid(rows, columns), 400)
     width, height = layout.size
     assert max(width, height) <= MAX_SIDE

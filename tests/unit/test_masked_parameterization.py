@@ -1,4 +1,4 @@
-"""Where no style acts, the photograph stands fast: bounds of the picture by the masks."""
+"""Where no style acts, the content image is kept: bounds of the image by the masks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def masked(settings: Settings, mask: Tensor) -> TransferProblem:
 
 
 def shared(settings: Settings, mask: Tensor) -> TransferProblem:
-    """Two styles that share the picture out."""
+    """Two styles that divide the image."""
     other = Region((StyleReference(SUN),), 1 - mask)
     return TransferProblem(settings, CONTENT, (*masked(settings, mask).regions, other))
 
@@ -61,7 +61,7 @@ def painted(network: Vgg19, problem: TransferProblem) -> Tensor:
 @pytest.mark.parametrize("init", ["content", "noise"])
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 @pytest.mark.parametrize("alpha", [0.0, 1.0])
-def test_the_photograph_stays_bit_for_bit_where_the_mask_is_black(
+def test_the_content_image_stays_bit_for_bit_where_the_mask_is_black(
     network: Vgg19, shallow: Settings, init: str, optimizer: str, alpha: float
 ):
     settings = replace(shallow, init=init, optimizer=optimizer, alpha=alpha)
@@ -101,7 +101,7 @@ def test_a_mask_of_ones_holds_nothing(network: Vgg19, shallow: Settings):
     assert torch.equal(painted(network, masked(shallow, ONES)), plain)
 
 
-def test_styles_that_share_a_picture_out_hold_nothing_either(shallow: Settings):
+def test_styles_that_divide_an_image_hold_nothing_either(shallow: Settings):
     share = combined_mask(shared(shallow, MASK))
     assert share is not None
     assert torch.equal(share, ONES)
@@ -118,7 +118,7 @@ def test_a_region_everywhere_holds_nothing(shallow: Settings):
     )
 
 
-def test_each_picture_of_a_batch_has_its_own_bounds(shallow: Settings):
+def test_each_image_of_a_batch_has_its_own_bounds(shallow: Settings):
     problems = [masked(shallow, MASK), masked(shallow, LEFT)]
     together = choose_parameterization(problems)
     assert isinstance(together, MaskedParameterization)

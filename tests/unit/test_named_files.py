@@ -90,7 +90,7 @@ def test_names_that_snakemake_cannot_keep_track_of_are_refused(
 
 @pytest.fixture
 def sweep(tmp_path: Path, schema: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Plans a sweep of one photograph and two styles with some settings."""
+    """Plans a sweep of one content image and two styles with some settings."""
     monkeypatch.chdir(tmp_path)
     for name in ("images/content/cat.jpg", "images/style/sea.jpg", "images/style/My Sun.png"):
         Path(name).parent.mkdir(parents=True, exist_ok=True)

@@ -62,7 +62,7 @@ def objective(network: Vgg19, settings: list[Settings]) -> Objective:
 
 
 def numpy_features(convolutions: Convolutions, picture: Array) -> dict[str, Array]:
-    """Every layer of a image [3, H, W] in [0, 1], up to conv2_2."""
+    """Every layer of an image [3, H, W] in [0, 1], up to conv2_2."""
     current = (picture - np.array(IMAGENET_MEAN)[:, None, None]) / np.array(IMAGENET_STD)[
         :, None, None
     ]
@@ -131,7 +131,7 @@ def test_the_gradient_is_that_of_finite_differences(objective: Objective):
         torch.testing.assert_close(predicted, measured, rtol=1e-5, atol=1e-7)
 
 
-def test_a_image_has_the_same_losses_and_gradient_alone_and_in_a_batch(
+def test_an_image_has_the_same_losses_and_gradient_alone_and_in_a_batch(
     network: Vgg19, objective: Objective, settings: list[Settings]
 ):
     together = objective(IMAGES)

@@ -1,4 +1,4 @@
-"""The optimization of pictures: what it yields, that it gets better, and that it never breaks."""
+"""The optimization of images: what it yields, that it gets better, and that it never breaks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIDE = 32
 
 
 def random_pictures(*shape: int, seed: int) -> Tensor:
-    """Soft random pictures with a little grain, float32 in [0, 1]."""
+    """Soft random images with a little grain, float32 in [0, 1]."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(shape[0], 3, 4, 4, generator=generator)
     soft = torch.nn.functional.interpolate(coarse, shape[2:], mode="bilinear")
@@ -80,7 +80,7 @@ def test_the_start_and_every_epoch_are_yielded(network: Vgg19, shallow: Settings
 
 
 @pytest.mark.parametrize("init", ["content", "noise"])
-def test_the_losses_reported_are_those_of_the_picture_yielded(
+def test_the_losses_reported_are_those_of_the_image_yielded(
     network: Vgg19, shallow: Settings, init: str
 ):
     settings = replace(shallow, init=init, epochs=6)
@@ -105,7 +105,7 @@ def test_contents_and_styles_are_not_changed(network: Vgg19, shallow: Settings):
     assert torch.equal(style, STYLES[0])
 
 
-def test_a_photograph_takes_on_a_painting_s_style(caffe: Weights, defaults: Settings):
+def test_a_content_image_takes_on_the_style_of_a_style_image(caffe: Weights, defaults: Settings):
     settings = replace(defaults, epochs=25)
     content = to_tensor(load_fitted(samples.CONTENT["chelsea"], 64, "stretch"))
     style = to_tensor(load_fitted(samples.STYLE["woodcut_wave"], 64, "stretch"))
@@ -230,7 +230,7 @@ def test_nan_at_some_evaluations_is_recovered_from(
     assert total(states[-1]) < left * total(states[0])
 
 
-def test_nan_in_one_picture_leaves_the_other_of_the_batch_untouched(
+def test_nan_in_one_image_leaves_the_other_of_the_batch_untouched(
     random_convolutions: Convolutions, network: Vgg19, shallow: Settings
 ):
     settings = [replace(shallow, epochs=10)] * 2
@@ -255,7 +255,7 @@ def test_nan_from_the_start_is_given_up_at_once(
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
 @pytest.mark.parametrize("change", [{"learning_rate": 1e20}, {"beta": 1e30}, {"learning_rate": 99}])
-def test_absurd_settings_never_give_a_picture_that_is_not_finite(
+def test_absurd_settings_never_give_an_image_that_is_not_finite(
     network: Vgg19, shallow: Settings, optimizer: str, change: dict[str, Any]
 ):
     states = run(network, replace(shallow, epochs=8, optimizer=optimizer, **change))

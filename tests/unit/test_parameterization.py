@@ -1,4 +1,4 @@
-"""Painting the luminance alone: bounds, gradient, and the chroma that stays."""
+"""Optimizing the luminance alone: bounds, gradient, and the chroma that stays."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def gray(shallow: Settings) -> Settings:
     return replace(shallow, color="luminance", epochs=8)
 
 
-def test_the_full_canvas_is_the_picture_itself():
+def test_the_variable_of_all_pixels_is_the_image_itself():
     parameterization = PixelParameterization(CONTENT)
     for made in (
         parameterization.from_images,
@@ -79,9 +79,7 @@ def test_the_full_canvas_is_the_picture_itself():
 
 @pytest.mark.parametrize("photograph", [CONTENT, CORNERS])
 @pytest.mark.parametrize("bound", ["low", "high"])
-def test_at_both_bounds_the_picture_is_in_range_and_keeps_its_chroma(
-    photograph: Tensor, bound: str
-):
+def test_at_both_bounds_the_image_is_in_range_and_keeps_its_chroma(photograph: Tensor, bound: str):
     parameterization = LuminanceParameterization(chroma(photograph))
     assert (parameterization.low <= parameterization.high).all()
     made = parameterization.to_images(getattr(parameterization, bound))
@@ -90,7 +88,7 @@ def test_at_both_bounds_the_picture_is_in_range_and_keeps_its_chroma(
     torch.testing.assert_close(extreme, torch.zeros_like(extreme), rtol=0, atol=1e-6)
 
 
-def test_a_photograph_lies_within_its_bounds_and_comes_back():
+def test_a_content_image_lies_within_its_bounds_and_comes_back():
     parameterization = LuminanceParameterization(chroma(CONTENT))
     x = parameterization.from_images(CONTENT)
     assert ((parameterization.low - 1e-6 <= x) & (x <= parameterization.high + 1e-6)).all()
@@ -121,7 +119,7 @@ def test_the_slope_is_the_derivative(random_convolutions, shallow: Settings):
 
 
 @pytest.mark.parametrize("init", ["content", "noise"])
-def test_every_picture_keeps_the_chroma_of_the_photograph(
+def test_every_image_keeps_the_chroma_of_the_content_image(
     network: Vgg19, gray: Settings, init: str
 ):
     content = CONTENT.clone()
@@ -135,7 +133,7 @@ def test_every_picture_keeps_the_chroma_of_the_photograph(
     assert (states[-1].images - states[0].images).abs().max() > 0.05
 
 
-def test_losses_are_those_of_the_gray_picture(network: Vgg19, gray: Settings):
+def test_losses_are_those_of_the_gray_image(network: Vgg19, gray: Settings):
     whole = problem(gray)
     objective = make_objective(network, [whole])
     for state in Optimization(network, [whole]):
@@ -143,14 +141,14 @@ def test_losses_are_those_of_the_gray_picture(network: Vgg19, gray: Settings):
         torch.testing.assert_close(objective.losses_at(shown), state.losses, rtol=1e-4, atol=1e-6)
 
 
-def test_a_gray_photograph_is_painted_in_gray(network: Vgg19, gray: Settings):
+def test_a_gray_content_image_stays_gray(network: Vgg19, gray: Settings):
     content = luminance(CONTENT).expand(-1, 3, -1, -1)
     last = run(network, gray, content)[-1].images
     assert (last - content).abs().max() > 0.05
     assert (last - last.mean(dim=1, keepdim=True)).abs().max() < 1e-5
 
 
-def test_styles_are_shown_in_the_photograph_s_colors(shallow: Settings):
+def test_styles_are_shown_in_the_content_image_s_colors(shallow: Settings):
     def style_of(color: str) -> Tensor:
         return problem(replace(shallow, color=color)).regions[0].styles[0].image
 
@@ -187,7 +185,7 @@ def test_a_batch_of_luminances_is_many_single_runs(
         torch.testing.assert_close(together.images[place], alone.images[0], rtol=0, atol=1e-8)
 
 
-def test_one_batch_has_one_kind_of_canvas(shallow: Settings, gray: Settings):
+def test_one_batch_has_one_kind_of_parameterization(shallow: Settings, gray: Settings):
     with pytest.raises(ValueError, match="share a batch"):
         choose_parameterization([problem(shallow), problem(gray)])
     kinds: list[Parameterization] = [

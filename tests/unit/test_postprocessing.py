@@ -1,4 +1,4 @@
-"""What becomes of a image on its way into a file: dimensions, levels, opacity."""
+"""What becomes of an image on its way into a file: dimensions, levels, opacity."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_without_a_exponent_it_is_the_identity():
     torch.testing.assert_close(frequency_preconditioner(pictures, 0)(pictures), pictures)
 
 
-def test_each_picture_of_a_batch_is_mapped_on_its_own():
+def test_each_image_of_a_batch_is_mapped_on_its_own():
     pictures = torch.rand(2, 3, 6, 10, generator=torch.Generator().manual_seed(0))
     mapped = frequency_preconditioner(pictures)(pictures)
     assert mapped.shape == pictures.shape
@@ -51,7 +51,7 @@ def test_each_picture_of_a_batch_is_mapped_on_its_own():
 
 
 @pytest.mark.parametrize(("height", "width"), [(48, 64), (33, 21)])
-def test_noise_as_pictures_keeps_its_power_and_gets_its_inverse_hessian_by_halves(
+def test_noise_as_images_keeps_its_power_and_gets_its_inverse_hessian_by_halves(
     height: int, width: int
 ):
     noise = torch.randn(16, 1, height, width, generator=torch.Generator().manual_seed(0))

@@ -1,4 +1,4 @@
-"""The note that a picture carries: the same in every format, read with care."""
+"""The note that an image carries: the same in every format, read with care."""
 
 from __future__ import annotations
 

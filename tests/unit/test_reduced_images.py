@@ -1,4 +1,4 @@
-"""Pictures for small positions: the same as the whole ones, only sooner."""
+"""Images for small positions: the same as the whole ones, only sooner."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def test_a_problem_that_only_falls_is_given_up_and_keeps_its_best():
     assert levels(x) == pytest.approx([0.1, 0.5 + MAX_FAILURES / 100])
 
 
-def test_a_better_picture_in_between_forgives_the_falls():
+def test_a_better_image_in_between_resets_the_failures():
     guard = Safeguard.begin(pictures(0.1), evaluation([1e6]))
     for round_ in range(3):
         for _ in range(MAX_FAILURES - 1):
@@ -123,7 +123,7 @@ def test_a_loss_of_zero_is_no_reason_to_fall():
     assert not rejected.any()
 
 
-def test_what_the_caller_does_to_its_pictures_does_not_reach_the_best():
+def test_what_the_caller_does_to_its_images_does_not_reach_the_best():
     start = pictures(0.1)
     guard = Safeguard.begin(start, evaluation([8.0]))
     start.fill_(0.7)

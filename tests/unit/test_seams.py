@@ -1,4 +1,4 @@
-"""No seams: where two tiles meet, a tiled picture is as smooth and as rough as anywhere else."""
+"""No seams: where two tiles meet, a tiled image is as smooth and as rough as anywhere else."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from neural_style.optim.loop import Optimization
 
 HEIGHT, WIDTH, EDGE = 90, 120, 32
 MARGIN = 8
-"""Rows and columns at the picture's own borders, where the network's padding leaves a frame."""
+"""Rows and columns at the image's own borders, where the network's padding leaves a frame."""
 
 
 def tiled_pictures(convolutions: Mapping[str, Convolution], settings: Settings) -> np.ndarray:
-    """Pictures [B, 3, H, W] of photographs that are flat, in which every seam would show."""
+    """Images [B, 3, H, W] of content images that are flat, in which every seam would show."""
     network = Vgg19(convolutions, settings.layers).prepare(torch.device("cpu"), torch.float32)
     content = torch.full((1, 3, HEIGHT, WIDTH), 0.5)
     style = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
@@ -34,7 +34,7 @@ def tiled_pictures(convolutions: Mapping[str, Convolution], settings: Settings) 
 def oddness_of_seams(pictures: np.ndarray) -> float:
     """How many deviations the steps across seams are from those across other lines.
 
-    A step is the mean of |x(p) - x(p - 1)| along a whole row or column of all pictures.
+    A step is the mean of |x(p) - x(p - 1)| along a whole row or column of all images.
     """
     oddness = []
     for axis in (2, 3):
@@ -50,7 +50,7 @@ def oddness_of_seams(pictures: np.ndarray) -> float:
     return max(oddness)
 
 
-def test_a_tiled_picture_has_no_seams(
+def test_a_tiled_image_has_no_seams(
     random_convolutions: Mapping[str, Convolution], shallow: Settings
 ):
     assert oddness_of_seams(tiled_pictures(random_convolutions, shallow)) < 2

@@ -23,7 +23,7 @@ def staged(defaults: Settings) -> Settings:
     return replace(defaults, epochs=400, stages=(Stage(128, 100), Stage(256, 50)))
 
 
-def test_the_last_stage_has_the_picture_s_size_and_the_epochs_that_are_left(
+def test_the_last_stage_has_the_image_s_size_and_the_epochs_that_are_left(
     defaults: Settings, staged: Settings
 ):
     assert defaults.all_stages == (Stage(512, 1000),)

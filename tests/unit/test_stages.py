@@ -25,7 +25,7 @@ from neural_style.optim.loop import Optimization, Progress
 
 CPU = torch.device("cpu")
 SIZES = [20, 20, 20, 28, 28, 40, 40, 40]
-"""Of the pictures after each epoch, in the stages below."""
+"""Of the images after each epoch, in the stages below."""
 
 
 def random(*shape: int, seed: int) -> Tensor:
@@ -78,7 +78,7 @@ def test_the_first_stage_is_the_job_of_the_smaller_problem(
     assert_same(states[:3], list(Optimization(network, [small])))
 
 
-def test_the_last_stage_aims_at_the_whole_brief_from_what_was_made_before(
+def test_the_last_stage_aims_at_the_whole_problem_from_what_was_made_before(
     network: Vgg19, settings: Settings, states: list[Progress]
 ):
     start = resample_images(states[4].images, 40, 40)
@@ -93,7 +93,7 @@ def test_noise_is_drawn_at_the_size_of_the_first_stage(network: Vgg19, settings:
     assert first.std() > 0.25, "noise that was made smaller is gray"
 
 
-def test_a_batch_goes_through_the_stages_as_each_picture_would_alone(
+def test_a_batch_goes_through_the_stages_as_each_image_would_alone(
     network: Vgg19, settings: Settings, states: list[Progress]
 ):
     other = replace(settings, beta=1e2, seed=3, init="noise")

@@ -162,7 +162,7 @@ def test_every_few_epochs_and_the_last_are_saved(
     assert output_names(settings) == [f"generated_{epoch}.jpg" for epoch in expected]
 
 
-def test_a_picture_is_named_by_its_epoch_and_its_format():
+def test_an_image_is_named_by_its_epoch_and_its_format():
     assert output_name(100, "jpg") == "generated_100.jpg"
     assert output_name(7, "webp") == "generated_7.webp"
 

@@ -1,4 +1,4 @@
-"""How a image is divided into tiles."""
+"""How an image is divided into tiles."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_every_feature_of_every_layer_belongs_to_one_tile(
 def test_a_tile_sees_all_that_its_features_see(
     height: int, width: int, edge: int, layers: list[str]
 ):
-    """A feature i of stride s sees from i·s - m on, m = (r - s)/2, as far as there is a image."""
+    """A feature i of stride s sees from i·s - m on, m = (r - s)/2, as far as there is an image."""
     for tile in split_into_tiles(height, width, edge, layers):
         for layer in layers:
             step, field = stride(layer), receptive_field(layer)

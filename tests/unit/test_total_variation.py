@@ -47,7 +47,7 @@ def loss(pictures: Tensor, term: TotalVariationTerm = PLAIN) -> Tensor:
 
 
 def by_hand(image: np.ndarray) -> float:
-    """The total variation of a image [3, H, W], pixel by pixel."""
+    """The total variation of an image [3, H, W], pixel by pixel."""
     _, height, width = image.shape
     total = 0.0
     for row in range(height):

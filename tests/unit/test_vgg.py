@@ -160,7 +160,7 @@ def test_beyond_the_border_lies_what_the_padding_says(
 
 
 @pytest.mark.parametrize("padding", ["zeros", "reflect", "replicate"])
-def test_only_zeros_make_a_border_in_a_image_that_has_none(
+def test_only_zeros_make_a_border_in_an_image_that_has_none(
     random_convolutions: Convolutions, padding: str
 ):
     gray = torch.full((1, 3, 32, 32), 0.7)

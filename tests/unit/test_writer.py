@@ -42,7 +42,7 @@ def settings(shallow: Settings) -> Settings:
 
 
 def when_saving(monkeypatch: pytest.MonkeyPatch, before: Callable[[Path], object]) -> None:
-    """Have something done before each picture is written."""
+    """Have something done before each image is written."""
 
     def save(levels: Any, path: Path, *rest: Any) -> None:
         before(path)
@@ -53,7 +53,7 @@ def when_saving(monkeypatch: pytest.MonkeyPatch, before: Callable[[Path], object
 
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
-    """Pictures are not written until it is set."""
+    """Images are not written until it is set."""
     opened = threading.Event()
     when_saving(monkeypatch, lambda path: opened.wait(PATIENCE))
     return opened
@@ -93,7 +93,7 @@ def test_a_job_writes_the_same_files_behind_as_in_line(
 
 
 @pytest.mark.usefixtures("behind")
-def test_the_optimizer_does_not_wait_for_a_picture(
+def test_the_optimizer_does_not_wait_for_an_image(
     tmp_path: Path, settings: Settings, gate: threading.Event
 ):
     for state in run_job(CONTENT, STYLE, tmp_path, settings, CPU):
@@ -105,7 +105,7 @@ def test_the_optimizer_does_not_wait_for_a_picture(
 
 
 @pytest.mark.usefixtures("behind")
-def test_a_picture_that_cannot_be_written_ends_the_job(
+def test_an_image_that_cannot_be_written_ends_the_job(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     def fill_the_disk(path: Path) -> None:
@@ -120,7 +120,7 @@ def test_a_picture_that_cannot_be_written_ends_the_job(
 
 
 @pytest.mark.usefixtures("behind")
-def test_a_checkpoint_waits_for_the_pictures_that_it_names(
+def test_a_checkpoint_waits_for_the_images_that_it_names(
     tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     list(run_job(CONTENT, STYLE, tmp_path / "whole", settings, CPU))

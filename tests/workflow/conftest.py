@@ -91,7 +91,7 @@ class Project:
         return self.results / "logs"
 
     def add(self, kind: str, name: str, seed: int) -> Path:
-        """Put a generated picture into `images/content` or `images/style`."""
+        """Put a generated image into `images/content` or `images/style`."""
         path = self.root / "images" / kind / name
         paint(seed).save(path)
         return path
@@ -168,7 +168,7 @@ def environment(folder: Path, **variables: str) -> dict[str, str]:
 
 
 def paint(seed: int, side: int = 64) -> Image.Image:
-    """A picture with gradients, edges and texture, different for each seed."""
+    """An image with gradients, edges and texture, different for each seed."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:side, 0:side] / side
     waves = [np.sin(random.uniform(5, 30) * (x * a + y * b)) for a, b in random.normal(size=(3, 2))]
@@ -206,7 +206,7 @@ class BaseSweep:
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> BaseSweep:
-    """Two photographs × two paintings × three settings, made once; tests must not change it."""
+    """Two content and two style images × three settings, made once; tests must not change it."""
     project = Project(tmp_path_factory.mktemp("base") / "project")
     project.add("content", "cat.png", seed=0)
     project.add("content", "dog.png", seed=1)

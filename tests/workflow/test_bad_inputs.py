@@ -14,7 +14,7 @@ SMALLEST = {
 }
 
 
-def test_a_broken_painting_stops_no_other_job_and_is_made_up_for(project):
+def test_a_broken_style_image_stops_no_other_job_and_is_made_up_for(project):
     project.configure(SMALLEST)
     project.add("content", "cat.png", seed=0)
     project.add("style", "sea.png", seed=1)
@@ -145,7 +145,7 @@ def test_a_target_that_is_not_in_the_sweep(again):
     assert outcome.jobs == []
 
 
-def test_one_job_fails_before_the_index_knows_its_photograph(again):
+def test_one_job_fails_before_the_index_knows_its_content_image(again):
     (again.root / "images" / "content" / "owl.png").write_bytes(b"")
     outcome = again.snakemake("results/owl/sea/long/generated_5.jpg")
     outcome.assert_refused("stylize: cannot read 'images/content/owl.png': it is empty")

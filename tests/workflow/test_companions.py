@@ -17,7 +17,7 @@ EDGE = "-m: \"'; touch pwned #.png"
 
 @pytest.fixture
 def project(tmp_path):
-    """Two photographs, one with a mask beside it; a style; and images that settings name."""
+    """Two content images, one with a mask beside it; a style; and images that settings name."""
     project = Project(tmp_path / "project")
     project.add("content", "cat.png", seed=0)
     project.add("content", f"{DOG}.png", seed=1)

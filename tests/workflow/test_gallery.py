@@ -17,7 +17,7 @@ def data_of(project):
     return json.loads(text)
 
 
-def test_a_sweep_ends_in_a_gallery_of_all_its_pictures(base):
+def test_a_sweep_ends_in_a_gallery_of_all_its_images(base):
     data = data_of(base.project)
     assert len(data["outputs"]) == 2 * 2 * 3
     folder = base.project.results / "gallery"
@@ -32,7 +32,7 @@ def test_a_sweep_ends_in_a_gallery_of_all_its_pictures(base):
         assert None not in picture["curve"]
 
 
-def test_its_command_makes_the_same_picture_again(again):
+def test_its_command_makes_the_same_image_again(again):
     data = data_of(again)
     picture = data["outputs"][0]
     words = [

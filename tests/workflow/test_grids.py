@@ -78,7 +78,7 @@ def test_a_job_that_failed_is_marked_with_its_reason(project, schema, monkeypatc
         assert path.stat().st_mtime == 0, "the rule would not make it again"
 
 
-def test_a_painting_called_like_a_picture_and_a_setting_like_a_photograph(project):
+def test_names_that_a_style_image_and_a_setting_share_with_content_images(project):
     project.add("content", "cat.png", seed=0)
     project.add("style", "generated_1.png", seed=1)
     project.configure({**SMALLEST, "settings": {"named": {"cat": {}, "epochs": {}}}})

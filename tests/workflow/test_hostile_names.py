@@ -30,7 +30,7 @@ def test_names_are_only_names(project):
     grids, plots, gallery, index = 2 + 1 + 2 + 1, 2 + 1, 1, 1
     assert len(dry.jobs) == 2 * 2 + grids + plots + gallery + index
 
-    # Two GPUs, so that two jobs share the cores; and half the pictures, to save time.
+    # Two GPUs, so that two jobs share the cores; and half the images, to save time.
     folder = next(job.split()[0].removeprefix("stylize_") for job in dry.jobs if "stylize_x" in job)
     ids = sorted(job.split()[1] for job in dry.jobs if job.startswith("grid_content"))
     style = next(job.split()[2] for job in dry.jobs if job.startswith("stylize"))

@@ -1,4 +1,4 @@
-"""A pipeline that is killed at random moments, again and again, ends with every picture right."""
+"""A pipeline that is killed at random moments, again and again, ends with every image right."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ COLLECTING = (
     *("index", "grid_content", "grid_style", "grid_epochs", "grids_pdf"),
     *("plots", "sweep_plots", "gallery"),
 )
-"""The rules of what shows several pictures, and below `results` where that is."""
+"""The rules of what shows several images, and below `results` where that is."""
 SHARED = ("index.tsv", "grids", "plots", "gallery")
 
 KILLS = 22
@@ -41,7 +41,7 @@ OPTIONS = ("--resources", "gpu=2", "--retries", "99", "--quiet", "progress")
 
 @pytest.fixture
 def two(project):
-    """Two photographs, one painting, and a short job for each."""
+    """Two content images, one style image, and a short job for each."""
     project.add("content", "cat.png", seed=0)
     project.add("content", "dog.png", seed=1)
     project.add("style", "sea.png", seed=2)
@@ -50,7 +50,7 @@ def two(project):
 
 
 def made(project) -> dict[str, str | bytes]:
-    """What the jobs wrote: pictures as they are, tables without the column of the seconds."""
+    """What the jobs wrote: images as they are, tables without the column of the seconds."""
     files: dict[str, str | bytes] = {}
     for path in project.results.glob("*/*/1_1e6_1/*"):
         if path.suffix == ".jpg":
@@ -121,7 +121,7 @@ KINDS: list[tuple[Kind, int]] = [
 ]
 
 
-def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_picture_right(two, tmp_path):
+def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_image_right(two, tmp_path):
     undisturbed = two.copy(tmp_path / "undisturbed")
     undisturbed.snakemake(*OPTIONS).assert_good()
     expected = made(undisturbed)
@@ -173,7 +173,7 @@ def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_picture_rig
     assert len(re.findall(r"resuming from iteration \d+", text)) >= 5, "hardly a job went on"
 
 
-def test_what_was_left_of_sheets_plots_and_gallery_is_removed_when_they_are_made(again):
+def test_what_was_left_of_grids_plots_and_gallery_is_removed_when_they_are_made(again):
     for path in list(again.results.rglob("*")):
         if path.is_file() and path.relative_to(again.results).parts[0] in SHARED:
             path.with_name(f".{path.stem}.0badcafe{path.suffix}").write_bytes(b"half")
@@ -190,6 +190,6 @@ def assert_nothing_is_half_written(project, expected) -> None:
 
 
 def forget(project) -> None:
-    """Remove the finished pictures, so that there is something to do again."""
+    """Remove the finished images, so that there is something to do again."""
     for path in project.results.glob("*/*/*/generated_200.jpg"):
         path.unlink()

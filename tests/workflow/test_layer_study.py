@@ -35,7 +35,7 @@ EVERYTHING = ["layer_study", "layer_study_figure", "layer_study_images"]
 
 @pytest.fixture
 def studied(project):
-    """A project whose photograph has a name that must not take the study's folder."""
+    """A project whose content image has a name that must not take the study's folder."""
     project.add("content", "layer_study.png", seed=0)
     project.add("style", "sea.png", seed=2)
     project.add("style", "sun.png", seed=3)

@@ -31,7 +31,7 @@ OPACITY = Image.radial_gradient("L").resize((60, 40))
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
-    """A cut-out photograph of 60 × 40 px in the style of a painting."""
+    """A cut-out content image of 60 × 40 px in the style of a style image."""
     project = Project(tmp_path_factory.mktemp("outputs") / "project")
     photograph = paint(0).resize((60, 40)).convert("RGBA")
     photograph.putalpha(OPACITY)
@@ -56,7 +56,7 @@ def test_brightness_alone_is_transferred(sweep):
 
 
 def test_the_palette_is_another_one_with_another_color(sweep):
-    """Nearer to the photograph's than without."""
+    """Nearer to the content image's than without."""
     content = to_tensor(load_image(sweep.root / "images/content/cat.png"))
 
     def distance(setting):
@@ -66,13 +66,13 @@ def test_the_palette_is_another_one_with_another_color(sweep):
     assert distance("palette") < distance("1_1e6_1")
 
 
-def test_16_bits_in_the_photograph_s_dimensions(sweep):
+def test_16_bits_in_the_content_image_s_dimensions(sweep):
     levels = tifffile.imread(picture(sweep, "print", "tiff"))
     assert levels.shape == (40, 60, 3)
     assert levels.dtype == np.uint16
 
 
-def test_opacity_is_fitted_or_whole_like_the_picture(sweep):
+def test_opacity_is_fitted_or_whole_like_the_image(sweep):
     with Image.open(picture(sweep, "cut-out")) as fitted:
         assert (fitted.mode, fitted.size) == ("RGBA", (32, 21))
     with Image.open(picture(sweep, "web", "webp")) as whole:
@@ -80,7 +80,7 @@ def test_opacity_is_fitted_or_whole_like_the_picture(sweep):
         assert np.array_equal(np.asarray(whole.getchannel("A")), np.asarray(OPACITY))
 
 
-def test_sheets_plots_and_gallery_show_all_of_them(sweep):
+def test_grids_plots_and_gallery_show_all_of_them(sweep):
     files = sweep.files()
     assert {
         "results/grids/content/cat.jpg",

@@ -1,4 +1,4 @@
-"""`stylize.py --from-image`: a picture is made again from what it says of itself, to the byte."""
+"""`stylize.py --from-image`: an image is made again from what it says of itself, to the byte."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def main(monkeypatch, tmp_path) -> Callable[[list[str]], int]:
 
 @pytest.fixture
 def made(main, pair, tmp_path) -> Callable[..., Path]:
-    """Makes a picture and says where it is."""
+    """Makes an image and says where it is."""
 
     def make(*options: str, name: str = "first", suffix: str = "png") -> Path:
         files = [f"--content={pair[0]}", f"--style={pair[1]}", f"--output={tmp_path / name}"]
@@ -49,7 +49,7 @@ def made(main, pair, tmp_path) -> Callable[..., Path]:
 
 @pytest.fixture
 def remade(main, tmp_path) -> Callable[..., Path]:
-    """Makes a picture again and says where it is."""
+    """Makes an image again and says where it is."""
 
     def make(picture: Path, *options: str) -> Path:
         output = f"--output={tmp_path / 'again'}"
@@ -69,12 +69,12 @@ def remade(main, tmp_path) -> Callable[..., Path]:
         (["--format=tiff", "--pooling=average", "--beta=123456.789"], "tiff"),
     ],
 )
-def test_the_same_picture_to_the_byte(made, remade, options, suffix):
+def test_the_same_image_to_the_byte(made, remade, options, suffix):
     picture = made(*EXACT, *options, suffix=suffix)
     assert remade(picture).read_bytes() == picture.read_bytes()
 
 
-def test_a_picture_on_the_way_is_made_with_its_own_epochs(made, remade):
+def test_an_image_on_the_way_is_made_with_its_own_epochs(made, remade):
     last = made(*EXACT)
     picture = last.with_name("generated_2.png")
     again = remade(picture)
@@ -121,7 +121,7 @@ def test_a_hostile_name_survives(main, remade, project, tmp_path):
 
 
 def refused(main, capfd, tmp_path, picture: Path, *options: str) -> str:
-    """What is said of a picture that is not made again."""
+    """What is said of an image that is not made again."""
     capfd.readouterr()
     assert main([f"--from-image={picture}", f"--output={tmp_path / 'no'}", *options]) == 1
     assert not (tmp_path / "no").exists()
@@ -152,7 +152,7 @@ def pixels(path: Path) -> np.ndarray:
         return np.asarray(image)
 
 
-def test_a_picture_of_another_version_is_made_with_a_word(main, capfd, made, tmp_path):
+def test_an_image_of_another_version_is_made_with_a_word(main, capfd, made, tmp_path):
     picture = forged(tmp_path, made(*EXACT), engine="0123456789ab")
     capfd.readouterr()
     assert main([f"--from-image={picture}", f"--output={tmp_path / 'again'}"]) == 0
@@ -164,7 +164,7 @@ def test_a_picture_of_another_version_is_made_with_a_word(main, capfd, made, tmp
 def forged(
     folder: Path, picture: Path, settings: dict[str, Any] | None = None, **facts: Any
 ) -> Path:
-    """A picture whose note says something else."""
+    """An image whose note says something else."""
     note = json.loads(load_comment(picture)) | facts
     note["settings"] |= settings or {}
     path = folder / "forged.png"
@@ -206,7 +206,7 @@ def test_an_older_output_with_old_names_is_understood(made, remade, tmp_path):
     assert remade(old).read_bytes() == picture.read_bytes()
 
 
-def test_no_picture_of_ours(main, capfd, pair, tmp_path):
+def test_no_image_of_ours(main, capfd, pair, tmp_path):
     assert "does not say how it was made" in refused(main, capfd, tmp_path, pair[0])
     assert "no such file" in refused(main, capfd, tmp_path, tmp_path / "none.png")
     (tmp_path / "pipe.png").write_bytes(b"\x89PNG")

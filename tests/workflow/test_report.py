@@ -114,7 +114,7 @@ def test_an_archive_can_be_made_too(again):
 
 
 def test_names_in_it_are_only_names(project):
-    # A folder and a file, which together end a script and begin a picture.
+    # A folder and a file, which together end a script and begin an image.
     folder = project.root / "images" / "style" / "a<"
     folder.mkdir()
     name = "script><img src=x onerror=alert(1)>.png"

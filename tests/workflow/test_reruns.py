@@ -121,7 +121,7 @@ def test_touched_images_are_the_same_images(again):
     assert again.would_run() == []
 
 
-def test_other_pixels_in_a_photograph(again):
+def test_other_pixels_in_a_content_image(again):
     path = again.root / "images" / "content" / "cat.png"
     with Image.open(path) as picture:
         picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
@@ -130,7 +130,7 @@ def test_other_pixels_in_a_photograph(again):
     assert again.would_run() == sorted([*collecting, "index", *of_cat])
 
 
-def test_one_more_photograph(again):
+def test_one_more_content_image(again):
     again.add("content", "owl.png", seed=9)
     of_owl = [f"stylize_{setting} owl {style}" for setting in SETTINGS for style in ("sea", "sun")]
     of_all = ("grid_style sea", "grid_style sun", "grids_pdf", "index", "sweep_plots")
@@ -138,7 +138,7 @@ def test_one_more_photograph(again):
     assert again.would_run() == sorted([*mine, *of_all, *of_owl])
 
 
-def test_one_painting_fewer(again):
+def test_one_style_image_fewer(again):
     (again.root / "images" / "style" / "sun.png").unlink()
     collecting = [job for job in COLLECTING if "style" not in job]
     assert again.would_run() == sorted([*collecting, "index"])

@@ -29,7 +29,7 @@ SETTINGS = ("1_1e6_1", *NAMED)
 
 @pytest.fixture(scope="module")
 def sweep(tmp_path_factory):
-    """A photograph in the style of a painting, in six ways."""
+    """A content image in the style of a style image, in six ways."""
     project = Project(tmp_path_factory.mktemp("searching") / "project")
     project.add("content", "cat.png", seed=0)
     project.add("style", "sea.png", seed=1)
@@ -45,7 +45,7 @@ def facts_of(project, setting):
     return json.loads((folder / "run.json").read_text(encoding="utf-8"))
 
 
-def test_each_setting_makes_another_picture(sweep):
+def test_each_setting_makes_another_image(sweep):
     assert len({facts_of(sweep, each)["output"]["sha256"] for each in SETTINGS}) == len(SETTINGS)
 
 
@@ -59,7 +59,7 @@ def test_the_record_names_the_start_and_what_is_smooth(sweep):
     assert losses["total"] > losses["content"] + losses["style"]
 
 
-def test_another_sketch_makes_its_own_picture_again(sweep):
+def test_another_sketch_makes_its_own_image_again(sweep):
     assert sweep.snakemake("all", "-n").jobs == []
     paint(3).save(sweep.root / "my sketch's.png")
     outcome = sweep.snakemake("all")

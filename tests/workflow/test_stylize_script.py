@@ -105,7 +105,7 @@ def test_the_seed_chooses_the_noise(main, pair, tmp_path):
 
 
 def painted(main, folder, *options):
-    """The bytes of the last picture of a run."""
+    """The bytes of the last image of a run."""
     assert main([*options, "--output", str(folder), *SMALL]) == 0
     return (folder / "generated_3.jpg").read_bytes()
 

@@ -79,7 +79,7 @@ def test_two_gpus_take_two_jobs_at_once_and_share_the_cores(project):
         assert "CPU" not in device or device.endswith("1 threads")
 
 
-def test_pictures_are_whole_and_all_different(base):
+def test_images_are_whole_and_all_different(base):
     digests = set()
     for content, style, setting in JOBS:
         for epoch in SNAPSHOTS[setting]:
