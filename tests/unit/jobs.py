@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -30,3 +31,15 @@ def names(folder: Path) -> list[str]:
 def facts_of(folder: Path) -> dict[str, Any]:
     facts: dict[str, Any] = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     return facts
+
+
+def files(folder: Path) -> dict[str, object]:
+    """What a job wrote: tables without the column of the seconds, run.json by its name."""
+    found: dict[str, object] = {}
+    for path in folder.iterdir():
+        if path.suffix == ".csv":
+            rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
+            found[path.name] = [row[:1] + row[2:] for row in rows]
+        else:
+            found[path.name] = path.suffix == ".json" or path.read_bytes()
+    return found

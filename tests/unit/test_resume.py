@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import csv
 import itertools
 import os
 import shutil
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from tests import samples
+from tests.unit.jobs import files
 from torch import Tensor
 
 from neural_style.config.settings import Settings
@@ -58,18 +58,6 @@ def make(
     listener = Listener(stop_at)
     list(run_job(CONTENT, STYLE, folder, settings, CPU, every, listener.stop, listener.said.append))
     return listener.said
-
-
-def files(folder: Path) -> dict[str, object]:
-    """What the job wrote; tables without the column of the seconds, run.json by its name."""
-    found: dict[str, object] = {}
-    for path in folder.iterdir():
-        if path.suffix == ".csv":
-            rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
-            found[path.name] = [row[:1] + row[2:] for row in rows]
-        else:
-            found[path.name] = path.suffix == ".json" or path.read_bytes()
-    return found
 
 
 def lose_the_outputs(folder: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from tests import samples
+from tests.unit.jobs import files
 
 from neural_style.config.settings import Settings
 from neural_style.engine import writer as writer_module
@@ -57,18 +58,6 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     opened = threading.Event()
     when_saving(monkeypatch, lambda path: opened.wait(PATIENCE))
     return opened
-
-
-def files(folder: Path) -> dict[str, object]:
-    """What a job wrote, without what the clock says."""
-    found: dict[str, object] = {}
-    for path in folder.iterdir():
-        if path.suffix == ".csv":
-            rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
-            found[path.name] = [row[:1] + row[2:] for row in rows]
-        else:
-            found[path.name] = path.suffix == ".json" or path.read_bytes()
-    return found
 
 
 def workers() -> list[str]:
