@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from tests.unit.jobs import CONTENT, CPU, STYLE, facts_of, make, names
@@ -17,10 +18,12 @@ from neural_style.config.settings import ENGINE_VERSION, Settings, Stage, settin
 from neural_style.engine.job import run_job
 from neural_style.engine.record import Source, read_provenance
 from neural_style.images.decode import fit_image, load_image
+from neural_style.images.measures import measure
 from neural_style.images.tensors import normalize, to_tensor
 from neural_style.io import sha256
 from neural_style.losses.terms import gram_matrix
 from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.report.runs import read_run
 
 pytestmark = pytest.mark.usefixtures("random_network")
 
@@ -75,6 +78,26 @@ def test_images_of_a_stage_have_its_size_and_say_how_to_make_them(
     assert settings_from_record(facts["settings"]) == staged
     assert (facts["output"]["width"], facts["output"]["height"]) == (32, 32)
     assert facts["saved_losses"]["total"] == pytest.approx(float(states[-1].losses.sum()), rel=0.1)
+
+
+@pytest.mark.parametrize("color", ["style", "match", "luminance"])
+def test_the_measures_are_those_of_the_file(tmp_path: Path, settings: Settings, color: str):
+    make(tmp_path, replace(settings, color=color, format="jpg", quality=50))
+    measures = facts_of(tmp_path)["measures"]
+    if color == "luminance":
+        assert measures is None
+        return
+    saved = np.asarray(load_image(tmp_path / "generated_5.jpg"))
+    content, style = (
+        np.asarray(fit_image(load_image(path), settings.size, settings.fit))
+        for path in (CONTENT, STYLE)
+    )
+    expected = asdict(measure(saved, content, style))
+    assert measures["edges"] == pytest.approx(expected["edges"], abs=1e-3)
+    # The recolored style image has another palette.
+    same = measures["palette"] == pytest.approx(expected["palette"], rel=1e-3)
+    assert same == (color == "style")
+    assert read_run(tmp_path).measures == measures
 
 
 def evaluate(

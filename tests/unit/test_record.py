@@ -21,6 +21,7 @@ from neural_style.engine.record import (
     summarize_losses,
     write_run,
 )
+from neural_style.images.measures import Measures
 from neural_style.io import sha256
 from neural_style.model.weights import Weights
 
@@ -72,6 +73,7 @@ def run(tmp_path: Path, defaults: Settings) -> RunRecord:
         output=tmp_path / "generated_4.png",
         output_size=(96, 64),
         saved=summarize_losses(NAMES, torch.tensor([1.0, 2.0, 4.0, 8.0])),
+        measures=Measures(palette=3.14159, speckle=1.0, grain=0.5, edges=-0.1),
     )
 
 
@@ -100,6 +102,7 @@ def test_the_record_holds_every_fact(run: RunRecord, tmp_path: Path):
             "style": 12.0,
             "parts": dict(zip(NAMES, (1.0, 2.0, 4.0, 8.0), strict=True)),
         },
+        "measures": {"palette": 3.142, "speckle": 1.0, "grain": 0.5, "edges": -0.1},
         "device": "a processor",
         "precision": "bfloat16",
         "seconds": 2.0,

@@ -317,6 +317,8 @@ def test_what_a_job_writes_is_read(tmp_path, shallow, random_network):
         '{"saved_losses": 3, "output": [], "device": {}, "seconds": "long"}',
         '{"saved_losses": {"total": 1, "content": "x", "style": 2}}',
         '{"saved_losses": {"total": NaN, "content": 1, "style": Infinity}}',
+        '{"measures": {"palette": "1", "speckle": NaN, "other": 1}}',
+        '{"measures": [1]}',
         '{"seconds": true, "output": {"width": 0, "height": 7}}',
         f'{{"seconds": {"9" * 400}}}',
         "[" * 100_000,
@@ -329,6 +331,7 @@ def test_a_damaged_record_says_nothing(tmp_path: Path, text: str):
         run = read_run(tmp_path)
         assert run.error
         assert not any((run.totals, run.size, run.seconds, run.device, run.finished))
+        assert not run.measures
 
 
 def test_a_record_that_is_too_large_is_not_read(tmp_path: Path):

@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from neural_style.config.settings import Settings
 from neural_style.engine.record import Losses, summarize_losses
 from neural_style.images.encode import round_trip
+from neural_style.images.measures import Measures, measure
+from neural_style.images.tensors import to_pil_images
 from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.problem import TransferProblem, check_batch
 from neural_style.model.vgg import Vgg19
@@ -106,6 +109,24 @@ class Engine:
         x = parameterization.from_images(decoded.unsqueeze(0).to(problem.content))
         losses = objective.losses_at(parameterization.network_input(x))
         return summarize_losses(objective.term_names, losses[:, 0])
+
+    def measures(self, problem: TransferProblem, image: Tensor) -> Measures | None:
+        """Measure an image, as its file holds it, beside its content image and the pair's style.
+
+        Args:
+            problem: the transfer problem.
+            image: the final image, [1, 3, H, W] in [0, 1].
+
+        Returns:
+            None if the problem keeps the chroma of the content image: its colors are not those of
+            the style.
+        """
+        if problem.chroma is not None:
+            return None
+        decoded = torch.from_numpy(round_trip(image[0].cpu().numpy(), problem.settings))
+        style = problem.regions[0].styles[0].image
+        images = (decoded.unsqueeze(0), problem.content, style)
+        return measure(*(np.asarray(to_pil_images(each)[0]) for each in images))
 
     def batch_size(self, settings: Settings, height: int, width: int) -> int:
         """How many images of a size (in pixels) to optimize at once: as many as fit in memory."""

@@ -130,6 +130,7 @@ def _make_record(
         output=output,
         output_size=output_size,
         saved=engine.saved_losses(loaded.problem, image),
+        measures=engine.measures(loaded.problem, image),
     )
 
 

@@ -34,6 +34,7 @@ from neural_style.config.settings import (
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import upright_size
 from neural_style.images.encode import MAX_COMMENT_LENGTH, load_comment
+from neural_style.images.measures import Measures
 from neural_style.io import sha256, write_text
 from neural_style.model.weights import Weights
 
@@ -130,6 +131,7 @@ class RunRecord:
         output: file of the final output.
         output_size: its width and height in pixels.
         saved: losses of the final output as its file holds it.
+        measures: how it looks, see `images.measures`; None where they do not apply.
     """
 
     sources: Mapping[str, Source]
@@ -142,6 +144,7 @@ class RunRecord:
     output: Path
     output_size: tuple[int, int]
     saved: Losses
+    measures: Measures | None
 
 
 def write_run(run: RunRecord, path: Path) -> None:
@@ -162,6 +165,7 @@ def write_run(run: RunRecord, path: Path) -> None:
         "optimized": {"width": run.size[0], "height": run.size[1]},
         "stages": list(_stages(run.settings, *run.size)),
         "saved_losses": asdict(run.saved),
+        "measures": run.measures and _rounded(asdict(run.measures)),
         "device": run.device,
         "precision": str(run.precision).removeprefix("torch."),
         "seconds": round(run.seconds, 3),
@@ -176,6 +180,11 @@ def write_run(run: RunRecord, path: Path) -> None:
     text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # Only bytes of a file name that are not UTF-8 are replaced, by escapes of JSON.
     write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
+
+
+def _rounded(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Numbers with four digits, as many as mean something."""
+    return {name: float(f"{number:.4g}") for name, number in numbers.items()}
 
 
 def _stages(settings: Settings, width: int, height: int) -> Iterator[dict[str, Any]]:

@@ -222,6 +222,7 @@ def _output(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
             "size": run.size,
             "seconds": run.seconds,
             "finished": run.finished,
+            "measures": {name: _rounded(value) for name, value in run.measures.items()} or None,
             "device": run.device and devices.setdefault(run.device, len(devices)),
         }
     return {key: value for key, value in entry.items() if value is not None}

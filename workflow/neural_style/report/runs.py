@@ -15,7 +15,7 @@ import json
 import math
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -37,6 +37,9 @@ Values = NDArray[np.float64]
 
 KINDS = ("content", "style")
 """Kinds of the terms that every run has."""
+
+MEASURES = ("palette", "speckle", "grain", "edges")
+"""How an output looks; see `images.measures.Measures`."""
 
 LARGEST_RUN = 1 << 20
 """Bytes of a `run.json` that is read; a real one has about 2,000."""
@@ -73,6 +76,7 @@ class Run:
         seconds: duration of the optimization.
         device: where it ran, and in which precision.
         finished: when, as ISO 8601.
+        measures: how the output looks, by the names of `images.measures.Measures`; may be empty.
     """
 
     error: str | None
@@ -86,6 +90,7 @@ class Run:
     seconds: float | None = None
     device: str | None = None
     finished: str | None = None
+    measures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def alpha(self) -> float:
@@ -322,6 +327,7 @@ def _facts(facts: Mapping[str, object], image: Mapping[str, object]) -> dict[str
     saved = _object(facts.get("saved_losses"))
     totals = tuple(_finite(saved.get(name)) for name in ("total", *KINDS))
     width, height = (_finite(image.get(name)) for name in ("width", "height"))
+    measures = {name: _finite(value) for name, value in _object(facts.get("measures")).items()}
     machine = [_text(facts.get(name)) for name in ("device", "precision")]
     return {
         "totals": None if None in totals else totals,
@@ -329,6 +335,7 @@ def _facts(facts: Mapping[str, object], image: Mapping[str, object]) -> dict[str
         "seconds": _finite(facts.get("seconds")),
         "device": ", ".join(text for text in machine if text) or None,
         "finished": _text(facts.get("finished")),
+        "measures": {name: value for name in MEASURES if (value := measures.get(name)) is not None},
     }
 
 

@@ -1,0 +1,98 @@
+"""The measures of an output: each against a plain computation or a known value."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from neural_style.images.measures import (
+    measure,
+    median_residual,
+    palette_distance,
+    shared_edges,
+)
+
+RANDOM = np.random.default_rng(3)
+
+
+def even(color, shape=(24, 30)):
+    return np.full((*shape, 3), color, np.uint8)
+
+
+def noisy(amplitude, shape=(40, 50), seed=0):
+    noise = np.random.default_rng(seed).integers(-amplitude, amplitude + 1, (*shape, 3))
+    return (128 + noise).astype(np.uint8)
+
+
+def test_the_palette_distance_of_two_colors_is_that_along_a_mean_direction():
+    # The mean of |cos| over the sphere is 1/2.
+    assert palette_distance(even((10, 20, 30)), even((10, 20, 90))) == pytest.approx(30, rel=0.1)
+    assert palette_distance(even((7, 8, 9)), even((7, 8, 9))) == 0
+
+
+def test_the_palette_distance_does_not_see_where_colors_are_or_how_many_pixels_there_are():
+    image = RANDOM.integers(0, 256, (30, 40, 3)).astype(np.uint8)
+    shuffled = RANDOM.permutation(image.reshape(-1, 3)).reshape(40, 30, 3)
+    assert palette_distance(image, shuffled) == 0
+    assert palette_distance(image, image.repeat(2, axis=0).repeat(2, axis=1)) < 0.1
+
+
+def test_the_median_residual_is_that_of_a_plain_median():
+    plane = RANDOM.normal(0, 20, (9, 12)).astype(np.float32)
+    padded = np.pad(plane, 1, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
+    expected = np.abs(plane - np.median(windows, axis=(2, 3))).mean()
+    assert median_residual(plane) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_ramp_has_no_residual_and_an_edge_keeps_it_small():
+    ramp = np.tile(np.arange(20, dtype=np.float32), (10, 1))
+    assert median_residual(ramp) < 0.2
+    step = np.where(ramp < 10, 0, 100).astype(np.float32)
+    assert median_residual(step) == 0
+
+
+def test_edges_are_those_of_the_luma_and_survive_another_contrast():
+    blocks = RANDOM.integers(0, 256, (6, 8)).repeat(8, 0).repeat(8, 1).astype(np.float32)
+    others = RANDOM.integers(0, 256, (6, 8)).repeat(8, 0).repeat(8, 1).astype(np.float32)
+    assert shared_edges(blocks, blocks) == pytest.approx(1)
+    assert shared_edges(blocks, 200 - 0.3 * blocks) == pytest.approx(1, abs=1e-4)
+    assert shared_edges(blocks, others) < 0.8
+    assert shared_edges(blocks, np.zeros_like(blocks)) == 0
+
+
+def test_speckle_sees_color_alone_and_grain_the_luma_alone():
+    style = noisy(20, seed=1)
+    gray = noisy(60)[:, :, :1].repeat(3, axis=2)
+    of_gray = measure(gray, even((0, 0, 0), (40, 50)), style)
+    assert of_gray.speckle < 0.01 < 1 < of_gray.grain
+    red = np.zeros((40, 50, 3))
+    red[:, :, 0] = 60 * np.random.default_rng(5).choice([-1, 1], (40, 50))
+    # Green takes back what red adds to the luma.
+    red[:, :, 1] = -red[:, :, 0] * 0.299 / 0.587
+    of_color = measure((128 + red).round().astype(np.uint8), even((0, 0, 0), (40, 50)), style)
+    assert of_color.grain < 0.1 < 1 < of_color.speckle
+
+
+def test_noise_counts_in_units_of_the_style():
+    content, style = even((0, 0, 0), (40, 50)), noisy(10, seed=2)
+    levels = [measure(noisy(amplitude), content, style).speckle for amplitude in (5, 10, 20)]
+    assert levels[1] == pytest.approx(1, rel=0.1)
+    assert all(after == pytest.approx(2 * before, rel=0.2) for before, after in pairwise(levels))
+
+
+def test_an_even_style_gives_finite_measures():
+    measures = measure(noisy(20), even((1, 2, 3), (40, 50)), even((9, 9, 9)))
+    assert np.isfinite([measures.palette, measures.speckle, measures.grain, measures.edges]).all()
+
+
+def test_the_smallest_images_can_be_measured():
+    measures = measure(even(3, (1, 2)), even(3, (1, 2)), even(3, (1, 1)))
+    assert measures.palette == pytest.approx(0, abs=1e-9)
+
+
+def test_an_output_and_a_content_image_of_two_sizes_are_refused():
+    with pytest.raises(ValueError, match="differ"):
+        measure(even(0, (4, 5)), even(0, (5, 4)), even(0))

@@ -1,0 +1,131 @@
+"""Numbers for what the eye sees in an output: palette, false color, grain, and shared edges.
+
+They compare an output with its content image and its style image, as fitted to its size. No loss
+contains them, so that they can also compare outputs of different losses, and of other programs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+DIRECTIONS = 64
+"""Directions of color that `palette_distance` looks along."""
+
+QUANTILES = 4096
+"""Quantiles that it compares along each of them."""
+
+MOST_PIXELS = 1 << 18
+"""About as many pixels of an image, evenly spaced, stand for its palette."""
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the luma Y of ITU-R BT.601."""
+
+CB, CR = 0.564, 0.713
+"""Factors of BT.601 on B - Y and R - Y."""
+
+SMALLEST = 0.05
+"""Levels of 255: a style image with less speckle or grain than this counts as having this much."""
+
+Pixels = NDArray[np.uint8]
+"""An image [H, W, 3] in sRGB."""
+
+Plane = NDArray[np.float32]
+"""One channel of an image, [H, W], in levels of 255."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """How an output looks beside its content image and its style image.
+
+    Attributes:
+        palette: `palette_distance` from the style image, in levels of 255.
+        speckle: residual of a median filter in the chroma, in units of the style image's own.
+        grain: the same in the luma.
+        edges: `shared_edges` with the content image, -1 to 1.
+    """
+
+    palette: float
+    speckle: float
+    grain: float
+    edges: float
+
+
+def measure(output: Pixels, content: Pixels, style: Pixels) -> Measures:
+    """Measure an output.
+
+    Args:
+        output: [H, W, 3].
+        content: the content image, of the same shape.
+        style: the style image as fitted to the size of the output, [h, w, 3].
+
+    Raises:
+        ValueError: output and content differ in shape.
+    """
+    if output.shape != content.shape:
+        raise ValueError(f"an output {output.shape} and a content image {content.shape} differ")
+    luma, blue, red = _luma_and_chroma(output)
+    style_luma, style_blue, style_red = _luma_and_chroma(style)
+    chroma_residual = median_residual(blue) + median_residual(red)
+    style_residual = median_residual(style_blue) + median_residual(style_red)
+    return Measures(
+        palette=palette_distance(output, style),
+        speckle=chroma_residual / max(style_residual, SMALLEST),
+        grain=median_residual(luma) / max(median_residual(style_luma), SMALLEST),
+        edges=shared_edges(luma, _luma_and_chroma(content)[0]),
+    )
+
+
+def palette_distance(one: Pixels, other: Pixels) -> float:
+    """Compute the sliced Wasserstein-1 distance of the colors of two images, in levels of 255.
+
+    Along each of some random directions, it is the mean difference of the sorted colors.
+    """
+    directions = np.random.default_rng(0).normal(size=(3, DIRECTIONS))
+    directions /= np.linalg.norm(directions, axis=0)
+    first, second = (_quantiles(image, directions) for image in (one, other))
+    return float(np.abs(first - second).mean())
+
+
+def _quantiles(image: Pixels, directions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The quantiles of the colors along each direction, [QUANTILES, D]."""
+    colors = image.reshape(-1, 3)
+    colors = colors[:: -(-len(colors) // MOST_PIXELS)]
+    ordered = np.sort(colors @ directions, axis=0)
+    positions = (np.arange(QUANTILES) + 0.5) / QUANTILES * len(ordered)
+    return ordered[positions.astype(np.int64)]
+
+
+def median_residual(plane: Plane) -> float:
+    """The mean of |x - median of the 3 × 3 pixels around x|, in levels of 255."""
+    smooth = Image.fromarray(plane).filter(ImageFilter.MedianFilter(3))
+    return float(np.abs(plane - np.asarray(smooth)).mean())
+
+
+def shared_edges(one: Plane, other: Plane) -> float:
+    """The correlation of the gradient magnitudes of two planes of one shape, at half their size.
+
+    It is 0 if one of the planes is even.
+    """
+    first, second = (_gradient_magnitude(plane).ravel() for plane in (one, other))
+    if not first.std() or not second.std():
+        return 0.0
+    return float(np.corrcoef(first, second)[0, 1])
+
+
+def _gradient_magnitude(plane: Plane) -> NDArray[np.float32]:
+    height, width = (max(2, side // 2) for side in plane.shape)
+    half = Image.fromarray(plane).resize((width, height), Image.Resampling.BOX)
+    down, across = np.gradient(np.asarray(half))
+    magnitude: NDArray[np.float32] = np.hypot(down, across)
+    return magnitude
+
+
+def _luma_and_chroma(image: Pixels) -> tuple[Plane, Plane, Plane]:
+    """Y, Cb and Cr."""
+    red, green, blue = np.moveaxis(image.astype(np.float32), 2, 0)
+    luma = np.float32(LUMA[0]) * red + np.float32(LUMA[1]) * green + np.float32(LUMA[2]) * blue
+    return luma, np.float32(CB) * (blue - luma), np.float32(CR) * (red - luma)
