@@ -82,7 +82,7 @@ def test_epochs_of_small_stages_count_by_their_pixels(clock: Clock, defaults: Se
 def test_with_stages_no_other_size_is_advised(clock: Clock, defaults: Settings):
     staged = replace(defaults, stages=(Stage(256, 40),))
     advice = lines(clock, staged, seconds=1.5, on_cpu=True)[0]
-    assert advice.endswith("Faster: a CUDA GPU.")
+    assert advice.endswith("Faster: a GPU.")
     assert "about 97 min" in advice  # 1.5 s · (40 + 960 · 4)
 
 
@@ -109,7 +109,7 @@ def test_a_long_run_on_a_cpu_is_told_and_what_would_be_quicker(clock: Clock, def
     first, *others = lines(clock, defaults, seconds=1.5, on_cpu=True)
     assert first == (
         "cat × wave: this will take about 25 min on this CPU (1.50 s an iteration). Faster: "
-        "--size 256 (about 6 min), --epochs 250 (about 6 min), a CUDA GPU."
+        "--size 256 (about 6 min), --epochs 250 (about 6 min), a GPU."
     )
     assert not any("Faster" in line for line in others)
 

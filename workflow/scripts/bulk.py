@@ -80,7 +80,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--shard", type=int, required=True, metavar="N", help="number of the shard, from 0"
     )
-    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
     add_owner_option(parser)
     parser.add_argument("--threads", type=int, metavar="N", help="CPU threads")
     return parser

@@ -113,7 +113,7 @@ class Display:
         if seconds < LONG_RUN_SECONDS:
             return
         size, quarter = self._settings.size // 2, max(1, self._settings.epochs // 4)
-        faster = ["a CUDA GPU"]
+        faster = ["a GPU"]
         if not self._settings.stages:  # stages would have to be shortened, too
             faster.insert(0, f"--epochs {quarter} (about {format_duration(seconds / 4)})")
             if size >= SMALLEST_ADVISED_SIZE:
@@ -153,9 +153,14 @@ def show_in_turn(steps: Iterable[tuple[str, Settings, Progress]]) -> None:
                 display.show(progress)
 
 
+def log_line(title: str, sentence: str) -> None:
+    """Print a sentence for the user, where there is no `Display`."""
+    print(f"{title}: {sentence}", file=sys.stderr, flush=True)
+
+
 def log_waiting(title: str) -> None:
     """Print why nothing happens."""
-    print(f"{title}: every GPU is in use; waiting for one.", file=sys.stderr, flush=True)
+    log_line(title, "every GPU is in use; waiting for one.")
 
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)

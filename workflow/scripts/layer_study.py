@@ -8,8 +8,8 @@ from functools import partial
 
 import address_space  # noqa: F401 - before torch
 import torch
-from display import log_waiting, show_in_turn
-from options import add_study_options, command, study_from
+from display import log_line, log_waiting, show_in_turn
+from options import add_study_options, command, showing_warnings, study_from
 from owner import add_owner_option, end_with
 
 from neural_style.engine.layer_study import run_study
@@ -24,7 +24,10 @@ def main(arguments: list[str] | None = None) -> None:
         end_with(options.owner)
     study = study_from(options)
     torch.set_num_threads(max(1, options.threads))
-    with lock_device(options.device, partial(log_waiting, "layer study")) as device:
+    with (
+        showing_warnings(partial(log_line, "layer study")),
+        lock_device(options.device, partial(log_waiting, "layer study")) as device,
+    ):
         steps = run_study(study, options.content, options.style, options.output, device)
         total = len(study.images)
         show_in_turn(

@@ -90,6 +90,7 @@ def stylize(options: argparse.Namespace, settings: Settings, stop: StopRequest) 
         torch.set_num_threads(options.threads)
     title = options.title or f"{options.content.stem} × {options.style.stem}"
     with (
+        showing_warnings(warn),  # until there is a display
         lock_device(
             options.device, partial(log_waiting, title), partial(raise_if_stopped, stop)
         ) as device,
@@ -300,7 +301,7 @@ def _add_machine_options(parser: argparse.ArgumentParser) -> argparse._ArgumentG
         "--device",
         choices=DEVICES,
         default="auto",
-        help="auto uses the GPU if there is one (default: auto)",
+        help="auto uses a GPU if there is one (default: auto)",
     )
     group.add_argument(
         "--threads", type=_positive, metavar="N", help="CPU threads (default: torch chooses)"

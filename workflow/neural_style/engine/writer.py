@@ -32,7 +32,7 @@ from neural_style.optim.state import State, StateError
 CHECK_INTERVAL = 10
 """Iterations between two checks for divergence; each synchronizes with the GPU."""
 
-BACKGROUND_DEVICES = ("cuda",)
+BACKGROUND_DEVICES = ("cuda", "mps")
 """Devices with which outputs are written in a thread. On the CPU, the thread would compete with the
 optimization for the same cores."""
 
@@ -323,10 +323,11 @@ def copy_to_host(tensor: Tensor) -> Callable[[], Tensor]:
 
     Returns:
         A function that waits for the copy, in any thread, and returns it. On the CPU it returns
-        the tensor itself.
+        the tensor itself. With MPS, which threads should not share, the copy is made at once.
     """
     if not tensor.is_cuda:
-        return lambda: tensor
+        arrived_already = tensor.cpu()
+        return lambda: arrived_already
     copy = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True)
     copy.copy_(tensor, non_blocking=True)
     arrived = torch.cuda.Event(blocking=True)

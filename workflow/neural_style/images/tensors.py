@@ -126,14 +126,14 @@ def match_color(image: Tensor, target: Tensor) -> Tensor:
     target_mean, target_covariance = _mean_and_covariance(target)
     whiten = _matrix_power(covariance, -0.5, min_eigenvalue=MIN_COLOR_STD**2)
     transform = _matrix_power(target_covariance, 0.5) @ whiten
-    pixels = image.flatten(start_dim=2)[0].double().cpu()
+    pixels = image.flatten(start_dim=2)[0].cpu().double()
     matched = transform @ (pixels - mean) + target_mean
     return matched.clamp(0, 1).to(image).view_as(image)
 
 
 def _mean_and_covariance(image: Tensor) -> tuple[Tensor, Tensor]:
     """Mean [C, 1] and covariance [C, C] of the pixels of [1, C, h, w], in float64 on the CPU."""
-    pixels = image.flatten(start_dim=2)[0].double().cpu()
+    pixels = image.flatten(start_dim=2)[0].cpu().double()
     mean = pixels.mean(dim=1, keepdim=True)
     centered = pixels - mean
     return mean, centered @ centered.mT / pixels.shape[1]

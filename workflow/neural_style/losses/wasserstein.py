@@ -188,7 +188,7 @@ class _Moments(torch.autograd.Function):
 
 def gaussian_target(moments: Tensor) -> GaussianTarget:
     """Make the target from the moments [B, C, C + 1] of style images; computed in float64."""
-    exact = moments.double()
+    exact = _off_mps(moments).double()
     mean = exact[:, :, -1]
     covariance = exact[:, :, :-1] - mean.unsqueeze(2) * mean.unsqueeze(1)
     values, vectors = torch.linalg.eigh(covariance)
@@ -213,6 +213,17 @@ def squared_wasserstein(moments: Tensor, target: GaussianTarget) -> Tensor:
     return distance
 
 
+def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors of symmetric matrices [B, C, C]; reads one triangle only."""
+    values, vectors = torch.linalg.eigh(_off_mps(matrices))
+    return values.to(matrices.device), vectors.to(matrices.device)
+
+
+def _off_mps(tensor: Tensor) -> Tensor:
+    """The tensor; on the CPU instead of MPS, which lacks float64, and `eigh` in older torch."""
+    return tensor.cpu() if tensor.device.type == "mps" else tensor
+
+
 class _SquaredWasserstein(torch.autograd.Function):
     """W² and its gradient in the moments, both from one eigendecomposition.
 
@@ -226,7 +237,7 @@ class _SquaredWasserstein(torch.autograd.Function):
     ) -> Tensor:
         second, mean, offset = moments[:, :, :-1], moments[:, :, -1:], target_mean.unsqueeze(2)
         covariance = torch.baddbmm(second, mean, mean.mT, alpha=-1)
-        values, vectors = torch.linalg.eigh(root @ covariance @ root)  # reads one triangle only
+        values, vectors = _eigh(root @ covariance @ root)
         info = torch.finfo(values.dtype)
         smallest = values[:, -1:] * (EIGENVALUE_FLOOR * info.eps)
         inverse = values.maximum(smallest).clamp(min=info.tiny).rsqrt()

@@ -101,8 +101,8 @@ class Vgg19(nn.Module):
             self.register_buffer(f"{name}_bias", bias.detach())
 
     def prepare(self, device: torch.device, dtype: torch.dtype) -> Self:
-        """Move to a device and a precision, in the fastest memory format, channels last."""
-        return self.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)
+        """Move to a device and a precision, in its `memory_format`."""
+        return self.to(device=device, dtype=dtype).to(memory_format=memory_format(device))
 
     @property
     def dtype(self) -> torch.dtype:
@@ -148,6 +148,14 @@ class Vgg19(nn.Module):
         return functional.conv2d(padded, weight, bias)
 
 
+def memory_format(device: torch.device) -> torch.memory_format:
+    """The memory format of features: channels last, the fastest.
+
+    Not with MPS: under macOS before 15, its gradients of convolutions were wrong in this format.
+    """
+    return torch.contiguous_format if device.type == "mps" else torch.channels_last
+
+
 @contextmanager
 def full_precision() -> Iterator[None]:
     """Compute float32 in float32, on CUDA too; a context manager and decorator.
@@ -170,7 +178,8 @@ def extract_features(network: Vgg19, images: Tensor) -> dict[str, Tensor]:
     Returns:
         The features of the network's layers, and the images themselves under `PIXELS`.
     """
-    normalized = normalize(images).to(dtype=network.dtype, memory_format=torch.channels_last)
+    layout = memory_format(images.device)
+    normalized = normalize(images).to(dtype=network.dtype, memory_format=layout)
     return {**network(normalized), PIXELS: images}
 
 
@@ -295,6 +304,6 @@ def feature_maps(
             part = view.features(layer)
             if layer not in maps:
                 empty = part.new_empty((*part.shape[:2], *view.full_size(layer)))
-                maps[layer] = empty.to(memory_format=torch.channels_last)
+                maps[layer] = empty.to(memory_format=memory_format(images.device))
             view.crop(layer, maps[layer]).copy_(part)
     return maps

@@ -22,6 +22,11 @@ SMALLEST_SCALE = 1e-6
 """Lower bound of the factor on a first step, so that it still moves a pixel."""
 
 
+def exact_dtype(device: torch.device) -> torch.dtype:
+    """The dtype of scalar products and of what is computed from them: MPS has no float64."""
+    return torch.float32 if device.type == "mps" else torch.float64
+
+
 @dataclass(frozen=True)
 class LbfgsState:
     """The memory of `Lbfgs`, for a checkpoint; s and y take most of the memory.
@@ -32,9 +37,9 @@ class LbfgsState:
     Attributes:
         s: steps, [B, k, N].
         y: changes of the gradient, [B, k, N].
-        valid: 1 for each slot that holds an entry of a problem, else 0; [B, m, 1], float64.
-        products: sᵢ·yⱼ above yᵢ·P·yⱼ, in the order of the slots, [B, 2m, m], float64.
-        gamma: γ, see `Lbfgs`, [B, 1], float64.
+        valid: 1 for each slot that holds an entry of a problem, else 0; [B, m, 1], `exact_dtype`.
+        products: sᵢ·yⱼ above yᵢ·P·yⱼ, in the order of the slots, [B, 2m, m], `exact_dtype`.
+        gamma: γ, see `Lbfgs`, [B, 1], `exact_dtype`.
         newest: slot of the newest entry, -1 if there is none.
         point: the iterates of the last step, [B, N].
         gradient: the gradient there, [B, N].
@@ -93,11 +98,12 @@ class Lbfgs:
         self._rate = flat.new_ones(batch, 1) * torch.as_tensor(
             learning_rate, dtype=flat.dtype, device=flat.device
         ).view(-1, 1)
+        exact = exact_dtype(like.device)
         self._s = flat.new_zeros(batch, history, size)
         self._y = flat.new_zeros(batch, history, size)
-        self._valid = flat.new_zeros(batch, history, 1, dtype=torch.float64)
-        self._products = flat.new_zeros(batch, 2 * history, history, dtype=torch.float64)
-        self._gamma = flat.new_ones(batch, 1, dtype=torch.float64)
+        self._valid = flat.new_zeros(batch, history, 1, dtype=exact)
+        self._products = flat.new_zeros(batch, 2 * history, history, dtype=exact)
+        self._gamma = flat.new_ones(batch, 1, dtype=exact)
         self._newest = -1
         self._filled = 0
         self._point = torch.zeros_like(flat)
@@ -213,7 +219,7 @@ class Lbfgs:
         kept_preconditioned_y = torch.where(useful, preconditioned_y, 0)
         self._s[:, newest] = torch.where(useful, s, 0)
         self._y[:, newest] = kept_y
-        self._valid[:, newest] = useful.double()
+        self._valid[:, newest] = useful.to(self._valid.dtype)
         all_s_dot_y = self._products_with(self._s, kept_y).squeeze(2)
         all_y_dot_py = self._products_with(self._y, kept_preconditioned_y).squeeze(2)
         self._products[:, :, newest] = torch.cat([all_s_dot_y, all_y_dot_py], dim=1)
@@ -247,7 +253,7 @@ class Lbfgs:
 
     def _products_with(self, vectors: Tensor, vector: Tensor) -> Tensor:
         """Scalar products of stored vectors [B, m, N] with one [B, N]: [B, m, 1]."""
-        return (vectors @ vector.unsqueeze(2)).double() * self._valid
+        return (vectors @ vector.unsqueeze(2)).to(self._valid.dtype) * self._valid
 
     @staticmethod
     def _weighted_sum(weights: Tensor, vectors: Tensor) -> Tensor:
@@ -266,5 +272,5 @@ class Lbfgs:
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    """The scalar product of each row, [B, 1] in float64."""
-    return (a.unsqueeze(1) @ b.unsqueeze(2)).view(-1, 1).double()
+    """The scalar product of each row, [B, 1] in `exact_dtype`."""
+    return (a.unsqueeze(1) @ b.unsqueeze(2)).view(-1, 1).to(exact_dtype(a.device))

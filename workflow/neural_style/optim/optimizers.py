@@ -95,8 +95,7 @@ def frequency_preconditioner(
         like: images [..., H, W] of the size, dtype and device that the map is for.
         exponent: 0 is the identity.
     """
-    across = torch.fft.rfftfreq(like.shape[-1], device=like.device)
-    return _filter(like, _gain(like, across, exponent))
+    return _filter(like, _gain(like, torch.fft.rfftfreq(like.shape[-1]), exponent))
 
 
 def frequency_change_of_variables(
@@ -107,23 +106,24 @@ def frequency_change_of_variables(
     It is scaled so that white noise keeps its mean square.
     """
     across, half = torch.fft.fftfreq(like.shape[-1]), torch.fft.rfftfreq(like.shape[-1])
-    power = float(_gain(like, across.to(like.device), exponent).square().mean())
-    return _filter(like, _gain(like, half.to(like.device), exponent) / power**0.5)
+    power = float(_gain(like, across, exponent).square().mean())
+    return _filter(like, _gain(like, half, exponent) / power**0.5)
 
 
 def _gain(like: Tensor, across: Tensor, exponent: float) -> Tensor:
-    """The factor of each frequency, [H, F] for F frequencies across."""
+    """The factor of each frequency, [H, F] for F frequencies across; on the CPU."""
     height, width = like.shape[-2:]
-    down = torch.fft.fftfreq(height, device=like.device).unsqueeze(1)
+    down = torch.fft.fftfreq(height).unsqueeze(1)
     frequency = torch.hypot(down, across) + 1 / max(height, width)
     return frequency.pow(-exponent).to(like.dtype)
 
 
 def _filter(like: Tensor, gain: Tensor) -> Callable[[Tensor], Tensor]:
     size = (like.shape[-2], like.shape[-1])
+    factors = gain.to(like.device)
 
     def apply(images: Tensor) -> Tensor:
-        filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(images) * gain, s=size)
+        filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(images) * factors, s=size)
         return filtered
 
     return apply

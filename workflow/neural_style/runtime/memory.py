@@ -6,6 +6,7 @@ process without a message.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -38,9 +39,9 @@ CUDNN_BYTES = 0.5e9
 USABLE_SHARE = 0.8
 """Share of the free memory to use; other processes may take the rest in the meantime."""
 
-LARGEST_BATCH = {"cpu": 4, "cuda": 64}
+LARGEST_BATCH = {"cpu": 4, "cuda": 64, "mps": 16}
 """Larger batches gain nothing: on two CPU cores, an image of 256 pixels took 0.12 s an evaluation
-in batches of 2, 4 and 8. The number for a GPU was not measured."""
+in batches of 2, 4 and 8. The numbers for GPUs were not measured."""
 
 T = TypeVar("T")
 
@@ -56,6 +57,8 @@ torch.ones(64, 64) @ torch.ones(64, 64)
 mmap.mmap(-1, 400_000_000)
 """
 """Loads torch, starts its threads, and makes room for the networks."""
+
+_SHORTAGE = re.compile(r"DefaultCPUAllocator|\bout of memory\b|_ALLOC_FAILED\b")
 
 _VERSION_1 = ("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file"
 _VERSION_2 = ("memory.max", "memory.high"), "memory.current", "inactive_file"
@@ -191,10 +194,13 @@ def needed_bytes(settings: Settings, height: int, width: int, precision: torch.d
 
 def available_bytes(device: torch.device) -> int:
     """Return the bytes of memory that may be used on a device now."""
-    if device.type != "cuda":
+    if device.type == "cpu":
         return int(USABLE_SHARE * usable_bytes())
     import torch
 
+    if device.type == "mps":  # it shares the memory of the machine
+        free = torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
+        return max(0, int(USABLE_SHARE * min(free, usable_bytes())))
     free, _ = torch.cuda.mem_get_info(device)
     cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return max(0, int(USABLE_SHARE * (free + cached) - CUDNN_BYTES))
@@ -203,13 +209,14 @@ def available_bytes(device: torch.device) -> int:
 def is_shortage(error: BaseException) -> bool:
     """Whether an error means that memory was short.
 
-    torch's allocator for the CPU has no error class of its own.
+    Only torch's own allocator for CUDA has an error class. The one for the CPU, MPS, the driver of
+    CUDA, and libraries such as cuBLAS and cuDNN say so in the text of another error.
     """
     import torch
 
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
-        isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
-    )
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and bool(_SHORTAGE.search(str(error)))
 
 
 @contextmanager
@@ -310,6 +317,8 @@ def in_batches(
         # Outside the handler: while an error is handled, its frames hold the memory.
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+        if torch.backends.mps.is_available():
+            torch.mps.empty_cache()
         size = len(batch) // 2
         if not said:
             say(f"out of memory with {len(batch)} images at once; continuing with {size} or fewer.")
