@@ -11,6 +11,7 @@ from neural_style.bulk.listing import (
     Listing,
     find_content_images,
     read_listing,
+    search,
     stat_digest,
     with_found,
     write_listing,
@@ -132,12 +133,17 @@ def test_the_search_finds_images_and_follows_no_link_out(tmp_path: Path):
     (root / "link").symlink_to(outside)
     (root / "folder.jpg").mkdir()
     (root / "\udcff.png").touch()
-    assert sorted(find_content_images(root)) == ["a.JPG", "n/deep/b.png", "x.jpeg", "\udcff.png"]
+    assert sorted(find_content_images(root).paths) == [
+        "a.JPG",
+        "n/deep/b.png",
+        "x.jpeg",
+        "\udcff.png",
+    ]
 
 
 def test_a_missing_folder_is_named(tmp_path: Path):
     with pytest.raises(BulkError, match=r"bulk.content: cannot read .*nowhere"):
-        list(find_content_images(tmp_path / "nowhere"))
+        find_content_images(tmp_path / "nowhere")
 
 
 def test_the_digest_changes_if_a_file_changes_or_is_removed(tmp_path: Path):
@@ -150,3 +156,52 @@ def test_the_digest_changes_if_a_file_changes_or_is_removed(tmp_path: Path):
     dated = stat_digest(tmp_path, names)
     (tmp_path / "b.jpg").unlink()
     assert len({before, dated, stat_digest(tmp_path, names)}) == 3
+
+
+def fill(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def test_what_the_search_does_not_take_is_named(tmp_path: Path):
+    fill(tmp_path, "a.jpg", "a.json", "n/b.CR2", "n/notes.txt", ".x", "n/Thumbs.db", "n/a.txt")
+    (tmp_path / "link").symlink_to(tmp_path / "n")
+    listing, not_taken = search(Listing(4, (), ()), tmp_path)
+    assert list(listing.new) == ["a.jpg"]
+    raw, link, other = sorted(not_taken.sentences("bulk.content"))
+    assert raw.startswith("bulk.content: not taken, because they are camera raw") and "b.CR2" in raw
+    assert "links to folders" in link and repr(str(tmp_path / "link")) in link
+    assert "not images" in other and "notes.txt" in other and "n/a.txt" in other
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_content_image_with_several_names_is_listed_once(tmp_path: Path, link):
+    root, path = tmp_path / "in", tmp_path / "listing.tsv"
+    fill(root, "b.jpg", "c.jpg", "z/own.jpg")
+    link(root / "b.jpg", root / "z" / "link.jpg")
+    listing, not_taken = search(read_listing(path, 4), root)
+    assert list(listing.new) == ["b.jpg", "c.jpg", "z/own.jpg"]
+    (sentence,) = not_taken.sentences("bulk.content")
+    assert "further names" in sentence and "z/link.jpg" in sentence
+
+    write_listing(listing, path)
+    link(root / "b.jpg", root / "a.jpg")  # before the name that is listed
+    again, _ = search(read_listing(path, 4), root)
+    assert not again.new and paths(again) == ["b.jpg", "c.jpg", "z/own.jpg"]
+
+
+def test_names_that_were_listed_before_all_stay(tmp_path: Path):
+    root, path = tmp_path / "in", tmp_path / "listing.tsv"
+    fill(root, "b.jpg")
+    os.link(root / "b.jpg", root / "c.jpg")
+    grown(path, ["b.jpg", "c.jpg"])
+    listing, not_taken = search(read_listing(path, 4), root)
+    assert not listing.new and list(not_taken.sentences("bulk.content")) == []
+
+
+def test_broken_links_are_not_taken_for_one_file(tmp_path: Path):
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).symlink_to("nowhere.jpg")
+    assert list(search(Listing(4, (), ()), tmp_path)[0].new) == ["a.jpg", "b.jpg"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from neural_style.config.folders import MOST_NAMED
 from neural_style.config.inputs import LONGEST_ID, RESERVED, InputError, find_images, slug
 from neural_style.config.settings import IMAGE_SUFFIXES
 
@@ -263,3 +264,133 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path):
 @pytest.mark.parametrize("name", ["000000000139", "IMG_00001", "COCO_train2014_000000000009"])
 def test_numbers_with_many_zeros_stay_as_they_are(name: str):
     assert slug(name) == name.lower()
+
+
+# Files that are not taken
+
+
+def not_taken(*sources: Path) -> list[str]:
+    return list(find_images(sources, "content").not_taken)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("IMG_1.CR2", "camera raw files"),
+        ("a.dng", "camera raw files"),
+        ("logo.svg", "drawings or documents"),
+        ("scan.PDF", "drawings or documents"),
+        ("IMG_2.MOV", "videos"),
+        ("a.mp4", "videos"),
+        ("layers.psd", "files of image editors"),
+        ("old.jp2", "images of a type that is not read"),
+        ("light.exr", "images of a type that is not read"),
+        ("notes.txt", "not images by their suffix"),
+        ("README.md", "not images by their suffix"),
+        ("b.jpg.part", "not images by their suffix"),
+        ("jpg", "not images by their suffix"),
+        ("cat.svg", "drawings or documents"),
+        ("cat.jpg.zip", "not images by their suffix"),
+    ],
+)
+def test_a_file_that_is_not_taken_is_named_once_with_the_reason(
+    tmp_path: Path, name: str, reason: str
+):
+    fill(tmp_path, "cat.jpg", f"deep/{name}")
+    (sentence,) = not_taken(tmp_path, tmp_path / "deep" / "..", tmp_path / "cat.jpg")
+    assert sentence.startswith(f"content: not taken, because they are {reason}")
+    assert sentence.count(repr(str(tmp_path / "deep" / name))) == 1
+    assert found(tmp_path) == ["cat"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(".DS_Store", "._cat.jpg", ".hidden/notes.txt", "Thumbs.db", "desktop.ini", "Icon\r"),
+        *("cat.xmp", "elsewhere.xmp", "cat.JPG.xmp", "IMG_1.AAE"),
+        *("cat.json", "Cat.jpg.json", "cat.jpg.supplemental-metadata.json", "cat.txt"),
+        *("cat.mask.png", "other.MASK.heic"),
+    ],
+)
+def test_hidden_files_sidecars_and_masks_are_not_mentioned(tmp_path: Path, name: str):
+    assert not_taken(fill(tmp_path, "cat.jpg", name)) == []
+
+
+def test_a_text_that_belongs_to_no_image_is_named(tmp_path: Path):
+    fill(tmp_path, "v1.2.jpg", "v1.json", "1.txt", "deep/v1.2.json", "v1.2.json")
+    (sentence,) = not_taken(tmp_path)
+    listed = (repr(str(tmp_path / name)) for name in ("1.txt", "deep/v1.2.json", "v1.json"))
+    assert sentence.endswith(f": {', '.join(listed)}.")
+
+
+def test_a_link_to_a_folder_is_named(tmp_path: Path):
+    (fill(tmp_path / "photos", "a.jpg") / "album").symlink_to(fill(tmp_path / "away", "b.jpg"))
+    (sentence,) = not_taken(tmp_path / "photos")
+    assert "links to folders" in sentence and "album" in sentence
+
+
+def test_a_sentence_about_very_many_files_ends(tmp_path: Path):
+    fill(tmp_path, "a.jpg", *(f"{number:04}.CR2" for number in range(MOST_NAMED + 7)))
+    (sentence,) = not_taken(tmp_path)
+    assert sentence.count(".CR2") == MOST_NAMED and sentence.endswith(" and 7 more.")
+
+
+def test_where_nothing_is_an_image_the_others_are_named(tmp_path: Path):
+    with pytest.raises(InputError, match=r"contains no image .*\n.*camera raw files.*a\.NEF"):
+        find_images([fill(tmp_path, "a.NEF")], "content")
+
+
+# The same file
+
+
+def test_overlapping_sources_take_a_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    fill(tmp_path, "content/cat.jpg", "content/deep/dog.jpg")
+    folder = tmp_path / "content"
+    monkeypatch.chdir(tmp_path)
+    for sources, ids in [
+        ([folder, folder / "cat.jpg"], ["cat", "deep-dog"]),
+        ([folder / "cat.jpg", folder], ["cat", "deep-dog"]),
+        ([folder, folder], ["cat", "deep-dog"]),
+        ([folder, folder / "deep"], ["cat", "deep-dog"]),
+        ([folder / "deep", folder], ["cat", "dog"]),
+        ([tmp_path, folder], ["content-cat", "content-deep-dog"]),
+        ([folder, Path("content")], ["cat", "deep-dog"]),
+        ([folder, folder / "deep" / ".." / "cat.jpg"], ["cat", "deep-dog"]),
+    ]:
+        images = find_images(sources, "content")
+        assert list(images.files) == ids, sources
+        assert images.refused == () and images.not_taken == (), sources
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_further_names_of_a_file_count_once_and_are_named(tmp_path: Path, link):
+    fill(tmp_path, "dog.jpg", "cat.jpg")
+    link(tmp_path / "dog.jpg", tmp_path / "also.jpg")
+    images = find_images([tmp_path], "content")
+    kept = "dog" if link is os.symlink else "also"  # of equal names, the first
+    assert list(images.files) == sorted(["cat", kept])
+    (sentence,) = images.not_taken
+    assert "further names of images" in sentence
+    assert repr(str(tmp_path / ("also.jpg" if kept == "dog" else "dog.jpg"))) in sentence
+
+
+def test_a_linked_folder_beside_the_real_one_counts_once(tmp_path: Path):
+    (tmp_path / "link").symlink_to(fill(tmp_path / "real", "a.jpg"))
+    images = find_images([tmp_path / "real", tmp_path / "link"], "style")
+    assert images.files == {"a": tmp_path / "real" / "a.jpg"}
+    assert images.not_taken == ()
+
+
+def test_a_file_system_without_numbers_of_files_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    fill(tmp_path, "a.jpg", "b.jpg")
+    stat = os.stat
+
+    def numberless(path: str | Path, **options: bool) -> os.stat_result:
+        fields = list(stat(path, **options))
+        fields[1] = 0
+        return os.stat_result(fields)
+
+    monkeypatch.setattr(os, "stat", numberless)
+    assert found(tmp_path) == ["a", "b"]

@@ -1,4 +1,4 @@
-"""Images with small faults in a sweep and a data set, and the configured limit of pixels."""
+"""Images with small faults and files that are not taken, in a sweep and in a data set."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ def test_a_sweep_warns_once_in_the_log_of_a_job_and_reads_up_to_its_own_limit(pr
     add_without_end(content / "cat.jfif")
     Image.new("LA", (64, 64), (255, 0)).save(content / "cat.mask.png")
     project.add("style", "sea.png", seed=1)
+    for name in ("IMG_1.CR2", "cat.xmp", "cat.json", "Thumbs.db"):
+        (content / name).touch()
     config = {
         "image": {"size": 32, "dimensions": "original"},
         "network": SHALLOW,
@@ -40,6 +42,10 @@ def test_a_sweep_warns_once_in_the_log_of_a_job_and_reads_up_to_its_own_limit(pr
     assert text.count(END) == 1
     assert text.count("cat.mask.png' is white everywhere (transparent pixels count as white)") == 1
     assert "Warning" not in text + outcome.text
+    assert outcome.text.count("IMG_1.CR2") == 1
+    raw = "not taken, because they are camera raw files (export them as TIFF or JPEG)"
+    assert f"content: {raw}: 'images/content/IMG_1.CR2'." in outcome.err
+    assert not any(name in outcome.text for name in ("cat.xmp", "cat.json", "Thumbs.db"))
     assert len(list((project.results / "gallery").rglob("*.jpg"))) >= 3
 
     project.configure({**config, "jobs": {"max_pixels": 64 * 64 - 1}})
@@ -52,6 +58,8 @@ def test_a_shard_warns_once_in_its_log(project: Project):
     for seed in range(3):
         add_without_end(project.root / f"photos/{seed}.jpe", seed)
     project.add("style", "sea.png", seed=9)
+    (project.root / "photos/clip.mov").touch()
+    (project.root / "photos/again.jpe").symlink_to("0.jpe")
     project.configure(
         {
             "bulk": {"content": "photos", "style": "images/style", "output": "made"},
@@ -61,7 +69,11 @@ def test_a_shard_warns_once_in_its_log(project: Project):
             "settings": {"beta": [1e5, 1e6]},
         }
     )
-    project.snakemake("--", "bulk").assert_good()
+    outcome = project.snakemake("--", "bulk")
+    outcome.assert_good()
+    for reason, name in (("videos", "clip.mov"), ("further names of images", "again.jpe")):
+        assert f"bulk.content: not taken, because they are {reason}" in outcome.err
+        assert outcome.text.count(f"'photos/{name}'") == 1
     (log,) = (project.root / "made/_bulk/logs").glob("*.log")
     text = log.read_text(encoding="utf-8")
     for seed in range(3):

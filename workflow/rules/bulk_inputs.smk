@@ -13,7 +13,9 @@ def bulk_target():
     listing that it has written.
     """
     try:
-        return discover(make_bulk_plan(CONFIG), walk=workflow.is_main_process)
+        target = discover(make_bulk_plan(CONFIG), walk=workflow.is_main_process)
+        show_once(target.not_taken)
+        return target
     except NeuralStyleError as error:
         stop(error)
 

@@ -69,6 +69,21 @@ try:
 except NeuralStyleError as error:
     raise WorkflowError(str(error)) from None
 
+# The sentences that have been shown, without the key that they begin with.
+SHOWN = set()
+
+
+def show_once(sentences):
+    """Show sentences that stop nothing; the processes of jobs are silent."""
+    for sentence in sentences:
+        text = sentence.partition(": ")[2]
+        if workflow.is_main_process and text not in SHOWN:
+            SHOWN.add(text)
+            print(sentence, file=sys.stderr)
+
+
+show_once(SWEEP.not_taken)
+
 # Changing these sections does not rerun jobs.
 JOBS = CONFIG.pop("jobs")
 if "max_pixels" in JOBS:  # the environment reaches every script that reads images

@@ -9,12 +9,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Container, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from neural_style.bulk.plan import BulkError
-from neural_style.config.settings import IMAGE_SUFFIXES, MASK_SUFFIXES
+from neural_style.config.folders import (
+    LINKED_FOLDER,
+    SAME_FILE,
+    NotTaken,
+    identity,
+    is_image,
+    note_others,
+)
 from neural_style.io import escape, unescape, write_text
 
 HEADER = "shard_size"
@@ -146,24 +155,64 @@ def without_suffix(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def find_content_images(root: Path) -> Iterator[str]:
-    """Find the image files in a folder and its subfolders by their suffix.
+@dataclass(frozen=True)
+class Found:
+    """What a search has found.
 
-    Hidden files, hidden folders and masks are skipped, and links to folders are not followed.
+    Attributes:
+        paths: of the image files, below the searched folder, in no particular order.
+        same: the names of each file that has several; links come last.
+        not_taken: the files that are not images.
+    """
 
-    Yields:
-        Paths below `root`, in no particular order.
+    paths: Sequence[str]
+    same: Sequence[Sequence[str]]
+    not_taken: NotTaken
+
+
+def search(listing: Listing, root: Path) -> tuple[Listing, NotTaken]:
+    """Search a folder, and return the listing with new content images, and what is not taken.
+
+    A file with several names, such as links, counts once, by the name that is listed already.
 
     Raises:
         BulkError: a folder does not exist or cannot be read.
     """
-    images, masks = tuple(IMAGE_SUFFIXES), tuple(MASK_SUFFIXES)
+    found = find_content_images(root)
+    if not found.same:
+        return with_found(listing, found.paths), found.not_taken
+    listed = set(listing.paths(range(len(listing.lines))))
+    further = {
+        name
+        for names in found.same
+        for name in (names[1:] if listed.isdisjoint(names) else names)
+        if name not in listed
+    }
+    for name in further:
+        found.not_taken.add(os.fspath(root / name), SAME_FILE)
+    return with_found(listing, set(found.paths) - further), found.not_taken
+
+
+def find_content_images(root: Path) -> Found:
+    """Find the image files in a folder and its subfolders by their suffix.
+
+    Hidden files, hidden folders and masks are skipped, and links to folders are not followed.
+
+    Raises:
+        BulkError: a folder does not exist or cannot be read.
+    """
     top = os.path.join(root, "")  # noqa: PTH118 - plain strings: a million paths cost seconds
     ahead = [top]
+    paths: list[str] = []
+    links: set[str] = set()
+    inodes = array("Q")
+    not_taken = NotTaken()
     try:
         while ahead:
             folder = ahead.pop()
             below = folder[len(top) :]
+            images: list[str] = []
+            others: list[str] = []
             with os.scandir(folder) as entries:
                 for entry in entries:
                     name = entry.name
@@ -171,13 +220,48 @@ def find_content_images(root: Path) -> Iterator[str]:
                         continue
                     if entry.is_dir(follow_symlinks=False):
                         ahead.append(f"{folder}{name}/")
-                    elif name.lower().endswith(images) and not name.lower().endswith(masks):
-                        yield below + name
+                    elif is_image(name):
+                        images.append(name)
+                        is_link = entry.is_symlink()
+                        inodes.append(_inode(entry.path) if is_link else entry.inode())
+                        if is_link:
+                            links.add(below + name)
+                    elif entry.is_dir():
+                        not_taken.add(folder + name, LINKED_FOLDER)
+                    else:
+                        others.append(name)
+            paths += [below + name for name in images]
+            note_others(folder, others, images, not_taken)
     except OSError as error:
         raise BulkError(
             f"bulk.content: cannot read {str(error.filename)!r}: {error.strerror}; "
             "fix the path or its permissions."
         ) from error
+    return Found(paths, list(_same_files(top, paths, inodes, links)), not_taken)
+
+
+def _inode(path: str) -> int:
+    """The number of the file that a link leads to; 0 if it is broken."""
+    try:
+        return os.stat(path).st_ino  # noqa: PTH116 - as in find_content_images
+    except OSError:
+        return 0
+
+
+def _same_files(
+    top: str, paths: Sequence[str], inodes: Sequence[int], links: Container[str]
+) -> Iterator[list[str]]:
+    """Yield the names of each file with several, links last."""
+    if len(set(inodes)) == len(inodes):
+        return
+    several = {inode for inode, count in Counter(inodes).items() if count > 1 and inode}
+    groups: dict[Hashable, list[str]] = {}
+    for path, inode in zip(paths, inodes, strict=True):
+        if inode in several:
+            groups.setdefault(identity(top + path), []).append(path)
+    for names in groups.values():
+        if len(names) > 1:
+            yield sorted(names, key=lambda name: (name in links, name))
 
 
 def stat_digest(root: Path, paths: Iterable[str]) -> str:

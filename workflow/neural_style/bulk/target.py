@@ -14,10 +14,9 @@ from pathlib import Path
 from neural_style.bulk.assignment import Assignment, Style, merge_styles, read_styles, write_styles
 from neural_style.bulk.listing import (
     Listing,
-    find_content_images,
     read_listing,
+    search,
     stat_digest,
-    with_found,
     write_listing,
 )
 from neural_style.bulk.plan import RANDOM, BulkError, BulkPlan, plan_to_json, settings_digests
@@ -33,11 +32,13 @@ class Target:
         plan: the configured data set.
         listing: its content images.
         styles: its styles, including removed ones.
+        not_taken: sentences about files of the folders that are not images.
     """
 
     plan: BulkPlan
     listing: Listing
     styles: Sequence[Style]
+    not_taken: Sequence[str] = ()
 
     @property
     def manifests(self) -> list[Path]:
@@ -98,10 +99,13 @@ def discover(plan: BulkPlan, walk: bool) -> Target:
         BulkError: there are no content images or too few styles, or they cannot be read.
     """
     listing = read_listing(plan.paths.listing, plan.shard_size)
+    not_taken: list[str] = []
     if walk:
-        listing = with_found(listing, find_content_images(plan.content))
+        listing, others = search(listing, plan.content)
+        not_taken += others.sentences("bulk.content")
     if not len(listing):
-        raise BulkError(f"bulk.content: {str(plan.content)!r} contains no image; put one there.")
+        empty = f"bulk.content: {str(plan.content)!r} contains no image; put one there."
+        raise BulkError("\n".join([empty, *not_taken]))
     try:
         images = find_images(plan.style, "bulk.style")
     except InputError as error:
@@ -111,7 +115,7 @@ def discover(plan: BulkPlan, walk: bool) -> Target:
     listed = read_styles(plan.paths.styles)
     styles = merge_styles(listed, images.files, len(listing.lines))
     Assignment(plan, styles)  # raises an error if there are too few
-    return Target(plan, listing, styles)
+    return Target(plan, listing, styles, (*not_taken, *images.not_taken))
 
 
 def _digest(facts: object) -> str:

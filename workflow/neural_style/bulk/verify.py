@@ -20,7 +20,7 @@ from neural_style.bulk.journal import (
     without_redo,
     write_rows,
 )
-from neural_style.bulk.listing import find_content_images, with_found
+from neural_style.bulk.listing import search
 from neural_style.bulk.plan import BulkError, BulkPlan, output_key, settings_digests
 from neural_style.bulk.shard import OutputSpec, outputs_of
 from neural_style.bulk.target import discover
@@ -95,7 +95,7 @@ def verify(plan: BulkPlan) -> Iterator[Finding]:
             _note_wrong(plan, shard, rows, findings)
         except NeuralStyleError as error:  # such as a read-only disk: say at least what is wrong
             unwritten = error
-    new = with_found(listing, find_content_images(plan.content)).new
+    new = search(listing, plan.content)[0].new
     yield from (Finding(NEW, name) for name in new)
     if unwritten is not None:
         raise unwritten

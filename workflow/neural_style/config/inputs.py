@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import os
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from neural_style.config.settings import BESIDE, IMAGE_SUFFIXES, MASK_SUFFIXES, STARTS, Settings
+from neural_style.config.folders import SAME_FILE, NotTaken, identity, place, walk_images
+from neural_style.config.settings import BESIDE, IMAGE_SUFFIXES, STARTS, Settings
 from neural_style.errors import NeuralStyleError
 
 LONGEST_ID = 64
@@ -54,17 +54,20 @@ class Images:
     Attributes:
         files: id → file, sorted by id.
         refused: the reason for each image that is skipped.
+        not_taken: sentences about the other files of the folders.
     """
 
     files: Mapping[str, Path]
-    refused: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+    not_taken: tuple[str, ...] = ()
 
 
 def find_images(sources: Iterable[Path], key: str) -> Images:
     """Find the images of a key of the configuration.
 
     All files that would share an id are refused, because their results would be ambiguous. Broken
-    links and names that Snakemake cannot handle are refused, too.
+    links and names that Snakemake cannot handle are refused, too. A file counts once, even if
+    sources overlap or links lead to it.
 
     Args:
         sources: image files, and folders that are searched recursively for images with a suffix of
@@ -80,22 +83,28 @@ def find_images(sources: Iterable[Path], key: str) -> Images:
     """
     found: dict[str, list[Path]] = {}
     mistakes: list[str] = []
+    not_taken = NotTaken()
+    taken: dict[Hashable, Path] = {}
     for source in sources:
         try:
-            for name, path in _named(source):
-                found.setdefault(name, []).append(path)
+            for name, path in _named(source, not_taken):
+                first = taken.setdefault(identity(path), path)
+                if first is path:
+                    found.setdefault(name, []).append(path)
+                elif place(first) != place(path):
+                    not_taken.add(str(path), SAME_FILE)
         except InputError as error:
             mistakes.append(f"{key}: {error}")
     refusals = {name: list(_refusals(name, paths)) for name, paths in sorted(found.items())}
     refused = [f"{key}: {refusal}" for each in refusals.values() for refusal in each]
     files = {name: found[name][0] for name, each in refusals.items() if not each}
     if mistakes or not files:
-        raise InputError("\n".join([*mistakes, *refused]))
-    return Images(files, tuple(refused))
+        raise InputError("\n".join([*mistakes, *refused, *not_taken.sentences(key)]))
+    return Images(files, tuple(refused), tuple(not_taken.sentences(key)))
 
 
-def _named(source: Path) -> list[tuple[str, Path]]:
-    """Return the id and the path of each image of a source; at least one."""
+def _named(source: Path, not_taken: NotTaken) -> list[tuple[str, Path]]:
+    """Return the id and the path of each image of a source; at least one. Links come last."""
     try:
         if source.is_file():
             return [(slug(source.stem), source)]
@@ -103,7 +112,7 @@ def _named(source: Path) -> list[tuple[str, Path]]:
             raise InputError(
                 f"there is no folder or file {str(source)!r}; create it or fix the path."
             )
-        paths = sorted(walk_images(source))
+        paths = sorted(walk_images(source, not_taken), key=lambda path: (path.is_symlink(), path))
     except OSError as error:
         raise InputError(
             f"cannot read {str(error.filename or source)!r}: {error.strerror}; "
@@ -134,31 +143,6 @@ def refusals_of_file(path: Path) -> Iterator[str]:
             f"Snakemake cannot handle the name {text!r}; rename the file without {{ }}, <…>, line "
             "breaks and other unprintable characters."
         )
-
-
-def walk_images(folder: Path) -> Iterator[Path]:
-    """Yield the image files below a folder, unsorted, without hidden files and masks.
-
-    Raises:
-        OSError: a folder cannot be read.
-    """
-
-    def fail(error: OSError) -> None:
-        raise error
-
-    for root, folders, files in os.walk(folder, onerror=fail):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(root, name) for name in files if _is_image(name))
-
-
-def _is_image(name: str) -> bool:
-    """Return whether a file name is that of an image to find, neither hidden nor a mask."""
-    suffixes = Path(name.lower()).suffixes
-    return (
-        not name.startswith(".")
-        and "".join(suffixes[-1:]) in IMAGE_SUFFIXES
-        and "".join(suffixes[-2:]) not in MASK_SUFFIXES
-    )
 
 
 def slug(name: str) -> str:

@@ -22,7 +22,9 @@ ones. The golden test fails until the number is raised.
 """
 
 IMAGE_SUFFIXES: frozenset[str] = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"} | {".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"}
+    | {".png", ".webp", ".tif", ".tiff", ".bmp", ".gif"}
+    | {".heic", ".heif", ".hif", ".avif", ".jxl"}
 )
 """Lower-case suffixes of the files that are read as images."""
 

@@ -122,6 +122,7 @@ class Sweep:
         settings: id → values of each setting.
         refused: the reason for each image that is skipped.
         root: folder for everything that the sweep makes (key `output`).
+        not_taken: sentences about files of the folders that are not images.
     """
 
     contents: Mapping[str, Path]
@@ -129,6 +130,7 @@ class Sweep:
     settings: Mapping[str, Settings]
     refused: tuple[str, ...]
     root: Path
+    not_taken: tuple[str, ...] = ()
 
     def job(self, content: str, style: str, setting: str) -> Job:
         """Return the job of three ids."""
@@ -176,7 +178,14 @@ def plan_sweep(config: Mapping[str, Any]) -> Sweep:
         raise SweepError("\n".join(mistakes))
     refused = (*contents.refused, *styles.refused)
     resolved = {name: with_blended_files(each, styles.files) for name, each in settings.items()}
-    return Sweep(contents.files, styles.files, resolved, refused, Path(config["output"]))
+    return Sweep(
+        contents.files,
+        styles.files,
+        resolved,
+        refused,
+        Path(config["output"]),
+        (*contents.not_taken, *styles.not_taken),
+    )
 
 
 def _sources(config: Mapping[str, Any], key: str) -> list[str]:
@@ -190,7 +199,7 @@ def _images(config: Mapping[str, Any], key: str) -> tuple[Images, list[str]]:
     try:
         return find_images(map(Path, _sources(config, key)), key), []
     except InputError as error:
-        return Images({}, ()), [str(error)]
+        return Images({}), [str(error)]
 
 
 def _refusals_of_output(config: Mapping[str, Any]) -> Iterator[str]:

@@ -10,7 +10,6 @@ import errno
 import io
 import os
 import stat
-import struct
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,10 +19,11 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, TypeVar
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from neural_style.config.settings import FITS, MAX_PIXELS, MAX_PIXELS_VARIABLE
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
+from neural_style.images.formats import JPEG_XL, KINDS, open_image
 from neural_style.images.srgb import (
     PixelError,
     extract_opacity,
@@ -34,9 +34,6 @@ from neural_style.images.srgb import (
 
 if TYPE_CHECKING:
     from neural_style.images.repair import Repaired
-
-DECODERS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")
-"""The only Pillow decoders that may run: those of `settings.IMAGE_SUFFIXES`."""
 
 MIN_SIDE = 16
 """Pixels of the short side with the fit `keep`: VGG19 halves a side four times before conv5_1."""
@@ -74,7 +71,7 @@ class ImageError(NeuralStyleError):
 def load_image(
     path: Path, max_pixels: int | None = None, *, side: int | None = None
 ) -> Image.Image:
-    """Read a JPEG, PNG, WebP, TIFF, BMP or GIF file; the content decides which, not the name.
+    """Read an image file of one of `formats.KINDS`; the content decides which, not the name.
 
     The first frame or page is turned upright by its EXIF orientation, converted from its color
     profile to sRGB, and composited on white (see `srgb.to_srgb`). A file with a fault that does not
@@ -344,32 +341,12 @@ def _mirror_to_square(image: Image.Image, size: int) -> Image.Image:
 
 def _read(path: Path, file: IO[bytes], read: Callable[[Image.Image], T], limit: int) -> T:
     """Open an image whose size is within the limit, and return `read(image)`."""
-    with _open(file) as image:
-        _require_bounded(path, image.size, limit)
-        with _without_guard() if _is_guarded(image) else nullcontext():
-            return read(image)
-
-
-def _open(file: IO[bytes]) -> ImageFile.ImageFile:
-    """Open an image with one of `DECODERS`.
-
-    `PIL.Image.open` would warn of images over 89 million pixels, and refuse twice as many.
-
-    Raises:
-        UnidentifiedImageError: it is none of them, or its header is damaged.
-    """
-    Image.init()
-    prefix = file.read(16)
-    for name in DECODERS:
-        factory, accept = Image.OPEN[name]
-        try:
-            file.seek(0)
-            if accept is None or accept(prefix) is True:
-                opened: ImageFile.ImageFile = factory(file, "")
-                return opened
-        except (SyntaxError, IndexError, TypeError, struct.error):
-            continue
-    raise UnidentifiedImageError("cannot identify the image file")
+    check = partial(_require_bounded, path, max_pixels=limit)
+    with (
+        open_image(file, check) as image,
+        _without_guard() if _is_guarded(image) else nullcontext(),
+    ):
+        return read(image)
 
 
 def _is_guarded(image: Image.Image) -> bool:
@@ -465,8 +442,11 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
 def _orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 (upright) if there is none or it cannot be read.
 
-    When Pillow decodes a TIFF file, it turns it upright and drops the tag.
+    When Pillow decodes a TIFF or HEIF file, it turns it upright and drops the tag. So it does with
+    JPEG XL, but leaves the tag, unless the file is a repacked JPEG.
     """
+    if image.format == JPEG_XL and not getattr(image, "jpeg", False):
+        return 1
     try:
         return int(image.getexif().get(_EXIF_ORIENTATION, 1))
     except Exception:  # damaged metadata make Pillow raise many types; the pixels are intact
@@ -477,8 +457,8 @@ def _load_draft(path: Path, side: int) -> Image.Image | None:
     """A large JPEG at a reduced size; None for everything else, and for damaged files."""
     with suppress(Exception):
         if path.is_file():
-            with path.open("rb") as file, _open(file) as image:
-                _require_bounded(path, image.size, pixel_limit())
+            check = partial(_require_bounded, path, max_pixels=pixel_limit())
+            with path.open("rb") as file, open_image(file, check) as image:
                 if _is_jpeg(image) and min(image.size) >= _DRAFT_RATIO * side:
                     image.draft(None, (2 * side, 2 * side))
                     return _decode_upright(image, to_srgb)
@@ -538,7 +518,7 @@ def _reason(error: Exception, file: IO[bytes] | None = None) -> str:
         case Image.DecompressionBombError() | Image.DecompressionBombWarning():
             return "it has more pixels than Pillow decodes safely; make it smaller"
         case UnidentifiedImageError():
-            kinds = ", ".join(DECODERS)
+            kinds = ", ".join(KINDS)
             return f"it is not an image that can be read ({kinds}), or is damaged; replace it"
         case MemoryError():
             return "there is not enough memory to decode it; make it smaller"

@@ -21,6 +21,18 @@ _CREATION_DATE = slice(24, 36)  # bytes of an ICC header: six 16-bit numbers
 _SRGB_CHROMATICITY = (0.3127, 0.3290, 0.64, 0.33, 0.30, 0.60, 0.15, 0.06)
 _ADOBE_CHROMATICITY = (0.3127, 0.3290, 0.64, 0.33, 0.21, 0.71, 0.15, 0.06)
 _ADOBE_GAMMA = 563 / 256
+_P3_CHROMATICITY = (0.3127, 0.3290, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+_BT2020_CHROMATICITY = (0.3127, 0.3290, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046)
+
+CODE_POINTS = "code_points"
+"""Key of an image's `info`: color primaries and transfer function as numbers of ITU-T H.273, which
+HEIF and AVIF files have in place of a profile."""
+
+_CODED_PRIMARIES = {9: _BT2020_CHROMATICITY, 11: _P3_CHROMATICITY, 12: _P3_CHROMATICITY}
+_CODED_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0}  # all others are close to sRGB's
+_CODED_HDR = {16: "PQ", 18: "HLG"}
+
+_SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
 _SRGB_GAMMA = 2.2  # the power that comes nearest to the curve of sRGB
 _GAMMA_TOLERANCE, _CHROMATICITY_TOLERANCE = 0.05, 0.01  # within them, a file means sRGB
 _GAMMAS = (0.1, 10.0)  # of a display; others are mistakes of the file
@@ -50,9 +62,9 @@ def to_srgb(image: Image.Image) -> Image.Image:
     Samples of 16 bits (and 12, in TIFF) are scaled to 8, not clipped. Floating-point samples must
     lie in [0, 1]. An embedded ICC profile is applied with the relative colorimetric intent and
     black-point compensation. A profile that is damaged, or made for other channels, is ignored.
-    Without a profile, EXIF may say that samples are Adobe RGB, and a PNG file may give its gamma
-    and primaries (gAMA, cHRM). Otherwise samples are taken as sRGB (CMYK as the plain complement
-    of RGB).
+    Without a profile, EXIF may say that samples are Adobe RGB, a PNG file may give its gamma and
+    primaries (gAMA, cHRM), and HEIF and AVIF files have numbers for them (`CODE_POINTS`). Otherwise
+    samples are taken as sRGB (CMYK as the plain complement of RGB).
 
     Args:
         image: any mode, at least 1 × 1 px, loaded, with the `info` that its decoder left.
@@ -215,11 +227,26 @@ def _to_srgb_colors(color: Image.Image, image: Image.Image) -> Image.Image:
     icc = image.info.get("icc_profile")
     if isinstance(icc, bytes):
         return _apply_profile(color, icc)
+    if CODE_POINTS in image.info:
+        return _apply_code_points(color, *image.info[CODE_POINTS])
     if color.mode == "RGB" and _is_adobe_rgb(image):
         return _apply_profile(color, _matrix_profile(_ADOBE_CHROMATICITY, _ADOBE_GAMMA))
     if image.format == "PNG" and "srgb" not in image.info:
         return _apply_gamma(color, image.info.get("gamma"), image.info.get("chromaticity"))
     return color
+
+
+def _apply_code_points(color: Image.Image, primaries: int, transfer: int) -> Image.Image:
+    """Convert L or RGB from the color space that `CODE_POINTS` name to sRGB."""
+    if transfer in _CODED_HDR:
+        raise PixelError(
+            f"it has a high dynamic range ({_CODED_HDR[transfer]}), which cannot be converted to "
+            "sRGB; export it with the standard range"
+        )
+    if color.mode != "RGB" or not (primaries in _CODED_PRIMARIES or transfer in _CODED_GAMMAS):
+        return color
+    chromaticity = _CODED_PRIMARIES.get(primaries, _SRGB_CHROMATICITY)
+    return _apply_profile(color, _matrix_profile(chromaticity, _CODED_GAMMAS.get(transfer)))
 
 
 def _is_adobe_rgb(image: Image.Image) -> bool:
@@ -309,19 +336,21 @@ def _to_xyz(chromaticity: Sequence[float]) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=16)
-def _matrix_profile(chromaticity: tuple[float, ...], exponent: float) -> bytes:
+def _matrix_profile(chromaticity: tuple[float, ...], exponent: float | None) -> bytes:
     """Make an ICC profile (version 4.3) of an RGB color space.
 
     Args:
         chromaticity: as in `_SRGB_CHROMATICITY`.
-        exponent: from samples to light, such as 2.2.
+        exponent: from samples to light, such as 2.2; None for the curve of sRGB.
     """
     xyz = _to_xyz(chromaticity)
     white, primaries = xyz[:, 0], xyz[:, 1:]
     cones = _BRADFORD @ white
     to_d50 = np.linalg.inv(_BRADFORD) @ np.diag(_BRADFORD @ _D50 / cones) @ _BRADFORD
     colorants = to_d50 @ (primaries * np.linalg.solve(primaries, white))
-    curve = b"para" + bytes(8) + _fixed(exponent)
+    parameters = _SRGB_CURVE if exponent is None else (exponent,)
+    kind = 3 if exponent is None else 0
+    curve = struct.pack(">4s4xH2x", b"para", kind) + b"".join(map(_fixed, parameters))
     texts = {b"desc": "RGB", b"cprt": "public domain"}
     tags = {
         **{name: _localized(text) for name, text in texts.items()},

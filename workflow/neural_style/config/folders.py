@@ -1,0 +1,176 @@
+"""What a folder of images holds: images, masks, files that are passed over, and all others.
+
+A file that is not taken is named once, with its reason. Hidden files, masks, files that systems
+leave in folders, and sidecars of images, such as `cat.json` beside `cat.jpg`, are not mentioned.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from neural_style.config.settings import IMAGE_SUFFIXES, MASK_SUFFIXES
+
+MOST_NAMED = 100
+"""Files that are named for one reason; more are counted."""
+
+LINKED_FOLDER = "links to folders, which are not followed (name the folders themselves)"
+SAME_FILE = "further names of images that are taken under another name (each image counts once)"
+
+_IMAGES, _MASKS = tuple(sorted(IMAGE_SUFFIXES)), tuple(sorted(MASK_SUFFIXES))
+_OTHER = f"not images by their suffix (those are {' '.join(_IMAGES)})"
+_REASONS = {
+    "camera raw files (export them as TIFF or JPEG)": (
+        ".3fr .arw .cr2 .cr3 .crw .dcr .dng .erf .fff .gpr .iiq .k25 .kdc .mef .mos .mrw .nef .nrw"
+        " .orf .pef .raf .raw .rw2 .rwl .sr2 .srf .srw .x3f"
+    ),
+    "drawings or documents (export them as PNG)": (
+        ".ai .doc .docx .eps .odg .odp .odt .pdf .ppt .pptx .ps .svg .svgz .wmf .emf"
+    ),
+    "videos (save the frames that you want as images)": (
+        ".3gp .avi .flv .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .ogv .webm .wmv"
+    ),
+    "files of image editors (export them as PNG)": (
+        ".afphoto .blend .clip .kra .ora .procreate .psb .psd .sketch .xcf"
+    ),
+    "images of a type that is not read (save them as PNG)": (
+        ".apng .avifs .bpg .cur .dds .exr .fits .hdr .heics .ico .icns .j2c .j2k .jp2 .jpf .jpx"
+        " .jxr .pbm .pcx .pgm .pic .pict .pnm .ppm .qoi .ras .sgi .tga .wdp .xbm .xpm"
+    ),
+}
+"""Reason why files are not taken → their suffixes."""
+
+_REASON_OF_SUFFIX = {
+    suffix: reason for reason, suffixes in _REASONS.items() for suffix in suffixes.split()
+}
+_LEFT_BY_SYSTEMS = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "picasa.ini", "icon\r"})
+_SILENT = (*_MASKS, ".xmp", ".aae", ".pp3", ".dop", ".on1", ".thm")
+_SIDECARS = frozenset(
+    {".json", ".txt", ".caption", ".csv", ".tsv", ".xml", ".yaml", ".yml", ".html", ".npy", ".npz"}
+)
+
+
+class NotTaken:
+    """The files that are not taken from the folders of a key, by reason."""
+
+    def __init__(self) -> None:
+        self._named: dict[str, list[str]] = {}
+        self._counts = Counter[str]()
+        self._folders = set[str]()
+
+    def is_first_visit(self, folder: str) -> bool:
+        """Return whether a folder is searched for the first time; folders of a key may overlap."""
+        place = os.path.realpath(folder)
+        new = place not in self._folders
+        self._folders.add(place)
+        return new
+
+    def add(self, path: str, reason: str) -> None:
+        """Note a file; of one reason, the first `MOST_NAMED` names are kept."""
+        self._counts[reason] += 1
+        named = self._named.setdefault(reason, [])
+        if len(named) < MOST_NAMED:
+            named.append(path)
+
+    def sentences(self, key: str) -> Iterator[str]:
+        """Yield a sentence for each reason.
+
+        Args:
+            key: of the configuration that names the folders.
+        """
+        for reason, named in self._named.items():
+            names = ", ".join(map(repr, sorted(named)))
+            more = self._counts[reason] - len(named)
+            names += f" and {more} more" if more else ""
+            yield f"{key}: not taken, because they are {reason}: {names}."
+
+
+def is_image(name: str) -> bool:
+    """Return whether a file name is that of an image to take: neither hidden nor a mask."""
+    lower = name.lower()
+    return lower.endswith(_IMAGES) and not lower.startswith(".") and not lower.endswith(_MASKS)
+
+
+def walk_images(folder: Path, not_taken: NotTaken) -> Iterator[Path]:
+    """Yield the image files below a folder, unsorted; links to folders are not followed.
+
+    Args:
+        folder: the folder.
+        not_taken: gets the files that are not images.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for root, folders, files in os.walk(folder, onerror=fail):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        images = [name for name in files if is_image(name)]
+        if not_taken.is_first_visit(root):
+            note_others(f"{Path(root)}{os.sep}", set(files).difference(images), images, not_taken)
+            for path in (Path(root, name) for name in folders):
+                if path.is_symlink():
+                    not_taken.add(str(path), LINKED_FOLDER)
+        yield from (Path(root, name) for name in images)
+
+
+def note_others(
+    prefix: str, others: Iterable[str], images: Sequence[str], not_taken: NotTaken
+) -> None:
+    """Note the files of a folder that are not images and that nothing explains.
+
+    Args:
+        prefix: of their paths.
+        others: names of the files that are not images.
+        images: names of the images of the folder.
+        not_taken: gets the files.
+    """
+    owners: set[str] | None = None  # names and stems of the images
+    for name in others:
+        lower = name.lower()
+        if lower.startswith(".") or lower in _LEFT_BY_SYSTEMS or lower.endswith(_SILENT):
+            continue
+        suffix = Path(lower).suffix
+        if suffix in _SIDECARS:
+            if owners is None:
+                owners = {own for image in map(str.lower, images) for own in (image, _stem(image))}
+            if not owners.isdisjoint(_without_suffixes(lower)):
+                continue
+        not_taken.add(prefix + name, _REASON_OF_SUFFIX.get(suffix, _OTHER))
+
+
+def _without_suffixes(name: str) -> Iterator[str]:
+    """Yield a name without its last suffix, its last two, and so on.
+
+    `cat.json` and `cat.jpg.metadata.json` belong to `cat.jpg`.
+    """
+    while "." in name:
+        name = _stem(name)
+        yield name
+
+
+def _stem(name: str) -> str:
+    return name.rpartition(".")[0]
+
+
+def identity(path: str | Path) -> Hashable:
+    """Return what only names of the same file share.
+
+    Some file systems number all files 0 or give numbers twice, so date and size count, too.
+    """
+    with suppress(OSError):  # a broken link
+        status = os.stat(path)  # noqa: PTH116 - a million files cost seconds
+        if status.st_ino:
+            return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return place(path)
+
+
+def place(path: str | Path) -> str:
+    """Return the absolute path of a name: links to its folder are resolved, the name itself not."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name)  # noqa: PTH118 - text
