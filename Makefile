@@ -53,7 +53,7 @@ lint: install ## check style, types, and the workflow
 bench: install ## compare the speed with a plain implementation (an hour on two cores)
 	$(RUN) python benchmarks/run.py --write results/bench.md --grids results
 
-docs: install ## write docs/configuration.md from the schema
+docs: install ## write config.yaml, its schema, and docs/configuration.md from the keys
 	$(RUN) python docs/tools/config_reference.py
 
 format: install ## format the code

@@ -137,12 +137,11 @@ def freeze(folder: Path) -> None:
     """Freeze the data set of a project, as a run does when it begins."""
     from neural_style.bulk.plan import make_bulk_plan
     from neural_style.bulk.target import discover
-    from neural_style.config.schema import complete, read_schema
+    from neural_style.config.schema import complete
 
-    schema = read_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
     config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
     os.chdir(folder)
-    discover(make_bulk_plan(complete(config, schema)), walk=True).write()
+    discover(make_bulk_plan(complete(config)), walk=True).write()
 
 
 def no_op(options: argparse.Namespace) -> Iterator[str]:

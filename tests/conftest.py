@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from neural_style.config.schema import read_schema
+from neural_style.config.schema import config_schema
 from neural_style.config.settings import Settings
 from neural_style.model.layers import CHANNELS_PER_BLOCK, CONVOLUTIONS, block_of
 from neural_style.model.vgg import Convolution
@@ -37,7 +37,7 @@ def _ctrl_c() -> None:
 
 @pytest.fixture(scope="session")
 def schema() -> Mapping[str, Any]:
-    return read_schema(WORKFLOW / "schemas" / "config.schema.yaml")
+    return config_schema()
 
 
 @pytest.fixture(scope="session")

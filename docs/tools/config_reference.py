@@ -1,4 +1,4 @@
-"""Write docs/configuration.md, the configuration reference, from the schema."""
+"""Write config.yaml's comments, its JSON schema, and docs/configuration.md from the keys."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from neural_style.config.options import option_name
-from neural_style.config.schema import read_schema, resolve
+from neural_style.config.schema import annotated_config, config_schema, resolve
 from neural_style.config.settings import LISTED_KEYS, SECTIONS
 from neural_style.config.sweep import format_number
 from neural_style.io import write_text
@@ -16,16 +18,17 @@ from neural_style.io import write_text
 Schema = Mapping[str, Any]
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = ROOT / "workflow" / "schemas" / "config.schema.yaml"
-PAGE = ROOT / "docs" / "configuration.md"
+SCHEMA = "workflow/schemas/config.schema.yaml"
+PAGE = "docs/configuration.md"
+CONFIG = "config.yaml"
 
 COMMAND = "python docs/tools/config_reference.py"
-"""The command that writes the page."""
+"""The command that writes the files."""
 
 _INTRODUCTION = """\
 # Configuration
 
-<!-- Made by `{command}` from workflow/schemas/config.schema.yaml. Do not edit. -->
+<!-- Made by `{command}` from workflow/neural_style/config/keys.py. Do not edit. -->
 
 After this page you can set every key of `config.yaml`. The tables give the meaning, the values, and
 the default of each key. A key that you leave out has its default.
@@ -87,7 +90,7 @@ def configuration_reference(schema: Schema) -> str:
     for name, node in schema["$defs"].items():
         if len(node.get("enum", ())) > _MANY:
             about = _sentence(node.get("description", ""))
-            parts.append(f"## Names of {name}s\n\n{about}\n\n{_listed(node['enum'])}\n")
+            parts.append(f"## Names of {name.lower()}s\n\n{about}\n\n{_listed(node['enum'])}\n")
     return "\n".join(parts)
 
 
@@ -108,7 +111,7 @@ def _rows_below(path: str, node: Schema, schema: Schema) -> Iterator[tuple[str, 
     for name, child in node.get("properties", {}).items():
         below = f"{path}.{name}"
         full = resolve(child, schema)
-        section = child.get("$ref", "").removeprefix("#/$defs/")
+        section = child.get("$ref", "").removeprefix("#/$defs/").lower()
         if "properties" in full and section in schema["properties"] and section != path:
             yield (_code(below), f"the keys of [{section}](#{section})", "keys", "", "")
         elif "properties" in full:
@@ -116,9 +119,8 @@ def _rows_below(path: str, node: Schema, schema: Schema) -> Iterator[tuple[str, 
             yield from _rows_below(below, full, schema)
         else:
             yield _row(below, full, schema)
-            others = full.get("additionalProperties")
-            if isinstance(others, Mapping) and "properties" in others:
-                yield from _rows_below(f"{below}.NAME", others, schema)
+            others = full.get("additionalProperties") or {}
+            yield from _rows_below(f"{below}.NAME", resolve(others, schema), schema)
 
 
 def _row(path: str, node: Schema, schema: Schema) -> tuple[str, ...]:
@@ -161,11 +163,12 @@ def _mapping_words(node: Schema, schema: Schema) -> Iterator[str]:
     if not isinstance(others, Mapping):
         return
     names = node.get("propertyNames", {})
-    target = names.get("$ref", "").removeprefix("#/$defs/")
+    target = names.get("$ref", "").removeprefix("#/$defs/").lower()
     if target:
         yield f"[names of {target}s](#names-of-{target}s)"
-    if "properties" not in others:
-        yield f"each with: {_values(resolve(others, schema), schema)}"
+    below = resolve(others, schema)
+    if "properties" not in below:
+        yield f"each with: {_values(below, schema)}"
 
 
 def _bounds(node: Schema) -> str:
@@ -216,12 +219,30 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") or not text else ".")
 
 
+def generated_files(root: Path) -> dict[str, str]:
+    """Return the text of each generated file by its path within the project.
+
+    Args:
+        root: of the project; the values of its config.yaml are kept.
+    """
+    schema = config_schema()
+    config = yaml.safe_load((root / CONFIG).read_text(encoding="utf-8"))
+    note = f"# Made by `{COMMAND}` from workflow/neural_style/config/keys.py. Do not edit.\n"
+    text = yaml.safe_dump(schema, sort_keys=False, allow_unicode=True, width=100)
+    return {
+        CONFIG: annotated_config(config),
+        SCHEMA: note + text,
+        PAGE: configuration_reference(schema),
+    }
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=PAGE, metavar="FILE")
-    options = parser.parse_args(arguments)
-    write_text(options.output, configuration_reference(read_schema(SCHEMA)))
+    parser.add_argument("--root", type=Path, default=ROOT, metavar="FOLDER")
+    root = parser.parse_args(arguments).root
+    for path, text in generated_files(root).items():
+        write_text(root / path, text)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from controls import ControlGrid, ControlRow, FileTile, OutputTile, read_grids
 
-from neural_style.config.schema import read_schema
 from neural_style.config.settings import ENGINE_VERSION, RUN, output_name
 from neural_style.engine.job import run_job
 from neural_style.errors import NeuralStyleError
@@ -21,15 +20,13 @@ from neural_style.report.grid_layout import Grid, Row, Tile, bounding
 from neural_style.report.grid_render import render_grid
 from neural_style.runtime.device import DEVICES, lock_device
 
-SCHEMA = Path(__file__).parents[2] / "workflow" / "schemas" / "config.schema.yaml"
-
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     options = make_parser().parse_args(arguments)
     torch.set_num_threads(max(1, options.threads))
     try:
-        grid = read_grids(options.grids, read_schema(SCHEMA))[options.name]
+        grid = read_grids(options.grids)[options.name]
         with lock_device(options.device, say_waiting) as device:
             for tile in grid.tiles:
                 if isinstance(tile, OutputTile):

@@ -16,9 +16,10 @@ from typing import Any
 import yaml
 
 from neural_style.config.inputs import companions_of, slug
+from neural_style.config.presets import laid_over
 from neural_style.config.schema import complete
 from neural_style.config.settings import Settings
-from neural_style.config.sweep import expand_settings, laid_over
+from neural_style.config.sweep import expand_settings
 from neural_style.errors import NeuralStyleError
 
 _KEYS_OF_A_GRID = frozenset({"content", "style", "pairs", "settings", "tile_size", "tiles"})
@@ -108,13 +109,12 @@ class ControlGrid:
         return list(dict.fromkeys(file for tile in self.tiles for file in tile.files))
 
 
-def read_grids(path: Path, schema: Mapping[str, Any]) -> dict[str, ControlGrid]:
+def read_grids(path: Path) -> dict[str, ControlGrid]:
     """Read the control grids from a file such as docs/controls.yaml.
 
     Args:
         path: the file. Its `settings` apply to every tile. The `settings` of a grid override them,
             and the settings of a tile override both.
-        schema: of the configuration.
 
     Returns:
         Name → grid.
@@ -126,7 +126,7 @@ def read_grids(path: Path, schema: Mapping[str, Any]) -> dict[str, ControlGrid]:
         described = yaml.safe_load(path.read_text(encoding="utf-8"))
         common, grids = described["settings"], described["grids"]
         return {
-            name: _grid(name, {"tile_size": described["tile_size"], **grid}, common, schema)
+            name: _grid(name, {"tile_size": described["tile_size"], **grid}, common)
             for name, grid in grids.items()
         }
     except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
@@ -136,9 +136,7 @@ def read_grids(path: Path, schema: Mapping[str, Any]) -> dict[str, ControlGrid]:
         ) from error
 
 
-def _grid(
-    name: str, grid: Mapping[str, Any], common: Mapping[str, Any], schema: Mapping[str, Any]
-) -> ControlGrid:
+def _grid(name: str, grid: Mapping[str, Any], common: Mapping[str, Any]) -> ControlGrid:
     if unknown := set(grid) - _KEYS_OF_A_GRID:
         raise ControlsError(
             f"grid {name}: unknown key {', '.join(sorted(unknown))}; "
@@ -150,7 +148,7 @@ def _grid(
         for pair in grid.get("pairs", [grid]):
             content, style = Path(pair["content"]), Path(pair["style"])
             tiles = tuple(
-                _tile(label, tile, (content, style), entries, schema)
+                _tile(label, tile, (content, style), entries)
                 for label, tile in grid["tiles"].items()
             )
             if "pairs" in grid:
@@ -167,7 +165,6 @@ def _tile(
     tile: Mapping[str, Any],
     pair: tuple[Path, Path],
     common: Mapping[str, Any],
-    schema: Mapping[str, Any],
 ) -> FileTile | OutputTile:
     """Make a tile from its description, which may name its own `content` or `style`."""
     if "file" in tile:
@@ -175,5 +172,5 @@ def _tile(
     content, style = (Path(tile.get(key, pair[n])) for n, key in enumerate(("content", "style")))
     own = {key: value for key, value in tile.items() if key not in ("content", "style")}
     named = {label: laid_over(common, own)}
-    config = complete({"settings": {"named": named}}, schema)
+    config = complete({"settings": {"named": named}})
     return OutputTile(label, content, style, expand_settings(config)[slug(label)])

@@ -50,12 +50,12 @@ def in_a_folder_of_its_own(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def finished_sweep(schema) -> Callable[..., Sweep]:
+def finished_sweep() -> Callable[..., Sweep]:
     """A sweep, of which all jobs have finished."""
 
     def call(contents=("cat.png",), styles=("sea.png",), **config) -> Sweep:
         config = {"optimization": {"epochs": 20}, "settings": {"beta": BETAS}, **config}
-        sweep = sweep_of(schema, list(contents), list(styles), **config)
+        sweep = sweep_of(list(contents), list(styles), **config)
         for job in sweep.jobs:
             finish(job)
         return sweep

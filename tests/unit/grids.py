@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,6 @@ def darkest(image: Image.Image) -> int:
 
 
 def make_grids(
-    schema: Mapping[str, Any],
     contents: Iterable[str] = ("cat",),
     styles: Iterable[str] = ("sea",),
     **config: Any,
@@ -63,5 +62,5 @@ def make_grids(
         for name in names:
             if not Path(kind, f"{name}.png").exists():
                 solid(Path(kind, f"{name}.png"), 1, (60, 40))
-    whole = complete({"content": "content", "style": "style", **config}, schema)
+    whole = complete({"content": "content", "style": "style", **config})
     return sweep_grids(plan_sweep(whole), whole)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,16 +15,14 @@ from neural_style.config.settings import TOTAL_VARIATION, TOTAL_VARIATION_SCALE
 from neural_style.config.sweep import Job, Sweep, plan_sweep
 
 
-def sweep_of(
-    schema: Mapping[str, Any], contents: list[str], styles: list[str], **config: Any
-) -> Sweep:
+def sweep_of(contents: list[str], styles: list[str], **config: Any) -> Sweep:
     """The sweep of image files that are made here, in `images/`, under the current folder."""
     for kind, names in (("content", contents), ("style", styles)):
         folder = Path("images", kind)
         folder.mkdir(parents=True)
         for name in names:
             Image.new("RGB", (8, 8)).save(folder / name, "PNG")
-    return plan_sweep(complete(config, schema))
+    return plan_sweep(complete(config))
 
 
 def terms_of(job: Job, epochs: int) -> dict[str, np.ndarray]:

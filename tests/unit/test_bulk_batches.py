@@ -19,8 +19,9 @@ from neural_style.bulk.listing import ContentImage
 from neural_style.bulk.plan import BulkError, make_bulk_plan
 from neural_style.bulk.shard import OutputSpec, Task, fit_content
 from neural_style.bulk.worker import Result, batch_key
+from neural_style.config.keys import Stage
 from neural_style.config.schema import complete
-from neural_style.config.settings import Settings, Stage
+from neural_style.config.settings import Settings
 from neural_style.engine.engine import Engine
 from neural_style.images.decode import ImageError
 from neural_style.images.encode import Postprocessor
@@ -214,9 +215,9 @@ def test_with_fit_keep_small_content_images_keep_their_size(shallow: Settings):
         fit_content(narrow, settings, "original")
 
 
-def test_without_a_data_set_the_message_says_what_to_set(schema):
+def test_without_a_data_set_the_message_says_what_to_set():
     with pytest.raises(BulkError, match=r"set bulk.content to the folder"):
-        make_bulk_plan(complete({}, schema))
+        make_bulk_plan(complete({}))
 
 
 @pytest.mark.parametrize(
@@ -227,13 +228,13 @@ def test_without_a_data_set_the_message_says_what_to_set(schema):
         ({"bulk": {"content": "a"}, "image": {"fit": "crop"}}, "image.fit: crop cuts off"),
     ],
 )
-def test_contradictions_are_refused(schema, config: dict, sentence: str):
+def test_contradictions_are_refused(config: dict, sentence: str):
     with pytest.raises(BulkError, match=sentence):
-        make_bulk_plan(complete(config, schema))
+        make_bulk_plan(complete(config))
 
 
-def test_the_styles_are_those_of_the_sweep_unless_others_are_given(schema):
+def test_the_styles_are_those_of_the_sweep_unless_others_are_given():
     config = {"style": ["a", "b"], "bulk": {"content": "c"}}
-    assert make_bulk_plan(complete(config, schema)).style == (Path("a"), Path("b"))
+    assert make_bulk_plan(complete(config)).style == (Path("a"), Path("b"))
     own = {"content": "c", "style": "d", "size": "fitted"}
-    assert make_bulk_plan(complete({**config, "bulk": own}, schema)).style == (Path("d"),)
+    assert make_bulk_plan(complete({**config, "bulk": own})).style == (Path("d"),)

@@ -16,7 +16,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import Settings, Stage
+from neural_style.config.keys import Stage
+from neural_style.config.settings import Settings
 from neural_style.engine import checkpoint as checkpoint_module
 from neural_style.engine.checkpoint import (
     FOLDER,

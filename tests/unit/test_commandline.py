@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from options import add_settings_options, checked_settings, in_options, settings_from
 
+from neural_style.config.keys import Stage
 from neural_style.config.options import (
     OptionError,
     option_name,
@@ -21,8 +22,8 @@ from neural_style.config.options import (
     write_shares,
     write_value,
 )
-from neural_style.config.schema import ConfigError
-from neural_style.config.settings import LISTED_KEYS, SECTIONS, Settings, Stage, find_conflicts
+from neural_style.config.schema import ConfigError, setting_nodes
+from neural_style.config.settings import Settings, find_conflicts
 from neural_style.model.layers import LAYERS
 
 
@@ -32,8 +33,8 @@ def parse(arguments: list[str]) -> Settings:
     return settings_from(parser.parse_args(arguments))
 
 
-def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
-    """Any settings that the schema allows and that do not contradict each other."""
+def random_settings(dice: random.Random) -> Settings:
+    """Any settings that the configuration allows and that do not contradict each other."""
 
     def value(node: Mapping[str, Any]) -> Any:
         if "enum" in node:
@@ -64,23 +65,23 @@ def random_settings(dice: random.Random, schema: Mapping[str, Any]) -> Settings:
         sizes = dice.sample(smaller, min(len(smaller), dice.randint(0, 3)))
         return tuple(Stage(size, dice.randint(1, 300)) for size in sorted(sizes))
 
-    chosen = {name: value(schema["$defs"][name]) for name in LISTED_KEYS}
-    for section in SECTIONS:
-        for name, node in schema["$defs"][section]["properties"].items():
+    chosen: dict[str, Any] = {}
+    for nodes in setting_nodes().values():
+        for name, node in nodes.items():
             special = {"weights": "my weights/vgg,19:x.pth", "init": "start, 2:x.png"}
             if name == "stages":
                 chosen[name] = stages(chosen)
                 continue
-            is_layers = node.get("$ref", "").endswith("layers")
+            is_layers = name.endswith("layers")
             chosen[name] = layers() if is_layers else special.get(name) or value(node)
     settings = Settings(**chosen)
-    return random_settings(dice, schema) if find_conflicts(settings) else settings
+    return random_settings(dice) if find_conflicts(settings) else settings
 
 
-def test_settings_of_the_snakefile_come_back_as_they_were(schema: Mapping[str, Any]):
+def test_settings_of_the_snakefile_come_back_as_they_were():
     dice = random.Random(1)
     for _ in range(25):
-        settings = random_settings(dice, schema)
+        settings = random_settings(dice)
         assert checked_settings(json.dumps(asdict(settings))) == settings
 
 
@@ -129,10 +130,10 @@ def test_only_what_differs_is_said(defaults: Settings):
     ]
 
 
-def test_any_settings_come_back_through_the_options(defaults: Settings, schema: Mapping[str, Any]):
+def test_any_settings_come_back_through_the_options(defaults: Settings):
     dice = random.Random(0)
     for _ in range(25):
-        settings = random_settings(dice, schema)
+        settings = random_settings(dice)
         assert parse(option_strings(settings, defaults)) == settings
 
 

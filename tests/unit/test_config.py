@@ -4,18 +4,29 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from snakemake.cli import parse_config
 
-from neural_style.config.schema import ConfigError, complete, find_mistakes
-from neural_style.config.settings import FITS, LISTED_KEYS, OUTPUT_FORMATS, SECTIONS, Settings
+from neural_style.config.keys import Stage
+from neural_style.config.schema import (
+    ConfigError,
+    annotated_config,
+    complete,
+    config_schema,
+    resolve,
+    setting_nodes,
+    settings_of,
+)
+from neural_style.config.settings import FITS, OUTPUT_FORMATS, Settings
 from neural_style.config.sweep import expand_settings
 from neural_style.model.layers import LAYERS
 
@@ -25,19 +36,19 @@ ROOT = Path(__file__).parents[2]
 NAN, INF = math.nan, math.inf
 
 
-def mistakes(config: Json, schema: Schema) -> list[str]:
+def mistakes(config: Json) -> list[str]:
     """The lines of the error's message, without the first."""
     with pytest.raises(ConfigError) as caught:
-        complete(config, schema)
+        complete(config)
     first, *lines = str(caught.value).splitlines()
     assert first == "invalid configuration:"
     return [line.strip() for line in lines]
 
 
-def test_an_empty_configuration_is_all_defaults(schema: Schema):
-    assert complete({}, schema) == {
-        "content": "images/content",
-        "style": "images/style",
+def test_an_empty_configuration_is_all_defaults():
+    assert complete({}) == {
+        "content": ["images/content"],
+        "style": ["images/style"],
         "output": "results",
         "image": {
             "size": 512,
@@ -117,66 +128,66 @@ def test_an_empty_configuration_is_all_defaults(schema: Schema):
     }
 
 
-def test_the_configuration_at_the_root_says_nothing_but_the_defaults(schema: Schema):
+def test_the_configuration_at_the_root_says_nothing_but_the_defaults():
     at_root = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    assert complete(at_root, schema) == complete({}, schema)
-    without_named = complete({}, schema)
-    del without_named["settings"]["named"]  # shown there as an example, commented out
-    assert at_root == without_named, "config.yaml does not show every key"
+    assert complete(at_root) == complete({})
+    assert annotated_config({}) == (ROOT / "config.yaml").read_text(encoding="utf-8")
+    for section, keys in complete({}).items():
+        assert at_root[section].keys() == keys.keys() if isinstance(keys, dict) else section
 
 
-def test_defaults_fill_every_level_and_change_nothing_that_is_given(schema: Schema):
+def test_defaults_fill_every_level_and_change_nothing_that_is_given():
     given = {"image": {"size": 64}, "settings": {"beta": [1, 2]}, "optimization": {"epochs": 7}}
     before = copy.deepcopy(given)
-    completed = complete(given, schema)
+    completed = complete(given)
     assert given == before
-    assert completed["image"] == {**complete({}, schema)["image"], "size": 64}
+    assert completed["image"] == {**complete({})["image"], "size": 64}
     assert completed["settings"]["beta"] == [1, 2]
     assert completed["settings"]["alpha"] == [1]
     assert completed["optimization"]["epochs"] == 7
     assert completed["optimization"]["save_every"] == 100
 
 
-def test_given_layers_replace_the_default_ones(schema: Schema):
-    completed = complete({"network": {"style_layers": {"relu1_1": 0.5}}}, schema)
+def test_given_layers_replace_the_default_ones():
+    completed = complete({"network": {"style_layers": {"relu1_1": 0.5}}})
     assert completed["network"]["style_layers"] == {"relu1_1": 0.5}
 
 
-def test_completing_twice_changes_nothing_more(schema: Schema):
-    once = complete({"settings": {"beta": ["1e5"], "named": {"a": {"alpha": 2}}}}, schema)
-    assert complete(once, schema) == once
+def test_completing_twice_changes_nothing_more():
+    once = complete({"settings": {"beta": ["1e5"], "named": {"a": {"alpha": 2}}}})
+    assert complete(once) == once
 
 
-def test_defaults_are_copies(schema: Schema):
-    complete({}, schema)["settings"]["alpha"].append(5)
-    assert complete({}, schema)["settings"]["alpha"] == [1]
+def test_defaults_are_copies():
+    complete({})["settings"]["alpha"].append(5)
+    assert complete({})["settings"]["alpha"] == [1]
 
 
-def test_named_settings_hold_only_what_they_override(schema: Schema):
+def test_named_settings_hold_only_what_they_override():
     named = {"deep": {"image": {"size": 64}}}
-    assert complete({"settings": {"named": named}}, schema)["settings"]["named"] == named
+    assert complete({"settings": {"named": named}})["settings"]["named"] == named
 
 
 @pytest.mark.parametrize("text", ["1e6", "1E6", "+1e6", "1.e6", "1.0e6", "1.0E+6", "10e5"])
-def test_exponents_that_yaml_takes_for_a_text_are_numbers(schema: Schema, text: str):
+def test_exponents_that_yaml_takes_for_a_text_are_numbers(text: str):
     assert yaml.safe_load("1e6") == "1e6", "YAML reads it by itself now"
-    completed = complete({"settings": {"beta": [text], "named": {"a": {"beta": text}}}}, schema)
+    completed = complete({"settings": {"beta": [text], "named": {"a": {"beta": text}}}})
     assert completed["settings"]["beta"] == [1e6]
     assert completed["settings"]["named"]["a"]["beta"] == 1e6
 
 
-def test_a_text_stays_a_text_where_a_text_is_wanted(schema: Schema):
+def test_a_text_stays_a_text_where_a_text_is_wanted():
     config = {"content": "1e6", "style": ["a", "1e6"], "network": {"weights": "2e5"}}
-    completed = complete(config, schema)
-    assert (completed["content"], completed["style"]) == ("1e6", ["a", "1e6"])
+    completed = complete(config)
+    assert (completed["content"], completed["style"]) == (["1e6"], ["a", "1e6"])
     assert completed["network"]["weights"] == "2e5"
 
 
 @pytest.mark.parametrize("number", ["1e3", 1000.0, "1.0e+3"])
-def test_whole_numbers_are_whole_however_they_are_written(schema: Schema, number: object):
+def test_whole_numbers_are_whole_however_they_are_written(number: object):
     named = {"short": {"optimization": {"epochs": number}}}
     config = {"optimization": {"epochs": number}, "settings": {"named": named}}
-    for settings in expand_settings(complete(config, schema)).values():
+    for settings in expand_settings(complete(config)).values():
         assert isinstance(settings.epochs, int)
         assert settings.snapshots[-1] == 1000
 
@@ -213,7 +224,7 @@ MISTAKES: list[tuple[Json, list[tuple[str, ...]]]] = [
     ({"image": {"size": 31}}, [("image.size", "31", "from 32 up to 4096")]),
     ({"image": {"size": 4097}}, [("image.size", "4097", "from 32 up to 4096")]),
     ({"image": {"size": 64.5}}, [("image.size", "64.5", "a whole number")]),
-    ({"image": {"size": "64"}}, [("image.size", "'64'", "a whole number")]),
+    ({"image": {"size": "big"}}, [("image.size", "'big'", "a whole number")]),
     ({"image": {"size": True}}, [("image.size", "True", "a whole number")]),
     ({"image": {"fit": "strech"}}, [("image.fit", "'strech'", "did you mean stretch?", "crop")]),
     ({"image": {"fit": 3}}, [("image.fit", "3", "allowed: stretch, crop, pad, keep")]),
@@ -278,9 +289,9 @@ MISTAKES: list[tuple[Json, list[tuple[str, ...]]]] = [
 
 @pytest.mark.parametrize(("config", "expected"), MISTAKES, ids=lambda value: str(value)[:60])
 def test_each_mistake_is_named_with_its_value_and_its_remedy(
-    schema: Schema, config: Json, expected: list[tuple[str, ...]]
+    config: Json, expected: list[tuple[str, ...]]
 ):
-    lines = mistakes(config, schema)
+    lines = mistakes(config)
     assert len(lines) == len(expected), lines
     for line, (key, *said) in zip(lines, expected, strict=True):
         assert line.startswith(f"{key}: "), line
@@ -290,24 +301,24 @@ def test_each_mistake_is_named_with_its_value_and_its_remedy(
 
 @pytest.mark.parametrize("number", [INF, -INF, NAN, "1e400", "-1e400"])
 @pytest.mark.parametrize("place", ["list", "named", "layer"])
-def test_numbers_that_are_not_finite_are_refused(schema: Schema, number: object, place: str):
+def test_numbers_that_are_not_finite_are_refused(number: object, place: str):
     config = {
         "list": {"settings": {"alpha": [number]}},
         "named": {"settings": {"named": {"a": {"alpha": number}}}},
         "layer": {"network": {"style_layers": {"conv1_1": number}}},
     }[place]
     key = {"list": "alpha[0]", "named": "named.a.alpha", "layer": "style_layers.conv1_1"}[place]
-    assert all(f"{key}: " in line for line in mistakes(config, schema))
+    assert all(f"{key}: " in line for line in mistakes(config))
 
 
-def test_all_mistakes_are_told_at_once(schema: Schema):
+def test_all_mistakes_are_told_at_once():
     config = {
         "contents": "x",
         "image": {"size": 5, "fit": "square"},
         "settings": {"beta": [NAN], "named": {"a": {"gamma": 1, "delta": 2}}},
         "optimization": {"epochs": 0},
     }
-    keys = {line.split(": ")[0] for line in mistakes(config, schema)}
+    keys = {line.split(": ")[0] for line in mistakes(config)}
     assert keys == {
         "contents",
         "image.size",
@@ -319,33 +330,29 @@ def test_all_mistakes_are_told_at_once(schema: Schema):
     }
 
 
-def test_a_long_value_does_not_flood_the_message(schema: Schema):
-    (line,) = mistakes({"settings": {"alpha": ["x" * 10_000]}}, schema)
+def test_a_long_value_does_not_flood_the_message():
+    (line,) = mistakes({"settings": {"alpha": ["x" * 10_000]}})
     assert len(line) < 200
-    (line,) = mistakes({"image": {"fit": "two\nlines"}}, schema)
+    (line,) = mistakes({"image": {"fit": "two\nlines"}})
     assert "two\\nlines" in line
-
-
-def test_a_sound_configuration_has_no_mistakes(schema: Schema):
-    assert list(find_mistakes(complete({}, schema), schema)) == []
 
 
 def test_the_names_in_the_schema_are_those_of_the_library(schema: Schema):
     definitions = schema["$defs"]
-    assert tuple(definitions["layer"]["enum"]) == LAYERS
-    image = definitions["image"]["properties"]
+    assert tuple(definitions["Layer"]["enum"]) == LAYERS
+    image = definitions["Image"]["properties"]
     assert tuple(image["fit"]["enum"]) == FITS
     assert image["format"]["enum"] == list(OUTPUT_FORMATS)
 
 
-def test_settings_in_python_have_the_defaults_of_the_schema(schema: Schema):
-    assert expand_settings(complete({}, schema)) == {"1_1e6_1": Settings()}
+def test_settings_in_python_have_the_defaults_of_the_schema():
+    assert expand_settings(complete({})) == {"1_1e6_1": Settings()}
 
 
-def test_the_schema_describes_every_field_of_the_settings_and_no_other(schema: Schema):
-    keys = [key for section in SECTIONS for key in schema["$defs"][section]["properties"]]
+def test_every_setting_has_one_section():
+    keys = [name for nodes in setting_nodes().values() for name in nodes]
     assert len(set(keys)) == len(keys), "two sections share a key"
-    assert {*LISTED_KEYS, *keys} == {field.name for field in fields(Settings)}
+    assert set(keys) == {field.name for field in fields(Settings)}
 
 
 def test_every_key_of_the_schema_is_described_and_every_mapping_closed(schema: Schema):
@@ -379,3 +386,153 @@ def test_what_the_snakefile_imports_is_free_of_torch():
     code = f"import sys; {imports}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr
+
+
+# Every key, right and wrong, as YAML and as Snakemake's --config give it
+
+
+def leaves(
+    node: Json, schema: Schema, path: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], Json]]:
+    """Each key that has a value and not further keys: its path and its node of the schema."""
+    for name, child in resolve(node, schema).get("properties", {}).items():
+        below = resolve(child, schema)
+        if "properties" in below:
+            yield from leaves(below, schema, (*path, name))
+        else:
+            yield (*path, name), below
+            named = below.get("additionalProperties") or {}
+            yield from leaves(named, schema, (*path, name, "own"))
+
+
+LEAVES = list(leaves(config_schema(), config_schema()))
+
+
+def values_of(node: Json) -> tuple[list[Json], list[Json]]:
+    """Values that a key takes, and values that it refuses."""
+    schema = config_schema()
+    node = resolve(node, schema)
+    kinds = node.get("type", [])
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if "enum" in node:
+        return list(node["enum"]), ["nothing of the kind", 7, None, True, []]
+    right: list[Json] = []
+    wrong: list[Json] = [{"a": {"b": 1}}]
+    if "integer" in kinds or "number" in kinds:
+        low, high = node.get("minimum", node.get("exclusiveMinimum")), node["maximum"]
+        right += [high, *([low] if "minimum" in node else [])]
+        wrong += ["many", True, False, [1], NAN, INF, "nan", "1e999", "", "0x10", high * 2 + 1]
+        wrong += [low - 1, *([] if "minimum" in node else [low])]
+        if "integer" in kinds:
+            right += [float(high)]
+            wrong += [low + 0.5]
+    elif "boolean" in kinds:
+        right += [True, False]
+        wrong += [1, 0, 1.0, "1", "maybe", [True]]
+    elif "array" in kinds and not node["items"].get("$ref", "").endswith("Stage"):
+        each, bad = values_of(node["items"])
+        right += [[each[0]], each] if "string" not in kinds else [[each[0]], each[0]]
+        wrong += [[item] for item in bad] + [5, True]
+        if node.get("minItems"):
+            wrong += [[]]
+        if node.get("uniqueItems"):
+            wrong += [[each[0], each[0]]]
+    elif "array" in kinds:
+        right += [[], [{"size": 64, "epochs": 3}], [[64, 3], (96, 4)]]
+        wrong += [5, "64", [64], [{"size": 64}], [{"size": 5, "epochs": 1}], [[64, 3, 1]]]
+    elif "string" in kinds:
+        right += ["a name", "1e6", "true"]
+        wrong += [5, 1.5, True, [], ""]
+        wrong += ["a{b}", "<a>"] if "pattern" in node else []
+    if "object" in kinds:
+        layers = "propertyNames" in node
+        right += [{"conv1_1": 2, "relu5_4": 0.5}] if layers else [{}]
+        wrong = [5, "x", [], True, *([{"conv1": 1}, {}] if layers else [])]
+        if (node.get("additionalProperties") or {}).get("type") == "number":
+            wrong += [{"conv1_1": bad} for bad in ("many", -1, True, NAN, None, [1])]
+    if "null" in kinds:
+        right.append(None)
+    else:
+        wrong.append(None)
+    return right, wrong
+
+
+def nested(path: tuple[str, ...], value: Json) -> Json:
+    for name in reversed(path):
+        value = {name: value}
+    return value
+
+
+def at(config: Json, path: tuple[str, ...]) -> Json:
+    for name in path:
+        config = config[name]
+    return config
+
+
+def on_command_line(path: tuple[str, ...], value: Json) -> dict[str, Json]:
+    """What Snakemake makes of `--config` with a value: within a key, every scalar is text."""
+    text = yaml.safe_dump(nested(path[1:], value), default_flow_style=True, width=10**6)
+    return parse_config([f"{path[0]}={text.split('...')[0].strip()}"])
+
+
+@pytest.mark.parametrize(("path", "node"), LEAVES, ids=lambda each: ".".join(map(str, each))[:60])
+def test_each_key_takes_what_it_allows_and_names_what_it_refuses(path: tuple[str, ...], node: Json):
+    right, wrong = values_of(node)
+    assert right, node
+    for value in right:
+        taken = at(complete(nested(path, value)), path)
+        assert complete(nested(path, taken)) == complete(nested(path, value))
+        if len(path) > 1:  # a top-level value may be a number for Snakemake
+            assert at(complete(on_command_line(path, value)), path) == taken, value
+    for value in wrong:
+        lines = mistakes(nested(path, value))
+        assert all(line.startswith(".".join(path)) for line in lines), (value, lines)
+        assert all(line.endswith((".", "?")) for line in lines), (value, lines)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "allowed"),
+    [
+        (("image", "size"), "big", "a whole number"),
+        (("image", "size"), 31, "from 32 up to 4096"),
+        (("optimization", "size_correction"), "maybe", "true or false"),
+        (("optimization", "size_correction"), 1, "true or false"),
+        (("optimization", "history"), "many", "a whole number or null"),
+        (("image", "fit"), "strech", "did you mean stretch?"),
+        (("settings", "beta"), ["1e6", "x"], "a number"),
+        (("settings", "named", "a", "alpha"), "-1", "from 0"),
+    ],
+)
+def test_mistakes_on_the_command_line_of_snakemake_are_explained(
+    path: tuple[str, ...], value: Json, allowed: str
+):
+    (line,) = mistakes(on_command_line(path, value))
+    assert line.startswith(".".join(path)) and allowed in line
+
+
+def test_a_configuration_within_itself_or_with_half_a_character_ends_in_a_sentence():
+    endless: dict[str, Json] = {"image": {}}
+    endless["image"]["size"] = endless
+    endless["settings"] = {"named": {"a": endless, "\ud800": {"\udfff": endless}}}
+    deep: Json = []
+    for _ in range(100_000):
+        deep = [deep]
+    for config in (endless, {"image": {"size": deep}}, {"\ud800": "\ud800"}):
+        for line in mistakes(config):
+            line.encode()
+            assert len(line) < 500
+
+
+def test_settings_in_python_are_checked_by_their_names():
+    settings = settings_of({"beta": "1e5", "stages": [(64, 10)], "mask": Path("a.png"), "size": 96})
+    assert settings == replace(Settings(), beta=1e5, stages=(Stage(64, 10),), mask="a.png", size=96)
+    assert settings_of({"beta": 3}, preset="paper").fit == "stretch"
+    assert settings_of({}, preset="paper", defaults={"beta": 3, "quality": 7}).quality == 7
+    for values, preset, said in [
+        ({"betta": 1}, None, "betta: there is no such setting; did you mean beta?"),
+        ({"beta": "x"}, None, "settings.beta[0]: 'x' is not allowed; give a number"),
+        ({"fit": "crp"}, None, "image.fit: 'crp' is not allowed; did you mean crop?"),
+        ({}, "papper", "preset: there is no preset 'papper'; did you mean paper?"),
+    ]:
+        with pytest.raises(ConfigError, match=re.escape(said)):
+            settings_of(values, preset)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from neural_style.bulk.plan import BulkError, make_bulk_plan
+from neural_style.config.keys import Stage
 from neural_style.config.schema import complete
-from neural_style.config.settings import Settings, SettingsError, Stage, find_conflicts
+from neural_style.config.settings import Settings, SettingsError, find_conflicts
 from neural_style.config.sweep import expand_settings
 
 Schema = Mapping[str, Any]
@@ -74,25 +75,25 @@ def test_every_other_fit_can_be_undone(defaults: Settings, fit: str):
 
 
 @pytest.mark.parametrize(("scale", "edge"), [(0.05, 26), (9, 4608)])
-def test_a_style_image_too_small_or_too_large(schema: Schema, scale: float, edge: int):
+def test_a_style_image_too_small_or_too_large(scale: float, edge: int):
     with pytest.raises(
         SettingsError, match=rf"transfer\.style_scales: {scale} of .* 512 is {edge} px"
     ):
-        expand_settings(complete({"transfer": {"style_scales": [1, scale]}}, schema))
+        expand_settings(complete({"transfer": {"style_scales": [1, scale]}}))
     allowed = {
         "transfer": {"style_scales": [1, scale]},
         "image": {"size": 448 if scale > 1 else 640},
     }
-    assert expand_settings(complete(allowed, schema))
+    assert expand_settings(complete(allowed))
 
 
 @pytest.mark.parametrize(
     ("key", "value"), [("blend", {"wave": 1}), ("mask", "beside"), ("style_mask", "m.png")]
 )
-def test_a_data_set_takes_no_further_images(schema: Schema, key: str, value: object):
+def test_a_data_set_takes_no_further_images(key: str, value: object):
     config = {"bulk": {"content": "photographs"}, "settings": {"beta": [1, 2]}}
-    assert len(make_bulk_plan(complete(config, schema)).settings) == 2
+    assert len(make_bulk_plan(complete(config)).settings) == 2
     with pytest.raises(BulkError) as caught:
-        make_bulk_plan(complete({**config, "transfer": {key: value}}, schema))
+        make_bulk_plan(complete({**config, "transfer": {key: value}}))
     assert str(caught.value).startswith(f"transfer.{key}: a data set (bulk.content)")
     assert len(str(caught.value).splitlines()) == 1

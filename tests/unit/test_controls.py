@@ -13,9 +13,10 @@ from control_grids import layout
 from controls import ControlsError, FileTile, OutputTile, read_grids
 
 from neural_style.config.options import option_name
-from neural_style.config.schema import complete
+from neural_style.config.presets import PRESETS
+from neural_style.config.schema import complete, setting_nodes
 from neural_style.config.settings import LISTED_KEYS, SECTIONS
-from neural_style.config.sweep import PRESETS, expand_settings
+from neural_style.config.sweep import expand_settings
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "artists.md"
@@ -34,7 +35,7 @@ def described(folder: Path, **keys: Any) -> Path:
 
 
 def test_settings_of_a_tile_override_those_of_its_grid_and_these_override_those_of_all(
-    tmp_path: Path, schema: Schema
+    tmp_path: Path,
 ):
     tiles = {
         "b": {"beta": 7, "content": "dog.jpg"},
@@ -42,7 +43,7 @@ def test_settings_of_a_tile_override_those_of_its_grid_and_these_override_those_
         "the mask": {"file": "mask.png"},
     }
     own = {"beta": 5, "image": {"quality": 80}}
-    grid = read_grids(described(tmp_path, settings=own, tiles=tiles), schema)["it"]
+    grid = read_grids(described(tmp_path, settings=own, tiles=tiles))["it"]
     (row,) = grid.rows
     b, a, mask = row.tiles
     assert isinstance(a, OutputTile) and isinstance(b, OutputTile)
@@ -55,15 +56,13 @@ def test_settings_of_a_tile_override_those_of_its_grid_and_these_override_those_
     assert grid.files == [Path(name) for name in ("dog.jpg", "sea.jpg", "cat.jpg", "mask.png")]
 
 
-def test_several_pairs_are_a_row_each(
-    tmp_path: Path, schema: Schema, monkeypatch: pytest.MonkeyPatch
-):
+def test_several_pairs_are_a_row_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     for name in ("cat.jpg", "dog.jpg", "sea.jpg", "b.jpg"):
         (tmp_path / name).touch()
     pairs = [{"content": "cat.jpg", "style": "sea.jpg"}, {"content": "dog.jpg", "style": "b.jpg"}]
     path = described(tmp_path, pairs=pairs, tiles={"x": {"beta": 1}, "y": {"beta": 2}})
-    grid = read_grids(path, schema)["it"]
+    grid = read_grids(path)["it"]
     assert [row.heading for row in grid.rows] == ["cat × sea", "dog × b"]
     assert [row.content for row in grid.rows] == [Path("cat.jpg"), Path("dog.jpg")]
     made = [
@@ -86,21 +85,19 @@ def test_several_pairs_are_a_row_each(
         ({}, "cannot read the control grids from .*'tiles'"),
     ],
 )
-def test_errors_name_grid_and_key(
-    tmp_path: Path, schema: Schema, grid: dict[str, Any], sentence: str
-):
+def test_errors_name_grid_and_key(tmp_path: Path, grid: dict[str, Any], sentence: str):
     with pytest.raises(ControlsError, match=re.compile(sentence, re.DOTALL)):
-        read_grids(described(tmp_path, **grid), schema)
+        read_grids(described(tmp_path, **grid))
 
 
-def test_an_error_names_a_missing_file(tmp_path: Path, schema: Schema):
+def test_an_error_names_a_missing_file(tmp_path: Path):
     with pytest.raises(ControlsError, match=r"nowhere\.yaml"):
-        read_grids(tmp_path / "nowhere.yaml", schema)
+        read_grids(tmp_path / "nowhere.yaml")
 
 
-def test_a_grid_is_a_row_of_its_tiles_below_their_labels(tmp_path: Path, schema: Schema):
+def test_a_grid_is_a_row_of_its_tiles_below_their_labels(tmp_path: Path):
     tiles = {"one": {"file": str(ROOT / "docs" / "pictures" / "grid.jpg")}}
-    described_grid = read_grids(described(tmp_path, tiles=tiles), schema)["it"]
+    described_grid = read_grids(described(tmp_path, tiles=tiles))["it"]
     grid = layout(described_grid, tmp_path)
     assert grid.columns == ("one",)
     (row,) = grid.rows
@@ -108,8 +105,8 @@ def test_a_grid_is_a_row_of_its_tiles_below_their_labels(tmp_path: Path, schema:
     assert [tile and tile.image for tile in row.tiles] == list(described_grid.files)
 
 
-def test_the_grids_of_the_page_can_be_made(schema: Schema):
-    grids = read_grids(CONTROLS, schema)
+def test_the_grids_of_the_page_can_be_made():
+    grids = read_grids(CONTROLS)
     for name, grid in grids.items():
         assert re.fullmatch("[a-z_]+", name)
         assert 2 <= len(grid.rows[0].tiles) <= 5, name
@@ -117,10 +114,10 @@ def test_the_grids_of_the_page_can_be_made(schema: Schema):
             assert (ROOT / file).is_file(), file
 
 
-def test_the_page_shows_every_grid_and_every_link_leads_somewhere(schema: Schema):
+def test_the_page_shows_every_grid_and_every_link_leads_somewhere():
     links = re.findall(r"\]\(([^)]+)\)", PAGE.read_text(encoding="utf-8"))
     shown = {Path(link).stem for link in links if link.startswith("pictures/controls/")}
-    assert shown == set(read_grids(CONTROLS, schema))
+    assert shown == set(read_grids(CONTROLS))
     headings = re.findall(r"^#+ (.+)$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
     for link in links:
@@ -130,10 +127,10 @@ def test_the_page_shows_every_grid_and_every_link_leads_somewhere(schema: Schema
             assert (PAGE.parent / link.partition("#")[0]).is_file(), link
 
 
-def test_no_control_is_left_out_of_the_guide(schema: Schema):
+def test_no_control_is_left_out_of_the_guide():
     """Each key, as YAML has it, and its option."""
     page = PAGE.read_text(encoding="utf-8")
-    sections = (schema["$defs"][name]["properties"] for name in SECTIONS)
+    sections = (nodes for name, nodes in setting_nodes().items() if name in SECTIONS)
     keys = [*LISTED_KEYS, *(key for section in sections for key in section)]
     for key in keys:
         assert re.search(rf"\b{key}: ", page), f"{key} is in no line of YAML"
@@ -142,11 +139,11 @@ def test_no_control_is_left_out_of_the_guide(schema: Schema):
         assert f"`{preset}`" in page
 
 
-def test_the_yaml_of_the_guide_is_allowed(schema: Schema):
+def test_the_yaml_of_the_guide_is_allowed():
     blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert len(blocks) > 10
     for block in blocks:
-        expand_settings(complete(yaml.safe_load(block), schema))
+        expand_settings(complete(yaml.safe_load(block)))
 
 
 def test_the_images_of_the_documentation_stay_small():

@@ -11,7 +11,8 @@ import pytest
 import torch
 from display import Display, show_in_turn
 
-from neural_style.config.settings import Settings, Stage
+from neural_style.config.keys import Stage
+from neural_style.config.settings import Settings
 from neural_style.optim.loop import Progress
 
 

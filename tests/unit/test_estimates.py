@@ -10,16 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.config.schema import complete
-from neural_style.config.settings import Settings, Stage
-from neural_style.runtime.estimates import Cluster, can_be_submitted, memory_mb, runtime_minutes
+from neural_style.config.keys import Cluster, Stage
+from neural_style.config.settings import Settings
+from neural_style.runtime.estimates import can_be_submitted, memory_mb, runtime_minutes
 
-CLUSTER = Cluster(gpu_as="gpus", threads=4, memory_factor=1, runtime_factor=1)
+CLUSTER = Cluster()
 WITHOUT = replace(CLUSTER, gpu_as="none")
-
-
-def test_the_defaults_of_the_schema_are_those_of_the_section(schema):
-    assert Cluster(**complete({}, schema)["cluster"]) == CLUSTER
 
 
 @pytest.mark.parametrize(("size", "measured"), [(64, 754), (256, 982), (512, 1655)])

@@ -50,9 +50,9 @@ def finish(grids, number=2, size=(60, 40)):
         solid(job.final_output, number, size)
 
 
-def test_a_content_grid_has_styles_down_and_settings_across(schema):
+def test_a_content_grid_has_styles_down_and_settings_across():
     solid(Path("content/Café.png"), 1, (60, 40))
-    grids = make_grids(schema, ["Café"], ["sea", "sun"], settings={"beta": [1, 2]}, image=KEEP)
+    grids = make_grids(["Café"], ["sea", "sun"], settings={"beta": [1, 2]}, image=KEEP)
     (cafe,) = grids.subjects("content")
     finish(grids)
     (grid,) = pages_of(grids, "content", cafe)
@@ -67,9 +67,9 @@ def test_a_content_grid_has_styles_down_and_settings_across(schema):
     assert grid.subtitle == "60 × 40 px  ·  1000 iterations  ·  α\u00a01\u00a0\u00a0\u00a0lr\u00a01"
 
 
-def test_a_style_grid_has_contents_down_and_settings_across(schema):
+def test_a_style_grid_has_contents_down_and_settings_across():
     solid(Path("content/dog.png"), 1, (40, 60))
-    grids = make_grids(schema, ["cat", "dog"], settings={"beta": [1, 2]}, image=KEEP)
+    grids = make_grids(["cat", "dog"], settings={"beta": [1, 2]}, image=KEEP)
     (grid,) = pages_of(grids, "style", "sea")
     assert (grid.title, grid.originals) == (("sea",), (SEA,))
     assert [row.heading for row in grid.rows] == ["cat", "dog"]
@@ -80,25 +80,24 @@ def test_a_style_grid_has_contents_down_and_settings_across(schema):
     assert [row.shape for row in grid.rows] == [(1000, 667), (667, 1000)]
 
 
-def test_outputs_that_are_all_stretched_are_square(schema):
-    grids = make_grids(schema, settings={"beta": [1, 2]}, image={"fit": "stretch"})
+def test_outputs_that_are_all_stretched_are_square():
+    grids = make_grids(settings={"beta": [1, 2]}, image={"fit": "stretch"})
     (grid,) = pages_of(grids, "content", "cat")
     assert grid.rows[0].shape == (1000, 1000)
 
 
-def test_outputs_with_the_dimensions_of_their_content_images_have_those_shapes(schema):
+def test_outputs_with_the_dimensions_of_their_content_images_have_those_shapes():
     solid(Path("content/cat.png"), 1, (60, 40))
     own = {"fit": "stretch", "dimensions": "original"}
-    (grid,) = pages_of(make_grids(schema, settings={"beta": [1, 2]}, image=own), "content", "cat")
+    (grid,) = pages_of(make_grids(settings={"beta": [1, 2]}, image=own), "content", "cat")
     assert grid.rows[0].shape == (1000, 667)
-    (grid,) = pages_of(make_grids(schema, image=own), "epochs", "cat")
+    (grid,) = pages_of(make_grids(image=own), "epochs", "cat")
     assert grid.rows[0].tiles[0] is not None
     assert grid.rows[0].tiles[0].fit == "", "the start is shown whole, too"
 
 
-def test_a_grid_of_epochs_has_epochs_across_and_their_losses(schema):
+def test_a_grid_of_epochs_has_epochs_across_and_their_losses():
     grids = make_grids(
-        schema,
         settings={"beta": [1, 2]},
         optimization={"epochs": 30, "save_every": 20},
         image={"fit": "crop"},
@@ -123,12 +122,12 @@ def test_a_grid_of_epochs_has_epochs_across_and_their_losses(schema):
     ]
 
 
-def test_a_grid_of_epochs_begins_with_the_file_that_an_output_starts_from(schema):
+def test_a_grid_of_epochs_begins_with_the_file_that_an_output_starts_from():
     named = {
         "file": {"optimization": {"init": str(SEA.image)}},
         "mixed": {"optimization": {"init_noise": 0.25, "seed": 7}},
     }
-    grids = make_grids(schema, settings={"named": named}, optimization={"epochs": 2})
+    grids = make_grids(settings={"named": named}, optimization={"epochs": 2})
     (grid,) = pages_of(grids, "epochs", "cat")
     file, mixed = (row.tiles[0] for row in grid.rows[1:])
     assert file is not None
@@ -136,9 +135,9 @@ def test_a_grid_of_epochs_begins_with_the_file_that_an_output_starts_from(schema
     assert mixed == Tile(None, note="seed 7", mark="25% noise")
 
 
-def test_a_grid_of_epochs_marks_noise_and_leaves_out_what_is_not_saved(schema):
+def test_a_grid_of_epochs_marks_noise_and_leaves_out_what_is_not_saved():
     named = {"n": {"optimization": {"init": "noise", "seed": 7, "epochs": 3}}}
-    grids = make_grids(schema, settings={"named": named}, optimization={"epochs": 2})
+    grids = make_grids(settings={"named": named}, optimization={"epochs": 2})
     (grid,) = pages_of(grids, "epochs", "cat")
     start, never, last = grid.rows[1].tiles
     assert start == Tile(None, note="seed 7", mark="noise")
@@ -146,9 +145,9 @@ def test_a_grid_of_epochs_marks_noise_and_leaves_out_what_is_not_saved(schema):
     assert last is not None
 
 
-def test_a_grid_of_weights_has_alphas_down_and_betas_across(schema):
+def test_a_grid_of_weights_has_alphas_down_and_betas_across():
     settings = {"alpha": [1, 2], "beta": [10, 20], "learning_rate": [1, 0.5]}
-    grids = make_grids(schema, settings=settings)
+    grids = make_grids(settings=settings)
     fast, slow = pages_of(grids, "weights", "cat")
     for grid, rate in ((fast, "1"), (slow, "0.5")):
         assert (grid.title, grid.originals) == (("cat", "sea"), (CAT, SEA))
@@ -158,8 +157,8 @@ def test_a_grid_of_weights_has_alphas_down_and_betas_across(schema):
         assert grid.subtitle.endswith(f"lr\u00a0{rate}")
 
 
-def test_a_missing_output_has_the_reason_of_its_job(schema):
-    grids = make_grids(schema, settings={"beta": [1, 2, 3]})
+def test_a_missing_output_has_the_reason_of_its_job():
+    grids = make_grids(settings={"beta": [1, 2, 3]})
     failed, done, _ = grids.sweep.jobs
     failed.log.parent.mkdir(parents=True)
     failed.log.write_text("epoch 3\nstylize: cannot read 'style/sea.png': it is damaged.\n")
@@ -173,10 +172,10 @@ def test_a_missing_output_has_the_reason_of_its_job(schema):
     assert {tile.note for tile in grid.rows[0].tiles[1:] if tile} == {reason}
 
 
-def test_one_setting_makes_pairs(schema):
+def test_one_setting_makes_pairs():
     solid(Path("content/dog.png"), 1, (40, 60))
     styles = [f"s{number}" for number in range(7)]
-    grids = make_grids(schema, ["cat", "dog"], styles, image=KEEP)
+    grids = make_grids(["cat", "dog"], styles, image=KEEP)
     (grid,) = pages_of(grids, "content", "dog")
     assert set(grid.columns) == {""}
     assert [row.joined for row in grid.rows] == [True, False] * 2
@@ -191,8 +190,8 @@ def test_one_setting_makes_pairs(schema):
     assert "β" in grid.subtitle
 
 
-def test_many_settings_of_one_pair_make_lines(schema):
-    grids = make_grids(schema, settings={"beta": list(range(1, 21))})
+def test_many_settings_of_one_pair_make_lines():
+    grids = make_grids(settings={"beta": list(range(1, 21))})
     for kind, subject in (("content", "cat"), ("style", "sea")):
         (grid,) = pages_of(grids, kind, subject)
         assert (grid.title, grid.originals) == (("cat", "sea"), (CAT, SEA))
@@ -202,27 +201,25 @@ def test_many_settings_of_one_pair_make_lines(schema):
         assert 1 < len(grid.rows) < 8
 
 
-def test_a_single_output_is_beside_its_style_and_below_its_content(schema):
-    (grid,) = pages_of(make_grids(schema), "content", "cat")
+def test_a_single_output_is_beside_its_style_and_below_its_content():
+    (grid,) = pages_of(make_grids(), "content", "cat")
     assert grid.columns == ("",)
     assert grid.originals == (CAT,)
     assert (grid.rows[0].heading, len(grid.rows)) == ("sea", 1)
     assert grid.rows[0].margin == Tile(Path("style/sea.png"))
 
 
-def test_pages_say_which_they_are(schema):
+def test_pages_say_which_they_are():
     settings = {"beta": [1, 2, 3]}
-    grids = make_grids(
-        schema, styles=["sea", "sun"], settings=settings, grids={"tiles_per_page": 4}
-    )
+    grids = make_grids(styles=["sea", "sun"], settings=settings, grids={"tiles_per_page": 4})
     first, second = pages_of(grids, "content", "cat")
     assert first.subtitle.endswith("page 1 of 2")
     assert second.subtitle.endswith("page 2 of 2")
     assert [row.heading for grid in (first, second) for row in grid.rows] == ["sea", "sun"]
 
 
-def test_originals_that_cannot_be_read_do_not_stop_a_grid(schema):
-    grids = make_grids(schema, styles=["sea", "sun"], image=KEEP)
+def test_originals_that_cannot_be_read_do_not_stop_a_grid():
+    grids = make_grids(styles=["sea", "sun"], image=KEEP)
     finish(grids)
     Path("style/sea.png").write_bytes(b"")
     Path("content/cat.png").write_text("words")
@@ -235,7 +232,7 @@ def run(script, *options):
     return runpy.run_path(str(SCRIPTS / script))["main"](list(options))
 
 
-def test_the_scripts_write_the_grids_and_bind_them(schema):
+def test_the_scripts_write_the_grids_and_bind_them():
     config = {
         "content": "content",
         "style": "style",
@@ -243,7 +240,7 @@ def test_the_scripts_write_the_grids_and_bind_them(schema):
         "image": KEEP,
         "grids": {"format": "png", "tile_size": 40, "tiles_per_page": 1},
     }
-    grids = make_grids(schema, ["cat", "dog"], **config)
+    grids = make_grids(["cat", "dog"], **config)
     finish(grids)
     text = ("--config", json.dumps(config))
     assert run("grid.py", *text, "--kind", "content", "--of", "cat", "dog") == 0
@@ -259,8 +256,8 @@ def test_the_scripts_write_the_grids_and_bind_them(schema):
     assert grids.pdf.read_bytes().count(b"/Type /Page\n") == 4
 
 
-def test_the_scripts_explain_mistakes_in_one_sentence(schema, capsys):
-    make_grids(schema)
+def test_the_scripts_explain_mistakes_in_one_sentence(capsys):
+    make_grids()
     text = ("--config", json.dumps({"content": "content", "style": "style"}))
     nowhere = ("--config", json.dumps({"content": "nowhere", "style": "style"}))
     assert run("grid.py", *nowhere, "--kind", "content", "--of", "cat") == 1
@@ -306,11 +303,9 @@ def test_captions_have_the_losses_of_an_epoch(tmp_path):
     }
 
 
-def test_pages_have_titles_of_their_own(schema):
+def test_pages_have_titles_of_their_own():
     settings = {"alpha": [1, 2], "beta": [1, 2, 3], "learning_rate": [1, 0.5]}
-    grids = make_grids(
-        schema, ["Café"], ["sea", "神奈川"], settings=settings, grids={"tiles_per_page": 4}
-    )
+    grids = make_grids(["Café"], ["sea", "神奈川"], settings=settings, grids={"tiles_per_page": 4})
     names = read_names(grids.sweep)
     titles = [
         page_title(grid, path, names)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -115,7 +113,7 @@ def test_a_file_that_cannot_be_read_is_named(pictures: Path, shallow: Settings):
             prepared_start(replace(shallow, init=name))
 
 
-def test_a_data_set_has_no_single_file_to_start_from(schema: Mapping[str, Any]):
+def test_a_data_set_has_no_single_file_to_start_from():
     config = {"bulk": {"content": "photographs"}, "optimization": {"init": "start.png"}}
     with pytest.raises(BulkError, match=r"optimization.init: 'start.png' .* bulk.content"):
-        make_bulk_plan(complete(config, schema))
+        make_bulk_plan(complete(config))

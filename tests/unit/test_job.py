@@ -14,7 +14,8 @@ from PIL import Image
 from tests.unit.jobs import CONTENT, CPU, STYLE, facts_of, make, names
 from torch import Tensor
 
-from neural_style.config.settings import ENGINE_VERSION, Settings, Stage, settings_from_record
+from neural_style.config.keys import Stage
+from neural_style.config.settings import ENGINE_VERSION, Settings, settings_from_record
 from neural_style.engine.job import run_job
 from neural_style.engine.record import Source, read_provenance
 from neural_style.images.decode import fit_image, load_image

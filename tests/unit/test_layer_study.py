@@ -119,7 +119,7 @@ def test_a_reconstruction_starts_from_noise_and_a_stylization_as_the_sweep_does(
     assert both.init == study.settings.init == "content"
 
 
-def test_the_configuration_becomes_a_study_with_layers_by_depth(schema: Schema):
+def test_the_configuration_becomes_a_study_with_layers_by_depth():
     config = complete(
         {
             "layer_study": {
@@ -134,7 +134,6 @@ def test_the_configuration_becomes_a_study_with_layers_by_depth(schema: Schema):
             "settings": {"learning_rate": [0.5, 1], "beta": [7]},
             "optimization": {"seed": 3, "epochs": 1, "init": "noise"},
         },
-        schema,
     )
     study = plan_study(config)
     assert (study.content, study.style) == (None, "b")
@@ -146,9 +145,9 @@ def test_the_configuration_becomes_a_study_with_layers_by_depth(schema: Schema):
     assert (settings.seed, settings.init) == (3, "noise")
 
 
-def test_only_what_a_study_depends_on_can_make_it_again(schema: Schema):
+def test_only_what_a_study_depends_on_can_make_it_again():
     def of(config: Any) -> Any:
-        return study_config(complete(config, schema))
+        return study_config(complete(config))
 
     default = of({})
     for elsewhere in (
@@ -167,14 +166,14 @@ def test_only_what_a_study_depends_on_can_make_it_again(schema: Schema):
         {"optimization": {"seed": 1}},
     ):
         assert of(changed) != default, changed
-    full = complete({"layer_study": {"size": 64}, "optimization": {"seed": 1}}, schema)
-    assert plan_study(complete(study_config(full), schema)) == plan_study(full)
+    full = complete({"layer_study": {"size": 64}, "optimization": {"seed": 1}})
+    assert plan_study(complete(study_config(full))) == plan_study(full)
 
 
-def test_stages_of_the_sweep_are_not_those_of_the_study(schema: Mapping[str, Any]):
+def test_stages_of_the_sweep_are_not_those_of_the_study():
     stages = [{"size": 256, "epochs": 50}]
     sweep = {"optimization": {"epochs": 100, "stages": stages}, "layer_study": {"size": 64}}
-    assert plan_study(complete(sweep, schema)).settings.stages == ()
+    assert plan_study(complete(sweep)).settings.stages == ()
 
 
 def test_images_are_chosen_by_id_or_the_first_is_taken():

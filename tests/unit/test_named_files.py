@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,7 @@ def test_names_that_snakemake_cannot_keep_track_of_are_refused(
 
 
 @pytest.fixture
-def sweep(tmp_path: Path, schema: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+def sweep(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Plans a sweep of one content image and two styles with some settings."""
     monkeypatch.chdir(tmp_path)
     for name in ("images/content/cat.jpg", "images/style/sea.jpg", "images/style/My Sun.png"):
@@ -97,7 +96,7 @@ def sweep(tmp_path: Path, schema: Mapping[str, Any], monkeypatch: pytest.MonkeyP
         Path(name).touch()
 
     def make(**config: Any) -> Sweep:
-        return plan_sweep(complete(config, schema))
+        return plan_sweep(complete(config))
 
     return make
 

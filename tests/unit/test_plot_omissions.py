@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
 
 
 def test_more_layers_than_a_page_holds_are_counted(finished_sweep, schema):
-    names = schema["$defs"]["layer"]["enum"]
+    names = schema["$defs"]["Layer"]["enum"]
     layers = {"style_layers": dict.fromkeys(names, 1), "content_layers": {"conv4_2": 1}}
     with plot_style():
         page = plot_pair(first_pair(finished_sweep(network=layers)))

@@ -13,17 +13,18 @@ import pytest
 from options import add_settings_options, settings_from
 
 from neural_style.config.options import option_strings
+from neural_style.config.presets import PRESETS, with_preset
 from neural_style.config.schema import ConfigError, complete
 from neural_style.config.settings import LISTED_KEYS, SECTIONS, Settings
-from neural_style.config.sweep import PRESETS, SweepError, expand_settings, with_preset
+from neural_style.config.sweep import SweepError, expand_settings
 from neural_style.report.names import setting_labels
 
 Schema = Mapping[str, Any]
 NAMES = list(PRESETS)
 
 
-def expand(schema: Schema, **config: Any) -> dict[str, Settings]:
-    return expand_settings(complete(config, schema))
+def expand(**config: Any) -> dict[str, Settings]:
+    return expand_settings(complete(config))
 
 
 def parse(*arguments: str) -> Settings:
@@ -37,56 +38,54 @@ def differences(one: Settings, other: Settings) -> set[str]:
 
 
 def test_the_schema_allows_the_names_that_there_are(schema: Schema):
-    assert schema["$defs"]["preset"]["enum"] == NAMES
+    assert schema["$defs"]["PresetName"]["enum"] == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_preset_is_an_entry_that_the_schema_allows_and_describes(schema: Schema, name: str):
-    assert set(PRESETS[name]) <= {*LISTED_KEYS, *SECTIONS}
-    expand(schema, settings={"named": {"it": PRESETS[name]}})
-    assert f" {name} (" in schema["$defs"]["preset"]["description"]
+    assert set(PRESETS[name].values) <= {*LISTED_KEYS, *SECTIONS}
+    expand(settings={"named": {"it": PRESETS[name].values}})
+    assert f" {name} (" in schema["$defs"]["PresetName"]["description"]
 
 
-def test_presets_differ_from_one_another(schema: Schema):
-    settings = expand(schema, settings={"presets": NAMES}, image={"size": 64})
+def test_presets_differ_from_one_another():
+    settings = expand(settings={"presets": NAMES}, image={"size": 64})
     assert len({repr(settings[name]) for name in NAMES}) == len(NAMES)
 
 
-def test_each_preset_that_is_listed_is_a_setting_under_its_name(schema: Schema):
+def test_each_preset_that_is_listed_is_a_setting_under_its_name():
     config = {"settings": {"presets": ["strong", "subtle"], "named": {"mine": {}}}}
-    settings = expand(schema, **config, optimization={"epochs": 7})
+    settings = expand(**config, optimization={"epochs": 7})
     assert list(settings) == ["1_1e6_1", "strong", "subtle", "mine"]
     assert settings["strong"].epochs == settings["subtle"].epochs == 7
     assert setting_labels(settings)[0]["strong"] == "strong"
 
 
-def test_the_rest_of_the_configuration_fills_what_a_preset_leaves_open(schema: Schema):
+def test_the_rest_of_the_configuration_fills_what_a_preset_leaves_open():
     lists = {"alpha": [3, 4], "beta": [5], "presets": ["front_loaded"]}
-    settings = expand(schema, image={"size": 96}, settings=lists)
+    settings = expand(image={"size": 96}, settings=lists)
     assert differences(settings["front_loaded"], settings["3_5_1"]) == {"style_layers"}
 
 
-def test_the_paper_is_the_method_s_numbers_whatever_else_is_said(
-    schema: Schema, defaults: Settings
-):
+def test_the_paper_is_the_method_s_numbers_whatever_else_is_said(defaults: Settings):
     config = {
         "image": {"size": 96, "fit": "crop"},
         "network": {"style_layers": {"relu1_1": 9}},
         "optimization": {"epochs": 5, "init": "noise"},
         "settings": {"alpha": [3], "beta": [4], "learning_rate": [0.5], "presets": ["paper"]},
     }
-    assert expand(schema, **config)["paper"] == replace(defaults, fit="stretch")
+    assert expand(**config)["paper"] == replace(defaults, fit="stretch")
 
 
 def test_front_loaded_layers_weigh_as_much_together_as_the_method_s(defaults: Settings):
-    layers = PRESETS["front_loaded"]["network"]["style_layers"]
+    layers = PRESETS["front_loaded"].values["network"]["style_layers"]
     assert list(layers) == list(defaults.style_layers)
     ratios = [weight / layers["conv5_1"] for weight in layers.values()]
     assert ratios == pytest.approx([256, 64, 16, 4, 1])
     assert sum(layers.values()) == pytest.approx(sum(defaults.style_layers.values()))
 
 
-def test_an_entry_s_own_keys_win_over_its_preset_and_its_layers_replace(schema: Schema):
+def test_an_entry_s_own_keys_win_over_its_preset_and_its_layers_replace():
     entry = {
         "preset": "front_loaded",
         "beta": 7,
@@ -94,14 +93,14 @@ def test_an_entry_s_own_keys_win_over_its_preset_and_its_layers_replace(schema: 
         "optimization": {"epochs": 5},
     }
     config = {"settings": {"named": {"mine": entry}}, "optimization": {"seed": 3}}
-    mine = expand(schema, **config)["mine"]
+    mine = expand(**config)["mine"]
     assert (mine.beta, mine.style_layers, mine.epochs, mine.seed) == (7, {"relu3_1": 2}, 5, 3)
 
 
-def test_keys_beside_those_that_an_entry_names_stay_the_preset_s(schema: Schema):
+def test_keys_beside_those_that_an_entry_names_stay_the_preset_s():
     entry = {"preset": "paper", "image": {"fit": "crop"}, "optimization": {"epochs": 5}}
     config = {"settings": {"named": {"mine": entry}}, "image": {"size": 64, "fit": "pad"}}
-    mine = expand(schema, **config)["mine"]
+    mine = expand(**config)["mine"]
     assert (mine.size, mine.fit, mine.epochs) == (512, "crop", 5)
 
 
@@ -116,9 +115,9 @@ def test_a_preset_is_not_changed_by_what_is_laid_over_it():
     assert repr(PRESETS) == before
 
 
-def test_a_name_that_a_preset_has_already_is_refused(schema: Schema):
+def test_a_name_that_a_preset_has_already_is_refused():
     with pytest.raises(SweepError, match=r"settings\.named\.Subtle: .* id subtle already; rename"):
-        expand(schema, settings={"presets": ["subtle"], "named": {"Subtle": {}}})
+        expand(settings={"presets": ["subtle"], "named": {"Subtle": {}}})
 
 
 @pytest.mark.parametrize(
@@ -129,18 +128,14 @@ def test_a_name_that_a_preset_has_already_is_refused(schema: Schema):
         ({"presets": ["strong", "strong"]}, "has a value twice"),
     ],
 )
-def test_a_name_that_there_is_not_is_refused(
-    schema: Schema, settings: dict[str, Any], sentence: str
-):
+def test_a_name_that_there_is_not_is_refused(settings: dict[str, Any], sentence: str):
     with pytest.raises(ConfigError, match=sentence):
-        complete({"settings": settings}, schema)
+        complete({"settings": settings})
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_option_is_the_preset_and_a_rule_can_pass_it_on(
-    schema: Schema, defaults: Settings, name: str
-):
-    wanted = expand(schema, settings={"presets": [name]})[name]
+def test_the_option_is_the_preset_and_a_rule_can_pass_it_on(defaults: Settings, name: str):
+    wanted = expand(settings={"presets": [name]})[name]
     assert parse("--preset", name) == wanted
     assert parse(*option_strings(wanted, defaults)) == wanted
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import Settings, Stage
+from neural_style.config.keys import Stage
+from neural_style.config.settings import Settings
 from neural_style.images.tensors import luminance
 from neural_style.losses.problem import (
     Region,

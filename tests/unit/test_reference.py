@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
+import shutil
 
-from config_reference import COMMAND, PAGE, configuration_reference, main
+from config_reference import COMMAND, CONFIG, ROOT, configuration_reference, generated_files, main
 
 from neural_style.config.schema import resolve
 
 
-def test_the_page_is_current(schema):
-    assert PAGE.read_text(encoding="utf-8") == configuration_reference(schema), (
-        f"the schema has changed; run {COMMAND}"
-    )
+def test_the_generated_files_are_current():
+    for path, text in generated_files(ROOT).items():
+        assert (ROOT / path).read_text(encoding="utf-8") == text, f"{path}: run {COMMAND}"
 
 
-def test_the_script_writes_the_page(schema, tmp_path):
-    page = tmp_path / "configuration.md"
-    main(["--output", str(page)])
-    assert page.read_text(encoding="utf-8") == configuration_reference(schema)
+def test_the_script_writes_them_and_keeps_the_values_of_the_configuration(tmp_path):
+    for path in generated_files(ROOT):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / CONFIG, tmp_path)
+    main(["--root", str(tmp_path)])
+    for path, text in generated_files(ROOT).items():
+        assert (tmp_path / path).read_text(encoding="utf-8") == text
+    (tmp_path / CONFIG).write_text("image: {size: 96}\n", encoding="utf-8")
+    main(["--root", str(tmp_path)])
+    assert "  size: 96 " in (tmp_path / CONFIG).read_text(encoding="utf-8")
 
 
 def test_the_command_is_the_scripts():
-    script = Path(COMMAND.removeprefix("python "))
-    assert (PAGE.parents[1] / script).is_file()
+    assert (ROOT / COMMAND.removeprefix("python ")).is_file()
 
 
 def test_every_key_has_a_row_or_a_section(schema):

@@ -29,10 +29,9 @@ from neural_style.report.runs import (
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch, schema) -> Path:
+def folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
     sweep = sweep_of(
-        schema,
         ["cat.png"],
         ["sea.png"],
         settings={"alpha": [4], "beta": [1e5]},

@@ -7,12 +7,12 @@ from dataclasses import asdict, replace
 
 import pytest
 
+from neural_style.config.keys import Stage
 from neural_style.config.settings import (
     BYTES_PER_HISTORY_ENTRY,
     HISTORY_BYTES,
     HISTORY_SIZE,
     Settings,
-    Stage,
     history_size,
     settings_from_record,
 )

@@ -24,8 +24,8 @@ from neural_style.config.sweep import (
 Schema = Mapping[str, Any]
 
 
-def expand(schema: Schema, **config: Any) -> dict[str, Settings]:
-    return expand_settings(complete(config, schema))
+def expand(**config: Any) -> dict[str, Settings]:
+    return expand_settings(complete(config))
 
 
 @pytest.fixture
@@ -79,21 +79,20 @@ def test_different_numbers_are_written_differently_and_safely():
         assert set(text) <= set("0123456789.e-"), text
 
 
-def test_the_default_setting_has_the_name_asked_for(schema: Schema):
-    assert list(expand(schema)) == ["1_1e6_1"]
+def test_the_default_setting_has_the_name_asked_for():
+    assert list(expand()) == ["1_1e6_1"]
 
 
-def test_the_lists_are_crossed(schema: Schema):
+def test_the_lists_are_crossed():
     lists = {"alpha": [1, 0.5], "beta": ["1e5", 1e6], "learning_rate": [1.0]}
-    expanded = expand(schema, settings=lists)
+    expanded = expand(settings=lists)
     assert list(expanded) == ["1_1e5_1", "1_1e6_1", "0.5_1e5_1", "0.5_1e6_1"]
     last = expanded["0.5_1e6_1"]
     assert (last.alpha, last.beta, last.learning_rate) == (0.5, 1e6, 1.0)
 
 
-def test_a_setting_takes_the_rest_from_the_sections(schema: Schema):
+def test_a_setting_takes_the_rest_from_the_sections():
     (settings,) = expand(
-        schema,
         image={"size": 64, "fit": "crop"},
         network={"weights": "w.pth"},
         optimization={"epochs": 5, "seed": 9},
@@ -101,7 +100,7 @@ def test_a_setting_takes_the_rest_from_the_sections(schema: Schema):
     assert settings == replace(Settings(), size=64, fit="crop", weights="w.pth", epochs=5, seed=9)
 
 
-def test_a_named_setting_overrides_what_it_names_and_nothing_else(schema: Schema):
+def test_a_named_setting_overrides_what_it_names_and_nothing_else():
     named = {
         "deep": {
             "beta": 1e5,
@@ -112,7 +111,7 @@ def test_a_named_setting_overrides_what_it_names_and_nothing_else(schema: Schema
         "Plain one": {},
     }
     lists = {"alpha": [3, 4], "named": named}
-    expanded = expand(schema, settings=lists, optimization={"save_every": 7})
+    expanded = expand(settings=lists, optimization={"save_every": 7})
     assert list(expanded) == ["3_1e6_1", "4_1e6_1", "deep", "plain-one"]
     assert expanded["plain-one"] == expanded["3_1e6_1"]
     assert expanded["deep"] == replace(
@@ -128,15 +127,15 @@ def test_a_named_setting_overrides_what_it_names_and_nothing_else(schema: Schema
 @pytest.mark.parametrize(
     "named", [{"1_1e6_1": {}}, {"Deep": {}, "deep": {}}, {"a b": {}, "a-b": {}}]
 )
-def test_settings_that_would_share_an_id_are_refused_by_name(schema: Schema, named: dict[str, Any]):
+def test_settings_that_would_share_an_id_are_refused_by_name(named: dict[str, Any]):
     last = list(named)[-1]
     with pytest.raises(SweepError, match=f"settings.named.{last}: .*rename"):
-        expand(schema, settings={"named": named})
+        expand(settings={"named": named})
 
 
-def test_a_hostile_name_makes_a_safe_id(schema: Schema):
+def test_a_hostile_name_makes_a_safe_id():
     hostile = ("../../etc", "a/b", "", " ", "-rf", "grids", "神奈川", "x" * 300)
-    expanded = expand(schema, settings={"named": {name: {} for name in hostile}})
+    expanded = expand(settings={"named": {name: {} for name in hostile}})
     assert len(expanded) == 1 + len(hostile)
     for name in expanded:
         assert "/" not in name
@@ -171,8 +170,8 @@ def test_every_layer_that_is_compared_is_needed(defaults: Settings):
     assert defaults.layers == {"conv4_2", *(f"conv{block}_1" for block in range(1, 6))}
 
 
-def test_the_sweep_is_contents_by_styles_by_settings(schema: Schema, folders: dict[str, str]):
-    sweep = plan_sweep(complete({**folders, "settings": {"alpha": [1, 2]}}, schema))
+def test_the_sweep_is_contents_by_styles_by_settings(folders: dict[str, str]):
+    sweep = plan_sweep(complete({**folders, "settings": {"alpha": [1, 2]}}))
     jobs = list(sweep.jobs)
     assert [(job.content, job.style, job.setting) for job in jobs] == [
         (content, style, setting)
@@ -188,8 +187,8 @@ def test_the_sweep_is_contents_by_styles_by_settings(schema: Schema, folders: di
     assert list(sweep.jobs_of("cat")) == jobs[:4]
 
 
-def test_results_lie_where_the_readme_says(schema: Schema, folders: dict[str, str]):
-    job = next(iter(plan_sweep(complete(folders, schema)).jobs))
+def test_results_lie_where_the_readme_says(folders: dict[str, str]):
+    job = next(iter(plan_sweep(complete(folders)).jobs))
     assert job.folder == Path("results/cat/a/1_1e6_1")
     assert job.final_output == Path("results/cat/a/1_1e6_1/generated_1000.jpg")
     assert job.final_output.name == output_names(job.settings)[-1]
@@ -199,10 +198,8 @@ def test_results_lie_where_the_readme_says(schema: Schema, folders: dict[str, st
 @pytest.mark.parametrize(
     "output", ["results/bold", "./my experiments/no 1", "/tmp/elsewhere", "../elsewhere"]
 )
-def test_another_folder_for_the_results_holds_jobs_and_logs(
-    schema: Schema, folders: dict[str, str], output: str
-):
-    sweep = plan_sweep(complete({**folders, "output": output}, schema))
+def test_another_folder_for_the_results_holds_jobs_and_logs(folders: dict[str, str], output: str):
+    sweep = plan_sweep(complete({**folders, "output": output}))
     job = next(iter(sweep.jobs))
     assert sweep.root == Path(output)
     assert job.folder == Path(output) / "cat/a/1_1e6_1"
@@ -211,7 +208,6 @@ def test_another_folder_for_the_results_holds_jobs_and_logs(
 
 @pytest.mark.parametrize("output", ["{content}", "style", "{content}/new", "", "content/holiday"])
 def test_results_and_images_stay_apart(
-    schema: Schema,
     folders: dict[str, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -223,10 +219,10 @@ def test_results_and_images_stay_apart(
     with pytest.raises(
         SweepError, match=r"^output: .* or one is within the other; choose a folder"
     ):
-        plan_sweep(complete({**folders, "output": folder}, schema))
+        plan_sweep(complete({**folders, "output": folder}))
 
 
-def test_an_image_file_may_be_a_result(schema: Schema, folders: dict[str, str], tmp_path: Path):
+def test_an_image_file_may_be_a_result(folders: dict[str, str], tmp_path: Path):
     """It cannot be found by a search of a folder."""
     result = tmp_path / "results" / "cat" / "generated_1000.jpg"
     result.parent.mkdir(parents=True)
@@ -236,43 +232,41 @@ def test_an_image_file_may_be_a_result(schema: Schema, folders: dict[str, str], 
         "style": folders["style"],
         "output": str(tmp_path / "results"),
     }
-    assert list(plan_sweep(complete(config, schema)).contents) == ["generated_1000"]
+    assert list(plan_sweep(complete(config)).contents) == ["generated_1000"]
 
 
-def test_a_home_folder_has_to_be_written_in_full(schema: Schema, folders: dict[str, str]):
+def test_a_home_folder_has_to_be_written_in_full(folders: dict[str, str]):
     with pytest.raises(
         SweepError, match=r"^output: '~/out' begins with ~, .* write the whole path"
     ):
-        plan_sweep(complete({**folders, "output": "~/out"}, schema))
+        plan_sweep(complete({**folders, "output": "~/out"}))
 
 
 @pytest.mark.parametrize("output", ["photographs_out", "photographs_out/sweep"])
-def test_the_results_of_a_sweep_and_of_a_data_set_stay_apart(
-    schema: Schema, folders: dict[str, str], output: str
-):
+def test_the_results_of_a_sweep_and_of_a_data_set_stay_apart(folders: dict[str, str], output: str):
     bulk = {"content": folders["content"], "output": "photographs_out"}
     with pytest.raises(SweepError, match=r"^output: .* is within bulk\.output 'photographs_out'"):
-        plan_sweep(complete({**folders, "output": output, "bulk": bulk}, schema))
-    assert plan_sweep(complete({**folders, "output": output}, schema)).root == Path(output)
+        plan_sweep(complete({**folders, "output": output, "bulk": bulk}))
+    assert plan_sweep(complete({**folders, "output": output})).root == Path(output)
 
 
-def test_files_and_folders_may_be_listed(schema: Schema, folders: dict[str, str]):
+def test_files_and_folders_may_be_listed(folders: dict[str, str]):
     listed = {
         **folders,
         "content": [f"{folders['content']}/Cat.JPG", f"{folders['content']}/holiday"],
     }
-    assert list(plan_sweep(complete(listed, schema)).contents) == ["beach", "cat"]
+    assert list(plan_sweep(complete(listed)).contents) == ["beach", "cat"]
 
 
 @pytest.mark.parametrize("key", ["content", "style"])
-def test_a_missing_folder_is_told_by_its_key(schema: Schema, folders: dict[str, str], key: str):
+def test_a_missing_folder_is_told_by_its_key(folders: dict[str, str], key: str):
     with pytest.raises(SweepError, match=f"^{key}: "):
-        plan_sweep(complete({**folders, key: "nowhere"}, schema))
+        plan_sweep(complete({**folders, key: "nowhere"}))
 
 
-def test_mistakes_in_both_folders_are_told_at_once(schema: Schema, tmp_path: Path):
+def test_mistakes_in_both_folders_are_told_at_once(tmp_path: Path):
     config = {"content": str(tmp_path / "c"), "style": str(tmp_path / "s")}
     with pytest.raises(SweepError) as caught:
-        plan_sweep(complete(config, schema))
+        plan_sweep(complete(config))
     content, style = str(caught.value).splitlines()
     assert content.startswith("content: ") and style.startswith("style: ")

@@ -41,9 +41,9 @@ def test_no_more_pages_than_needed(rows, columns, most, pages):
     assert len(split(rows, columns, most)) == pages
 
 
-def test_files_are_named_by_ids_and_further_pages_by_a_number(schema):
+def test_files_are_named_by_ids_and_further_pages_by_a_number():
     grids = make_grids(
-        schema, ["cat", "dog"], ["sea"], settings={"beta": [1, 2, 3]}, grids={"tiles_per_page": 2}
+        ["cat", "dog"], ["sea"], settings={"beta": [1, 2, 3]}, grids={"tiles_per_page": 2}
     )
     assert list(map(str, grids.all_paths)) == [
         *(f"results/grids/content/{n}.jpg" for n in ("cat", "cat+2", "dog", "dog+2")),
@@ -53,10 +53,10 @@ def test_files_are_named_by_ids_and_further_pages_by_a_number(schema):
     ]
 
 
-def test_no_page_has_the_name_of_another(schema):
+def test_no_page_has_the_name_of_another():
     names = ["cat", "cat+2", "cat_2", "cat.2", "cat-2", "cat.jpg", "generated_2", "2"]
     settings = {"alpha": [1, 2], "beta": [1, 2]}
-    grids = make_grids(schema, names, names, settings=settings, grids={"tiles_per_page": 1})
+    grids = make_grids(names, names, settings=settings, grids={"tiles_per_page": 1})
     paths = [*grids.all_paths, grids.pdf]
     assert len(paths) == len(set(paths))
     assert not set(paths) & {parent for path in paths for parent in path.parents}
@@ -64,16 +64,16 @@ def test_no_page_has_the_name_of_another(schema):
     assert grids.folder.name in RESERVED
 
 
-def test_a_wildcard_stands_for_any_image(schema):
-    grids = make_grids(schema, grids={"format": "png"})
+def test_a_wildcard_stands_for_any_image():
+    grids = make_grids(grids={"format": "png"})
     assert grids.paths("content", "{content}") == [Path("results/grids/content/{content}.png")]
     assert grids.paths("epochs", "{content}") == [Path("results/grids/epochs/{content}/sea.png")]
 
 
-def test_pages_and_files_agree(schema):
+def test_pages_and_files_agree():
     settings = {"alpha": [1, 2], "beta": [1, 2, 3], "learning_rate": [1, 0.5]}
     grids = make_grids(
-        schema, ["cat", "dog"], ["sea", "sun"], settings=settings, grids={"tiles_per_page": 4}
+        ["cat", "dog"], ["sea", "sun"], settings=settings, grids={"tiles_per_page": 4}
     )
     for kind in grids.kinds:
         for subject in grids.subjects(kind):
@@ -87,8 +87,8 @@ def test_pages_and_files_agree(schema):
                 assert cells == sum(map(len, grid.cells))
 
 
-def test_content_and_style_grids_show_the_last_outputs(schema):
-    grids = make_grids(schema, ["cat", "dog"], ["sea", "sun"], settings={"beta": [1, 2]})
+def test_content_and_style_grids_show_the_last_outputs():
+    grids = make_grids(["cat", "dog"], ["sea", "sun"], settings={"beta": [1, 2]})
     (content,), (style,) = grids.grids("content", "dog"), grids.grids("style", "sun")
     assert [[str(c.job.folder) for c in row if c] for row in content.cells] == [
         [f"results/dog/{style}/1_{beta}_1" for beta in (1, 2)] for style in ("sea", "sun")
@@ -104,10 +104,9 @@ def test_content_and_style_grids_show_the_last_outputs(schema):
     ]
 
 
-def test_grids_of_epochs_show_the_start_and_every_saved_epoch_of_every_setting(schema):
+def test_grids_of_epochs_show_the_start_and_every_saved_epoch_of_every_setting():
     named = {"short": {"optimization": {"epochs": 250}}}
     grids = make_grids(
-        schema,
         settings={"named": named},
         optimization={"epochs": 400},
     )
@@ -132,18 +131,18 @@ def test_grids_of_epochs_show_the_start_and_every_saved_epoch_of_every_setting(s
         ({"named": {"a": {"alpha": 2}, "b": {"beta": 2}}}, False),
     ],
 )
-def test_grids_of_weights_are_made_where_alpha_and_beta_are_swept(schema, settings, has):
-    assert ("weights" in make_grids(schema, settings=settings).kinds) is has
+def test_grids_of_weights_are_made_where_alpha_and_beta_are_swept(settings, has):
+    assert ("weights" in make_grids(settings=settings).kinds) is has
 
 
-def test_a_grid_of_weights_for_each_learning_rate_without_the_named_settings(schema):
+def test_a_grid_of_weights_for_each_learning_rate_without_the_named_settings():
     settings = {
         "alpha": [1, 2],
         "beta": [10, 20, 30],
         "learning_rate": [1, 0.5],
         "named": {"bold": {"beta": 99}},
     }
-    grids = make_grids(schema, settings=settings)
+    grids = make_grids(settings=settings)
     tables = list(grids.grids("weights", "cat"))
     shown = [
         [[cell.job.setting for cell in row if cell] for row in table.cells] for table in tables

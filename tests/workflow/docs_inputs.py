@@ -39,7 +39,7 @@ def laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, An
     for key, value in over.items():
         before = merged.get(key)
         both = isinstance(value, Mapping) and isinstance(before, Mapping)
-        merged[key] = laid_over(before, value) if both else value  # type: ignore[arg-type]
+        merged[key] = laid_over(before, value) if both else value
     return merged
 
 

@@ -39,7 +39,7 @@ import yaml
 from tests.workflow.docs_inputs import laid_over
 
 from neural_style.config.options import option_name
-from neural_style.config.schema import complete, resolve
+from neural_style.config.schema import complete, config_schema, resolve
 from neural_style.config.sweep import expand_settings
 
 REPOSITORY = Path(__file__).parents[2]
@@ -238,23 +238,21 @@ def paths_of_tree(text: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", with_block(PAGES, "yaml"), ids=name_of)
-def test_the_yaml_of_a_page_is_a_valid_configuration(page: Path, schema: Mapping[str, Any]):
+def test_the_yaml_of_a_page_is_a_valid_configuration(page: Path):
     for block in blocks_of(page):
         if block.language == "yaml" and not re.match(r"# (?!config\.yaml)\S+\.ya?ml\n", block.text):
             values = yaml.safe_load(block.text)
             assert values, f"{name_of(page)}: nothing in\n{block.text}"
-            expand_settings(complete(values, schema))
+            expand_settings(complete(values))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_key_and_option_that_a_page_names_is_there(
-    page: Path, schema: Mapping[str, Any], options: set[str]
-):
+def test_every_key_and_option_that_a_page_names_is_there(page: Path, options: set[str]):
     codes = [
         *re.findall(r"`([^`\n]+)`", prose_of(page)),
         *(block.text for block in blocks_of(page) if block.language in ("sh", "console")),
     ]
-    keys = set(dotted_keys(schema))
+    keys = set(dotted_keys())
     sections = {key.partition(".")[0] for key in keys}
     for code in codes:
         for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", code):
@@ -265,7 +263,7 @@ def test_every_key_and_option_that_a_page_names_is_there(
 
 
 @pytest.fixture(scope="session")
-def options(schema: Mapping[str, Any]) -> set[str]:
+def options() -> set[str]:
     """The long options of Snakemake, of the project's own scripts, and of other programs."""
     shown = subprocess.run(
         [BINARIES / "snakemake", "--help"], capture_output=True, encoding="utf-8", check=True
@@ -273,12 +271,13 @@ def options(schema: Mapping[str, Any]) -> set[str]:
     folders = (REPOSITORY / "workflow" / "scripts", REPOSITORY / "docs" / "tools")
     sources = [path.read_text(encoding="utf-8") for each in folders for path in each.glob("*.py")]
     written = re.findall(r"add_argument\(\s*\"(--[a-z-]+)\"", "\n".join(sources))
-    made = [option_name(key.rpartition(".")[2]) for key in dotted_keys(schema)]
+    made = [option_name(key.rpartition(".")[2]) for key in dotted_keys()]
     return {*re.findall(r"--[a-z][a-z-]*", shown.stdout), *written, *made, *OF_OTHER_PROGRAMS}
 
 
-def dotted_keys(schema: Mapping[str, Any]) -> Iterator[str]:
+def dotted_keys() -> Iterator[str]:
     """Every key of the configuration: `image.size`."""
+    schema = config_schema()
 
     def below(path: str, node: Mapping[str, Any]) -> Iterator[str]:
         for name, child in node.get("properties", {}).items():

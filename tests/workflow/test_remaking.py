@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neural_style.config.sweep import PRESETS
+from neural_style.config.presets import PRESETS
 from neural_style.images.encode import load_comment, save_pixels
 from neural_style.io import sha256
 
@@ -217,7 +217,7 @@ def test_a_preset_given_beside_it_wins_too(made, remade):
     picture = made(*EXACT)
     again = remade(picture, "--preset=texture", "--epochs=3", "--size=32")
     facts = json.loads((again.parent / "run.json").read_text(encoding="utf-8"))["settings"]
-    preset = PRESETS["texture"]
+    preset = PRESETS["texture"].values
     assert facts["beta"] == preset["beta"]
     assert facts["precision"] == "fp32", "what the preset does not say is the picture's"
 

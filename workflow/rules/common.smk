@@ -11,8 +11,9 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from neural_style.config.inputs import companions_of, files_of
+from neural_style.config.keys import Cluster
 from neural_style.config.options import option_name
-from neural_style.config.schema import complete, read_schema
+from neural_style.config.schema import complete
 from neural_style.config.settings import (
     ENGINE_VERSION,
     LOSSES,
@@ -34,7 +35,7 @@ from neural_style.report.outputs import (
     sweep_grids,
     tradeoff_figure,
 )
-from neural_style.runtime.estimates import Cluster, can_be_submitted, memory_mb, runtime_minutes
+from neural_style.runtime.estimates import can_be_submitted, memory_mb, runtime_minutes
 
 WORKFLOW = Path(workflow.current_basedir).parent
 # Relative, so that commands are short and moving the project does not rerun jobs.
@@ -56,8 +57,7 @@ def to_json(values):
 
 # The configuration is checked and completed once, here: scripts do not check again what they get.
 try:
-    SCHEMA = read_schema(WORKFLOW / "schemas" / "config.schema.yaml")
-    CONFIG = complete(config, SCHEMA)
+    CONFIG = complete(config)
     try:
         SWEEP, SWEEP_ERROR = plan_sweep(CONFIG), None
     except SweepError as error:

@@ -1,4 +1,4 @@
-"""What the scripts share: how a command line ends, and options made from the schema.
+"""What the scripts share: how a command line ends, and options made from the configuration.
 
 Modules of the library that only some scripts need are imported where they are used, so that a job
 of the workflow, which gets checked settings, starts without the schema.
@@ -13,7 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, wraps
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO
 
@@ -31,10 +31,8 @@ from neural_style.config.options import (
 )
 from neural_style.config.settings import (
     BUILT_IN,
-    LISTED_KEYS,
     SECTIONS,
     Settings,
-    make_settings,
     settings_from_record,
 )
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
@@ -45,8 +43,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 """Exit code of a program that Ctrl-C has ended, as shells report it."""
-
-SCHEMA = Path(__file__).parents[1] / "schemas" / "config.schema.yaml"
 
 
 # How a command line ends
@@ -120,14 +116,6 @@ def showing_warnings(log: Callable[[str], None]) -> Iterator[None]:
 # The whole configuration
 
 
-@cache
-def load_schema() -> Mapping[str, Any]:
-    """Return the schema of the configuration."""
-    from neural_style.config.schema import read_schema
-
-    return read_schema(SCHEMA)
-
-
 def add_config_option(parser: argparse.ArgumentParser) -> None:
     """Add `--config` and `--checked-config`, for scripts that need a whole configuration."""
     group = parser.add_mutually_exclusive_group()
@@ -157,7 +145,7 @@ def config_from(options: argparse.Namespace) -> dict[str, Any]:
         return checked
     from neural_style.config.schema import complete
 
-    return complete(options.config, load_schema())
+    return complete(options.config)
 
 
 def sweep_from(options: argparse.Namespace) -> Sweep:
@@ -248,31 +236,32 @@ def add_settings_options(parser: argparse.ArgumentParser) -> None:
     A setting that is not given is taken from `recalled`, a mapping of names to values, or else has
     its default.
     """
-    from neural_style.config.schema import resolve
+    from neural_style.config.schema import config_schema, setting_nodes
 
-    schema = load_schema()
     parser.set_defaults(recalled={})
-    preset = schema["$defs"]["preset"]
+    schema = config_schema()
+    preset = schema["$defs"]["PresetName"]
     parser.add_argument_group("preset").add_argument(
         "--preset",
         choices=preset["enum"],
         metavar="NAME",
         help=f"{_help(preset)}; other options override it",
     )
-    listed = parser.add_argument_group("loss weights and learning rate")
-    for name in LISTED_KEYS:
-        _add(listed, name, resolve(schema["$defs"][name], schema))
-    for section in SECTIONS:
-        node = resolve(schema["$defs"][section], schema)
-        group = parser.add_argument_group(node["description"])
-        for name, child in node["properties"].items():
-            _add(group, name, resolve(child, schema))
+    for section, nodes in setting_nodes().items():
+        title = "loss weights and learning rate"
+        if section in SECTIONS:
+            title = schema["$defs"][section.capitalize()]["description"]
+        group = parser.add_argument_group(title)
+        for name, node in nodes.items():
+            _add(group, name, node)
     parser.add_argument("--colour", action=_Renamed, nargs="?", help=argparse.SUPPRESS)
 
 
 def add_jobs_options(group: argparse._ArgumentGroup) -> None:
     """Add `--checkpoint-every`: every key of the section `jobs`, without defaults."""
-    for name, node in load_schema()["$defs"]["jobs"]["properties"].items():
+    from neural_style.config.schema import config_schema
+
+    for name, node in config_schema()["$defs"]["Jobs"]["properties"].items():
         kind = _kind(node)
         group.add_argument(
             option_name(name), type=_READERS[kind], metavar=_METAVARS[kind], help=_help(node)
@@ -287,24 +276,12 @@ def settings_from(options: argparse.Namespace) -> Settings:
     Raises:
         NeuralStyleError: a value is invalid.
     """
-    from neural_style.config.schema import complete
+    from neural_style.config.schema import complete, setting_homes, settings_of
 
-    definitions = load_schema()["$defs"]
-    names = [*LISTED_KEYS, *(name for each in SECTIONS for name in definitions[each]["properties"])]
-    given = {name: getattr(options, name) for name in names if hasattr(options, name)}
-    setting = _entry(given, definitions)
-    if options.preset or options.recalled:
-        from neural_style.config.sweep import laid_over, with_preset
-
-        own = with_preset({**setting, "preset": options.preset})
-        setting = laid_over(_entry(options.recalled, definitions), own)
-    config = {section: setting[section] for section in SECTIONS}
-    config["settings"] = {name: [setting[name]] for name in LISTED_KEYS if name in setting}
-    jobs = {name: getattr(options, name, None) for name in definitions["jobs"]["properties"]}
-    config["jobs"] = {name: value for name, value in jobs.items() if value is not None}
-    checked = complete(config, load_schema())
-    listed = {name: checked["settings"][name][0] for name in LISTED_KEYS}
-    return make_settings(listed, checked)
+    jobs = {name: getattr(options, name, None) for name in ("checkpoint_every", "max_pixels")}
+    complete({"jobs": {name: value for name, value in jobs.items() if value is not None}})
+    given = {name: getattr(options, name) for name in setting_homes() if hasattr(options, name)}
+    return settings_of(given, options.preset, options.recalled)
 
 
 def checked_settings(text: str) -> Settings:
@@ -317,18 +294,6 @@ def checked_settings(text: str) -> Settings:
         return settings_from_record(json.loads(text))
     except (ValueError, TypeError, AttributeError) as error:
         raise argparse.ArgumentTypeError(f"these are not settings of a run: {error}") from error
-
-
-def _entry(values: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by name as an unchecked entry of `settings.named`."""
-    homes = {name: home for home in SECTIONS for name in definitions[home]["properties"]}
-    entry: dict[str, Any] = {section: {} for section in SECTIONS}
-    for name, value in values.items():
-        if name in LISTED_KEYS:
-            entry[name] = value
-        else:
-            entry[homes.get(name, SECTIONS[0])][name] = value  # the check refuses unknown keys
-    return entry
 
 
 def _add(group: argparse._ArgumentGroup, name: str, node: Mapping[str, Any]) -> None:
@@ -393,12 +358,11 @@ def in_options(message: str) -> str:
 
 
 def _in_option(found: re.Match[str]) -> str:
-    definitions = load_schema()["$defs"]
+    from neural_style.config.schema import config_schema, setting_nodes
+
     key, part, value = found["key"], found["part"], found["value"]
-    if key in LISTED_KEYS and found["section"] == "settings":
-        node = definitions[key]
-    else:
-        node = definitions.get(found["section"], {}).get("properties", {}).get(key)
+    nodes = {**setting_nodes(), "jobs": config_schema()["$defs"]["Jobs"]["properties"]}
+    node = nodes.get(found["section"], {}).get(key)
     if node is None:
         return found[0]
     option = option_name(key) + (f" {part}" if part else "")

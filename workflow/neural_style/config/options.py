@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 
-from neural_style.config.settings import Settings, Stage
+from neural_style.config.keys import Stage
+from neural_style.config.settings import Settings
 from neural_style.errors import NeuralStyleError
 
 SHARES = frozenset({"blend"})

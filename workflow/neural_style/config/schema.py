@@ -1,24 +1,31 @@
-"""Check a configuration against the schema, name every mistake, and fill in the defaults."""
+"""Check a configuration, name every mistake, fill in the defaults, and describe every key.
+
+All of it is made from the classes in `config.keys`. A mistake is one line: the key, its value, what
+is allowed, and the nearest valid name.
+"""
 
 from __future__ import annotations
 
-import copy
 import difflib
-import math
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+import reprlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-import jsonschema
 import yaml
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
+from neural_style.config.keys import Config
+from neural_style.config.presets import PRESETS, laid_over, with_preset
+from neural_style.config.settings import LISTED_KEYS, SECTIONS, Settings, make_settings
 from neural_style.errors import NeuralStyleError
 
 Json = Any
 """A value made of dictionaries, lists, strings, numbers, booleans and None."""
 
-EXPONENT = re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+")
+Path = tuple[str | int, ...]
+"""The place of a value in a configuration: `("settings", "beta", 1)`."""
 
 RENAMED: Mapping[str, str] = {"paint": "transfer", "colour": "color"}
 """Former name of a key → its present name."""
@@ -28,43 +35,66 @@ class ConfigError(NeuralStyleError):
     """The configuration is invalid; the message lists every mistake, one on each line."""
 
 
-def read_schema(path: Path) -> Mapping[str, Json]:
-    """Read `config.schema.yaml`."""
-    # The loader in C takes an eighth of the time, which each command and run of Snakemake pays.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    schema: Mapping[str, Json] = yaml.load(path.read_text(encoding="utf-8"), loader)
-    return schema
-
-
-def complete(config: Mapping[str, Json], schema: Mapping[str, Json]) -> dict[str, Json]:
+def complete(config: object) -> dict[str, Json]:
     """Check a configuration and fill in the defaults.
 
     Args:
-        config: as read from YAML; not modified.
-        schema: see `read_schema`.
+        config: as read from YAML; not modified. Text is read as the type of its key: Snakemake
+            passes values within a key of `--config` as text.
 
     Returns:
-        A new configuration in which every key of the schema has a value.
+        A new configuration, as for JSON, in which every key that has a default has a value.
 
     Raises:
         ConfigError: a key or value is invalid.
     """
-    with_numbers = _numbers(config, schema, schema)
-    mistakes = list(find_mistakes(with_numbers, schema))
-    if mistakes:
-        raise ConfigError("\n".join(["invalid configuration:", *mistakes]))
-    completed: dict[str, Json] = _with_defaults(with_numbers, schema, schema)
+    try:
+        checked = _adapter().validate_python(config)
+    except ValidationError as error:
+        mistakes = "\n".join(f"  {each}" for each in _explain_all(error, config))
+        raise ConfigError(f"invalid configuration:\n{mistakes}") from None
+    completed: dict[str, Json] = _adapter().dump_python(checked, mode="json")
     return completed
 
 
-def find_mistakes(config: Mapping[str, Json], schema: Mapping[str, Json]) -> Iterator[str]:
-    """Yield one line for each mistake: the key, its value, and what is allowed."""
-    validator = jsonschema.Draft202012Validator(schema)
-    for error in sorted(validator.iter_errors(config), key=lambda each: each.json_path):
-        yield from (f"  {line}" for line in _explain(error))
-    for path, number in _walk_numbers(config, ()):
-        if not math.isfinite(number):
-            yield f"  {_dotted(path)}: {number} is not allowed; give a finite number."
+def settings_of(
+    values: Mapping[str, object],
+    preset: str | None = None,
+    defaults: Mapping[str, object] | None = None,
+) -> Settings:
+    """Check the settings of one output.
+
+    Args:
+        values: name of a setting, such as `beta` or `size` → value. Others have their default.
+        preset: name of a preset, which `values` override.
+        defaults: values that the preset overrides, in the form of `values`.
+
+    Raises:
+        ConfigError: a name or value is invalid.
+        SettingsError: settings contradict each other.
+    """
+    setting = _sections(values)
+    if preset is not None or defaults:
+        own = with_preset({**setting, "preset": _known_preset(preset)})
+        setting = laid_over(_sections(defaults or {}), own)
+    lists = {name: [setting.pop(name)] for name in LISTED_KEYS if name in setting}
+    checked = complete({**setting, "settings": lists})
+    listed = {name: checked["settings"][name][0] for name in LISTED_KEYS}
+    return make_settings(listed, checked)
+
+
+@cache
+def config_schema() -> Mapping[str, Json]:
+    """Return the JSON schema of the configuration, with a description of every key."""
+    schema: dict[str, Json] = _plain(_adapter().json_schema(mode="validation"))
+    definitions = schema["$defs"]
+    for name in [name for name in definitions if name.startswith("Some")]:
+        del definitions[name]  # a part of a section: the same keys, none of which is required
+    for name, value in complete({}).items():  # pydantic leaves out what a function makes
+        keys = resolve(schema["properties"][name], schema).get("properties", {})
+        for key in keys.keys() & (value if isinstance(value, Mapping) else {}):
+            keys[key].setdefault("default", value[key])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def resolve(node: Mapping[str, Json], schema: Mapping[str, Json]) -> dict[str, Json]:
@@ -75,117 +105,285 @@ def resolve(node: Mapping[str, Json], schema: Mapping[str, Json]) -> dict[str, J
     return {**resolve(target, schema), **{k: v for k, v in node.items() if k != "$ref"}}
 
 
-def _with_defaults(value: Json, node: Mapping[str, Json], schema: Mapping[str, Json]) -> Json:
-    """Fill in the defaults of all properties, recursively."""
-    if not isinstance(value, Mapping):
-        return value
-    completed = dict(value)
-    for key, child in node.get("properties", {}).items():
-        full = resolve(child, schema)
-        if key not in completed and "default" in full:
-            completed[key] = copy.deepcopy(full["default"])
-        if key in completed:
-            completed[key] = _with_defaults(completed[key], full, schema)
-    return completed
+@cache  # it takes 20 ms
+def _adapter() -> TypeAdapter[Config]:
+    return TypeAdapter(Config)
 
 
-def _numbers(value: Json, node: Mapping[str, Json], schema: Mapping[str, Json]) -> Json:
-    """Return a copy with numbers where the schema wants numbers, and text for every key.
+def _sections(values: Mapping[str, object]) -> dict[str, Json]:
+    """Return settings by name as an unchecked entry of `settings.named`.
 
-    YAML 1.1 reads `1e6` as text, because it wants 1.0e+6, and the validator accepts 1000.0 as a
-    whole number.
+    Raises:
+        ConfigError: there is no setting of a name.
     """
-    node = resolve(node, schema)
-    kind = node.get("type")
+    homes = setting_homes()
+    if unknown := [name for name in values if name not in homes]:
+        mistakes = (f"{name}: {_unknown(name, 'setting', list(homes))}" for name in unknown)
+        raise ConfigError("\n".join(mistakes))
+    entry: dict[str, Json] = {section: {} for section in SECTIONS}
+    for name, value in values.items():
+        (entry if name in LISTED_KEYS else entry[homes[name]])[name] = value
+    return entry
+
+
+def setting_homes() -> dict[str, str]:
+    """Return the name of each setting → the section of the configuration that it belongs to."""
+    return {name: section for section, nodes in setting_nodes().items() for name in nodes}
+
+
+def setting_nodes() -> dict[str, dict[str, dict[str, Json]]]:
+    """Return the settings of an output: section → name → node of the schema, resolved.
+
+    The section `settings` has `LISTED_KEYS`, with the node of one value.
+    """
+    schema = config_schema()
+    named = schema["$defs"]["NamedSetting"]["properties"]
+    sections = {
+        name: resolve(schema["properties"][name], schema)["properties"] for name in SECTIONS
+    }
+    nodes = {"settings": {name: named[name] for name in LISTED_KEYS}, **sections}
+    return {
+        section: {name: resolve(node, schema) for name, node in keys.items()}
+        for section, keys in nodes.items()
+    }
+
+
+# The schema in its plain form
+
+_KEYWORDS = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "multiple_of": "multipleOf",
+}
+"""Names that pydantic gives to bounds of a type with a validator → names of JSON schema."""
+
+_LENGTHS = {"array": "minItems", "object": "minProperties"}
+
+
+def _plain(node: Json) -> Json:
+    """Return a node of pydantic's schema without titles, and with one type list for null."""
+    if isinstance(node, list):
+        return [_plain(each) for each in node]
+    if not isinstance(node, Mapping):
+        return node
+    keys = {key: value for key, value in node.items() if key != "title" or "type" not in node}
+    plain = {_KEYWORDS.get(key, key): _plain(value) for key, value in keys.items()}
+    if "$ref" in plain:
+        plain["$ref"] = plain["$ref"].replace("/Some", "/")
+    if "anyOf" in plain:
+        value, _ = plain.pop("anyOf")
+        kinds = value["type"] if isinstance(value["type"], list) else [value["type"]]
+        plain = {**value, **plain, "type": [*kinds, "null"]}
+    kind = plain.get("type")
+    for name, length in _LENGTHS.items():
+        if kind == name or (isinstance(kind, list) and name in kind):
+            plain |= {length: plain.pop("minLength")} if "minLength" in plain else {}
+    if plain.get("description") and "properties" in plain:
+        plain["description"] = " ".join(plain["description"].split())
+    return plain
+
+
+# config.yaml
+
+
+def annotated_config(config: Mapping[str, Json]) -> str:
+    """Write a configuration as YAML in which each key has its default or a value, and a comment.
+
+    Args:
+        config: keys with a value; others have their default.
+
+    Raises:
+        ConfigError: a key or value is invalid.
+    """
+    schema = config_schema()
+    lines: list[str] = []
+    for name, value in complete(config).items():
+        node = resolve(schema["properties"][name], schema)
+        keys = node.get("properties", {})
+        if not keys:
+            lines += _annotated("", name, value, node)
+            continue
+        lines += ["", *_commented(f"{name}:" if value else f"{name}: {{}}", _summary(node))]
+        for key, child in keys.items():
+            below = resolve(child, schema)
+            if key in value:
+                lines += _annotated("  ", key, value[key], below)
+            else:
+                lines += _commented(f"  # {key}: …", _summary(below))
+    return "\n".join([_HEAD, "", *lines, ""])
+
+
+_HEAD = """\
+# The sweep that `snakemake` makes: every content image × every style image × every setting.
+# docs/configuration.md has more about each key and the values that it takes. Every key can be left
+# out. In your own files you need only what differs; name them with --configfile. Layers that you
+# name there are added to those below; weight 0 removes a layer."""
+
+_COLUMN, _WIDTH = 26, 108
+
+
+def _annotated(indent: str, key: str, value: Json, node: Mapping[str, Json]) -> list[str]:
+    if isinstance(value, list) and len(value) == 1 and "string" in node.get("type", ()):
+        (value,) = value  # one text, instead of a list of one
+    names = f": {' | '.join(node['enum'])}" if "enum" in node else ""
+    return _commented(f"{indent}{key}: {write_yaml(value)}", _summary(node) + names)
+
+
+def _commented(line: str, comment: str) -> list[str]:
+    """Put a comment after a line, or above it where both are too long for one line."""
+    if len(line) < _COLUMN or len(line) + len(comment) + 4 <= _WIDTH:
+        return [f"{line:<{_COLUMN - 2}}  # {comment}"]
+    indent = line[: len(line) - len(line.lstrip())]
+    return [f"{indent}# {comment}", line]
+
+
+def _summary(node: Mapping[str, Json]) -> str:
+    text, _, _ = str(node["description"]).partition(";")
+    text, _, _ = text.partition(". ")
+    is_word = text[1:2].islower()  # not L-BFGS or CPU
+    return (text[:1].lower() if is_word else text[:1]) + text[1:].rstrip(".")
+
+
+def write_yaml(value: Json) -> str:
+    """Write a value as YAML on one line; numbers as YAML 1.1 reads them: 1.0e+6."""
     if isinstance(value, Mapping):
-        known, others = node.get("properties", {}), node.get("additionalProperties") or {}
-        return {
-            str(key): _numbers(item, known.get(key, others), schema) for key, item in value.items()
-        }
+        return "{" + ", ".join(f"{key}: {write_yaml(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list):
-        return [_numbers(item, node.get("items", {}), schema) for item in value]
-    if kind in ("integer", "number") and isinstance(value, str) and EXPONENT.fullmatch(value):
-        value = float(value)
-    if kind == "integer" and isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
+        return f"[{', '.join(map(write_yaml, value))}]"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e5:
+        return str(int(value))
+    if isinstance(value, float) and not 1e-3 <= abs(value) < 1e5:
+        digits, exponent = f"{value:e}".split("e")
+        plain = f"{float(digits):g}"
+        return f"{plain if '.' in plain else f'{plain}.0'}e{int(exponent):+d}"
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
-def _walk_numbers(value: Json, path: tuple[str | int, ...]) -> Iterator[tuple[Json, float]]:
-    items: Iterable[tuple[str | int, Json]] = ()
-    if isinstance(value, Mapping):
-        items = value.items()
-    elif isinstance(value, list):
-        items = enumerate(value)
-    elif isinstance(value, float):
-        yield path, value
-    for key, item in items:
-        yield from _walk_numbers(item, (*path, key))
+# Mistakes
 
 
-def _explain(error: jsonschema.ValidationError) -> Iterator[str]:
-    """Yield the lines for one error of the validator."""
-    path = tuple(error.absolute_path)
-    # The type hints of jsonschema allow for schemas that are Booleans; ours is not.
-    schema: Mapping[str, Json] = error.schema  # type: ignore[assignment]
-    rule: Json = error.validator_value
-    instance: Json = error.instance
-    shown = _shown(instance)
-    match error.validator:
-        case "additionalProperties":
-            known = list(schema.get("properties", {}))
-            for key in sorted({str(key) for key in instance} - set(known)):
-                yield f"{_dotted((*path, key))}: {_unknown(key, known)}"
-        case "enum":
-            yield f"{_dotted(path)}: {shown} is not allowed; {_nearest(instance, rule)}"
-        case "type":
-            yield f"{_dotted(path)}: {shown} is not allowed; give {_kinds(rule)}."
-        case "minimum" | "exclusiveMinimum" | "maximum":
-            yield f"{_dotted(path)}: {shown} is not allowed; give a number {_bounds(schema)}."
-        case "required":
-            for key in sorted(set(rule) - set(instance)):
-                yield f"{_dotted((*path, key))}: the key is missing; give it a value."
-        case "multipleOf":
-            yield f"{_dotted(path)}: {shown} is not allowed; give a multiple of {rule}."
-        case "minItems" | "minProperties" | "minLength":
-            unit = _UNITS[str(error.validator)]
-            yield f"{_dotted(path)}: the value is empty; give at least one {unit}."
-        case "pattern":
-            yield f"{_dotted(path)}: {shown} is not allowed; give a name without {{ }} < >."
-        case "uniqueItems":
-            yield f"{_dotted(path)}: {shown} has a value twice; give each once."
+def _explain_all(error: ValidationError, config: object) -> Iterator[str]:
+    schema = config_schema()
+    for each in error.errors(include_url=False, include_context=False):
+        yield _printable(_explain(each, config, schema))
+
+
+def _explain(error: ErrorDetails, config: object, schema: Mapping[str, Json]) -> str:
+    """Return the line for one error of the validator."""
+    path, wrong = error["loc"], error["input"]
+    if is_key := path[-1:] == ("[key]",):
+        path = path[:-2]
+    elif path and isinstance(_value_at(path[:-1], config), str):
+        path = path[:-1]  # one text, which is read as a list of one
+    elif error["type"] == "invalid_key":
+        path = (*path[:-1], str(path[-1]))
+    node = _node_at(path, schema)
+    place, shown = f"{_dotted(path)}: ", f"{_shown(wrong)} is not allowed; "
+    match error["type"]:
+        case "extra_forbidden" | "unexpected_keyword_argument" | "invalid_key":
+            known = list(_node_at(path[:-1], schema).get("properties", {}))
+            return place + _unknown(str(path[-1]), "key", known)
+        case "literal_error":
+            names = resolve(node["propertyNames"], schema) if is_key else node
+            return place + shown + _nearest(wrong, names["enum"])
+        case "greater_than" | "greater_than_equal" | "less_than" | "less_than_equal":
+            return place + shown + f"give a number {_bounds(node)}."
+        case "finite_number":
+            return place + shown + "give a finite number."
+        case "multiple_of":
+            return place + shown + f"give a multiple of {node['multipleOf']}."
+        case "too_short" | "string_too_short":
+            return place + f"the value is empty; give at least one {_unit(wrong)}."
+        case "missing":
+            return place + "the key is missing; give it a value."
+        case "not_distinct":
+            return place + shown.replace("is not allowed", "has a value twice") + "give each once."
+        case "braces":
+            return place + shown + "give a name without { } < >."
+        case "string_unicode":
+            return place + shown + "give text without half of a character pair."
         case _:
-            yield f"{_dotted(path)}: {error.message}."
+            return place + shown + f"give {_kinds(node)}."
+
+
+def _node_at(path: Iterable[str | int], schema: Mapping[str, Json]) -> dict[str, Json]:
+    """Return the part of the schema that describes a place, as far as there is one."""
+    node = dict(schema)
+    for part in path:
+        below = node.get("items") if isinstance(part, int) else None
+        below = below or node.get("properties", {}).get(part) or node.get("additionalProperties")
+        node = resolve(below, schema) if isinstance(below, Mapping) else {}
+    return node
+
+
+def _value_at(path: Path, config: Json) -> Json:
+    """Return the value at a place; None if there is none."""
+    for part in path:
+        try:
+            config = config[part]
+        except (LookupError, TypeError):
+            return None
+    return config
 
 
 _TYPES = {
     "array": "a list, such as [a, b]",
+    "boolean": "true or false",
     "integer": "a whole number",
     "null": "null",
     "number": "a number",
     "object": "keys with values below it",
     "string": "text",
 }
-_UNITS = {"minItems": "value", "minProperties": "layer", "minLength": "character"}
 
 
-def _unknown(key: str, known: list[str]) -> str:
-    """Return what to do about a key that does not exist."""
+def _kinds(node: Mapping[str, Json]) -> str:
+    """Return the allowed types, or names, in words."""
+    if "enum" in node:
+        return f"one of {', '.join(node['enum'])}"
+    kinds = node.get("type", "object")
+    return " or ".join(_TYPES[name] for name in ([kinds] if isinstance(kinds, str) else kinds))
+
+
+def _unit(wrong: object) -> str:
+    units = {"str": "character", "dict": "layer"}
+    return units.get(type(wrong).__name__, "value")
+
+
+def _unknown(key: str, kind: str, known: Sequence[str]) -> str:
+    """Return what to do about a name that does not exist."""
     if RENAMED.get(key) in known:
-        return f"this key is now called {RENAMED[key]}; rename it."
-    return f"there is no such key; {_nearest(key, known)}"
+        return f"this {kind} is now called {RENAMED[key]}; rename it."
+    return f"there is no such {kind}; {_nearest(key, known)}"
 
 
-def _kinds(rule: str | list[str]) -> str:
-    """Return the allowed types in words."""
-    return " or ".join(_TYPES[name] for name in ([rule] if isinstance(rule, str) else rule))
+def _known_preset(name: str | None) -> str | None:
+    """Return the name of a preset, if there is one of that name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name is not None and name not in PRESETS:
+        raise ConfigError(f"preset: there is no preset {name!r}; {_nearest(name, list(PRESETS))}")
+    return name
 
 
-def _bounds(schema: Mapping[str, Json]) -> str:
+def _nearest(wrong: object, allowed: Sequence[str]) -> str:
+    """Return a hint with the nearest valid name, or with all names if none is near."""
+    near = difflib.get_close_matches(str(wrong)[:100], allowed, n=1, cutoff=0.5)
+    names = ", ".join(allowed)
+    if near and len(allowed) <= 10:
+        return f"did you mean {near[0]}? Allowed: {names}."
+    return f"did you mean {near[0]}?" if near else f"allowed: {names}."
+
+
+def _bounds(node: Mapping[str, Json]) -> str:
     """Return the allowed range in words."""
-    low = f"from {_bound(schema['minimum'])}" if "minimum" in schema else ""
-    above = f"above {_bound(schema['exclusiveMinimum'])}" if "exclusiveMinimum" in schema else ""
-    high = f"up to {_bound(schema['maximum'])}" if "maximum" in schema else ""
+    low = f"from {_bound(node['minimum'])}" if "minimum" in node else ""
+    above = f"above {_bound(node['exclusiveMinimum'])}" if "exclusiveMinimum" in node else ""
+    high = f"up to {_bound(node['maximum'])}" if "maximum" in node else ""
     return " ".join(part for part in (low or above, high) if part)
 
 
@@ -194,25 +392,23 @@ def _bound(number: Json) -> str:
     return f"{number:g}" if isinstance(number, float) else str(number)
 
 
-def _nearest(wrong: Json, allowed: list[str]) -> str:
-    """Return a hint with the nearest valid name, or with all names if none is near."""
-    near = difflib.get_close_matches(str(wrong), allowed, n=1, cutoff=0.5)
-    names = ", ".join(allowed)
-    if near and len(allowed) <= 10:
-        return f"did you mean {near[0]}? Allowed: {names}."
-    return f"did you mean {near[0]}?" if near else f"allowed: {names}."
-
-
 def _dotted(path: Iterable[str | int]) -> str:
     """Return the place of a value in the configuration: `settings.beta[1]`."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        text += f"[{part}]" if isinstance(part, int) else f".{part[:60]}"
     return text.removeprefix(".") or "the configuration"
 
 
-def _shown(value: Json) -> str:
-    """Return a value for a message: on one line, cut to a readable length."""
-    whole = isinstance(value, float) and value.is_integer() and abs(value) < 1e15
-    text = repr(int(value) if whole else value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
+def _shown(value: object) -> str:
+    """Return a value for a message: on one line, cut to a readable length and depth."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    brief = reprlib.Repr()
+    brief.maxlevel, brief.maxstring, brief.maxother, brief.maxlong = 3, 60, 60, 60
+    return brief.repr(value)
+
+
+def _printable(text: str) -> str:
+    """Return text that any terminal can print: YAML can hold half of a surrogate pair."""
+    return text.encode(errors="backslashreplace").decode()

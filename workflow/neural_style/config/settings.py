@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args
 
+from neural_style.config.keys import Fit, Image, Network, Optimization, Stage, Transfer, Weights
 from neural_style.errors import NeuralStyleError
 
 ENGINE_VERSION = 1
@@ -54,7 +55,7 @@ OPAQUE: frozenset[str] = frozenset({"jpg"})
 SHOWN_BY_BROWSERS: frozenset[str] = frozenset({"jpg", "png", "webp", "png16"})
 """Formats that browsers display."""
 
-FITS: tuple[str, ...] = ("stretch", "crop", "pad", "keep")
+FITS: tuple[str, ...] = get_args(Fit)
 """Values of `image.fit`; `images.decode.fit_image` describes each."""
 
 BUILT_IN = ("caffe", "torchvision")
@@ -112,7 +113,7 @@ SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
 SECTIONS = ("image", "network", "optimization", "transfer")
 """Sections of the configuration whose keys are fields of `Settings`."""
 
-LISTED_KEYS = ("alpha", "beta", "learning_rate")
+LISTED_KEYS = tuple(key.name for key in fields(Weights))
 """Fields of `Settings` of which the configuration has lists, in its section `settings`."""
 
 SHARED_IN_BATCH = (
@@ -127,101 +128,14 @@ class SettingsError(NeuralStyleError):
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Iterations at one size.
+class Settings(Transfer, Optimization, Network, Image, Weights):
+    """The settings of an output. Every key of these sections of the configuration is a field.
 
-    Attributes:
-        size: edge of the image in pixels, as `Settings.size`, below it.
-        epochs: number of iterations at that size, 1 to 100,000.
+    docs/configuration.md describes them, and `config.keys` has their types, bounds and defaults.
+    They are not checked here: `config.schema.settings_of` checks the values of a user. In contrast
+    to the configuration, no layer and no image of `blend` has weight 0, and `blend` and
+    `style_scales` are sorted.
     """
-
-    size: int
-    epochs: int
-
-
-def _default_style_layers() -> dict[str, float]:
-    return {f"conv{block}_1": 1.0 for block in range(1, 6)}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything that decides how one output turns out, apart from its images.
-
-    The defaults are those of the configuration. Values are not checked here: `complete` checks a
-    configuration, and `find_conflicts` checks whether settings go together.
-
-    Attributes:
-        alpha: weight of the content loss, 0 to 1e12.
-        beta: weight of the style loss, 0 to 1e15; see `beta_at`.
-        learning_rate: factor on every step of the optimizer, above 0, up to 100.
-        size: long edge of the output in pixels, 32 to 4096; with another fit than `keep`, the edge
-            of a square.
-        fit: how an image is brought to that size, one of `FITS`.
-        format: file type of the outputs, a key of `OUTPUT_FORMATS`.
-        quality: of JPEG and WebP, 1 to 100.
-        dimensions: of the outputs, `fitted` (as optimized) or `original`.
-        transparency: of the content image, `white` (put on white) or `keep`.
-        weights: source of VGG19's weights: one of `BUILT_IN` or a file.
-        content_layers: weight of each layer whose features are compared, above 0, up to 1e9.
-        style_layers: weight of each layer whose statistics are compared, above 0, up to 1e9.
-        pooling: between the blocks of the network, `max` or `average`.
-        padding: of the convolutions, `zeros`, `reflect` or `replicate`.
-        tile: edge in pixels of the tiles that the network processes, a multiple of 16, 64 to 4096;
-            None chooses by the size.
-        optimizer: `lbfgs` or `adam`.
-        history: L-BFGS history size, 1 to 1000; None chooses by the size, see `history_size`.
-        stages: smaller sizes to optimize first, ascending.
-        size_correction: whether `beta_at` scales beta with the size.
-        epochs: number of iterations, including those of the stages, 1 to 100,000.
-        save_every: iterations between two outputs, 1 to 100,000.
-        init: what the optimization starts from, one of `STARTS` or an image file.
-        init_noise: share of noise mixed into the start, 0 to 1.
-        seed: of the noise, 0 to 2³² - 1.
-        precision: of the network, `auto`, `fp32` or `bf16`.
-        style_loss: statistics that the style loss compares, `gram` (Gram matrices) or `wasserstein`
-            (mean and covariance).
-        color: `style`, `luminance` (keep the chroma of the content image) or `match` (recolor the
-            style image first).
-        blend: weight of each further style image by its file, above 0, up to 1e9; the pair's own
-            style has weight 1.
-        style_scales: edges of the style images in units of `size`, above 0, up to 16, ascending.
-        mask: where in the content image the style acts: a file, `BESIDE`, or None for everywhere.
-        style_mask: which part of the style image is used: a file, `BESIDE`, or None for all.
-        total_variation: weight of the total variation loss, 0 to 1e9.
-    """
-
-    alpha: float = 1.0
-    beta: float = 1e6
-    learning_rate: float = 1.0
-    size: int = 512
-    fit: str = "keep"
-    format: str = "jpg"
-    quality: int = 95
-    dimensions: str = "fitted"
-    transparency: str = "white"
-    weights: str = "caffe"
-    content_layers: Mapping[str, float] = field(default_factory=lambda: {"conv4_2": 1.0})
-    style_layers: Mapping[str, float] = field(default_factory=_default_style_layers)
-    pooling: str = "max"
-    padding: str = "zeros"
-    tile: int | None = None
-    optimizer: str = "lbfgs"
-    history: int | None = None
-    stages: tuple[Stage, ...] = ()
-    size_correction: bool = True
-    epochs: int = 1000
-    save_every: int = 100
-    init: str = "content"
-    init_noise: float = 0
-    seed: int = 0
-    precision: str = "auto"
-    style_loss: str = "gram"
-    color: str = "style"
-    blend: Mapping[str, float] = field(default_factory=dict)
-    style_scales: tuple[float, ...] = (1.0,)
-    mask: str | None = None
-    style_mask: str | None = None
-    total_variation: float = 0
 
     @property
     def style_sizes(self) -> tuple[int, ...]:

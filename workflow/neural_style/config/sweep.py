@@ -1,9 +1,5 @@
 """The sweep of a configuration: content images × style images × settings, with ids and paths.
 
-Presets are settings with a name, from a light tint to the method's own numbers. A preset has the
-form of an entry of `settings.named`. What it does not set comes from the rest of the configuration,
-and an entry that uses a preset may override it.
-
 The Snakefile imports this module, and every job of Snakemake evaluates the Snakefile, so it does
 not import torch.
 """
@@ -25,47 +21,9 @@ from neural_style.config.inputs import (
     slug,
     with_blended_files,
 )
+from neural_style.config.presets import with_preset
 from neural_style.config.settings import LISTED_KEYS, SECTIONS, Settings, make_settings, output_name
 from neural_style.errors import NeuralStyleError
-
-STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
-"""The style layers of the method."""
-
-
-def _weighted(*weights: float) -> dict[str, float]:
-    """Return weights of the method's style layers, scaled to the method's sum."""
-    scale = len(STYLE_LAYERS) / sum(weights)
-    return {
-        layer: scale * weight for layer, weight in zip(STYLE_LAYERS, weights, strict=True) if weight
-    }
-
-
-PRESETS: Mapping[str, Mapping[str, Any]] = {
-    "subtle": {"alpha": 1.0, "beta": 2e4},
-    "balanced": {"alpha": 1.0, "beta": 1e6},
-    "strong": {"alpha": 1.0, "beta": 1e7},
-    "texture": {"alpha": 1.0, "beta": 1e7, "network": {"style_layers": _weighted(1, 1, 1, 0, 0)}},
-    "front_loaded": {"network": {"style_layers": _weighted(256, 64, 16, 4, 1)}},
-    "paper": {
-        "alpha": 1.0,
-        "beta": 1e6,
-        "learning_rate": 1.0,
-        "image": {"size": 512, "fit": "stretch"},
-        "network": {
-            "weights": "caffe",
-            "content_layers": {"conv4_2": 1.0},
-            "style_layers": _weighted(1, 1, 1, 1, 1),
-        },
-        "optimization": {
-            "optimizer": "lbfgs",
-            "stages": [],
-            "size_correction": True,
-            "epochs": 1000,
-            "init": "content",
-        },
-    },
-}
-"""Name → values, in the form of an entry of `settings.named`. The schema describes each."""
 
 
 class SweepError(NeuralStyleError):
@@ -188,16 +146,10 @@ def plan_sweep(config: Mapping[str, Any]) -> Sweep:
     )
 
 
-def _sources(config: Mapping[str, Any], key: str) -> list[str]:
-    """Return the paths of a key that holds one path or several."""
-    value = config[key]
-    return [value] if isinstance(value, str) else value
-
-
 def _images(config: Mapping[str, Any], key: str) -> tuple[Images, list[str]]:
     """Return the images of a key, and what is wrong with the key."""
     try:
-        return find_images(map(Path, _sources(config, key)), key), []
+        return find_images(map(Path, config[key]), key), []
     except InputError as error:
         return Images({}), [str(error)]
 
@@ -212,7 +164,7 @@ def _refusals_of_output(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"output: {output!r} begins with ~, which is not expanded here; write the whole path."
         return
     folder = Path(output).resolve()
-    inputs = [(key, name) for key in ("content", "style") for name in _sources(config, key)]
+    inputs = [(key, name) for key in ("content", "style") for name in config[key]]
     for key, name in inputs:
         path = Path(name)
         if path.is_dir() and _overlap(folder, path.resolve()):
@@ -275,26 +227,3 @@ def format_number(number: float) -> str:
         return repr(float(number)) if number != int(number) else str(int(number))
     first, rest = str(digits[0]), "".join(map(str, digits[1:]))
     return f"{'-' if sign else ''}{first}{'.' if rest else ''}{rest}e{magnitude}"
-
-
-def with_preset(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an entry of `settings.named` with the values of its preset filled in.
-
-    Args:
-        entry: may have the key `preset`, a name in `PRESETS`. Its own keys win over the preset, and
-            its own layers replace those of the preset.
-
-    Returns:
-        The entry without the key `preset`.
-    """
-    name = entry.get("preset")
-    own = {key: value for key, value in entry.items() if key != "preset"}
-    return laid_over(PRESETS[name] if name else {}, own)
-
-
-def laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge two entries of `settings.named` section by section; the keys of `over` win."""
-    merged = dict(under)
-    for key, value in over.items():
-        merged[key] = {**merged.get(key, {}), **value} if isinstance(value, Mapping) else value
-    return merged

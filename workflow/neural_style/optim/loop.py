@@ -28,7 +28,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import Stage
+from neural_style.config.keys import Stage
 from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.objective import Evaluation, Evaluator
 from neural_style.losses.problem import (

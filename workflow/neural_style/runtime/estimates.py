@@ -8,9 +8,9 @@ killed. A retry asks for more.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
+from neural_style.config.keys import Cluster
 from neural_style.config.settings import BYTES_PER_HISTORY_ENTRY, Settings, history_size
 from neural_style.model.layers import largest_tile_pixels, split_into_tiles, tile_size
 
@@ -60,28 +60,6 @@ RUNTIME_MARGIN = 2.0
 
 MEASURED_SIZE = 512
 """Pixels of the edge to which `CPU_SECONDS` and `GPU_SECONDS` refer."""
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """The section `cluster` of a configuration; its defaults are in `config.schema.yaml`.
-
-    Attributes:
-        gpu_as: how a job asks for its GPU: `gpus`, `gres` or `none`.
-        threads: CPU cores of a job.
-        memory_factor: the user's factor on the estimated memory.
-        runtime_factor: the user's factor on the estimated time.
-    """
-
-    gpu_as: str
-    threads: int
-    memory_factor: float
-    runtime_factor: float
-
-    @property
-    def has_gpus(self) -> bool:
-        """Whether a job gets a GPU."""
-        return self.gpu_as != "none"
 
 
 def bytes_per_image(settings: Settings, height: int, width: int, precision: str) -> int:
