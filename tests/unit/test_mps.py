@@ -19,7 +19,8 @@ from tests.unit.jobs import facts_of, names
 from tests.unit.stand_in import StandIn, stand_in
 from torch import Tensor
 
-from neural_style.config.settings import Settings, Stage
+from neural_style.config.keys import Stage
+from neural_style.config.settings import Settings
 from neural_style.engine.job import run_job
 from neural_style.engine.writer import StoppedError
 from neural_style.runtime import device as device_module
