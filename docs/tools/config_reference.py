@@ -28,7 +28,7 @@ COMMAND = "python docs/tools/config_reference.py"
 _INTRODUCTION = """\
 # Configuration
 
-<!-- Made by `{command}` from workflow/neural_style/config/keys.py. Do not edit. -->
+<!-- Made by `{command}` from workflow/neural_style/config/. Do not edit. -->
 
 After this page you can set every key of `config.yaml`. The tables give the meaning, the values, and
 the default of each key. A key that you leave out has its default.
@@ -227,7 +227,7 @@ def generated_files(root: Path) -> dict[str, str]:
     """
     schema = config_schema()
     config = yaml.safe_load((root / CONFIG).read_text(encoding="utf-8"))
-    note = f"# Made by `{COMMAND}` from workflow/neural_style/config/keys.py. Do not edit.\n"
+    note = f"# Made by `{COMMAND}` from workflow/neural_style/config/. Do not edit.\n"
     text = yaml.safe_dump(schema, sort_keys=False, allow_unicode=True, width=100)
     return {
         CONFIG: annotated_config(config),

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from neural_style.config.keys import Cluster, Stage
+from neural_style.config.keys import Stage
+from neural_style.config.sections import Cluster
 from neural_style.config.settings import Settings
 from neural_style.runtime.estimates import can_be_submitted, memory_mb, runtime_minutes
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from neural_style.config.inputs import companions_of, files_of
-from neural_style.config.keys import Cluster
+from neural_style.config.sections import Cluster
 from neural_style.config.options import option_name
 from neural_style.config.schema import complete
 from neural_style.config.settings import (

@@ -1,7 +1,7 @@
 """Check a configuration, name every mistake, fill in the defaults, and describe every key.
 
-All of it is made from the classes in `config.keys`. A mistake is one line: the key, its value, what
-is allowed, and the nearest valid name.
+All of it is made from the classes in `config.keys` and `config.sections`. A mistake is one line:
+the key, its value, what is allowed, and the nearest valid name.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from neural_style.config.keys import Config
 from neural_style.config.presets import PRESETS, laid_over, with_preset
+from neural_style.config.sections import Config
 from neural_style.config.settings import LISTED_KEYS, SECTIONS, Settings, make_settings
 from neural_style.errors import NeuralStyleError
 
@@ -215,6 +215,7 @@ def annotated_config(config: Mapping[str, Json]) -> str:
 
 
 _HEAD = """\
+# yaml-language-server: $schema=workflow/schemas/config.schema.yaml
 # The sweep that `snakemake` makes: every content image × every style image × every setting.
 # docs/configuration.md has more about each key and the values that it takes. Every key can be left
 # out. In your own files you need only what differs; name them with --configfile. Layers that you

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
 
-from neural_style.config.keys import Fit, Image, Network, Optimization, Stage, Transfer, Weights
+from neural_style.config.keys import Image, Network, Optimization, Stage, Transfer, Weights
+from neural_style.config.values import Fit
 from neural_style.errors import NeuralStyleError
 
 ENGINE_VERSION = 1

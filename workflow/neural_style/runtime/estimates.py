@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from neural_style.config.keys import Cluster
+from neural_style.config.sections import Cluster
 from neural_style.config.settings import BYTES_PER_HISTORY_ENTRY, Settings, history_size
 from neural_style.model.layers import largest_tile_pixels, split_into_tiles, tile_size
 
