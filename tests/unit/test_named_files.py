@@ -84,7 +84,15 @@ def test_names_that_snakemake_cannot_keep_track_of_are_refused(
     path.touch()
     for changes in ({"mask": str(path)}, {"blend": {str(path): 1.0}}):
         (sentence,) = missing(defaults, **changes)
-        assert "Snakemake cannot handle the name" in sentence
+        assert sentence.endswith("; rename the file.")
+        assert repr(str(path)) in sentence
+
+
+def test_a_name_that_only_looks_odd_is_taken(defaults: Settings, tmp_path: Path):
+    path = tmp_path / "Screenshot 3.04.05\u202fPM.png"
+    path.touch()
+    for changes in ({"mask": str(path)}, {"blend": {str(path): 1.0}}, {"init": str(path)}):
+        assert missing(defaults, **changes) == []
 
 
 @pytest.fixture

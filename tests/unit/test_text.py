@@ -152,3 +152,9 @@ def test_hostile_text_is_drawn_without_harm(text):
     draw_lines(image, (30, 50), (text,), FONT, "red", "center")
     draw_rotated(image, (30, 50), (text, text), FONT, "red")
     assert image.size == (64, 64)
+
+
+def test_every_kind_of_space_is_drawn_and_nothing_invisible():
+    font = load_font(12)
+    assert font.draws("Screenshot at 3.04.05\u202fPM\u00a0a\u3000b")
+    assert not font.draws("right\u202eleft") and not font.draws("What\u200eApp")

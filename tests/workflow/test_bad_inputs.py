@@ -119,9 +119,9 @@ def test_files_that_cannot_take_part_are_listed_and_stop_no_other_job(project):
     outcome = project.snakemake()
     outcome.assert_refused(
         "'images/content/Cat.png' and 'images/content/cat.jpg' would share the id cat; rename",
-        "cannot handle the name 'images/content/c{d}.png'",
-        "cannot handle the name 'images/content/a<b>.png'",
-        "cannot handle the name 'images/content/two\\nlines.png'",
+        "takes '{d}' in the name 'images/content/c{d}.png' for a wildcard; rename the file.",
+        "takes '<b>' in the name 'images/content/a<b>.png' for a wildcard; rename the file.",
+        "the name 'images/content/two\\nlines.png' has line breaks or other control characters",
     )
     assert "refused_files" in outcome.jobs
     assert {"results/grids/content/dog.jpg", "results/grids/grids.pdf"} <= project.files()

@@ -36,8 +36,14 @@ RESERVED = frozenset(
 )
 """Names in the folder of a sweep and in its folder of logs that are not the id of an image."""
 
-SNAKEMAKE_SYNTAX = re.compile(r"[{}]|<[a-z][a-z0-9_]*>")
+SNAKEMAKE_SYNTAX = re.compile(r"\{\s*[.\w]+\s*(,.*)?\}|<[a-z][a-z0-9_]*>", re.DOTALL)
 """Text that Snakemake reads as a wildcard or a path variable; it cannot be quoted."""
+
+CONTROL = re.compile(r"[\0-\x08\n-\x1f\x7f-\x9f]")
+"""Line breaks, of which Snakemake warns, and characters that a terminal obeys; it prints names."""
+
+NOT_UTF_8 = re.compile(r"[\ud800-\udfff]")
+"""Bytes of a name as `os.fsdecode` represents them; Snakemake ends in an error."""
 
 PERIODIC = re.compile(r"(.{1,3}?)\1{18,}")
 """Snakemake refuses a wildcard that ends in 20 repeats; an id repeats up to three characters."""
@@ -138,11 +144,12 @@ def refusals_of_file(path: Path) -> Iterator[str]:
     text = str(path)
     if not path.exists():
         yield f"{text!r} is a broken link; fix or remove it."
-    if not text.isprintable() or SNAKEMAKE_SYNTAX.search(text):
-        yield (
-            f"Snakemake cannot handle the name {text!r}; rename the file without {{ }}, <…>, line "
-            "breaks and other unprintable characters."
-        )
+    if found := SNAKEMAKE_SYNTAX.search(text):
+        yield f"Snakemake takes {found[0]!r} in the name {text!r} for a wildcard; rename the file."
+    elif CONTROL.search(text):
+        yield f"the name {text!r} has line breaks or other control characters; rename the file."
+    elif NOT_UTF_8.search(text):
+        yield f"the name {text!r} is not UTF-8, which Snakemake cannot handle; rename the file."
 
 
 def slug(name: str) -> str:

@@ -63,8 +63,8 @@ class Font:
 
     def draws(self, text: str) -> bool:
         """Return whether `text` can be drawn as it is: no box and no escape."""
-        return text.isprintable() and all(
-            _first_face(self.faces, c) is not None for c in plain(text)
+        return plain(text) == unicodedata.normalize("NFC", text) and all(
+            _first_face(self.faces, c) is not None for c in _spaced(text)
         )
 
     def width(self, text: str) -> int:
@@ -74,8 +74,7 @@ class Font:
 
     def runs(self, text: str) -> Iterator[tuple[str, ImageFont.FreeTypeFont]]:
         """Return the pieces of `text` in order, each with the typeface that draws it."""
-        spaced = "".join(" " if c.isspace() else c for c in plain(text))
-        for word in re.findall(r" +|[^ ]+", spaced):
+        for word in re.findall(r" +|[^ ]+", _spaced(text)):
             whole = _first_face(self.faces, word)
             for piece in (word,) if whole else word:
                 yield piece, whole or _first_face(self.faces, piece) or self.faces[-1]
@@ -110,6 +109,11 @@ def plain(text: str) -> str:
         c.encode("unicode_escape").decode() if unicodedata.category(c) in _ESCAPED else c
         for c in joined
     )
+
+
+def _spaced(text: str) -> str:
+    """Return `plain(text)` with a plain space for every kind of space."""
+    return "".join(" " if c.isspace() else c for c in plain(text))
 
 
 def shorten_middle(text: str, width: Width, room: float) -> str:
