@@ -21,8 +21,9 @@ from torch.utils._pytree import tree_map
 
 META = torch.device("meta")
 
-Forbid = Callable[[Any, list[Tensor]], None]
-"""Raises an AssertionError for an operation and its results, if the device cannot do it."""
+Forbid = Callable[[Any, list[Tensor], list[Tensor]], None]
+"""Raises an error for an operation, its results and the tensors given to it, if the device cannot
+do it."""
 
 FROM_NUMBERS = (torch.tensor, torch.as_tensor, Tensor.new_tensor)
 
@@ -56,6 +57,10 @@ class DeviceTensor(Tensor):
     def device(self) -> torch.device:  # type: ignore[override]
         return torch.device(self.pretended.name, 0)
 
+    @property
+    def is_cuda(self) -> bool:  # type: ignore[override]
+        return self.pretended.name == "cuda"
+
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]
         cls, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -80,6 +85,7 @@ class StandIn:
         self._forbid = forbid
 
     def run(self, operation: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        kwargs = {name: each for name, each in kwargs.items() if name != "pin_memory"}
         given = tensors_of((args, kwargs), Tensor)
         ours = [each for each in given if isinstance(each, DeviceTensor)]
         named = kwargs.get("device")
@@ -97,7 +103,6 @@ class StandIn:
             on_device = isinstance(args[0], DeviceTensor)
         if named is not None:
             kwargs = {**kwargs, "device": torch.device("cpu")}
-        kwargs.pop("pin_memory", None)
         inner_args, inner_kwargs = tree_map(unwrap, (args, kwargs))
         result = operation(*inner_args, **inner_kwargs)
         if not on_device:
@@ -111,7 +116,7 @@ class StandIn:
             return known[id(each)] if id(each) in known else DeviceTensor(each, self)
 
         wrapped = tree_map(wrap, result)
-        self._forbid(operation, tensors_of(wrapped, DeviceTensor))
+        self._forbid(operation, tensors_of(wrapped, DeviceTensor), given)
         return wrapped
 
 
@@ -186,7 +191,7 @@ def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
 
 
 @contextmanager
-def stand_in(name: str, forbid: Forbid = lambda operation, results: None) -> Iterator[StandIn]:
+def stand_in(name: str, forbid: Forbid = lambda *_: None) -> Iterator[StandIn]:
     """Pretend a device within the block; `torch.save` and `torch.load` know it, too."""
     pretended = StandIn(name, forbid)
     save, load = torch.save, torch.load

@@ -15,6 +15,7 @@ from neural_style.config.settings import Settings
 from neural_style.runtime import memory
 from neural_style.runtime.memory import (
     LARGEST_BATCH,
+    DeviceFailedError,
     MemoryShortageError,
     automatic_batch,
     available_bytes,
@@ -29,6 +30,19 @@ SHORTAGES = [
     torch.OutOfMemoryError("CUDA out of memory."),
     MemoryError(),
     RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: not enough memory"),
+    torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be asynchronous"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+    RuntimeError("cuFFT error: CUFFT_ALLOC_FAILED"),
+    RuntimeError("MPS backend out of memory (MPS allocated: 9.05 GB, other allocations: 8 KB)"),
+]
+FAILURES = [
+    torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nCUDA kernel …"),
+    torch.AcceleratorError("CUDA error: unspecified launch failure"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_EXECUTION_FAILED when calling `cublasSgemm(…)`"),
+    RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
 ]
 
 
@@ -96,7 +110,7 @@ def message_of(settings: Settings, height: int, width: int, error: Exception) ->
     return str(caught.value)
 
 
-@pytest.mark.parametrize("error", SHORTAGES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", SHORTAGES, ids=str)
 def test_the_message_for_an_image_that_does_not_fit_says_what_would_fit(
     monkeypatch, error, defaults: Settings
 ):
@@ -139,6 +153,31 @@ def test_a_real_shortage_on_the_cpu_is_recognized():
     assert ended.stdout == "True\n", ended.stderr
 
 
+@pytest.mark.parametrize("error", FAILURES, ids=str)
+def test_a_failure_of_the_gpu_is_a_sentence_and_no_shortage(error: Exception, defaults: Settings):
+    worker = Worker(limit=1, error=error)
+    reason = str(error).splitlines()[0]
+    with (
+        pytest.raises(DeviceFailedError) as caught,
+        explaining_shortage(defaults, 64, 64, CPU, torch.float32),
+    ):
+        in_batches(range(4), 4, worker.work, worker.said.append)
+    assert str(caught.value) == (
+        f"the GPU failed ({reason}); start this again, which keeps what is done, and use another "
+        "GPU if it fails again."
+    )
+    assert worker.calls == 1, "what has failed is not tried again in this process"
+
+
+def test_where_nothing_fits_other_programs_have_the_memory(monkeypatch, defaults: Settings):
+    def available_bytes(device: torch.device) -> int:
+        raise torch.AcceleratorError("CUDA error: out of memory")
+
+    monkeypatch.setattr(memory, "available_bytes", available_bytes)
+    message = message_of(defaults, 512, 512, AssertionError("the work began"))
+    assert message.endswith("0.0 GB are available on this CPU; end other programs that use it.")
+
+
 @pytest.mark.parametrize("error", [RuntimeError("shape"), ValueError("DefaultCPUAllocator")])
 def test_other_errors_are_no_shortage(error):
     assert not is_shortage(error)
@@ -150,10 +189,12 @@ class Worker:
     def __init__(self, limit: int, error: Exception = SHORTAGES[0]) -> None:
         self.limit = limit
         self.error = error
+        self.calls = 0
         self.done: list[list[int]] = []
         self.said: list[str] = []
 
     def work(self, batch: Sequence[int]) -> None:
+        self.calls += 1
         if len(batch) > self.limit:
             raise self.error
         self.done.append(list(batch))
@@ -166,7 +207,7 @@ def test_batches_keep_the_order():
     assert worker.said == []
 
 
-@pytest.mark.parametrize("error", SHORTAGES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", SHORTAGES, ids=str)
 def test_a_batch_that_does_not_fit_is_halved_and_it_is_said_once(error):
     worker = Worker(limit=2, error=error)
     in_batches(range(11), 8, worker.work, worker.said.append)

@@ -65,7 +65,7 @@ def runs_on_mps(name: str) -> bool:
     return bool(kernels & {*FOR_EVERY_DEVICE})
 
 
-def what_mps_lacks(operation: Any, results: list[Tensor]) -> None:
+def what_mps_lacks(operation: Any, results: list[Tensor], given: list[Tensor]) -> None:
     """Refuse float64, and operations without a kernel."""
     for each in results:
         wide = each.dtype in (torch.float64, torch.complex128)
@@ -74,10 +74,10 @@ def what_mps_lacks(operation: Any, results: list[Tensor]) -> None:
     assert name in SPLIT_FURTHER or runs_on_mps(name), f"MPS has no kernel for {name}"
 
 
-def refuse_eigh(operation: Any, results: list[Tensor]) -> None:
+def refuse_eigh(operation: Any, results: list[Tensor], given: list[Tensor]) -> None:
     """The first versions of torch that this project accepts have no such kernel."""
     assert "eigh" not in operation.name()
-    what_mps_lacks(operation, results)
+    what_mps_lacks(operation, results, given)
 
 
 @pytest.fixture

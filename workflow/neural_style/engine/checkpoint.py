@@ -26,6 +26,7 @@ from neural_style.io import atomic, atomic_file, remove_leftovers, sha256, sync_
 from neural_style.losses.objective import Evaluation
 from neural_style.optim.lbfgs import LbfgsState
 from neural_style.optim.state import SafeguardState, State, StateError
+from neural_style.runtime.memory import is_device_failure, is_shortage
 
 FOLDER = ".checkpoint"
 STATE = "state.pt"
@@ -276,9 +277,9 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
     try:
         with torch.serialization.safe_globals(known):
             content: object = torch.load(path, map_location=device, weights_only=True)
-    except torch.OutOfMemoryError:
-        raise
     except Exception as error:  # torch raises many types
+        if is_shortage(error) or is_device_failure(error):  # the file may be fine
+            raise
         raise CheckpointError(f"{path} cannot be read; starting over.") from error
     if not isinstance(content, dict) or not isinstance(content.get("key"), str):
         raise CheckpointError(f"{path} holds something else than a checkpoint; starting over.")

@@ -17,8 +17,9 @@ from neural_style.engine.record import RunRecord, Source, write_run
 from neural_style.engine.writer import RunWriter, StoppedError
 from neural_style.images.encode import make_postprocessor
 from neural_style.io import lock_folder
+from neural_style.losses.problem import move_problem
 from neural_style.optim.loop import Progress
-from neural_style.runtime.device import describe
+from neural_style.runtime.device import CPU, describe
 
 
 def run_job(
@@ -58,7 +59,8 @@ def run_job(
             memory does not suffice, or the optimization diverged.
     """
     engine = Engine(device)
-    loaded = load_problem(content, style, settings, device)
+    # On the CPU: the device may be short of memory, which the block below explains.
+    loaded = load_problem(content, style, settings, CPU)
     original_size = loaded.content_size if settings.dimensions == ORIGINAL else None
     postprocessor = make_postprocessor(content, settings, original_size)
     files = _files_read(engine, loaded, settings)
@@ -70,6 +72,7 @@ def run_job(
     ):
         writer = RunWriter(folder, settings, postprocessor, files, store, device, stop, log)
         with writer:
+            loaded = loaded._replace(problem=move_problem(loaded.problem, device))
             optimization = engine.optimization([loaded.problem])
             writer.resume(optimization)
             for progress in optimization:

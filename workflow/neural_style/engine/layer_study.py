@@ -25,6 +25,7 @@ from neural_style.losses.terms import gram_matrix, mean_squared_error
 from neural_style.model.layers import channels, receptive_field
 from neural_style.model.vgg import Vgg19, extract_features, full_precision
 from neural_style.optim.loop import Progress
+from neural_style.runtime.device import CPU
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,10 @@ def run_study(
             loss became infinite or NaN.
     """
     remove_leftovers_below(folder)
-    content, style = (
-        load_tensor(path, study.settings, device) for path in (content_path, style_path)
-    )
+    on_cpu = [load_tensor(path, study.settings, CPU) for path in (content_path, style_path)]
     engine = Engine(device)
-    with engine.explaining_shortage(study.settings, *content.shape[2:]):
+    with engine.explaining_shortage(study.settings, *on_cpu[0].shape[2:]):
+        content, style = (each.to(device) for each in on_cpu)
         for number, image in enumerate(study.images):
             settings = study.settings_of(image)
             for progress in engine.optimization([single_style_problem(content, style, settings)]):

@@ -83,7 +83,8 @@ class RunWriter:
         log: Callable[[str], None],
     ) -> None:
         self.seconds = 0.0
-        """Time from the first to the latest iteration, excluding downtime before a resume."""
+        """Time from the first iteration to the latest one in the table, excluding downtime before a
+        resume."""
         self._folder = folder
         self._settings = settings
         self._postprocessor = postprocessor
@@ -94,10 +95,11 @@ class RunWriter:
         self._log = log
         threads = 1 if device.type in BACKGROUND_DEVICES else 0
         self._queue = WorkQueue(threads, QUEUE_DEPTH, "write outputs")
-        self._began: float | None = None
+        self._mark: Callable[[], Callable[[], float]] | None = None
+        self._seconds_before = 0.0
         self._resumed: int | None = None
         self._rows: list[Sequence[str]] = []
-        self._pending: list[tuple[int, float, Tensor]] = []
+        self._pending: list[tuple[int, Callable[[], float], Tensor]] = []
         self._term_names: tuple[str, ...] = ()
         self._checksums: dict[str, str] = {}
 
@@ -146,7 +148,7 @@ class RunWriter:
         self._rows = list(checkpoint.rows)
         self._term_names = tuple(self._rows[0][len(LOSS_COLUMNS) :])
         self._checksums = dict(checkpoint.outputs)
-        self.seconds = checkpoint.seconds
+        self.seconds = self._seconds_before = checkpoint.seconds
         self._write_losses(self._rows)
         (self._folder / RUN).unlink(missing_ok=True)
         self._log(f"resuming from iteration {self._resumed} of {self._settings.epochs}.")
@@ -185,8 +187,8 @@ class RunWriter:
                 turned off.
             NeuralStyleError: a file cannot be written.
         """
-        if self._began is None:
-            self._began = time.monotonic() - self.seconds
+        if self._mark is None:
+            self._mark = start_clock(self._device)
         epoch = progress.epoch
         self._queue.check()
         if epoch != self._resumed:
@@ -230,15 +232,10 @@ class RunWriter:
         self._write_losses(rows)
 
     def _add_losses(self, progress: Progress) -> None:
-        """Keep the losses and the time of an iteration.
-
-        On a GPU, that is the time at which the iteration was launched, unless `_check` has just
-        waited for it.
-        """
-        assert self._began is not None, "the clock starts with the first iteration"
-        self.seconds = time.monotonic() - self._began
+        """Keep the losses and the time of an iteration."""
+        assert self._mark is not None, "the clock starts with the first iteration"
         self._term_names = progress.term_names
-        self._pending.append((progress.epoch, self.seconds, progress.losses[:, 0]))
+        self._pending.append((progress.epoch, self._mark(), progress.losses[:, 0]))
 
     def _loss_rows(self) -> list[Sequence[str]]:
         """The table so far: a header, then a row an iteration. Synchronizes with the GPU."""
@@ -247,11 +244,12 @@ class RunWriter:
         pending, self._pending = self._pending, []
         if pending:
             losses = torch.stack([each for _, _, each in pending]).cpu()  # in one copy
-            for (epoch, seconds, _), values in zip(pending, losses, strict=True):
+            for (epoch, elapsed, _), values in zip(pending, losses, strict=True):
+                self.seconds = self._seconds_before + elapsed()
                 summary = summarize_losses(self._term_names, values)
                 shown = (summary.total, summary.content, summary.style, *summary.parts.values())
                 numbers = (f"{value:.6g}" for value in shown)
-                self._rows.append([str(epoch), f"{seconds:.3f}", *numbers])
+                self._rows.append([str(epoch), f"{self.seconds:.3f}", *numbers])
         return list(self._rows)
 
     def _write_losses(self, rows: Sequence[Sequence[str]]) -> None:
@@ -316,6 +314,42 @@ def divergence_sentence(epoch: int, settings: Settings) -> str:
         f"best image; lower learning_rate (now {settings.learning_rate:g}) or beta "
         f"(now {settings.beta:g})."
     )
+
+
+def start_clock(device: torch.device) -> Callable[[], Callable[[], float]]:
+    """Start a clock that runs with the work of a device.
+
+    Returns:
+        A function that marks this moment. With CUDA, that is when the GPU has done all work that is
+        queued by now. It returns a function that gives the seconds from the start to the mark, and
+        waits for it.
+    """
+    if device.type != "cuda":
+        began = time.monotonic()
+
+        def mark_now() -> Callable[[], float]:
+            seconds = time.monotonic() - began
+            return lambda: seconds
+
+        return mark_now
+
+    def record() -> torch.cuda.Event:
+        event = torch.cuda.Event(enable_timing=True, blocking=True)
+        event.record()
+        return event
+
+    first = record()
+
+    def mark_in_queue() -> Callable[[], float]:
+        event = record()
+
+        def seconds() -> float:
+            event.synchronize()
+            return float(first.elapsed_time(event)) / 1000
+
+        return seconds
+
+    return mark_in_queue
 
 
 def copy_to_host(tensor: Tensor) -> Callable[[], Tensor]:

@@ -18,6 +18,10 @@ from torch.nn import functional
 from neural_style.config.settings import Settings, scaled_size
 from neural_style.images.tensors import luminance, match_color
 
+LARGEST_RATIO_ON_CUDA = 32
+"""Largest ratio of sizes for an antialiased filter on CUDA. Its weights have to fit into the shared
+memory of 48 KB: (32 + 33) · 4 · (4 · ratio + 1) bytes for the bicubic one."""
+
 
 @dataclass(frozen=True)
 class StyleReference:
@@ -117,6 +121,31 @@ def single_style_problem(content: Tensor, style: Tensor, settings: Settings) -> 
     """
     problem = TransferProblem(settings, content, (Region((StyleReference(style),)),))
     return recolor_problem(problem)
+
+
+def move_problem(problem: TransferProblem, device: torch.device) -> TransferProblem:
+    """The problem with all its tensors on a device."""
+
+    def moved(tensor: Tensor | None) -> Tensor | None:
+        return tensor if tensor is None else tensor.to(device)
+
+    regions = tuple(
+        Region(
+            tuple(
+                replace(style, image=style.image.to(device), guide=moved(style.guide))
+                for style in region.styles
+            ),
+            moved(region.mask),
+        )
+        for region in problem.regions
+    )
+    return replace(
+        problem,
+        content=problem.content.to(device),
+        regions=regions,
+        chroma=moved(problem.chroma),
+        start=moved(problem.start),
+    )
 
 
 def check_batch(problems: Sequence[TransferProblem]) -> None:
@@ -277,4 +306,7 @@ def _resample_mask(mask: Tensor, height: int, width: int) -> Tensor:
 
 
 def _interpolate(images: Tensor, height: int, width: int, mode: str) -> Tensor:
-    return functional.interpolate(images, size=(height, width), mode=mode, antialias=True)
+    ratio = max(images.shape[2] / height, images.shape[3] / width)
+    there = images.cpu() if images.is_cuda and ratio > LARGEST_RATIO_ON_CUDA else images
+    resampled = functional.interpolate(there, size=(height, width), mode=mode, antialias=True)
+    return resampled.to(images.device)

@@ -163,13 +163,14 @@ def full_precision() -> Iterator[None]:
     By default CUDA rounds the inputs of convolutions to TF32; NVIDIA's containers do so for matrix
     products as well, by an environment variable.
     """
-    before = torch.get_float32_matmul_precision()
+    products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("highest")
+    torch.backends.cudnn.allow_tf32 = False  # `cudnn.flags` would set all other flags, too
     try:
-        with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            yield
+        yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        torch.set_float32_matmul_precision(products)
+        torch.backends.cudnn.allow_tf32 = convolutions
 
 
 def extract_features(network: Vgg19, images: Tensor) -> dict[str, Tensor]:

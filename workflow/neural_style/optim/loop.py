@@ -38,7 +38,7 @@ from neural_style.losses.problem import (
     resample_images,
     resample_problem,
 )
-from neural_style.model.vgg import Vgg19
+from neural_style.model.vgg import Vgg19, full_precision
 from neural_style.optim.optimizers import Optimizer, make_optimizer
 from neural_style.optim.parameterization import Parameterization, choose_parameterization
 from neural_style.optim.state import SafeguardState, State, StateError, require_alike
@@ -279,6 +279,7 @@ class _StageRun:
             except ValueError as error:
                 raise StateError(str(error)) from error
 
+    @full_precision()  # for the scalar products of the optimizer, too
     def step(self) -> None:
         """Do one iteration: a projected step, one evaluation, and the safeguard."""
         low, high = self._parameterization.low, self._parameterization.high

@@ -58,7 +58,11 @@ mmap.mmap(-1, 400_000_000)
 """
 """Loads torch, starts its threads, and makes room for the networks."""
 
-_SHORTAGE = re.compile(r"DefaultCPUAllocator|\bout of memory\b|_ALLOC_FAILED\b")
+_SHORTAGE = re.compile(
+    r"DefaultCPUAllocator|\bout of memory\b|_ALLOC(ATION)?_FAILED\b"
+    r"|CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate"  # it gets no memory for itself
+)
+_FAILURE = re.compile(r"^(CUDA|cuDNN|cuFFT|HIP|MPS)\w* error\b")
 
 _VERSION_1 = ("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file"
 _VERSION_2 = ("memory.max", "memory.high"), "memory.current", "inactive_file"
@@ -66,6 +70,10 @@ _VERSION_2 = ("memory.max", "memory.high"), "memory.current", "inactive_file"
 
 class MemoryShortageError(NeuralStyleError):
     """A single image does not fit into the memory of the device."""
+
+
+class DeviceFailedError(NeuralStyleError):
+    """The GPU failed, and this process cannot use it any more."""
 
 
 class MemoryLimitError(NeuralStyleError):
@@ -219,11 +227,27 @@ def is_shortage(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and bool(_SHORTAGE.search(str(error)))
 
 
+def is_device_failure(error: BaseException) -> bool:
+    """Whether an error came from a GPU, but not from a shortage of memory.
+
+    After an error such as an illegal access to memory, every call of CUDA in this process fails.
+    """
+    import torch
+
+    if is_shortage(error):
+        return False
+    return isinstance(error, torch.AcceleratorError) or (
+        isinstance(error, RuntimeError) and bool(_FAILURE.match(str(error)))
+    )
+
+
 @contextmanager
 def explaining_shortage(
     settings: Settings, height: int, width: int, device: torch.device, precision: torch.dtype
 ) -> Iterator[None]:
     """Replace a shortage of memory in the block by an error that says what would fit.
+
+    A failure of the GPU becomes a sentence, too.
 
     Args:
         settings: of the image.
@@ -234,43 +258,54 @@ def explaining_shortage(
 
     Raises:
         MemoryShortageError: the block ran out of memory, or would exceed a limit of the shell.
+        DeviceFailedError: the GPU failed.
     """
-    available = available_bytes(device)
+    available = 0
     limits = limit_bytes().values() if device.type == "cpu" else ()
     try:
+        available = available_bytes(device)
         if limits and needed_bytes(settings, height, width, precision) > min(limits):
             raise MemoryError("ulimit")
         yield
     except Exception as error:
+        if is_device_failure(error):
+            raise DeviceFailedError(
+                f"the GPU failed ({str(error).splitlines()[0].rstrip('.')}); start this again, "
+                "which keeps what is done, and use another GPU if it fails again."
+            ) from error
         if not is_shortage(error):
             raise
         needed = needed_bytes(settings, height, width, precision)
         # The free memory is an estimate, too: never advise what has just failed.
         limit = min(available, int(0.8 * needed))
-        advice = [f"a size of {_size_that_fits(settings, height, width, precision, limit)}"]
+        processor = "CPU" if device.type == "cpu" else "GPU"
+        shortage = (
+            f"{width} × {height} pixels need about {needed / 1e9:.1f} GB of memory, and "
+            f"{available / 1e9:.1f} GB are available on this {processor}"
+        )
+        size = _size_that_fits(settings, height, width, precision, limit)
+        if size is None:
+            raise MemoryShortageError(f"{shortage}; end other programs that use it.") from error
+        advice = [f"a size of {size}"]
         for tile, history in SAVINGS:
             saving = replace(settings, tile=tile, history=history or settings.history)
             if needed_bytes(saving, height, width, precision) <= limit:
                 smaller = f" and optimization.history {history}" if history else ""
                 advice.append(f"this size with network.tile {tile}{smaller}")
                 break
-        raise MemoryShortageError(
-            f"{width} × {height} pixels need about {needed / 1e9:.1f} GB of memory, and "
-            f"{available / 1e9:.1f} GB are available on this {device.type.upper()}; "
-            f"{' or '.join(advice)} should fit."
-        ) from error
+        raise MemoryShortageError(f"{shortage}; {' or '.join(advice)} should fit.") from error
 
 
 def _size_that_fits(
     settings: Settings, height: int, width: int, precision: torch.dtype, limit: int
-) -> int:
+) -> int | None:
     """Return the largest long edge, a multiple of `MAX_STRIDE`, that fits in `limit` bytes."""
     longest = max(height, width)
     for size in range(longest // MAX_STRIDE * MAX_STRIDE, MAX_STRIDE, -MAX_STRIDE):
         scaled = height * size // longest, width * size // longest
         if needed_bytes(settings, *scaled, precision) <= limit:
             return size
-    return MAX_STRIDE
+    return None
 
 
 def automatic_batch(
