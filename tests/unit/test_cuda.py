@@ -16,7 +16,8 @@ from tests.unit.stand_in import stand_in
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from neural_style.config.settings import Settings, Stage
+from neural_style.config.keys import Stage
+from neural_style.config.settings import Settings
 from neural_style.engine import engine as engine_module
 from neural_style.engine.checkpoint import FOLDER, STATE
 from neural_style.engine.job import run_job
