@@ -14,12 +14,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from neural_style.images.decode import load_image
+from neural_style.images.encode import save_image
+from neural_style.images.tensors import to_tensor
 from neural_style.model.vgg import Convolution
 from neural_style.model.weights import CAFFE_FILE, Weights
 
@@ -205,3 +209,23 @@ def test_torch_numpy_pillow_and_the_weights_are_enough(tmp_path: Path):
     environment = {**os.environ, "PYTHONPATH": f"{WORKFLOW}{os.pathsep}{BENCHMARKS}"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.stdout == "True\n", done.stderr
+
+
+def test_the_look_is_measured_from_the_style_to_the_content(tmp_path: Path):
+    import look
+
+    rng = np.random.default_rng(0)
+    content, style = tmp_path / "content.png", tmp_path / "style.png"
+    for path, shape in ((content, (8, 12)), (style, (12, 8))):
+        blocks = rng.integers(0, 256, (*shape, 3)).astype(np.uint8)
+        save_image(Image.fromarray(blocks).resize((shape[1] * 8, shape[0] * 8)), path)
+    judge = look.Judge(torch.device("cpu"), 96)
+    unchanged = judge.line(content, style, "pair", look.Made("nobody", content, 1.2))
+    cells = [cell.strip() for cell in unchanged.strip("|").split("|")]
+    assert cells[:2] == ["pair", "nobody"] and cells[5:] == ["1.00", "1.000", "1"]
+    perfect = judge.line(style, style, "pair", look.Made("style", style, None))
+    assert perfect.strip("|").split("|")[2:6] == [" 0.00 ", " 1.00 ", " 1.00 ", " 1.00 "]
+    images = [to_tensor(load_image(path)) for path in (style, content, style)]
+    assert judge.unseen_style(*images) == pytest.approx(0, abs=0.05)
+    page = look.sheet([[content, style], [style]], 50)
+    assert page.size == (50 + 1 + 50, 75 + 1 + 75)

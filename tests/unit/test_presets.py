@@ -7,16 +7,19 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from options import add_settings_options, settings_from
 
+from neural_style.config.keys import Stage
 from neural_style.config.options import option_strings
 from neural_style.config.presets import PRESETS, with_preset
 from neural_style.config.schema import ConfigError, complete
 from neural_style.config.settings import LISTED_KEYS, SECTIONS, Settings
 from neural_style.config.sweep import SweepError, expand_settings
+from neural_style.errors import NeuralStyleError
 from neural_style.report.names import setting_labels
 
 Schema = Mapping[str, Any]
@@ -62,9 +65,9 @@ def test_each_preset_that_is_listed_is_a_setting_under_its_name():
 
 
 def test_the_rest_of_the_configuration_fills_what_a_preset_leaves_open():
-    lists = {"alpha": [3, 4], "beta": [5], "presets": ["front_loaded"]}
+    lists = {"alpha": [3, 4], "beta": [5], "presets": ["texture"]}
     settings = expand(image={"size": 96}, settings=lists)
-    assert differences(settings["front_loaded"], settings["3_5_1"]) == {"style_layers"}
+    assert differences(settings["texture"], settings["3_5_1"]) == {"alpha", "beta", "style_layers"}
 
 
 def test_the_paper_is_the_method_s_numbers_whatever_else_is_said(defaults: Settings):
@@ -77,17 +80,58 @@ def test_the_paper_is_the_method_s_numbers_whatever_else_is_said(defaults: Setti
     assert expand(**config)["paper"] == replace(defaults, fit="stretch")
 
 
-def test_front_loaded_layers_weigh_as_much_together_as_the_method_s(defaults: Settings):
-    layers = PRESETS["front_loaded"].values["network"]["style_layers"]
-    assert list(layers) == list(defaults.style_layers)
-    ratios = [weight / layers["conv5_1"] for weight in layers.values()]
+def test_the_layers_of_the_best_weigh_as_much_together_as_the_method_s(defaults: Settings):
+    layers = PRESETS["best"].values["network"]["style_layers"]
+    assert list(layers) == [name.replace("conv", "relu") for name in defaults.style_layers]
+    ratios = [weight / layers["relu5_1"] for weight in layers.values()]
     assert ratios == pytest.approx([256, 64, 16, 4, 1])
     assert sum(layers.values()) == pytest.approx(sum(defaults.style_layers.values()))
 
 
+@pytest.mark.parametrize("size", [32, 128, 200, 256, 400, 512, 700, 1024, 4096])
+def test_the_best_goes_from_about_128_pixels_to_any_size_in_bounded_time(size: int):
+    best = expand(settings={"presets": ["best"]}, image={"size": size})["best"]
+    sizes = [stage.size for stage in best.all_stages]
+    assert sizes[-1] == size and (sizes[0] == size or 120 <= sizes[0] < 170)
+    ratios = [(after / before) ** 2 for before, after in pairwise(sizes)]
+    assert ratios == pytest.approx([2] * len(ratios), rel=0.02)
+    assert size < 170 or ratios
+    work = sum(stage.epochs * (stage.size / size) ** 2 for stage in best.all_stages)
+    assert work <= 100 / 1.3, "an iteration costs at most 1.3 times that of the method"
+
+
+def test_the_stages_of_the_best_follow_the_entry_that_uses_it():
+    named = {
+        "large": {"preset": "best", "image": {"size": 1024}},
+        "short": {"preset": "best", "optimization": {"epochs": 52}},
+        "tiny": {"preset": "best", "optimization": {"epochs": 2}},
+        "flat": {"preset": "best", "optimization": {"stages": [], "epochs": 9}},
+        "own": {"preset": "best", "optimization": {"stages": [{"size": 64, "epochs": 5}]}},
+    }
+    settings = expand(
+        settings={"named": named},
+        image={"size": 512},
+        optimization={"epochs": 33, "stages": [{"size": 100, "epochs": 3}]},
+    )
+    assert [stage.size for stage in settings["large"].stages][:3] == [128, 181, 256]
+    assert [stage.epochs for stage in settings["short"].all_stages] == [10, 10, 10, 10, 12]
+    assert settings["tiny"].stages == () and settings["tiny"].epochs == 2
+    assert settings["flat"].stages == () and settings["flat"].epochs == 9
+    assert settings["own"].stages == (Stage(64, 5),) and settings["own"].epochs == 33
+
+
+def test_the_stages_of_the_best_follow_the_options():
+    assert [stage.size for stage in parse("--preset", "best", "--size", "256").all_stages] == [
+        *(128, 181, 256)
+    ]
+    for size in ("0", "-5", "9" * 400):
+        with pytest.raises(NeuralStyleError, match="size"):
+            parse("--preset", "best", "--size", size)
+
+
 def test_an_entry_s_own_keys_win_over_its_preset_and_its_layers_replace():
     entry = {
-        "preset": "front_loaded",
+        "preset": "texture",
         "beta": 7,
         "network": {"style_layers": {"relu3_1": 2}},
         "optimization": {"epochs": 5},
@@ -142,7 +186,8 @@ def test_the_option_is_the_preset_and_a_rule_can_pass_it_on(defaults: Settings, 
 
 def test_options_that_are_given_win_even_where_they_say_the_default(defaults: Settings):
     layers = "--style-layers=" + ",".join(defaults.style_layers)
-    assert parse("--preset", "front_loaded", layers) == defaults
+    beta = PRESETS["texture"].values["beta"]
+    assert parse("--preset", "texture", layers) == replace(defaults, beta=beta)
     chosen = parse("--preset", "paper", "--epochs", "5", "--fit", "crop")
     assert chosen == replace(defaults, epochs=5, fit="crop")
 

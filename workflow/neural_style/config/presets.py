@@ -6,6 +6,7 @@ the configuration, and an entry that uses a preset may override it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -22,10 +23,12 @@ class Preset:
     Attributes:
         help: what the output looks like.
         values: in the form of an entry of `settings.named`.
+        has_stages: whether the stages of `coarse_to_fine` are part of it.
     """
 
     help: str
     values: Mapping[str, Any]
+    has_stages: bool = False
 
 
 def _weighted(*weights: float) -> dict[str, float]:
@@ -38,13 +41,30 @@ def _weighted(*weights: float) -> dict[str, float]:
 
 PRESETS: Mapping[str, Preset] = MappingProxyType(
     {
+        "best": Preset(
+            "the palette and the strokes of the style on a calm surface, coarse to fine with the "
+            "Wasserstein style loss",
+            {
+                "alpha": 1.0,
+                "beta": 1e6,
+                "learning_rate": 1.0,
+                "network": {
+                    "weights": "caffe",
+                    "content_layers": {"relu4_2": 1.0},
+                    "style_layers": {
+                        layer.replace("conv", "relu"): weight
+                        for layer, weight in _weighted(256, 64, 16, 4, 1).items()
+                    },
+                    "padding": "replicate",
+                },
+                "optimization": {"optimizer": "lbfgs", "init": "content"},
+                "transfer": {"style_loss": "wasserstein", "total_variation": 0.05},
+            },
+            has_stages=True,
+        ),
         "subtle": Preset(
             "the content with the tint of the style and a little of its brushwork",
             {"alpha": 1.0, "beta": 2e4},
-        ),
-        "balanced": Preset(
-            "content clearly recognizable, style clearly visible",
-            {"alpha": 1.0, "beta": 1e6},
         ),
         "strong": Preset(
             "style first, its shapes replace those of the content",
@@ -57,10 +77,6 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "beta": 1e7,
                 "network": {"style_layers": _weighted(1, 1, 1, 0, 0)},
             },
-        ),
-        "front_loaded": Preset(
-            "colors and grain rather than shapes, style layers weighted 256:64:16:4:1",
-            {"network": {"style_layers": _weighted(256, 64, 16, 4, 1)}},
         ),
         "paper": Preset(
             "all numbers of the paper, at 512 × 512 pixels",
@@ -81,11 +97,20 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     "epochs": 1000,
                     "init": "content",
                 },
+                "transfer": {"style_loss": "gram"},
             },
         ),
     }
 )
 """Name → preset."""
+
+COARSEST = 120
+"""Pixels that the smallest stage of `coarse_to_fine` has at least."""
+
+EPOCHS_PER_STAGE = 36
+"""Iterations of each stage of `coarse_to_fine`, unless an entry says how many there are in all. A
+stage costs half as much as the next, so all cost less than 100 iterations of the method, even if
+each takes 1.3 times as long."""
 
 
 def describe_presets() -> str:
@@ -102,11 +127,50 @@ def with_preset(entry: Mapping[str, Any]) -> dict[str, Any]:
             its own layers replace those of the preset.
 
     Returns:
-        The entry without the key `preset`.
+        The entry without the key `preset`, and without the stages of the preset, see `stages_of`.
     """
     name = entry.get("preset")
     own = {key: value for key, value in entry.items() if key != "preset"}
     return laid_over(PRESETS[name].values if name else {}, own)
+
+
+def stages_of(preset: str | None, own: Mapping[str, Any], size: int) -> dict[str, Any]:
+    """Return the stages that a preset has at a size, and their iterations; often none.
+
+    Args:
+        preset: its name, if there is one.
+        own: values of `optimization` beside the preset: own stages win over its, and they share own
+            iterations.
+        size: `image.size`.
+
+    Returns:
+        Values of `optimization`.
+    """
+    if preset is None or not PRESETS[preset].has_stages or "stages" in own:
+        return {}
+    return coarse_to_fine(size, own.get("epochs"))
+
+
+def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
+    """Return the stages that give an output the same look at any size, and their iterations.
+
+    The network sees a fixed number of pixels, so the shapes in a large output are those that it had
+    as a small one: of `COARSEST` pixels or a little more. Each stage has twice the pixels of the
+    one before.
+
+    Args:
+        size: edge of the output in pixels.
+        epochs: of all stages together; None for `EPOCHS_PER_STAGE` of each.
+
+    Returns:
+        Values of `stages` and `epochs`.
+    """
+    sizes = [size]
+    while (smaller := round(size / math.sqrt(2) ** len(sizes))) >= COARSEST:
+        sizes.append(smaller)
+    each = EPOCHS_PER_STAGE if epochs is None else epochs // len(sizes)
+    stages = [{"size": edge, "epochs": each} for edge in reversed(sizes[1:])] if each else []
+    return {"stages": stages, "epochs": each * len(sizes) if epochs is None else epochs}
 
 
 def laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

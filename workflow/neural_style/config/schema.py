@@ -16,7 +16,7 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from neural_style.config.presets import PRESETS, laid_over, with_preset
+from neural_style.config.presets import PRESETS, laid_over, stages_of, with_preset
 from neural_style.config.sections import Config
 from neural_style.config.settings import LISTED_KEYS, SECTIONS, Settings, make_settings
 from neural_style.errors import NeuralStyleError
@@ -73,13 +73,16 @@ def settings_of(
         ConfigError: a name or value is invalid.
         SettingsError: settings contradict each other.
     """
-    setting = _sections(values)
+    setting = own = _sections(values)
     if preset is not None or defaults:
-        own = with_preset({**setting, "preset": _known_preset(preset)})
-        setting = laid_over(_sections(defaults or {}), own)
+        filled = with_preset({**own, "preset": _known_preset(preset)})
+        setting = laid_over(_sections(defaults or {}), filled)
     lists = {name: [setting.pop(name)] for name in LISTED_KEYS if name in setting}
     checked = complete({**setting, "settings": lists})
     listed = {name: checked["settings"][name][0] for name in LISTED_KEYS}
+    optimization = checked["optimization"]
+    own_optimization = {name: optimization[name] for name in own["optimization"]}
+    optimization |= stages_of(preset, own_optimization, checked["image"]["size"])
     return make_settings(listed, checked)
 
 

@@ -21,7 +21,7 @@ from neural_style.config.inputs import (
     slug,
     with_blended_files,
 )
-from neural_style.config.presets import with_preset
+from neural_style.config.presets import stages_of, with_preset
 from neural_style.config.settings import LISTED_KEYS, SECTIONS, Settings, make_settings, output_name
 from neural_style.errors import NeuralStyleError
 
@@ -206,6 +206,8 @@ def expand_settings(config: Mapping[str, Any]) -> dict[str, Settings]:
                 f"settings.named.{name}: another setting has the id {setting} already; rename it."
             )
         merged = {key: {**sections[key], **overrides.get(key, {})} for key in SECTIONS}
+        own, size = entry.get("optimization", {}), merged["image"]["size"]
+        merged["optimization"] |= stages_of(entry.get("preset"), own, size)
         listed = {key: overrides.get(key, first[key]) for key in LISTED_KEYS}
         expanded[setting] = make_settings(listed, merged)
     return expanded
