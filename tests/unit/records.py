@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from neural_style.config.schema import complete
-from neural_style.config.settings import TOTAL_VARIATION, TOTAL_VARIATION_SCALE
 from neural_style.config.sweep import Job, Sweep, plan_sweep
+from neural_style.losses.terms import TOTAL_VARIATION_SCALE
 
 
 def sweep_of(contents: list[str], styles: list[str], **config: Any) -> Sweep:
@@ -38,7 +38,9 @@ def terms_of(job: Job, epochs: int) -> dict[str, np.ndarray]:
     for n, (layer, weight) in enumerate(settings.style_layers.items(), start=1):
         terms[f"style/{layer}"] = settings.beta * weight * n * 1e-4 / (epoch + 1)
     if settings.total_variation:
-        terms[TOTAL_VARIATION] = TOTAL_VARIATION_SCALE * settings.total_variation * (2.0 + epoch)
+        terms["smoothness/total_variation"] = (
+            TOTAL_VARIATION_SCALE * settings.total_variation * (2.0 + epoch)
+        )
     return terms
 
 

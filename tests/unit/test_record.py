@@ -73,6 +73,7 @@ def run(tmp_path: Path, defaults: Settings) -> RunRecord:
         output=tmp_path / "generated_4.png",
         output_size=(96, 64),
         saved=summarize_losses(NAMES, torch.tensor([1.0, 2.0, 4.0, 8.0])),
+        further_weights={NAMES[-1]: 0.5},
         measures=Measures(palette=3.14159, speckle=1.0, grain=0.5, edges=-0.1),
     )
 
@@ -96,6 +97,7 @@ def test_the_record_holds_every_fact(run: RunRecord, tmp_path: Path):
         },
         "optimized": {"width": 48, "height": 32},
         "stages": [{"width": 48, "height": 32, "epochs": 4, "beta": beta_at(run.settings, 32, 48)}],
+        "further_weights": {NAMES[-1]: 0.5},
         "saved_losses": {
             "total": 15.0,
             "content": 3.0,

@@ -16,7 +16,7 @@ from PIL import Image
 from tests import samples
 from tests.unit.records import finish, sweep_of
 
-from neural_style.config.settings import TOTAL_VARIATION, Settings
+from neural_style.config.settings import Settings
 from neural_style.config.sweep import Job
 from neural_style.engine.job import run_job
 from neural_style.report.runs import (
@@ -289,7 +289,7 @@ def test_what_a_job_writes_is_read(tmp_path, shallow, random_network):
     total, content_loss, style_loss = run.totals or (0, 0, 0)
     assert content_loss == pytest.approx(run.alpha * (run.saved_loss("content") or 0))
     assert style_loss == pytest.approx(run.beta * (run.saved_loss("style") or 0))
-    variation = run.saved[TOTAL_VARIATION]
+    variation = run.saved["smoothness/total_variation"]
     assert total == pytest.approx(content_loss + style_loss + variation)
     assert curves.epochs.tolist() == [0, 1, 2, 3, 4]
     losses = read_losses(tmp_path, [0, 3, 9])
@@ -299,10 +299,10 @@ def test_what_a_job_writes_is_read(tmp_path, shallow, random_network):
         run.alpha * known(curves.loss("content"))[3], rel=1e-4
     )
     assert losses[3].style == pytest.approx(run.beta * known(curves.loss("style"))[3], rel=1e-4)
-    assert known(curves.unweighted(TOTAL_VARIATION)) == pytest.approx(
-        curves.terms[TOTAL_VARIATION] / 300
+    assert known(curves.unweighted("smoothness/total_variation")) == pytest.approx(
+        curves.terms["smoothness/total_variation"] / 300
     )
-    assert losses[3].further == pytest.approx([curves.terms[TOTAL_VARIATION][3]])
+    assert losses[3].further == pytest.approx([curves.terms["smoothness/total_variation"][3]])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from PIL import Image, ImageFilter
 from tests import samples
 from torch import Tensor
 
-from neural_style.config.settings import TOTAL_VARIATION_SCALE, Settings
+from neural_style.config.settings import Settings
 from neural_style.engine.job import run_job
 from neural_style.images.decode import load_fitted
 from neural_style.images.tensors import to_pil_images, to_tensor
@@ -26,7 +26,7 @@ from neural_style.losses.problem import (
     TransferProblem,
     single_style_problem,
 )
-from neural_style.losses.terms import EDGE_THRESHOLD, TotalVariationTerm
+from neural_style.losses.terms import EDGE_THRESHOLD, TOTAL_VARIATION_SCALE, TotalVariationTerm
 from neural_style.model.vgg import PIXELS, Convolution, Vgg19, WholeView
 from neural_style.model.weights import Weights
 from neural_style.optim.loop import Optimization

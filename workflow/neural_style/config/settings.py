@@ -86,13 +86,6 @@ LOSS_COLUMNS = ("epoch", "seconds", "total", "content", "style")
 LOG_PREFIX = "stylize: "
 """How each line about a failure begins in a job's log; reports quote the rest."""
 
-TOTAL_VARIATION = "smoothness/total_variation"
-"""Name of the total variation among the terms of the loss."""
-
-TOTAL_VARIATION_SCALE = 100.0
-"""Factor on the total variation, chosen so that a weight of 1 about halves the grain at beta 1e6;
-see "Total variation" in benchmarks/RESULTS.md."""
-
 SHORTEST_SIDE = 16
 """Shortest side of an image in pixels after scaling; the deepest layer then has one feature."""
 

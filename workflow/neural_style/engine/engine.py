@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from neural_style.config.settings import Settings
-from neural_style.engine.record import Losses, summarize_losses
+from neural_style.engine.record import MAIN_KINDS, Losses, summarize_losses
 from neural_style.images.encode import round_trip
 from neural_style.images.measures import Measures, measure
 from neural_style.images.tensors import to_pil_images
@@ -93,7 +93,9 @@ class Engine:
         return Optimization(network, problems, targets)
 
     @torch.no_grad()
-    def saved_losses(self, problem: TransferProblem, image: Tensor) -> Losses:
+    def saved_losses(
+        self, problem: TransferProblem, image: Tensor
+    ) -> tuple[Losses, dict[str, float]]:
         """Compute the losses, in float32, of an image as its file holds it: rounded and compressed.
 
         They are computed at the size of the optimization, also where the file has the dimensions
@@ -102,13 +104,21 @@ class Engine:
         Args:
             problem: the transfer problem.
             image: the final image, [1, 3, H, W] in [0, 1].
+
+        Returns:
+            The losses, and the weight of each term that is neither content nor style.
         """
         decoded = torch.from_numpy(round_trip(image[0].cpu().numpy(), problem.settings))
         parameterization = choose_parameterization([problem])
         objective = make_objective(self.float32_network(problem.settings), [problem])
         x = parameterization.from_images(decoded.unsqueeze(0).to(problem.content))
         losses = objective.losses_at(parameterization.network_input(x))
-        return summarize_losses(objective.term_names, losses[:, 0])
+        weights = {
+            term.name: float(torch.as_tensor(term.weight).max())
+            for term in objective.terms
+            if term.name.partition("/")[0] not in MAIN_KINDS
+        }
+        return summarize_losses(objective.term_names, losses[:, 0]), weights
 
     def measures(self, problem: TransferProblem, image: Tensor) -> Measures | None:
         """Measure an image, as its file holds it, beside its content image and the pair's style.

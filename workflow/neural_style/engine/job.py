@@ -122,6 +122,7 @@ def _make_record(
         image: the final image, [1, 3, H, W] in [0, 1].
     """
     settings = loaded.problem.settings
+    saved, further_weights = engine.saved_losses(loaded.problem, image)
     return RunRecord(
         sources=loaded.sources,
         settings=settings,
@@ -132,7 +133,8 @@ def _make_record(
         size=(image.shape[3], image.shape[2]),
         output=output,
         output_size=output_size,
-        saved=engine.saved_losses(loaded.problem, image),
+        saved=saved,
+        further_weights=further_weights,
         measures=engine.measures(loaded.problem, image),
     )
 

@@ -131,6 +131,7 @@ class RunRecord:
         output: file of the final output.
         output_size: its width and height in pixels.
         saved: losses of the final output as its file holds it.
+        further_weights: weight of each term that is neither content nor style.
         measures: how it looks, see `images.measures`; None where they do not apply.
     """
 
@@ -144,6 +145,7 @@ class RunRecord:
     output: Path
     output_size: tuple[int, int]
     saved: Losses
+    further_weights: Mapping[str, float]
     measures: Measures | None
 
 
@@ -165,6 +167,7 @@ def write_run(run: RunRecord, path: Path) -> None:
         "optimized": {"width": run.size[0], "height": run.size[1]},
         "stages": list(_stages(run.settings, *run.size)),
         "saved_losses": asdict(run.saved),
+        "further_weights": dict(run.further_weights),
         "measures": run.measures and _rounded(asdict(run.measures)),
         "device": run.device,
         "precision": str(run.precision).removeprefix("torch."),

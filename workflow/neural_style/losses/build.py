@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import TOTAL_VARIATION_SCALE, Settings, beta_at
+from neural_style.config.settings import Settings, beta_at
 from neural_style.losses.objective import Objective, TiledObjective, sum_statistics
 from neural_style.losses.problem import (
     Region,
@@ -26,6 +26,7 @@ from neural_style.losses.problem import (
     resample_style,
 )
 from neural_style.losses.terms import (
+    TOTAL_VARIATION_SCALE,
     ContentTerm,
     GramLoss,
     StyleLoss,

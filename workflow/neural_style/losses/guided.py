@@ -65,10 +65,15 @@ class SumOfTerms(Term):
     """The sum of terms with one name, such as those of all regions at a layer.
 
     Attributes:
-        terms: at least one; all statistics have one shape.
+        terms: at least one; all statistics have one shape, and the weights are the same.
     """
 
     terms: Sequence[Term]
+
+    @property
+    def weight(self) -> Tensor | float:  # type: ignore[override]
+        """The weight of each term."""
+        return self.terms[0].weight
 
     @property
     def name(self) -> str:

@@ -38,8 +38,11 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-from neural_style.config.settings import TOTAL_VARIATION
 from neural_style.model.vgg import PIXELS, View
+
+TOTAL_VARIATION_SCALE = 100.0
+"""Factor on the total variation, chosen so that a weight of 1 about halves the grain at beta 1e6;
+see "Total variation" in benchmarks/RESULTS.md."""
 
 EDGE_THRESHOLD = 0.012
 """ε of the total variation, in units of [0, 1]. Differences of neighbors well above it are edges,
@@ -47,7 +50,13 @@ whose cost is proportional to them; differences well below it are grain, whose c
 
 
 class Term(ABC):
-    """One term of the loss, multiplied by its weight."""
+    """One term of the loss, multiplied by its weight.
+
+    Attributes:
+        weight: of each image, [B], or of all, a number.
+    """
+
+    weight: Tensor | float
 
     @property
     def synchronizes(self) -> bool:
@@ -204,7 +213,7 @@ class TotalVariationTerm(Term):
     Chan (1998). benchmarks/RESULTS.md, "Total variation", compares it with other losses.
 
     Attributes:
-        weight: [B] or a number; `settings.TOTAL_VARIATION_SCALE` times the weight of the settings.
+        weight: [B] or a number; `TOTAL_VARIATION_SCALE` times the weight of the settings.
         mask: how strongly it acts on each pixel, [B, 1, H, W] in [0, 1]; None for 1 everywhere.
     """
 
@@ -214,7 +223,7 @@ class TotalVariationTerm(Term):
     @property
     def name(self) -> str:
         """`smoothness/total_variation`, its column in losses.csv."""
-        return TOTAL_VARIATION
+        return "smoothness/total_variation"
 
     def statistic(self, view: View) -> Tensor:
         """The view's share of the total variation, [B]."""

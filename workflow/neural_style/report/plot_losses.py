@@ -11,7 +11,6 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
-from neural_style.config.settings import TOTAL_VARIATION
 from neural_style.report.figure import (
     GRAY,
     LEFT,
@@ -47,7 +46,6 @@ TITLES = MappingProxyType(
         "total": "total = α · content + β · style",
         "content": "content loss (without α)",
         "style": "style loss (without β)",
-        TOTAL_VARIATION: "total variation (without its weight)",
     }
 )
 """Titles of the panels."""
@@ -328,9 +326,11 @@ def _further_terms(pairs: Sequence[Pair]) -> list[str]:
 
 
 def _title(name: str, pairs: Sequence[Pair]) -> str:
-    if "/" in name and name not in TITLES:
-        kind, layer = name.split("/")
-        return f"{kind}, {layer} alone"
+    kind, _, part = name.partition("/")
+    if part:
+        if kind in KINDS:
+            return f"{kind}, {part} alone"
+        return f"{part.replace('_', ' ')} (without its weight)"
     further = _further_terms(pairs) if name == "total" else []
     words = (term.partition("/")[2].replace("_", " ") for term in further)
     return " + ".join([TITLES[name], *words])

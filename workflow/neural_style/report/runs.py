@@ -27,8 +27,6 @@ from neural_style.config.settings import (
     LOSS_COLUMNS,
     LOSSES,
     RUN,
-    TOTAL_VARIATION,
-    TOTAL_VARIATION_SCALE,
 )
 from neural_style.config.sweep import Job
 from neural_style.errors import NeuralStyleError
@@ -65,8 +63,7 @@ class Run:
             error, `settings`, `term_factors`, `betas`, and `saved` may be empty.
         settings: all settings, as they were written.
         term_factors: factor of each term in the total, such as `style/conv1_1`: alpha or beta times
-            the weight of the layer; for the total variation, `TOTAL_VARIATION_SCALE` times its
-            weight.
+            the weight of the layer; the weight of each further term.
         betas: last iteration of each stage → its beta, corrected for the size. `term_factors` have
             the beta of the last stage.
         saved: weighted losses of the saved output, by term.
@@ -211,7 +208,7 @@ def read_run(folder: Path) -> Run:
     try:
         settings = {**facts["settings"]}
         betas = _betas(facts)
-        factors = _term_factors(settings, betas)
+        factors = _term_factors(settings, betas, _further_weights(facts))
         saved = {term: _number(facts["saved_losses"]["parts"][term]) for term in factors}
     except KeyError as error:
         problem = f"{path} is missing {error}; {_REMEDY}."
@@ -339,7 +336,18 @@ def _facts(facts: Mapping[str, object], image: Mapping[str, object]) -> dict[str
     }
 
 
-def _term_factors(settings: Mapping[str, Any], betas: Mapping[int, float]) -> dict[str, float]:
+def _further_weights(facts: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the weights of the terms beside content and style."""
+    if "further_weights" in facts:
+        return {**facts["further_weights"]}
+    if total_variation := _number(facts["settings"].get("total_variation", 0)):  # older records
+        return {"smoothness/total_variation": 100 * total_variation}
+    return {}
+
+
+def _term_factors(
+    settings: Mapping[str, Any], betas: Mapping[int, float], further: Mapping[str, Any]
+) -> dict[str, float]:
     """Return the factor of each term in the total."""
     kind_factors = (_number(settings["alpha"]), list(betas.values())[-1])
     factors = {
@@ -347,9 +355,7 @@ def _term_factors(settings: Mapping[str, Any], betas: Mapping[int, float]) -> di
         for kind, factor in zip(KINDS, kind_factors, strict=True)
         for layer, weight in settings[f"{kind}_layers"].items()
     }
-    if total_variation := _number(settings.get("total_variation", 0)):  # not in older records
-        factors[TOTAL_VARIATION] = TOTAL_VARIATION_SCALE * total_variation
-    return factors
+    return factors | {str(term): _number(weight) for term, weight in further.items()}
 
 
 def _betas(facts: Mapping[str, Any]) -> dict[int, float]:
