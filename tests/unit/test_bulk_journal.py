@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from neural_style import io as files
 from neural_style.bulk.journal import (
     COLUMNS,
     Journal,
@@ -239,4 +238,3 @@ def refuse_fsync(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(files, "_warned", False)

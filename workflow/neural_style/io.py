@@ -43,9 +43,6 @@ and some FUSE file systems. Any other error, such as EIO, says that data are los
 SECONDS_BETWEEN_TRIES = 0.2
 """Pause of `lock_folder` between two tries."""
 
-_warned = False
-"""Whether there was a warning of a missing fsync: once in a process is enough."""
-
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
@@ -64,7 +61,7 @@ def atomic(path: Path) -> Iterator[Path]:
     with _replacing(path) as temporary:
         yield temporary
         with _open_to_sync(temporary) as written:
-            sync(written.fileno(), path)
+            sync(written.fileno())
 
 
 @contextmanager
@@ -77,7 +74,7 @@ def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     with _replacing(path) as temporary, temporary.open("wb") as file:
         yield file
         file.flush()
-        sync(file.fileno(), path)
+        sync(file.fileno())
 
 
 @contextmanager
@@ -134,15 +131,14 @@ def _open_to_sync(path: Path) -> IO[bytes]:
         return path.open("rb")
 
 
-def sync(descriptor: int, path: Path) -> None:
+def sync(descriptor: int) -> None:
     """Wait until what was written through a descriptor is on the disk (fsync).
 
-    Where the file system has no fsync, it returns at once. The first time, it warns that a power
-    failure may lose data there.
+    Where the file system has no fsync, it returns at once, and warns that a power failure may lose
+    data.
 
     Args:
         descriptor: of an open file, best the one that wrote.
-        path: of the file, for the message.
 
     Raises:
         OSError: the disk failed, and the data may be lost.
@@ -152,16 +148,13 @@ def sync(descriptor: int, path: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_SYNC:
             raise
-        global _warned  # noqa: PLW0603 - once in a process
-        if not _warned:
-            _warned = True
-            warnings.warn(
-                f"the file system of {path.parent} cannot confirm that data are on the disk "
-                f"(fsync: {error.strerror}); the run continues, and a power failure may lose its "
-                "latest files.",
-                NeuralStyleWarning,
-                stacklevel=2,
-            )
+        # One text for all files, because a warning is shown once.
+        warnings.warn(
+            "the file system of an output cannot confirm that data are on the disk (fsync: "
+            f"{error.strerror}); the run continues, and a power failure may lose its latest files.",
+            NeuralStyleWarning,
+            stacklevel=2,
+        )
 
 
 def sync_folder(folder: Path) -> None:

@@ -367,7 +367,7 @@ class Journal:
 
     def _sync(self) -> None:
         try:
-            sync(self._lock.descriptor, self._path)
+            sync(self._lock.descriptor)
         except OSError as error:
             raise BulkError(
                 f"cannot write {self._path}: {error.strerror}; check the disk."
