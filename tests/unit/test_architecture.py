@@ -14,7 +14,7 @@ LIBRARY = Path(neural_style.__file__).parent
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 ORDER = (
     *("errors", "io", "config", "images", "model", "losses", "optim", "runtime", "engine"),
-    *("bulk", "report"),
+    *("bulk", "report", "display", "api"),
 )
 """From the ground up: each imports only from itself and from those before it."""
 
@@ -38,7 +38,8 @@ def test_a_package_imports_only_from_those_before_it(name: str):
 def test_the_library_knows_neither_snakemake_nor_the_terminal():
     for source in sorted(LIBRARY.rglob("*.py")):
         text = source.read_text(encoding="utf-8")
-        used = re.findall(r"^\s*(?:import|from) (snakemake|argparse|tqdm)\b", text, re.MULTILINE)
+        found = re.findall(r"^\s*(?:import|from) (snakemake|argparse|tqdm)\b", text, re.MULTILINE)
+        used = set(found) - ({"tqdm"} if source == LIBRARY / "display.py" else set())
         assert not used, f"{source.relative_to(LIBRARY)} imports {used}"
         assert not re.search(r"^\s*print\(", text, re.MULTILINE), f"{source.name} prints"
 
@@ -46,13 +47,15 @@ def test_the_library_knows_neither_snakemake_nor_the_terminal():
 def test_the_page_names_every_module_and_no_other():
     rows = dict(table_of_modules())
     assert tuple(rows) == ORDER
-    for name in ORDER[2:]:
+    for name in ORDER:
+        if not (LIBRARY / name).is_dir():
+            continue
         modules = {path.stem for path in (LIBRARY / name).glob("*.py")} - {"__init__"}
         assert rows[name] == modules, f"the row of {name}/ in {PAGE.name} is wrong"
 
 
 def table_of_modules():
-    """(package, its modules) of each row; `errors` and `io`, which are modules, name themselves."""
+    """(package, its modules) of each row; a module outside of a package names itself."""
     table = PAGE.read_text(encoding="utf-8").partition("| package | modules |")[2]
     for row in table.partition("\n\n")[0].splitlines()[2:]:
         _, package, modules, *_ = row.split("|")

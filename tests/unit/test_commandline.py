@@ -10,11 +10,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from options import add_settings_options, checked_settings, in_options, settings_from
+from options import add_settings_options, checked_settings, settings_from
 
 from neural_style.config.keys import Stage
 from neural_style.config.options import (
     OptionError,
+    in_options,
     option_name,
     option_strings,
     read_layers,

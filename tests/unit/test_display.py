@@ -6,13 +6,13 @@ import io
 from collections.abc import Iterator
 from dataclasses import replace
 
-import display
 import pytest
 import torch
-from display import Display, show_in_turn
 
+from neural_style import display
 from neural_style.config.keys import Stage
 from neural_style.config.settings import Settings
+from neural_style.display import Display, show_in_turn
 from neural_style.optim.loop import Progress
 
 

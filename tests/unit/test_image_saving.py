@@ -97,7 +97,7 @@ def test_an_image_too_large_for_its_format_leaves_nothing(tmp_path: Path) -> Non
 
 
 def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ImageError, match=r"a\.tga.*\.jpeg, \.jpg, \.png, \.webp"):
+    with pytest.raises(ImageError, match=r"a\.tga.*\.jpg, \.jpeg, \.png, \.webp, \.tiff"):
         save_image(smooth(8, 8), tmp_path / "a.tga")
 
 

@@ -7,9 +7,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
-from display import SIGNALS, StopRequest
+from owner import is_alive
+
+from neural_style.display import SIGNALS, StopRequest
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +66,7 @@ def test_the_end_of_the_owner_is_a_request():
         subprocess.Popen(program, stdin=subprocess.PIPE) as owner,
         StopRequest() as stop,
     ):
-        stop.watch(owner.pid)
+        stop.watch(partial(is_alive, owner.pid))
         assert not stop()
         owner.kill()
         os.waitid(os.P_PID, owner.pid, os.WEXITED | os.WNOWAIT)

@@ -21,6 +21,7 @@ from neural_style.config.options import (
     NONE,
     SHARES,
     OptionError,
+    in_options,
     option_name,
     read_boolean,
     read_layers,
@@ -30,7 +31,6 @@ from neural_style.config.options import (
     write_value,
 )
 from neural_style.config.settings import (
-    BUILT_IN,
     SECTIONS,
     Settings,
     settings_from_record,
@@ -336,38 +336,6 @@ def _short(number: float) -> str:
     if isinstance(number, int):
         return str(number)
     return f"{number:g}".replace("e+0", "e").replace("e+", "e")
-
-
-_KEY = re.compile(
-    rf"(?<![\w./'\"-])(?P<section>settings|jobs|{'|'.join(SECTIONS)})\.(?P<key>\w+)(?:\[0\])?"
-    r"(?:\.(?P<part>[^\s:]+)(?=: ))?(?:: (?P<value>\w+)\b)?(?: \(--[\w-]+\))?"
-)
-"""A key of the configuration in a message, such as `image.fit` or `image.fit: crop`."""
-
-
-def in_options(message: str) -> str:
-    """Return a message about keys of the configuration in the words of a command line.
-
-    `image.fit: crop` becomes `--fit crop`, and `settings.alpha[0]` becomes `--alpha`. A single
-    mistake has no heading.
-    """
-    before, heading, mistakes = _KEY.sub(_in_option, message).partition("invalid configuration:\n")
-    if heading and "\n" in mistakes:
-        before += "invalid options:\n"
-    return before + (mistakes if "\n" in mistakes else mistakes.strip())
-
-
-def _in_option(found: re.Match[str]) -> str:
-    from neural_style.config.schema import config_schema, setting_nodes
-
-    key, part, value = found["key"], found["part"], found["value"]
-    nodes = {**setting_nodes(), "jobs": config_schema()["$defs"]["Jobs"]["properties"]}
-    node = nodes.get(found["section"], {}).get(key)
-    if node is None:
-        return found[0]
-    option = option_name(key) + (f" {part}" if part else "")
-    names = BUILT_IN if key == "weights" else node.get("enum", ())
-    return option if value is None else f"{option}{'' if value in names else ':'} {value}"
 
 
 def _naming(option: str, reader: Callable[[str], object]) -> Callable[[str], object]:

@@ -15,19 +15,18 @@ from pathlib import Path
 
 import address_space  # noqa: F401 - before torch
 import torch
-from display import Display, StopRequest, log_waiting
 from options import (
     INTERRUPTED,
     add_jobs_options,
     add_settings_options,
     checked_settings,
-    in_options,
     settings_from,
     showing_warnings,
 )
+from owner import is_alive
 
 from neural_style.config.inputs import MASK, STYLE_MASK, companions_of
-from neural_style.config.options import OptionError, option_name
+from neural_style.config.options import OptionError, in_options, option_name
 from neural_style.config.settings import (
     BESIDE,
     ENGINE_VERSION,
@@ -35,6 +34,7 @@ from neural_style.config.settings import (
     MAX_PIXELS_VARIABLE,
     Settings,
 )
+from neural_style.display import Display, StopRequest, log_waiting
 from neural_style.engine.job import run_job
 from neural_style.engine.record import (
     PAIR,
@@ -83,7 +83,8 @@ def stylize(options: argparse.Namespace, settings: Settings, stop: StopRequest) 
         StoppedError: the process was asked to stop.
         NeuralStyleError: see `run_job`.
     """
-    stop.watch(options.owner)
+    if options.owner:
+        stop.watch(partial(is_alive, options.owner))
     if getattr(options, "max_pixels", None):
         os.environ[MAX_PIXELS_VARIABLE] = str(options.max_pixels)
     if options.threads:

@@ -1,12 +1,13 @@
-"""Values of settings as texts of a command line, and back."""
+"""Values of settings as texts of a command line, and back; messages in the words of the user."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 
 from neural_style.config.keys import Stage
-from neural_style.config.settings import Settings
+from neural_style.config.settings import BUILT_IN, SECTIONS, Settings
 from neural_style.errors import NeuralStyleError
 
 SHARES = frozenset({"blend"})
@@ -139,3 +140,54 @@ def read_layers(text: str) -> dict[str, float]:
             raise OptionError(f"the layer {layer} is given twice; give it once.")
         layers[layer] = value
     return layers
+
+
+# Messages about keys of the configuration
+
+_KEY = re.compile(
+    rf"(?<![\w./'\"-])(?P<section>settings|jobs|{'|'.join(SECTIONS)})\.(?P<key>\w+)(?:\[0\])?"
+    r"(?:\.(?P<part>[^\s:]+)(?=: ))?(?:: (?P<value>\w+)\b)?(?: \(--[\w-]+\))?"
+)
+"""A key of the configuration in a message, such as `image.fit` or `image.fit: crop`."""
+
+
+def in_options(message: str) -> str:
+    """Return a message about keys of the configuration in the words of a command line.
+
+    `image.fit: crop` becomes `--fit crop`, and `settings.alpha[0]` becomes `--alpha`. A single
+    mistake has no heading.
+    """
+    return _without_heading(_KEY.sub(_in_option, message), "invalid options:\n")
+
+
+def in_python(message: str) -> str:
+    """Return a message about keys of the configuration in the words of Python: `fit: crop`.
+
+    A single mistake has no heading.
+    """
+    return _without_heading(_KEY.sub(_in_call, message), "invalid settings:\n")
+
+
+def _without_heading(message: str, heading: str) -> str:
+    before, found, mistakes = message.partition("invalid configuration:\n")
+    if found and "\n" in mistakes:
+        return f"{before}{heading}{mistakes}"
+    return before + mistakes.strip()
+
+
+def _in_call(found: re.Match[str]) -> str:
+    parts = filter(None, (found["key"], found["part"]))
+    return ".".join(parts) + ("" if found["value"] is None else f": {found['value']}")
+
+
+def _in_option(found: re.Match[str]) -> str:
+    from neural_style.config.schema import config_schema, setting_nodes
+
+    key, part, value = found["key"], found["part"], found["value"]
+    nodes = {**setting_nodes(), "jobs": config_schema()["$defs"]["Jobs"]["properties"]}
+    node = nodes.get(found["section"], {}).get(key)
+    if node is None:
+        return found[0]
+    option = option_name(key) + (f" {part}" if part else "")
+    names = BUILT_IN if key == "weights" else node.get("enum", ())
+    return option if value is None else f"{option}{'' if value in names else ':'} {value}"

@@ -1,8 +1,8 @@
 """The engine: optimizes batches of transfer problems, and loads each network once.
 
 The job of a sweep (`engine.job`), the worker of a shard (`bulk.batches`) and the layer study
-(`engine.layer_study`) call `Engine`; so can you, from Python. It reads no image files and writes
-no files.
+(`engine.layer_study`) and the Python interface (`api`) call `Engine`. It reads no image files and
+writes no files.
 """
 
 from __future__ import annotations
@@ -38,10 +38,13 @@ class Engine:
 
     Args:
         device: of the networks and all tensors.
+        keep_styles: whether style images and their statistics stay on the device for later problems
+            with the same tensors.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, *, keep_styles: bool = True) -> None:
         self.device = device
+        self._keep_styles = keep_styles
         self._weights = lru_cache(maxsize=None)(load_weights)
         self._cached_network = lru_cache(maxsize=NETWORKS_KEPT)(self._load_network)
 
@@ -90,7 +93,7 @@ class Engine:
             settings.padding,
             self.precision(settings),
         )
-        return Optimization(network, problems, targets)
+        return Optimization(network, problems, targets if self._keep_styles else None)
 
     @torch.no_grad()
     def saved_losses(

@@ -63,7 +63,7 @@ def run_job(
     loaded = load_problem(content, style, settings, CPU)
     original_size = loaded.content_size if settings.dimensions == ORIGINAL else None
     postprocessor = make_postprocessor(content, settings, original_size)
-    files = _files_read(engine, loaded, settings)
+    files = files_read(engine, loaded.sources, settings)
     store = CheckpointStore(folder, _checkpoint_key(engine, files, settings), checkpoint_every)
     height, width = loaded.problem.content.shape[2:]
     with (
@@ -87,9 +87,11 @@ def run_job(
         store.remove()
 
 
-def _files_read(engine: Engine, loaded: LoadedProblem, settings: Settings) -> dict[str, Source]:
+def files_read(
+    engine: Engine, sources: Mapping[str, Source], settings: Settings
+) -> dict[str, Source]:
     """Every file that was read, by role: the images, and the weights unless they are built in."""
-    files = dict(loaded.sources)
+    files = dict(sources)
     if settings.weights_file is not None:
         weights = engine.weights(settings)
         files["weights"] = Source(Path(weights.source), weights.checksum)

@@ -1,4 +1,7 @@
-"""From image files to a transfer problem: decoded, fitted, as tensors on the device."""
+"""From images to transfer problems: decoded, fitted, as tensors on the device.
+
+An image is a file, or an image in memory; both go the same way.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +9,37 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import torch
 from PIL import Image
 from torch import Tensor
 
-from neural_style.config.inputs import INIT, MASK, STYLE_MASK, companions_of, mask_of_blended
+from neural_style.config.inputs import (
+    INIT,
+    MASK,
+    STYLE_MASK,
+    blended,
+    companions_of,
+    mask_of_blended,
+)
 from neural_style.config.settings import BESIDE, Settings
 from neural_style.engine.record import Source
 from neural_style.errors import NeuralStyleWarning
-from neural_style.images.decode import ImageError, fit_image, load_fitted, load_image, load_sized
-from neural_style.images.tensors import load_mask, mask_to_tensor, to_tensor
+from neural_style.images.decode import ImageError, fit_image, load_fitted, load_sized
+from neural_style.images.tensors import (
+    fit_mask,
+    fit_tensor,
+    load_mask,
+    mask_to_tensor,
+    resize_tensor,
+    to_tensor,
+)
 from neural_style.io import sha256
 from neural_style.losses.problem import Region, StyleReference, TransferProblem, recolor_problem
+
+AnyImage: TypeAlias = Path | Image.Image | Tensor
+"""An image: a file, an image of mode RGB (a mask: L), or a tensor [1, 3, H, W] in [0, 1]."""
 
 
 class LoadedProblem(NamedTuple):
@@ -52,17 +72,68 @@ def load_problem(
         NeuralStyleError: a file cannot be read or fitted; the sentence names it.
     """
     files = {"content": content, "style": style, **companions_of(content, style, settings)}
-    image, content_size = load_sized(content, settings.size)
-    fitted = fit_image(image, settings.size, settings.fit, path=content)
-    problem = TransferProblem(
-        settings,
-        to_tensor(fitted).to(device),
-        load_regions(files, content_size, settings, device),
-    )
-    if INIT in files:
-        problem = replace(problem, start=_load_start(files[INIT], problem.content, settings))
+    (problem,), content_size = make_problems(files, settings, device)
     sources = {role: Source(path, sha256(path)) for role, path in files.items()}
-    return LoadedProblem(recolor_problem(problem), sources, content_size)
+    return LoadedProblem(problem, sources, content_size)
+
+
+def make_problems(
+    images: Mapping[str, AnyImage], settings: Settings, device: torch.device
+) -> tuple[list[TransferProblem], tuple[int, int]]:
+    """Make transfer problems from images; all share their styles and masks.
+
+    Args:
+        images: by role: `content`, `style`, and those of `inputs.companions_of`. A content image
+            and an image to start from may be tensors [B, 3, H, W] of several images.
+        settings: of all problems.
+        device: of the tensors.
+
+    Returns:
+        A problem for each content image, with `settings.color` applied; and width and height of
+        the content images before they are fitted, in pixels.
+
+    Raises:
+        NeuralStyleError: an image cannot be read or fitted; the sentence names its file.
+    """
+    content, content_size = _open(images["content"], settings.size)
+    contents = _fit(content, images["content"], settings.size, settings.fit).to(device)
+    regions = load_regions(images, content_size, settings, device)
+    start = _load_start(images[INIT], contents, settings) if INIT in images else None
+    problems = [
+        TransferProblem(settings, contents[number : number + 1], regions)
+        for number in range(len(contents))
+    ]
+    if start is not None:
+        starts = start.expand_as(contents)
+        problems = [
+            replace(problem, start=starts[number : number + 1])
+            for number, problem in enumerate(problems)
+        ]
+    return [recolor_problem(problem) for problem in problems], content_size
+
+
+def _open(image: AnyImage, side: int) -> tuple[Image.Image | Tensor, tuple[int, int]]:
+    """An image that will be fitted to a size, decoded; and width and height of its file."""
+    if isinstance(image, Path):
+        return load_sized(image, side)
+    if isinstance(image, Tensor):
+        return image, (image.shape[3], image.shape[2])
+    return image, image.size
+
+
+def _fit(opened: Image.Image | Tensor, image: AnyImage, size: int, fit: str) -> Tensor:
+    """Fit an opened image as `decode.fit_image` does: [B, 3, H, W] in [0, 1].
+
+    Args:
+        opened: the image as `_open` returns it.
+        image: from which it was opened; an error names its file.
+        size: pixels of the edge.
+        fit: one of `settings.FITS`.
+    """
+    if isinstance(opened, Tensor):
+        return fit_tensor(opened, size, fit)
+    path = image if isinstance(image, Path) else None
+    return to_tensor(fit_image(opened, size, fit, path=path))
 
 
 def load_tensor(path: Path, settings: Settings, device: torch.device) -> Tensor:
@@ -75,7 +146,7 @@ def load_tensor(path: Path, settings: Settings, device: torch.device) -> Tensor:
 
 
 def load_regions(
-    files: Mapping[str, Path],
+    images: Mapping[str, AnyImage],
     content_size: tuple[int, int],
     settings: Settings,
     device: torch.device,
@@ -86,26 +157,26 @@ def load_regions(
     acts where the mask is white, and the styles of `transfer.blend`, if any, where it is black.
 
     Args:
-        files: of the job: `style`, and those of `inputs.companions_of`.
-        content_size: width and height of the content image in its file, upright, in pixels.
+        images: by role: `style`, and those of `inputs.companions_of`.
+        content_size: width and height of the content image before it is fitted, in pixels.
         settings: of the job.
         device: of the tensors.
 
     Raises:
         ImageError: a file cannot be read or fitted; the sentence names it.
     """
-    own = _Style(files["style"], files.get(STYLE_MASK), 1.0)
+    own = _Style(images["style"], images.get(STYLE_MASK), 1.0)
     others = [
-        _Style(Path(name), files.get(mask_of_blended(number)), weight)
-        for number, (name, weight) in enumerate(settings.blend.items(), start=1)
+        _Style(images[blended(number)], images.get(mask_of_blended(number)), weight)
+        for number, weight in enumerate(settings.blend.values(), start=1)
     ]
-    if MASK not in files:
+    if MASK not in images:
         return (Region(_load_blend([own, *others], settings, device)),)
-    gray = load_mask(files[MASK], content_size, same_aspect=settings.mask == BESIDE)
+    gray = _load_mask(images[MASK], content_size, same_aspect=settings.mask == BESIDE)
     mask = mask_to_tensor(gray, settings.size, settings.fit).to(device)
     _warn_of_even_mask(
         mask,
-        files[MASK],
+        images[MASK],
         black="the style acts nowhere; paint white where it should act",
         white="it changes nothing; paint black where the style should not act",
     )
@@ -116,32 +187,32 @@ def load_regions(
 
 
 def load_style(
-    path: Path,
+    style: AnyImage,
     sizes: Sequence[int],
     fit: str,
     device: torch.device,
-    mask: Path | None = None,
+    mask: AnyImage | None = None,
     *,
     same_aspect: bool = False,
 ) -> tuple[StyleReference, ...]:
     """A style image at several sizes, with equal weights that sum to 1.
 
     Args:
-        path: file of the style image.
+        style: the style image.
         sizes: long edges in pixels.
         fit: how the image comes to its size, see `decode.fit_image`.
         device: of the tensors.
-        mask: file of its mask.
+        mask: its mask.
         same_aspect: whether the mask must have the proportions of the image.
 
     Raises:
         ImageError: a file cannot be read or fitted, or the mask is black everywhere.
     """
-    image = load_image(path, side=max(sizes))
-    images = [to_tensor(fit_image(image, size, fit, path=path)).to(device) for size in sizes]
+    opened, style_size = _open(style, max(sizes))
+    images = [_fit(opened, style, size, fit).to(device) for size in sizes]
     guides: Sequence[Tensor | None] = [None] * len(sizes)
     if mask is not None:
-        gray = load_mask(mask, image.size, same_aspect=same_aspect)
+        gray = _load_mask(mask, style_size, same_aspect=same_aspect)
         guides = [_guide(gray, mask, size, fit).to(device) for size in sizes]
     weight = 1 / len(sizes)
     return tuple(
@@ -153,8 +224,8 @@ def load_style(
 class _Style:
     """A style image, its mask if it has one, and its weight."""
 
-    path: Path
-    mask: Path | None
+    image: AnyImage
+    mask: AnyImage | None
     weight: float
 
 
@@ -162,43 +233,64 @@ def _load_blend(
     styles: Sequence[_Style], settings: Settings, device: torch.device
 ) -> tuple[StyleReference, ...]:
     """Style images with weights that sum to 1. A blend may name the pair's own style again."""
-    weights: dict[Path, float] = {}
+    distinct: list[_Style] = []
     for style in styles:
-        weights[style.path] = weights.get(style.path, 0.0) + style.weight
-    masks = {style.path: style.mask for style in reversed(styles)}
-    total = sum(weights.values())
+        same = [i for i, each in enumerate(distinct) if _is_same_file(each.image, style.image)]
+        if same:
+            first = distinct[same[0]]
+            distinct[same[0]] = replace(first, weight=first.weight + style.weight)
+        else:
+            distinct.append(style)
+    total = sum(style.weight for style in distinct)
     return tuple(
-        replace(reference, weight=reference.weight * weight / total)
-        for path, weight in weights.items()
+        replace(reference, weight=reference.weight * style.weight / total)
+        for style in distinct
         for reference in load_style(
-            path,
+            style.image,
             settings.style_sizes,
             settings.fit,
             device,
-            masks[path],
+            style.mask,
             same_aspect=settings.style_mask == BESIDE,
         )
     )
 
 
-def _guide(gray: Image.Image, mask: Path, size: int, fit: str) -> Tensor:
+def _is_same_file(one: AnyImage, other: AnyImage) -> bool:
+    return isinstance(one, Path) and one == other
+
+
+def _load_mask(mask: AnyImage, size: tuple[int, int], *, same_aspect: bool) -> Image.Image:
+    """A mask of the size of its image; see `tensors.load_mask`."""
+    if isinstance(mask, Path):
+        return load_mask(mask, size, same_aspect=same_aspect)
+    assert isinstance(mask, Image.Image), "a mask in memory is an image of mode L"
+    return fit_mask(mask, size)
+
+
+def _name_of(image: AnyImage) -> str:
+    """The name of an image for a message: its file, if it has one."""
+    return f" {str(image)!r}" if isinstance(image, Path) else ""
+
+
+def _guide(gray: Image.Image, mask: AnyImage, size: int, fit: str) -> Tensor:
     """The mask of a style image as a tensor, unless it is black everywhere."""
     guide = mask_to_tensor(gray, size, fit)
     if not guide.any():
         raise ImageError(
-            f"the mask {str(mask)!r} is black everywhere, so that nothing of the style image is "
+            f"the mask{_name_of(mask)} is black everywhere, so that nothing of the style image is "
             "left; paint white what should be used."
         )
     _warn_of_even_mask(guide, mask, white="it changes nothing; paint black what should not be used")
     return guide
 
 
-def _warn_of_even_mask(mask: Tensor, path: Path, white: str, black: str = "") -> None:
+def _warn_of_even_mask(mask: Tensor, source: AnyImage, white: str, black: str = "") -> None:
     """Warn of a mask that is the same everywhere, such as white paint on a transparent layer.
 
     Args:
         mask: in [0, 1].
-        path: its file.
+        source: from which it was made.
         white: what follows from a white mask, and what to do.
         black: the same of a black one.
     """
@@ -208,11 +300,16 @@ def _warn_of_even_mask(mask: Tensor, path: Path, white: str, black: str = "") ->
         text = f"black everywhere, so that {black}"
     else:
         return
-    warnings.warn(f"the mask {str(path)!r} is {text}.", NeuralStyleWarning, stacklevel=2)
+    warnings.warn(f"the mask{_name_of(source)} is {text}.", NeuralStyleWarning, stacklevel=2)
 
 
-def _load_start(path: Path, content: Tensor, settings: Settings) -> Tensor:
-    """An image to start from: fitted as the content image is, then stretched to its size."""
-    height, width = content.shape[2:]
-    fitted = load_fitted(path, settings.size, settings.fit)
-    return to_tensor(fitted.resize((width, height), Image.Resampling.LANCZOS)).to(content)
+def _load_start(image: AnyImage, contents: Tensor, settings: Settings) -> Tensor:
+    """Images to start from: fitted as content images are, then stretched to their size."""
+    height, width = contents.shape[2:]
+    opened, _ = _open(image, settings.size)
+    if isinstance(opened, Tensor):
+        fitted = fit_tensor(opened, settings.size, settings.fit)
+        return resize_tensor(fitted, width, height).to(contents)
+    path = image if isinstance(image, Path) else None
+    fitted_image = fit_image(opened, settings.size, settings.fit, path=path)
+    return to_tensor(fitted_image.resize((width, height), Image.Resampling.LANCZOS)).to(contents)

@@ -138,6 +138,39 @@ def load_opacity(path: Path, max_pixels: int | None = None) -> Image.Image | Non
     return None if opacity is None or opacity.getextrema() == (255, 255) else opacity
 
 
+def convert_image(image: Image.Image) -> Image.Image:
+    """Convert an image in memory as `load_image` does one in a file: upright, sRGB, on white.
+
+    Raises:
+        ImageError: it cannot be decoded, has no pixels or too many, or its samples have no known
+            scale.
+    """
+    return _convert_in_memory(image, to_srgb)
+
+
+def opacity_of(image: Image.Image) -> Image.Image | None:
+    """The opacity of an image in memory, as `load_opacity`; errors are those of `convert_image`."""
+    opacity = _convert_in_memory(image, extract_opacity)
+    return None if opacity.getextrema() == (255, 255) else opacity
+
+
+def _convert_in_memory(
+    image: Image.Image, convert: Callable[[Image.Image], Image.Image]
+) -> Image.Image:
+    width, height = image.size
+    if width < 1 or height < 1:
+        raise ImageError(f"the image has no pixels ({width} × {height}); give another one.")
+    if width * height > pixel_limit():
+        raise ImageError(
+            f"the image has {width} × {height} px, over the limit of {pixel_limit()}; make it "
+            f"smaller, or set {MAX_PIXELS_VARIABLE}."
+        )
+    try:
+        return _decode_upright(image, convert)
+    except Exception as error:  # a damaged file makes Pillow raise many types
+        raise ImageError(f"cannot read the image: {_reason(error)}.") from error
+
+
 def load_reduced(path: Path, side: int) -> Image.Image:
     """Read an image that will be shown with a long side of `side` pixels.
 

@@ -12,17 +12,18 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from neural_style.config.settings import DEEP, KEEP, LOSSLESS, Settings
+from neural_style.config.settings import DEEP, KEEP, LOSSLESS, OUTPUT_FORMATS, Settings
 from neural_style.images.decode import (
     ImageError,
     fit_image,
     load_opacity,
+    opacity_of,
     read_image_file,
     resize,
 )
@@ -38,7 +39,17 @@ PixelArray = NDArray[np.unsignedinteger[Any]]
 MAX_COMMENT_LENGTH = 60_000
 """The longest comment, in ASCII characters, for which a JPEG's EXIF block has room."""
 
-_FORMAT_OF_SUFFIX = {".jpg": "jpg", ".jpeg": "jpg", ".png": "png", ".webp": "webp"}
+FileFormat: TypeAlias = Literal["jpg", "png", "webp", "png16", "tiff"]
+"""A key of `settings.OUTPUT_FORMATS`."""
+
+_FORMAT_OF_SUFFIX: Mapping[str, FileFormat] = {
+    ".jpg": "jpg",
+    ".jpeg": "jpg",
+    ".png": "png",
+    ".webp": "webp",
+    ".tiff": "tiff",
+    ".tif": "tiff",
+}
 _EXIF_IFD = 0x8769
 _USER_COMMENT = 0x9286
 _IMAGE_DESCRIPTION = 0x010E
@@ -69,9 +80,7 @@ class Postprocessor:
         times as fast for an image of several megapixels.
         """
         if self.format in DEEP:
-            channels = (self._restore_size(Image.fromarray(channel)) for channel in image)
-            planes = [quantize(np.asarray(channel), self.format) for channel in channels]
-            pixels = np.stack(planes, axis=-1)
+            pixels = quantize(self.to_floats(image).transpose(1, 2, 0), self.format)
         else:
             rounded = quantize(image.transpose(1, 2, 0), self.format)
             pixels = np.asarray(self._restore_size(Image.fromarray(rounded)))
@@ -84,6 +93,12 @@ class Postprocessor:
         scale = np.iinfo(pixels.dtype).max // 255
         return np.dstack([pixels, np.asarray(opacity).astype(pixels.dtype) * scale])
 
+    def to_floats(self, image: FloatImage) -> FloatImage:
+        """Resize (Lanczos, on sRGB values) and clip, without rounding: [3, H, W] in [0, 1]."""
+        channels = [np.asarray(self._restore_size(Image.fromarray(channel))) for channel in image]
+        clipped: FloatImage = np.clip(np.stack(channels), 0, 1)
+        return clipped
+
     def _restore_size(self, image: Image.Image) -> Image.Image:
         """The image in the content image's dimensions, without the mirrored margins of `pad`."""
         if self.original_size is None or self.original_size == image.size:
@@ -93,19 +108,21 @@ class Postprocessor:
 
 
 def make_postprocessor(
-    content_path: Path, settings: Settings, original_size: tuple[int, int] | None
+    content: Path | Image.Image, settings: Settings, original_size: tuple[int, int] | None
 ) -> Postprocessor:
     """Make the postprocessor for the outputs of a content image.
 
     Args:
-        content_path: its file; its opacity is read if the outputs keep it.
+        content: its file, or the image; its opacity is read if the outputs keep it.
         settings: the settings of the outputs.
         original_size: width and height of the content image, if the outputs get them.
 
     Raises:
         ImageError: the content image cannot be read.
     """
-    opacity = load_opacity(content_path) if settings.transparency == KEEP else None
+    opacity = None
+    if settings.transparency == KEEP:
+        opacity = load_opacity(content) if isinstance(content, Path) else opacity_of(content)
     if opacity is not None and original_size is None:
         opacity = fit_image(opacity, settings.size, settings.fit)
     return Postprocessor(settings.format, settings.fit, original_size, opacity)
@@ -140,6 +157,27 @@ def round_trip(image: FloatImage, settings: Settings) -> FloatImage:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32) / white
 
 
+def format_of_suffix(path: Path, wanted: FileFormat = "jpg") -> FileFormat:
+    """The format that the suffix of a file chooses.
+
+    Args:
+        path: the file.
+        wanted: a key of `settings.OUTPUT_FORMATS`; used if it has this suffix, as png16 has `.png`.
+
+    Raises:
+        ImageError: it is the suffix of no format.
+    """
+    suffix = path.suffix.lower()
+    if OUTPUT_FORMATS[wanted] == suffix:
+        return wanted
+    if suffix not in _FORMAT_OF_SUFFIX:
+        raise ImageError(
+            f"cannot write {str(path)!r}: its suffix is not that of an output format; "
+            f"use {', '.join(_FORMAT_OF_SUFFIX)}."
+        )
+    return _FORMAT_OF_SUFFIX[suffix]
+
+
 def save_image(image: Image.Image, path: Path, quality: int = 95) -> None:
     """Write an RGB image of 8 bits in the format that the suffix names; see `save_pixels`.
 
@@ -150,13 +188,7 @@ def save_image(image: Image.Image, path: Path, quality: int = 95) -> None:
     """
     if image.mode != "RGB":
         raise ValueError(f"only RGB images are saved, this one is of mode {image.mode}")
-    format_name = _FORMAT_OF_SUFFIX.get(path.suffix.lower())
-    if format_name is None:
-        raise ImageError(
-            f"cannot write {str(path)!r}: its suffix is not that of an output format; "
-            f"use {', '.join(sorted(_FORMAT_OF_SUFFIX))}."
-        )
-    save_pixels(np.asarray(image), path, format_name, quality)
+    save_pixels(np.asarray(image), path, format_of_suffix(path), quality)
 
 
 def save_pixels(

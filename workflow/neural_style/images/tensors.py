@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -33,6 +34,28 @@ def to_tensor(image: Image.Image) -> Tensor:
     """Convert an RGB image to a contiguous tensor [1, 3, H, W] of float32 in [0, 1]."""
     pixels = torch.from_numpy(np.array(image, dtype=np.uint8))
     return pixels.permute(2, 0, 1).unsqueeze(0).contiguous().float() / 255
+
+
+def fit_tensor(images: Tensor, size: int, fit: str) -> Tensor:
+    """Resize images [B, 3, H, W] in [0, 1] as `decode.fit_image` does, without rounding to 8 bits.
+
+    Raises:
+        ImageError: they cannot be fitted.
+    """
+    return _map_channels(images, lambda channel: fit_image(channel, size, fit))
+
+
+def resize_tensor(images: Tensor, width: int, height: int) -> Tensor:
+    """Resize images [B, 3, h, w] in [0, 1] to a width and height in pixels, by Lanczos."""
+    return _map_channels(images, lambda channel: resize(channel, (width, height)))
+
+
+def _map_channels(images: Tensor, change: Callable[[Image.Image], Image.Image]) -> Tensor:
+    """Change each channel as an image of floating-point numbers; the results are in [0, 1]."""
+    channels = images.flatten(end_dim=1).cpu().numpy()
+    changed = np.stack([np.asarray(change(Image.fromarray(each))) for each in channels])
+    fitted = torch.from_numpy(changed).clamp(0, 1).to(images)
+    return fitted.view(*images.shape[:2], *fitted.shape[1:])
 
 
 def to_pil_images(images: Tensor) -> list[Image.Image]:
@@ -80,6 +103,13 @@ def load_mask(path: Path, image_size: tuple[int, int], *, same_aspect: bool) -> 
             "the mask {!r} has {} × {} px, but its image, turned upright, has {} × {} px; "
             "save it with the same proportions.".format(str(path), *mask.size, *image_size)
         )
+    return fit_mask(mask, image_size, path)
+
+
+def fit_mask(
+    mask: Image.Image, image_size: tuple[int, int], path: Path | None = None
+) -> Image.Image:
+    """Stretch a mask of mode L to the size of its image; an error names the file `path`."""
     return resize(mask, image_size, Image.Resampling.BILINEAR, path=path)
 
 

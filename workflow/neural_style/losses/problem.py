@@ -200,7 +200,8 @@ def noise_like(image: Tensor, seed: int) -> Tensor:
     It is drawn on the CPU, so that it depends on the seed and not on the device.
     """
     generator = torch.Generator().manual_seed(seed)
-    return torch.rand(image.shape[1:], generator=generator).to(image).unsqueeze(0)
+    noise = torch.rand(image.shape[1:], generator=generator, dtype=torch.float32, device="cpu")
+    return noise.to(image).unsqueeze(0)
 
 
 def recolor_problem(problem: TransferProblem) -> TransferProblem:

@@ -9,8 +9,9 @@ features of tiles to those of the whole image.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from threading import Lock
 from typing import NamedTuple, Protocol, Self
 
 import torch
@@ -161,8 +162,14 @@ def full_precision() -> Iterator[None]:
     """Compute float32 in float32, on CUDA too; a context manager and decorator.
 
     By default CUDA rounds the inputs of convolutions to TF32; NVIDIA's containers do so for matrix
-    products as well, by an environment variable.
+    products as well, by an environment variable. Threads may be in such blocks at the same time.
     """
+    with _FULL_PRECISION.used():
+        yield
+
+
+@contextmanager
+def _process_in_full_precision() -> Iterator[None]:
     products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
     torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False  # `cudnn.flags` would set all other flags, too
@@ -171,6 +178,38 @@ def full_precision() -> Iterator[None]:
     finally:
         torch.set_float32_matmul_precision(products)
         torch.backends.cudnn.allow_tf32 = convolutions
+
+
+class _ProcessWide:
+    """A block about flags of the whole process: the first thread enters it, the last one ends it.
+
+    Args:
+        block: makes the context manager.
+    """
+
+    def __init__(self, block: Callable[[], AbstractContextManager[None]]) -> None:
+        self._block = block
+        self._lock = Lock()
+        self._threads = 0
+        self._entered = ExitStack()
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Be in the block."""
+        with self._lock:
+            if self._threads == 0:
+                self._entered.enter_context(self._block())
+            self._threads += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._threads -= 1
+                if self._threads == 0:
+                    self._entered.close()
+
+
+_FULL_PRECISION = _ProcessWide(_process_in_full_precision)
 
 
 def extract_features(network: Vgg19, images: Tensor) -> dict[str, Tensor]:

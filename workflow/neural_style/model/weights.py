@@ -201,9 +201,12 @@ def _for_normalized_rgb(convolution: Convolution) -> Convolution:
     normalized image, so W·v + b = (255·std·W)·z + (b + ΣW·(255·mean - m)). This is exact except at
     the outermost pixels, where the padding is z = 0 instead of v = 0 (a difference of 0.4 of 255).
     """
-    mean, std = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_STD)
+    mean, std, caffe_mean = (
+        convolution.weight.new_tensor(each)
+        for each in (IMAGENET_MEAN, IMAGENET_STD, CAFFE_MEAN_RGB)
+    )
     weight = convolution.weight.flip(1)
-    shift = 255 * mean - torch.tensor(CAFFE_MEAN_RGB)
+    shift = 255 * mean - caffe_mean
     bias = convolution.bias + (weight.sum(dim=(2, 3)) * shift).sum(dim=1)
     return Convolution(weight * (255 * std).view(1, 3, 1, 1), bias)
 

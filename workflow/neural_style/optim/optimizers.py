@@ -95,7 +95,8 @@ def frequency_preconditioner(
         like: images [..., H, W] of the size, dtype and device that the map is for.
         exponent: 0 is the identity.
     """
-    return _filter(like, _gain(like, torch.fft.rfftfreq(like.shape[-1]), exponent))
+    across = torch.fft.rfftfreq(like.shape[-1], dtype=like.dtype, device="cpu")
+    return _filter(like, _gain(like, across, exponent))
 
 
 def frequency_change_of_variables(
@@ -105,7 +106,10 @@ def frequency_change_of_variables(
 
     It is scaled so that white noise keeps its mean square.
     """
-    across, half = torch.fft.fftfreq(like.shape[-1]), torch.fft.rfftfreq(like.shape[-1])
+    across, half = (
+        frequencies(like.shape[-1], dtype=like.dtype, device="cpu")
+        for frequencies in (torch.fft.fftfreq, torch.fft.rfftfreq)
+    )
     power = float(_gain(like, across, exponent).square().mean())
     return _filter(like, _gain(like, half, exponent) / power**0.5)
 
@@ -113,7 +117,7 @@ def frequency_change_of_variables(
 def _gain(like: Tensor, across: Tensor, exponent: float) -> Tensor:
     """The factor of each frequency, [H, F] for F frequencies across; on the CPU."""
     height, width = like.shape[-2:]
-    down = torch.fft.fftfreq(height).unsqueeze(1)
+    down = torch.fft.fftfreq(height, dtype=like.dtype, device="cpu").unsqueeze(1)
     frequency = torch.hypot(down, across) + 1 / max(height, width)
     return frequency.pow(-exponent).to(like.dtype)
 

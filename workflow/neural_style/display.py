@@ -1,17 +1,20 @@
-"""Progress on a terminal or in a log, and requests to stop."""
+"""Progress on a terminal, in a log or in a notebook, and requests to stop.
+
+The library shows nothing by itself: a command line uses this module, or a caller of the Python
+interface asks for a progress bar.
+"""
 
 from __future__ import annotations
 
 import signal
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import chain, groupby
 from operator import itemgetter
 from types import FrameType, TracebackType
-from typing import Self, TextIO
+from typing import Any, Self, TextIO
 
-from owner import is_alive
 from tqdm import tqdm
 
 from neural_style.config.settings import Settings
@@ -36,23 +39,29 @@ class Display:
         settings: of the run.
         on_cpu: whether a long run gets a warning and advice.
         stream: a terminal or a log, by default the error stream.
+        bar: a class of progress bars to show on any stream, such as that of `tqdm.auto`.
     """
 
     def __init__(
-        self, title: str, settings: Settings, on_cpu: bool, stream: TextIO | None = None
+        self,
+        title: str,
+        settings: Settings,
+        on_cpu: bool,
+        stream: TextIO | None = None,
+        bar: type[tqdm[Any]] | None = None,
     ) -> None:
         stream = stream or sys.stderr
         self._title = title
         self._settings = settings
         self._on_cpu = on_cpu
         self._stream = stream
-        self._terminal = stream.isatty()
-        self._bar = tqdm(
+        self._has_bar = bar is not None or stream.isatty()
+        self._bar = (bar or tqdm)(
             total=settings.epochs,
             desc=title,
             unit="iteration",
             file=stream,
-            disable=not self._terminal,
+            disable=not self._has_bar,
             dynamic_ncols=True,
             mininterval=SECONDS_BETWEEN_LOSSES,
         )
@@ -84,7 +93,7 @@ class Display:
         if done == ITERATIONS_BEFORE_ADVICE and self._on_cpu:
             self._advise(now - self._began, progress.epoch)
         last = progress.epoch == self._settings.epochs
-        pause = SECONDS_BETWEEN_LOSSES if self._terminal else SECONDS_BETWEEN_LINES
+        pause = SECONDS_BETWEEN_LOSSES if self._has_bar else SECONDS_BETWEEN_LINES
         if last or now - self._shown >= pause:
             self._shown = now
             self._report(progress, now - self._began)
@@ -94,10 +103,10 @@ class Display:
         self._write(f"{self._title}: {sentence}")
 
     def _report(self, progress: Progress, seconds: float) -> None:
-        losses = summarize_losses(progress.term_names, progress.losses[:, 0])
+        losses = summarize_losses(progress.term_names, progress.losses.mean(dim=1))
         sums = {"total": losses.total, "content": losses.content, "style": losses.style}
         parts = ", ".join(f"{kind} {loss:.4g}" for kind, loss in {**sums, **losses.further}.items())
-        if self._terminal:
+        if self._has_bar:
             self._bar.set_postfix_str(parts)
             return
         left = seconds * self._share(progress.epoch, self._settings.epochs)
@@ -153,13 +162,21 @@ def show_in_turn(steps: Iterable[tuple[str, Settings, Progress]]) -> None:
                 display.show(progress)
 
 
+def bar_for(settings: Settings) -> Display:
+    """Make a progress bar for a notebook or a terminal, whichever Python runs in."""
+    from tqdm.auto import tqdm as suitable  # it looks for a notebook, which takes time
+
+    return Display("", settings, on_cpu=False, bar=suitable)
+
+
 def log_line(title: str, sentence: str) -> None:
-    """Print a sentence for the user, where there is no `Display`."""
-    print(f"{title}: {sentence}", file=sys.stderr, flush=True)
+    """Show a sentence for the user on the error stream, where there is no `Display`."""
+    tqdm.write(f"{title}: {sentence}", file=sys.stderr)
+    sys.stderr.flush()
 
 
 def log_waiting(title: str) -> None:
-    """Print why nothing happens."""
+    """Say why nothing happens."""
     log_line(title, "every GPU is in use; waiting for one.")
 
 
@@ -175,7 +192,7 @@ class StopRequest:
     """
 
     def __init__(self) -> None:
-        self._owner: int | None = None
+        self._is_wanted: Callable[[], bool] = lambda: True
         self._signal: int | None = None
         self._before = {number: signal.getsignal(number) for number in SIGNALS}
 
@@ -196,13 +213,13 @@ class StopRequest:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def watch(self, owner: int | None) -> None:
-        """Treat the end of a process as a request, too."""
-        self._owner = owner
+    def watch(self, is_wanted: Callable[[], bool]) -> None:
+        """Treat it as a request, too, when a function returns false, such as at an owner's end."""
+        self._is_wanted = is_wanted
 
     def __call__(self) -> bool:
         """Return whether to stop."""
-        if self._signal is None and self._owner is not None and not is_alive(self._owner):
+        if self._signal is None and not self._is_wanted():
             self._signal = signal.SIGTERM
         return self._signal is not None
 
