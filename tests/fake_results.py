@@ -14,8 +14,6 @@ from neural_style.config.inputs import slug
 from neural_style.config.settings import LOSSES, RUN, Settings, output_name
 from neural_style.config.sweep import Job, format_number
 
-LAYERS = ("content/conv4_2", "style/conv1_1", "style/conv5_1")
-
 
 def make_image(path: Path, seed: int, size: tuple[int, int] = (48, 32)) -> None:
     """Write an image of one color with some texture; each seed gives another."""
@@ -63,19 +61,25 @@ def finish(job: Job, number: int) -> None:
     for epoch in job.settings.snapshots:
         name = output_name(epoch, job.settings.format)
         make_image(job.folder / name, 10 * number + epoch)
-    lines = [",".join(["epoch", "seconds", "total", "content", "style", *LAYERS])]
+    names = parts_of(job, 0, 0)
+    lines = [",".join(["epoch", "seconds", "total", "content", "style", *names])]
     for epoch in range(job.settings.epochs + 1):
-        content, style = losses_at(number, epoch)
-        parts = (content + style, content, style, content, style / 4, style * 3 / 4)
+        content, style = weighted(job, *losses_at(number, epoch))
+        parts = (content + style, content, style, *parts_of(job, content, style).values())
         lines.append(",".join([str(epoch), f"{epoch / 8:.3f}", *(f"{part:.6g}" for part in parts)]))
     (job.folder / LOSSES).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    content, style = losses_at(number, job.settings.epochs)
+    content, style = weighted(job, *losses_at(number, job.settings.epochs))
     facts = {
         "content": {"path": str(job.content_path), "sha256": "0" * 64},
         "style": {"path": str(job.style_path), "sha256": "0" * 64},
         "settings": asdict(job.settings),
         "output": {"file": job.final_output.name, "sha256": "0" * 64, "width": 48, "height": 32},
-        "saved_losses": saved_losses(content, style),
+        "saved_losses": {
+            "total": content + style,
+            "content": content,
+            "style": style,
+            "parts": parts_of(job, content, style),
+        },
         "device": "x86_64 CPU, 2 threads",
         "precision": "float32",
         "seconds": 83.5,
@@ -85,13 +89,26 @@ def finish(job: Job, number: int) -> None:
 
 
 def losses_at(number: int, epoch: int) -> tuple[float, float]:
-    """Content and style loss of the output of a number after an epoch."""
+    """Content and style loss of a number's output after an epoch, without alpha and beta."""
     return (1 + number) * epoch / 6, (500 - number) / (1 + epoch)
 
 
-def saved_losses(content: float, style: float) -> Mapping[str, object]:
-    parts = dict(zip(LAYERS, (content, style / 4, style * 3 / 4), strict=True))
-    return {"total": content + style, "content": content, "style": style, "parts": parts}
+def weighted(job: Job, content: float, style: float) -> tuple[float, float]:
+    """The same with alpha and beta, as a run records them."""
+    return job.settings.alpha * content, job.settings.beta * style
+
+
+def parts_of(job: Job, content: float, style: float) -> Mapping[str, float]:
+    """Weighted losses in equal parts for the layers of their kind."""
+    settings = job.settings
+    return {
+        f"{kind}/{layer}": loss / len(layers)
+        for kind, loss, layers in (
+            ("content", content, settings.content_layers),
+            ("style", style, settings.style_layers),
+        )
+        for layer in layers
+    }
 
 
 def fail(job: Job, sentence: str) -> None:

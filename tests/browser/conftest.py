@@ -71,7 +71,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         page.on("dialog", refuse)
         page.on("request", lambda request: check(request.url))
         page.goto(path.as_uri() + address)
-        page.wait_for_selector(".card, #nothing:not([hidden])")
+        page.wait_for_selector(".card, .cell, #nothing:not([hidden])")
         return page
 
     def complain(text: str, lacks_files: bool) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
-from tests.browser.stage import NUMBER, center, percent, slider_value
+from tests.browser.stage import NUMBER, center, percent, placed, slider_value
 from tests.browser.sweep import until
 
 
@@ -85,72 +88,136 @@ def test_on_a_phone_everything_fits_and_obeys_the_finger(phone):
     assert tops[0] < tops[1], "side by side would leave each a stripe"
 
 
-def assert_named(page: Page) -> None:
-    """Whatever can be operated has a name, as assistive technology computes it."""
-    session = page.context.new_cdp_session(page)
-    nodes = session.send("Accessibility.getFullAXTree")["nodes"]
-    operable = {"button", "link", "slider", "searchbox", "textbox", "combobox", "dialog", "image"}
-    found = [
-        node for node in nodes if not node.get("ignored") and node["role"]["value"] in operable
-    ]
-    assert found
-    nameless = [
-        (node["role"]["value"], node.get("properties"))
-        for node in found
-        if not node.get("name", {}).get("value")
-    ]
-    assert nameless == []
+def violations(page: Page) -> list[str]:
+    """What axe-core finds in the page as it is now."""
+    found = Axe().run(page).response["violations"]
+    return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
 
 
-def test_everything_that_can_be_operated_has_a_name(page):
-    assert_named(page)
-    for number in range(2):
-        page.locator(".open").nth(number).focus()
-        page.keyboard.press("c")
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 360)])
+def test_no_view_has_a_barrier_that_axe_finds(open_page, gallery, scheme, width):
+    window = {"width": width, "height": 800}
+    page = open_page(gallery.page, color_scheme=scheme, viewport=window)
+    found = {"cards": violations(page)}
+    page.locator("#more-open").click()
     page.select_option("#content", label="cat")
-    assert_named(page)
-    page.keyboard.press("?")
-    assert_named(page)
+    page.select_option("#group", "style")
+    found["groups"] = violations(page)
+    page.locator("#as-grid").click()
+    found["grid"] = violations(page)
+    page.locator("#as-cards").click()
+    page.locator(".card .open").nth(1).click()
+    page.keyboard.press("w")
+    found["viewer"] = violations(page)
     page.keyboard.press("Escape")
-    page.locator(".open").first.click()
-    assert_named(page)
+    for number in range(3):
+        page.locator(".card .open").nth(number).focus()
+        page.keyboard.press("c")
+        page.keyboard.press("p")
+    found["tray"] = violations(page)
     page.keyboard.press("v")
     expect(page.locator("#compare")).to_be_visible()
-    assert_named(page)
+    found["light table"] = violations(page)
+    page.keyboard.press("Escape")
+    page.locator("#export-open").click()
+    found["export"] = violations(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    found["help"] = violations(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("searchbox").fill("betta=1")
+    found["nothing"] = violations(page)
+    assert {view: each for view, each in found.items() if each} == {}
 
 
-def test_texts_can_be_told_from_their_ground(open_page, gallery):
-    """A contrast of 4.5 to 1, as WCAG 2.2 asks of text, in both schemes."""
-    for scheme in ("light", "dark"):
-        page = open_page(gallery.page, color_scheme=scheme)
-        for ink, ground in (
-            ("ink", "paper"),
-            ("gray", "paper"),
-            ("gray", "blank"),
-            ("gray", "raised"),
-            ("on-accent", "accent"),
-            ("accent", "paper"),
-        ):
-            assert contrast(page, ink, ground) >= 4.5, (scheme, ink, ground)
+def test_what_a_card_shows_is_in_its_name(page):
+    """So that those who speak to their computer can say what they see."""
+    page.select_option("#sort", "style")
+    card = page.locator(".card").first
+    words = card.locator(".caption").inner_text().split()
+    name = card.locator(".open").aria_snapshot().replace("\u00a0", " ")
+    assert " ".join(words) in " ".join(name.split())
 
 
-def contrast(page: Page, ink: str, ground: str) -> float:
-    def luminance(name: str) -> float:
-        color = page.evaluate(
-            """name => {
-                const probe = document.body.appendChild(document.createElement('i'));
-                probe.style.color = `var(--${name})`;
-                const color = getComputedStyle(probe).color;
-                probe.remove();
-                return color.match(/[\\d.]+/g).map(Number);
-            }""",
-            name,
+def test_keys_that_are_a_character_can_be_turned_off(page):
+    page.keyboard.press("?")
+    page.get_by_label("Keys that are a single character work").uncheck()
+    page.get_by_role("button", name="Close").click()
+    for _ in range(2):
+        page.locator(".card .open").first.focus()
+        for key in ("c", "p", "d", "g", "?", "/"):
+            page.keyboard.press(key)
+        expect(page.locator("#tray")).to_be_hidden()
+        expect(page.locator("#help")).to_be_hidden()
+        expect(page.locator("#matrix")).to_be_hidden()
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate("document.activeElement.closest('.card').dataset.place") == "1"
+        page.reload()
+
+
+def test_nobody_has_to_drag(viewer):
+    """Buttons move the slider, and a click brings a point of the image to the center."""
+    for name, value in (("Left", 100), ("Both", 50), ("Right", 0)):
+        viewer.get_by_role("button", name=name, exact=True).click()
+        assert slider_value(viewer) == value
+    x, y = center(viewer.locator("#viewer-stage"))
+    viewer.keyboard.press("+")
+    viewer.keyboard.press("+")
+    before = placed(viewer.locator("#viewer-result"))
+    viewer.mouse.click(x + 60, y + 40)
+    moved = f"!document.querySelector('#viewer-result').style.transform.includes('{before[0]}')"
+    until(viewer, moved)
+    after = placed(viewer.locator("#viewer-result"))
+    assert after[:2] == pytest.approx((before[0] - 60, before[1] - 40), abs=1)
+
+
+WINDOWS = ((360, 740), (740, 360), (704, 900), (800, 900), (960, 900), (1280, 800), (320, 256))
+
+
+def test_controls_are_in_the_order_in_which_they_are_seen_and_leave_room(open_page, gallery):
+    page = open_page(gallery.page)
+    for width, height in WINDOWS:
+        page.set_viewport_size({"width": width, "height": height})
+        # Rows of controls, from left to right: an order that goes back goes to a lower row.
+        boxes = page.locator("#filters :is(input, select, button):visible").evaluate_all(
+            """controls => controls.map(control => {
+                const box = control.getBoundingClientRect();
+                return [box.left, box.top + box.height / 2];
+            })"""
         )
-        parts = [level / 255 for level in color[:3]]
-        linear = [
-            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-        ]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+        assert len(boxes) > 3
+        for (left, middle), (next_left, next_middle) in pairwise(boxes):
+            assert next_middle > middle - 12, (width, height)
+            assert next_left > left or next_middle > middle + 12, (width, height)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.evaluate("scrollTo(0, 1e6)")
+        covered = page.locator("#filters").bounding_box()
+        assert covered["y"] + covered["height"] < 0.25 * height, (width, height)
+        page.evaluate("scrollTo(0, 0)")
 
-    lights = sorted((luminance(ink), luminance(ground)))
-    return (lights[1] + 0.05) / (lights[0] + 0.05)
+
+def test_a_picture_has_most_of_a_small_window(open_page, gallery):
+    """At 400 %, a laptop's window is 320 × 256; a phone may lie on its side."""
+    for width, height, share in ((320, 256, 0.6), (740, 360, 0.5), (360, 740, 0.3)):
+        page = open_page(gallery.page, viewport={"width": width, "height": height})
+        page.locator(".card .open").nth(NUMBER).click()
+        stage = page.locator("#viewer-stage").bounding_box()
+        assert stage["height"] > share * height
+        assert page.evaluate("document.querySelector('#viewer').scrollWidth") <= width
+        page.keyboard.press("c")
+        page.keyboard.press("Escape")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("c")
+        page.keyboard.press("v")
+        stage = page.locator("#compare-pair .stage").first.bounding_box()
+        assert stage["height"] > 0.25 * height
+
+
+def test_prints_a_contact_sheet_and_no_blank_pages(page):
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator("#sheet figure")).to_have_count(30)
+    expect(page.locator(".card").first).to_be_hidden()
+    expect(page.locator("#sheet img").first).to_be_visible()
+    pages = page.pdf().count(b"/Type /Page\n")
+    assert 1 <= pages <= 4

@@ -1,36 +1,50 @@
-"""Two outputs side by side in a real browser, and the address that keeps what is open."""
+"""Outputs side by side and picked in a real browser, and the address that keeps what is open."""
 
 from __future__ import annotations
+
+import shlex
+from urllib.parse import unquote, urlsplit
 
 import pytest
 from playwright.sync_api import expect
 from tests.browser.stage import center, drag, placed, slider_value
-from tests.browser.sweep import until
+from tests.browser.sweep import HOSTILE, until
 
 
-def test_two_outputs_side_by_side_at_the_same_zoom(page):
+def choose(page, *numbers):
+    for number in numbers:
+        page.locator(".open").nth(number).focus()
+        page.keyboard.press("c")
+
+
+def sources(page, part=".result"):
+    return page.locator(f"#compare-pair {part}").evaluate_all(
+        "images => images.map(image => image.getAttribute('src'))"
+    )
+
+
+def test_outputs_side_by_side_at_the_same_zoom(page):
     for number in (0, 2):
         card = page.locator(".card").nth(number)
         card.hover()
         card.locator(".choose").click()
     page.get_by_role("button", name="Compare", exact=True).click()
-    images = page.locator("#compare-pair img")
+    images = page.locator("#compare-pair .result")
     expect(images).to_have_count(2)
-    until(
-        page,
-        "[...document.querySelectorAll('#compare-pair img')].every(i => i.naturalWidth === 48)",
-    )
-    sources = images.evaluate_all("images => images.map(image => image.getAttribute('src'))")
-    assert [source.split("/")[3] for source in sources] == ["1_1e5_1", "1_1e7_1"]
+    loaded = "[...document.querySelectorAll('#compare-pair .result')]"
+    until(page, f"{loaded}.every(i => i.naturalWidth === 48)")
+    assert [source.split("/")[3] for source in sources(page)] == ["1_1e5_1", "1_1e7_1"]
     assert page.locator("#compare-pair .what").all_text_contents() == ["beta 1e5", "beta 1e7"]
+    # Unweighted: the larger beta has the smaller style loss.
+    assert page.locator("#compare-pair .loss").all_text_contents() == [
+        "content loss 1.000 · style loss 71.43",
+        "content loss 3.000 · style loss 71.14",
+    ]
     before = placed(images.first)
     x, y = center(page.locator("#compare-pair .stage").last)
     page.mouse.move(x + 50, y)
     page.mouse.wheel(0, -500)
-    until(
-        page,
-        f"!document.querySelector('#compare-pair img').style.transform.includes('{before[2]}')",
-    )
+    until(page, f"!{loaded}[0].style.transform.includes('{before[2]}')")
     drag(page, (x, y), (-40, 25))
     page.keyboard.press("ArrowLeft")
     assert placed(images.first) == pytest.approx(placed(images.last))
@@ -40,19 +54,121 @@ def test_two_outputs_side_by_side_at_the_same_zoom(page):
     expect(page.locator("#tray-compare")).to_be_focused()
 
 
-def test_of_three_choices_the_first_gives_way(page):
-    for number in range(3):
-        page.locator(".open").nth(number).focus()
-        page.keyboard.press("c")
-    chosen = page.locator(".card.chosen").evaluate_all(
-        "cards => cards.map(card => card.dataset.place)"
+def test_iterations_difference_flicker_and_the_way_to_one_output(page):
+    choose(page, 0, 1, 2)
+    page.keyboard.press("v")
+    expect(page.locator("#compare-title")).to_have_text("3 outputs side by side")
+    page.locator("#compare-snapshot").press("Home")
+    until(
+        page,
+        """[...document.querySelectorAll('#compare-pair .result')]
+            .every(image => image.src.endsWith('keep_48.jpg'))""",
     )
-    assert chosen == ["1", "2"]
+    page.keyboard.press(".")
+    expect(page.locator("#compare-epoch")).to_have_text("2 of 6")
+    page.locator("#compare-title").focus()
+    page.keyboard.press(".")
+    until(page, "document.querySelector('#compare-pair .result').src.endsWith('generated_4.png')")
+    before = page.locator("#compare-pair .before")
+    shown = "befores => befores.map(each => !each.hidden)"
+    page.keyboard.down("2")
+    assert before.evaluate_all(shown) == [True, True, True]
+    until(page, "document.querySelector('#compare-pair .before img').src.includes('1_1e6_1')")
+    page.keyboard.up("2")
+    assert before.evaluate_all(shown) == [False, False, False]
+    page.get_by_role("button", name="Difference from the first").click()
+    assert before.evaluate_all(shown) == [False, True, True]
+    page.locator("#compare-pair .drop").first.click()
+    expect(page.locator("#compare-pair figure")).to_have_count(2)
+    page.get_by_role("button", name="Slider").click()
+    expect(page.locator("#viewer-epoch")).to_have_text("6 of 6")
+    assert slider_value(page) == 50
+    left, right = (page.locator(f"#viewer-{name}").get_attribute("src") for name in SIDES)
+    assert ("1_1e6_1" in left, "1_1e7_1" in right) == (True, True)
+    expect(page.locator("#viewer-others")).to_be_visible()
+    assert page.locator("#viewer-curve-style .other").count() == 1
+
+
+SIDES = ("original", "result")
+
+
+def test_nine_can_be_compared_and_a_tenth_is_refused(page):
+    choose(page, *range(10))
+    expect(page.locator("#status")).to_have_text("Nine are selected; deselect one first")
+    chosen = page.locator(".card.chosen").evaluate_all(
+        "cards => cards.map(card => Number(card.dataset.place))"
+    )
+    assert chosen == list(range(9))
+    page.keyboard.press("v")
+    expect(page.locator("#compare-pair figure")).to_have_count(9)
+    page.keyboard.press("Escape")
     page.locator(".chip").first.click()
-    expect(page.locator(".card.chosen")).to_have_count(1)
-    expect(page.locator("#tray-compare")).to_be_disabled()
+    expect(page.locator(".card.chosen")).to_have_count(8)
     page.get_by_role("button", name="Clear the selection").click()
     expect(page.locator("#tray")).to_be_hidden()
+
+
+def test_picks_are_kept_filtered_and_exported(page):
+    expect(page.locator("#export-open")).to_be_hidden()
+    page.locator(".open").nth(1).focus()
+    page.keyboard.press("p")
+    card = page.locator(".card").nth(6)
+    card.hover()
+    card.locator(".star").click()
+    page.locator(".open").nth(8).click()
+    page.locator("#viewer-star").click()
+    page.keyboard.press("Escape")
+    page.reload()
+    page.get_by_role("button", name="My picks 3").click()
+    expect(page.locator(".card.picked")).to_have_count(3)
+    page.keyboard.press("Home")
+    page.get_by_role("button", name="Export my picks").click()
+    text = page.locator("#export-text")
+    assert text.input_value().splitlines()[0] == "results/cat/sea/1_1e6_1/generated_6.png"
+    page.select_option("#export-what", "commands")
+    words = [shlex.split(line) for line in text.input_value().splitlines()]
+    assert [each[2] for each in words][1:] == [f"--content=images/content/{HOSTILE}.png"] * 2
+    page.select_option("#export-what", "copies")
+    lines = text.input_value().splitlines()
+    assert shlex.split(lines[1]) == [
+        *("cp", "results/cat/sea/1_1e6_1/generated_6.png", "picks/cat_sea_beta1e6_6.png")
+    ]
+    page.get_by_role("button", name="Copy the text").click()
+    expect(page.locator("#status")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == text.input_value()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save the text").click()
+    assert saved.value.suggested_filename == "copy_picks.sh"
+    assert saved.value.path().read_text() == text.input_value()
+    # A browser shows a local file instead of saving it under another name.
+    expect(page.locator("#export-download")).to_be_hidden()
+    page.select_option("#export-what", "link")
+    link = text.input_value().strip()
+    page.keyboard.press("Escape")
+    page.evaluate("localStorage.clear()")
+    page.goto("about:blank")
+    page.goto(link)
+    expect(page.locator(".card.picked")).to_have_count(3)
+    page.locator(".open").first.focus()
+    page.keyboard.press("p")
+    expect(page.locator(".card")).to_have_count(2)
+
+
+def test_a_gallery_on_a_server_downloads_picks_with_telling_names(browser, gallery):
+    context = browser.new_context()
+    page = context.new_page()
+    results = gallery.root / "results"
+    page.route("http://gallery.test/**", lambda route: serve(route, results))
+    page.goto("http://gallery.test/gallery/index.html#picked=1&picks=cat/sea/1_1e6_1")
+    page.get_by_role("button", name="Export my picks").click()
+    with page.expect_download() as first:
+        page.get_by_role("button", name="Download the images").click()
+    assert first.value.suggested_filename == "cat_sea_beta1e6_6.png"
+    context.close()
+
+
+def serve(route, folder):
+    route.fulfill(path=folder / unquote(urlsplit(route.request.url).path.removeprefix("/")))
 
 
 def test_a_reload_keeps_what_was_chosen_and_open(page):

@@ -26,7 +26,7 @@ def titles(page: Page) -> list[str]:
 
 def losses(page: Page) -> list[float]:
     texts = page.locator(".card .loss").all_text_contents()
-    return [float(text.split()[1]) for text in texts if text]
+    return [float(text.split()[-1]) for text in texts if text]
 
 
 def count(page: Page) -> int:
@@ -47,7 +47,8 @@ def loaded(page: Page) -> None:
 
 def test_shows_every_output_of_the_sweep(page):
     expect(page.locator("#summary")).to_have_text(
-        f"{ALL} outputs  ·  5 content images × 2 style images × 3 settings", use_inner_text=True
+        f"{ALL} outputs  ·  5 content images × 2 style images × 3 settings  ·  α 1   lr 1",
+        use_inner_text=True,
     )
     assert count(page) == ALL
     loaded(page)
@@ -70,31 +71,104 @@ def test_other_awkward_names_show_as_they_are(page, name):
     assert name in [" ".join(each.split()) for each in names]
 
 
-def test_filters_by_content_style_and_setting(page):
+def test_filters_by_content_style_and_each_value_of_the_settings(page):
     page.select_option("#content", label="cat")
     assert count(page) == 6
     page.select_option("#style", label="sun & moon")
-    assert titles(page) == [
-        f"cat × sun & moon × α 1   β {beta}   lr 1" for beta in ("1e5", "1e6", "1e7")
-    ]
+    assert titles(page) == [f"cat × sun & moon × β {beta}" for beta in ("1e5", "1e6", "1e7")]
     expect(page.locator("#originals figure")).to_have_count(2)
-    page.select_option("#setting", index=2)
-    assert titles(page) == ["cat × sun & moon × α 1   β 1e6   lr 1"]
+    page.select_option("#beta", "1e6")
+    assert titles(page) == ["cat × sun & moon × β 1e6"]
     expect(page.locator("#count")).to_have_text(f"1 of {ALL} outputs")
     page.get_by_role("button", name="Show all").click()
     assert count(page) == ALL
     expect(page.locator("#originals")).to_be_hidden()
 
 
-def test_searches_names_and_settings(page):
-    page.get_by_role("searchbox").fill("CAT moon beta=1e6")
-    assert titles(page) == ["cat × sun & moon × α 1   β 1e6   lr 1"]
-    page.get_by_role("searchbox").fill("onerror")
-    assert count(page) == 6
-    page.get_by_role("searchbox").fill("no such thing")
+SEARCHES = {
+    "CAT moon beta=1e6": 1,
+    "onerror": 6,
+    "at": 0,  # only inside a word
+    "4": 0,  # only in the names of layers
+    "1": 12,  # of the names with #1 and alert(1)
+    "שלום": 6,
+    "sea": 15,
+    '"sun & moon"': 15,
+    "caf": 6,
+    "β 1e5": 10,
+    "β 1e4": 0,
+    "1e6": 10,
+    "lr 1": 30,
+    "lr 10": 0,
+    "beta=100000": 10,
+    "β=1e5": 10,
+    "beta=10": 0,
+    "beta>1e5": 20,
+    "beta>=1e6": 20,
+    "beta<1e6 cat": 2,
+    "beta!=1e5": 20,
+    "beta=": 30,
+    "size>=512": 0,
+    "size=48": 30,
+    "content:ca": 12,
+    "content=ca": 0,
+    "content=cat style:sea": 3,
+    "pooling:m": 30,
+    "style_loss<75 content=cat": 6,
+    "content_loss<=1": 1,
+    "missing": 1,
+    "torn": 1,
+    "no such thing": 0,
+}
+
+
+def test_searches_words_of_names_and_values_of_fields(page):
+    search = page.get_by_role("searchbox")
+    found = {}
+    for words in SEARCHES:
+        search.fill(words)
+        found[words] = count(page)
+    assert found == SEARCHES
     expect(page.get_by_text("No output matches.")).to_be_visible()
+    search.fill("betta=1e5")
+    expect(page.locator("#nothing")).to_contain_text("There is no field “betta”")
     page.locator("#nothing-reset").click()
     assert count(page) == ALL
+
+
+def test_what_a_card_prints_finds_that_card(page):
+    page.select_option("#sort", "style")
+    first = page.locator(".card").first
+    place = first.get_attribute("data-at")
+    printed = [first.locator(part).inner_text() for part in (".name", ".of", ".setting", ".loss")]
+    page.get_by_role("searchbox").fill(" ".join(printed))
+    found = page.locator(".card").evaluate_all("cards => cards.map(card => card.dataset.at)")
+    assert place in found and len(found) < 3
+
+
+def test_shows_only_losses_in_a_range_and_groups(page):
+    page.get_by_role("button", name="More").click()
+    page.select_option("#content", label="cat")
+    page.get_by_label("Least content loss").fill("2")
+    page.get_by_label("Greatest content loss").fill("4.5")
+    assert count(page) == 3
+    until(page, "location.hash.includes('content_loss=2..4.5')")
+    page.reload()
+    assert count(page) == 3
+    page.locator("#reset").click()
+    page.locator("#more-open").click()
+    page.select_option("#group", "beta")
+    expect(page.locator(".group").first).to_have_text("1e5 10 outputs")
+    page.select_option("#sort", "content")
+    assert all(title.endswith("β 1e5") for title in titles(page)[:10])
+    before = page.locator(".card").first.bounding_box()["width"]
+    page.locator("#card-size").focus()
+    page.keyboard.press("End")
+    assert page.locator(".card").first.bounding_box()["width"] > before
+    page.locator(".open").first.focus()
+    page.keyboard.press("End")
+    expect(page.locator(".card").last).to_have_attribute("aria-posinset", str(ALL))
+    expect(page.locator(".card").last.locator(".open")).to_be_focused()
 
 
 @pytest.mark.parametrize("loss", ["total", "content", "style"])
@@ -106,11 +180,12 @@ def test_sorts_by_each_loss_both_ways(page, loss):
     assert len(set(rising)) == 6
     page.get_by_role("button", name="Reverse the order").click()
     assert losses(page) == rising[::-1]
-    assert page.locator(".card .loss").first.text_content().startswith(f"{loss} ")
+    said = "minimized" if loss == "total" else f"{loss} loss"
+    assert page.locator(".card .loss").first.text_content().startswith(f"{said} ")
 
 
 def test_the_order_of_losses_differs(page):
-    """Content loss grows where style loss falls in this sweep, so the two orders differ."""
+    """Without weights, content loss grows where style loss falls, whatever beta is."""
     page.select_option("#content", label="cat")
     page.select_option("#sort", "content")
     by_content = titles(page)
@@ -131,7 +206,7 @@ def test_a_missing_output_says_why_and_sorts_last(page):
         page.select_option("#sort", "total")
         page.get_by_role("button", name="Reverse the order").click()
         last = page.locator(".card").last
-        expect(last.locator(".placeholder")).to_have_text(f"missing{REASON}")
+        expect(last.locator(".placeholder")).to_have_text(f"missing {REASON}")
         expect(last.locator("img")).to_be_hidden()
     last.locator(".open").click()
     expect(page.locator("#viewer-placeholder")).to_contain_text(REASON)
@@ -195,8 +270,11 @@ def test_arrows_move_over_the_overview_and_keys_act_on_it(page):
 
 
 def test_tab_goes_through_the_cards_in_their_order(page):
-    page.locator("#descending").focus()
     seen = []
+    page.locator("#more-open").focus()
+    while not page.evaluate("document.activeElement.closest('.card')"):
+        page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
     for _ in range(6):
         page.keyboard.press("Tab")
         seen.append(
@@ -205,7 +283,7 @@ def test_tab_goes_through_the_cards_in_their_order(page):
                     document.activeElement.className].join(' ')"""
             )
         )
-    assert seen == [f"{place} {kind}" for place in range(3) for kind in ("open", "choose")]
+    assert seen == [f"{place} {kind}" for place in range(2) for kind in ("open", "star", "choose")]
     assert page.evaluate("document.activeElement.matches(':focus-visible')")
 
 

@@ -97,10 +97,14 @@ def test_knows_where_every_output_is(jobs, defaults):
 def test_knows_the_losses_as_saved_and_over_the_epochs(jobs, defaults):
     data = collect(jobs, defaults, STYLIZE, FOLDER)
     second = data["outputs"][1]
-    assert second["losses"] == pytest.approx([2 + 499 / 7, 2, 499 / 7], rel=1e-4)
-    assert data["settings"][0]["epochs"] == [0, 1, 2, 4, 6]
-    content = [pair[0] for pair in second["curve"]]
-    assert content == pytest.approx([2 * epoch / 6 for epoch in (0, 1, 2, 4, 6)], rel=1e-4)
+    epochs = [0, 1, 2, 4, 6]
+    assert data["settings"][0]["epochs"] == epochs
+    # The total is as it was minimized, with beta 1e6; content and style loss are without weights.
+    assert second["losses"] == pytest.approx([2 + 1e6 * 499 / 7, 2, 499 / 7], rel=1e-4)
+    total, content, style = zip(*second["curve"], strict=True)
+    assert content == pytest.approx([2 * epoch / 6 for epoch in epochs], rel=1e-4)
+    assert style == pytest.approx([499 / (1 + epoch) for epoch in epochs], rel=1e-4)
+    assert total[-1] == pytest.approx(2 + 1e6 * 499 / 7, rel=1e-4)
     assert (second["size"], second["seconds"]) == ((48, 32), 83.5)
     assert data["devices"][second["device"]] == "x86_64 CPU, 2 threads, float32"
 
@@ -112,6 +116,32 @@ def test_a_missing_output_has_its_reason(jobs, defaults):
     assert "generated_6.png" in outputs[0]["missing"]
     assert "missing" not in outputs[1]
     assert "thumbnail" not in outputs[0]
+
+
+def test_losses_whose_weights_are_unknown_are_not_shown(jobs, defaults):
+    """They could not be compared with those of other settings."""
+    record = jobs[0].folder / "run.json"
+    facts = json.loads(record.read_text(encoding="utf-8"))
+    del facts["settings"]["beta"]
+    record.write_text(json.dumps(facts), encoding="utf-8")
+    first, second, *_ = collect(jobs, defaults, STYLIZE, FOLDER)["outputs"]
+    assert [loss is None for loss in first["losses"]] == [False, True, True]
+    assert [loss is None for loss in first["curve"][-1]] == [False, True, True]
+    assert None not in second["losses"]
+
+
+def test_settings_have_short_labels_and_names_for_files(home, defaults):
+    jobs = make_jobs(["cat.png"], ["sea.png"], [1e5, 1e6], defaults)
+    data = collect(jobs, defaults, STYLIZE, FOLDER)
+    assert data["common"] == "α\u00a01   lr\u00a01"
+    assert [each["label"] for each in data["settings"]] == ["β\u00a01e5", "β\u00a01e6"]
+    assert [each["slug"] for each in data["settings"]] == ["beta1e5", "beta1e6"]
+    named = replace(jobs[0], setting="deep", root=Path("it's here"))
+    data = collect([named], defaults, STYLIZE, FOLDER)
+    assert [(each["label"], each["slug"], each["named"]) for each in data["settings"]] == [
+        ("deep", "deep", True)
+    ]
+    assert data["root"] == {"path": "it's here", "argument": shell_argument("it's here")}
 
 
 def test_an_output_without_records_is_shown(jobs, defaults):

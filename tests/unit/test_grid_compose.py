@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests import fake_results
 from tests.unit.grids import center, color, make_grids, solid
 
 from neural_style.images.decode import load_image
@@ -111,7 +112,7 @@ def test_a_grid_of_epochs_has_epochs_across_and_their_losses():
     assert grid.columns == ("iteration 0", "iteration 20", "iteration 30")
     assert [row.heading for row in grid.rows] == ["β\u00a01", "β\u00a02"]
     assert [tile and tile.caption for tile in grid.rows[0].tiles] == [
-        (f"total {n}", "content 0", f"style {n}") for n in (0.5, 20.5, 30.5)
+        (f"minimized {n}",) for n in (0.5, 20.5, 30.5)
     ]
     assert [tile and tile.caption for tile in grid.rows[1].tiles] == [(), (), ()]
     start = grid.rows[0].tiles[0]
@@ -289,18 +290,18 @@ def test_options_of_only_some_settings_are_not_named(defaults):
     assert transfer_label([masked, defaults]) == ""
 
 
-def test_captions_have_the_losses_of_an_epoch(tmp_path):
-    path = tmp_path / "losses.csv"
-    path.write_text(
-        "epoch,seconds,total,content,style,content/conv4_2\n"
-        "0,0.1,123456,0,1.23456e+07,0\n"
-        "10,0.2,48.21,0.012345,1e-07,0\n",
-        encoding="utf-8",
-    )
-    assert loss_captions(tmp_path, [0, 5, 10]) == {
-        0: ("total 123000", "content 0", "style 1.23e7"),
-        10: ("total 48.2", "content 0.0123", "style 1e-7"),
+def test_captions_have_the_losses_of_an_epoch_without_weights(tmp_path, defaults):
+    (job,) = fake_results.make_jobs(["cat.png"], ["sea.png"], [1e6], defaults)
+    job = replace(job, root=tmp_path)
+    fake_results.finish(job, 1)
+    captions = loss_captions(job.folder, [0, 5, 6, 9])
+    assert captions == {
+        0: ("content 0", "style 499", "minimized 4.99e8"),
+        5: ("content 1.67", "style 83.2", "minimized 8.32e7"),
+        6: ("content 2", "style 71.3", "minimized 7.13e7"),
     }
+    (job.folder / "run.json").unlink()
+    assert loss_captions(job.folder, [6]) == {6: ("minimized 7.13e7",)}, "beta is unknown"
 
 
 def test_pages_have_titles_of_their_own():

@@ -19,6 +19,7 @@ from PIL import Image
 
 from neural_style.config.options import SHARES, option_strings, write_value
 from neural_style.config.settings import (
+    LISTED_KEYS,
     ORIGINAL,
     SHOWN_BY_BROWSERS,
     Settings,
@@ -29,8 +30,21 @@ from neural_style.config.sweep import Job, format_number
 from neural_style.images.decode import ImageError, fit_image, load_image
 from neural_style.images.encode import save_image
 from neural_style.io import remove_leftovers_below
-from neural_style.report.names import display_names, replace_undecodable, setting_label
-from neural_style.report.runs import EpochLosses, RunError, failure_reason, read_losses, read_run
+from neural_style.report.names import (
+    display_names,
+    replace_undecodable,
+    setting_label,
+    setting_labels,
+)
+from neural_style.report.runs import (
+    KINDS,
+    EpochLosses,
+    Run,
+    RunError,
+    failure_reason,
+    read_losses,
+    read_run,
+)
 
 MOST_SNAPSHOTS = 100
 """The most outputs of a job that the epoch slider offers; of more, an even choice."""
@@ -78,12 +92,25 @@ def collect(
     contents = {job.content: job.content_path for job in jobs}
     styles = {job.style: job.style_path for job in jobs}
     settings = {job.setting: job.settings for job in jobs}
+    labels, common = setting_labels(settings) if settings else ({}, "")
+    differing = [
+        key for key in LISTED_KEYS if len({getattr(each, key) for each in settings.values()}) > 1
+    ]
     devices: dict[str, int] = {}
     return {
+        "root": _root(jobs),
+        "common": common,
         "command": list(map(shell_argument, ["python", str(stylize)])),
         "contents": _originals("content", contents, settings.values(), folder),
         "styles": _originals("style", styles, (), folder),
-        "settings": [_setting(name, value, defaults) for name, value in settings.items()],
+        "settings": [
+            {
+                "label": labels[name],
+                "slug": _slug(name, value, differing),
+                **_setting(name, value, defaults),
+            }
+            for name, value in settings.items()
+        ],
         "outputs": [
             {
                 "content": content,
@@ -132,6 +159,19 @@ def _positions(
         yield contents[job.content], styles[job.style], settings[job.setting]
 
 
+def _root(jobs: Sequence[Job]) -> dict[str, str]:
+    """The folder of the outputs, to read and quoted for a shell."""
+    root = str(jobs[0].root) if jobs else ""
+    return {"path": replace_undecodable(root), "argument": shell_argument(root)}
+
+
+def _slug(name: str, settings: Settings, differing: Iterable[str]) -> str:
+    """Return what tells a setting from the others, for the name of a file: `beta1e6`."""
+    if setting_label(name, settings) == name:
+        return name
+    return "_".join(f"{key}{format_number(getattr(settings, key))}" for key in differing)
+
+
 def _originals(
     kind: str, files: Mapping[str, Path], settings: Iterable[Settings], folder: Path
 ) -> list[dict[str, Any]]:
@@ -175,6 +215,7 @@ def _setting(name: str, settings: Settings, defaults: Settings) -> dict[str, Any
     return {
         "id": name,
         "name": setting_label(name, settings),
+        "named": setting_label(name, settings) == name,
         "fit": fit_name(settings),
         "facts": {
             field.name: _fact(field.name, getattr(settings, field.name))
@@ -210,29 +251,38 @@ def _output(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
         return {**entry, "missing": missing}
     epochs = curve_epochs(job.settings)
     losses = read_losses(job.folder, epochs)
-    entry |= {
-        "thumbnail": _url(thumbnail, folder),
-        "shown": _shown(job, folder),
-        "curve": [_curve_point(losses.get(epoch)) for epoch in epochs],
-    }
+    entry |= {"thumbnail": _url(thumbnail, folder), "shown": _shown(job, folder)}
+    run: Run | None = None
     with suppress(RunError):  # an output is shown without its record
         run = read_run(job.folder)
         entry |= {
-            "losses": run.totals and [_rounded(value) for value in run.totals],
+            "losses": _saved_losses(run),
             "size": run.size,
             "seconds": run.seconds,
             "finished": run.finished,
             "measures": {name: _rounded(value) for name, value in run.measures.items()} or None,
             "device": run.device and devices.setdefault(run.device, len(devices)),
         }
+    entry["curve"] = [_curve_point(run, epoch, losses.get(epoch)) for epoch in epochs]
     return {key: value for key, value in entry.items() if value is not None}
 
 
-def _curve_point(losses: EpochLosses | None) -> list[float] | None:
-    """Content and style loss of an iteration, and those of further terms."""
+def _saved_losses(run: Run) -> list[float | None] | None:
+    """Total loss as it was minimized, content and style loss without alpha and beta, as saved."""
+    if run.totals is None:
+        return None
+    kinds = [None if run.error else run.saved_loss(kind) for kind in KINDS]
+    return [_rounded(value) for value in (run.totals[0], *kinds)]
+
+
+def _curve_point(
+    run: Run | None, epoch: int, losses: EpochLosses | None
+) -> list[float | None] | None:
+    """The same three losses of an iteration."""
     if losses is None:
         return None
-    return [_rounded(value) for value in (losses.content, losses.style, *losses.further)]
+    kinds = run.without_weight(losses, epoch) if run else (None, None)
+    return [_rounded(value) for value in (losses.total, *kinds)]
 
 
 def _shown(job: Job, folder: Path) -> str | None:
@@ -247,9 +297,9 @@ def _shown(job: Job, folder: Path) -> str | None:
     return _url(home, folder)
 
 
-def _rounded(value: float) -> float:
+def _rounded(value: float | None) -> float | None:
     """Round to five digits, enough to read and to sort by."""
-    return float(f"{value:.5g}")
+    return None if value is None else float(f"{value:.5g}")
 
 
 def _url(path: Path, folder: Path) -> str:

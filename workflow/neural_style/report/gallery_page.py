@@ -18,18 +18,23 @@ from neural_style.report.gallery_data import collect
 _WEB = Path(__file__).with_name("web")
 _SCRIPTS = (
     "data.js",
+    "axes.js",
+    "query.js",
     "state.js",
     "stage.js",
     "overview.js",
+    "matrix.js",
     "filters.js",
     "curve.js",
     "slider.js",
     "viewer.js",
-    "compare.js",
+    "table.js",
+    "picks.js",
+    "print.js",
     "keyboard.js",
     "main.js",
 )
-"""In the order in which they are joined: each uses only those before it."""
+"""In the order in which they are joined; only `main.js` acts, after all are there."""
 
 _UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 

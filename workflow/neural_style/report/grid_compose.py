@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from neural_style.report.names import (
     weight_label,
 )
 from neural_style.report.outputs import Cell, SweepGrid
-from neural_style.report.runs import KINDS, failure_reason, read_losses
+from neural_style.report.runs import KINDS, RunError, failure_reason, read_losses, read_run
 from neural_style.report.text import load_font
 
 _WIDEST = 12  # tiles in a row; a longer row is broken into lines
@@ -66,14 +67,22 @@ def transfer_label(settings: Iterable[Settings]) -> str:
 
 
 def loss_captions(folder: Path, epochs: Collection[int]) -> dict[int, tuple[str, ...]]:
-    """Return by epoch a line each for the total, content, and style loss in a job's record.
+    """Return by epoch a line each for the losses in a job's record.
 
-    An epoch whose losses cannot be read is left out.
+    Content and style loss are without alpha and beta, so that settings can be compared; the sum
+    with the weights is called `minimized`. An epoch whose losses cannot be read is left out.
     """
-    return {
-        epoch: tuple(f"{name} {format_loss(getattr(losses, name))}" for name in ("total", *KINDS))
-        for epoch, losses in read_losses(folder, epochs).items()
-    }
+    run = None
+    with suppress(RunError):
+        run = read_run(folder)
+    captions = {}
+    for epoch, losses in read_losses(folder, epochs).items():
+        kinds = run.without_weight(losses, epoch) if run else (None, None)
+        values = dict(zip((*KINDS, "minimized"), (*kinds, losses.total), strict=True))
+        captions[epoch] = tuple(
+            f"{name} {format_loss(value)}" for name, value in values.items() if value is not None
+        )
+    return captions
 
 
 def compose(grid: SweepGrid, path: Path, names: Names) -> Grid:

@@ -32,7 +32,7 @@ fpdf2 keeps all encoded pages, and then the file, in memory: about 1.2 GB for th
 SMALLEST_PAGE = 800
 """Pixels of the longer side that pages of the PDF have at least."""
 
-_PAPER, _INK, _GRAY, _RULE, _BLANK = "#fbfaf8", "#1d1c1a", "#85817a", "#d9d5cd", "#f1eee9"
+_PAPER, _INK, _GRAY, _RULE, _BLANK = "#fbfaf8", "#1d1c1a", "#68645d", "#d9d5cd", "#f1eee9"
 _FONT = "DejaVu"
 _DATE = datetime(2000, 1, 1, tzinfo=UTC)  # fixed, so that the same pages make the same bytes
 

@@ -6,7 +6,7 @@ a reader can do without it, None.
 
 Both files hold weighted losses: alpha · content loss, beta · style loss, with beta as it was
 corrected for the size. Settings can be compared only without these factors, so `Run.saved_loss`,
-`Curves.loss` and `Curves.unweighted` divide them out.
+`Run.without_weight`, `Curves.loss`, and `Curves.unweighted` divide them out.
 """
 
 from __future__ import annotations
@@ -118,6 +118,20 @@ class Run:
             return None
         return sum(self.saved[term] for term in self.terms_of_kind(kind)) / factor
 
+    def without_weight(self, losses: EpochLosses, epoch: int) -> tuple[float | None, float | None]:
+        """Return the content and style loss of an epoch without alpha and the beta of its stage.
+
+        Each is None where its weight is 0, or where `error` says that the weights are unknown.
+        """
+        if self.error:
+            return None, None
+        ends = list(self.betas)
+        beta = self.betas[next((end for end in ends if epoch <= end), ends[-1])]
+        return (
+            losses.content / self.alpha if self.alpha else None,
+            losses.style / beta if beta else None,
+        )
+
 
 @dataclass(frozen=True)
 class Curves:
@@ -158,12 +172,11 @@ class Curves:
 
 
 class EpochLosses(NamedTuple):
-    """Weighted losses of one epoch; `further` are those of the terms beside content and style."""
+    """Weighted losses of one epoch."""
 
     total: float
     content: float
     style: float
-    further: tuple[float, ...] = ()
 
 
 def failure_reason(job: Job) -> str | None:
@@ -263,10 +276,7 @@ def read_losses(folder: Path, epochs: Collection[int]) -> dict[int, EpochLosses]
     try:
         with _open(folder / LOSSES, LARGEST_LOSSES) as stream:
             header = _header(stream)
-            further = [
-                name for name in header if "/" in name and name.partition("/")[0] not in KINDS
-            ]
-            columns = [header.index(name) for name in ("total", *KINDS, *further)]
+            columns = [header.index(name) for name in ("total", *KINDS)]
             for line in stream:
                 epoch = line[: line.find(",")]
                 if epoch in wanted and (row := _losses(line, columns)):
@@ -280,11 +290,10 @@ def _losses(line: str, columns: list[int]) -> EpochLosses | None:
     """Return the losses of a row; None if it is damaged."""
     cells = line.split(",")
     try:
-        total, content, style, *further = (float(cells[column]) for column in columns)
+        losses = EpochLosses(*(float(cells[column]) for column in columns))
     except (ValueError, IndexError):
         return None
-    losses = EpochLosses(total, content, style, tuple(further))
-    return losses if all(map(math.isfinite, (total, content, style, *further))) else None
+    return losses if all(map(math.isfinite, losses)) else None
 
 
 def _last_lines(log: Path) -> list[str]:

@@ -4,20 +4,20 @@
 const byId = (id) => document.getElementById(id);
 const DATA = JSON.parse(byId("data").textContent);
 const OUTPUTS = DATA.outputs;
-const LOSSES = ["total", "content", "style"];
+const LOSSES = ["total", "content", "style"]; // in this order in the data
+const LOSS_NAMES = { total: "minimized", content: "content loss", style: "style loss" };
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
 const contentOf = (output) => DATA.contents[output.content];
 const styleOf = (output) => DATA.styles[output.style];
 const settingOf = (output) => DATA.settings[output.setting];
 const snapshotsOf = (output) => settingOf(output).snapshots;
+const lastOf = (output) => snapshotsOf(output).length - 1;
 
-for (const kind of ["contents", "styles"]) {
-  for (const image of DATA[kind]) image.text = `${image.name} ${image.file} ${image.id}`.toLowerCase();
-}
 for (const setting of DATA.settings) {
-  const facts = Object.entries(setting.facts).map(([name, value]) => `${name} ${value} ${name}=${value}`);
-  setting.text = `${setting.id} ${setting.name} ${facts.join(" ")}`.toLowerCase();
+  // An optimization that starts from the content image has a picture of its start, too.
+  const { init, init_noise: noise } = setting.facts;
+  if (init === "content" && Number(noise) === 0) setting.snapshots.unshift({ epoch: 0 });
 }
 
 /** A key of an output that stays the same when the sweep grows. */
@@ -25,24 +25,39 @@ function keyOf(output) {
   return [contentOf(output).id, styleOf(output).id, settingOf(output).id].join("/");
 }
 
+const positions = new Map(OUTPUTS.map((output, position) => [keyOf(output), position]));
+
+/** A name whose direction of writing does not change the order of what is around it. */
+function isolate(name) {
+  return `\u2068${name}\u2069`;
+}
+
 function titleOf(output) {
-  return `${contentOf(output).name} × ${styleOf(output).name}`;
+  return `${isolate(contentOf(output).name)} × ${isolate(styleOf(output).name)}`;
 }
 
 /** A sentence for screen readers. */
 function describeOutput(output) {
-  const said = `${contentOf(output).name} in the style of ${styleOf(output).name}, ${settingOf(output).name}`;
+  const said = `${isolate(contentOf(output).name)} in the style of ${isolate(styleOf(output).name)}, ${settingOf(output).label}`;
   return output.missing ? `${said}, missing: ${output.missing}` : said;
 }
 
-function fileOf(output, snapshot = snapshotsOf(output).length - 1) {
-  return `${output.folder}/${snapshotsOf(output)[snapshot].file}`;
+/** The file of an iteration; null for the start, which is the content image. */
+function fileOf(output, snapshot = lastOf(output)) {
+  const { file } = snapshotsOf(output)[snapshot];
+  return file ? `${output.folder}/${file}` : null;
 }
 
 /** The file that a browser can show: a JPEG copy if it does not know the format. */
-function shownOf(output, snapshot = snapshotsOf(output).length - 1) {
+function shownOf(output, snapshot = lastOf(output)) {
   const { file } = snapshotsOf(output)[snapshot];
+  if (!file) return originalOf(output);
   return output.shown ? `${output.shown}/${file.replace(/[.][^.]*$/, ".jpg")}` : fileOf(output, snapshot);
+}
+
+/** The position of the last snapshot up to an iteration. */
+function snapshotAt(output, epoch) {
+  return Math.max(0, snapshotsOf(output).findLastIndex((each) => each.epoch <= epoch));
 }
 
 /** The content image with the fit of the job: it covers the output exactly. */
@@ -50,10 +65,13 @@ function originalOf(output) {
   return contentOf(output).copies[settingOf(output).fit] ?? null;
 }
 
-/** Total, content and style loss after an iteration; null if they are not recorded. */
+function paintingOf(output) {
+  return Object.values(styleOf(output).copies)[0] ?? null;
+}
+
+/** The three losses after an iteration; null if they are not recorded. */
 function lossesAt(output, epoch) {
-  const parts = output.curve?.[settingOf(output).epochs.indexOf(epoch)];
-  return parts ? [parts.reduce((sum, part) => sum + part), parts[0], parts[1]] : null;
+  return output.curve?.[settingOf(output).epochs.indexOf(epoch)] ?? null;
 }
 
 function lossOf(output, name) {
@@ -70,7 +88,7 @@ function commandOf(output) {
   return argumentsOf(output).join(" ");
 }
 
-/** A number in four digits: 0.1235, 1234, 1.235e+7. */
+/** A number in four digits: 0.1235, 1234, 1.23e7. */
 function digits(value) {
   if (value === null || value === undefined) return "–";
   const size = Math.abs(value);
@@ -88,11 +106,34 @@ function several(number, one, many = `${one}s`) {
   return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }
 
+/** The name of a key of a setting in words. */
+function inWords(key) {
+  return key.replaceAll("_", " ");
+}
+
 /** Make an element with a class and a text. */
 function element(tag, className = "", text = "") {
   const made = document.createElement(tag);
   if (className) made.className = className;
   if (text) made.textContent = text;
+  return made;
+}
+
+/** Make a small picture without a text of its own, or a mark where there is none. */
+function smallPicture(address) {
+  if (!address) return element("span", "placeholder", "?");
+  const image = element("img");
+  image.src = address;
+  image.alt = "";
+  return image;
+}
+
+/** Make a button. */
+function buttonOf(className, action, ...inside) {
+  const made = element("button", className);
+  made.type = "button";
+  made.append(...inside);
+  made.addEventListener("click", action);
   return made;
 }
 
@@ -105,4 +146,39 @@ function announce(text, shown = true) {
   place.classList.toggle("shown", shown);
   clearTimeout(announce.timer);
   announce.timer = setTimeout(() => place.classList.remove("shown"), 1800);
+}
+
+/** What is kept from visit to visit; only until the page is closed where local pages have no storage. */
+const memory = {
+  kept: new Map(),
+
+  read(name) {
+    try {
+      return localStorage.getItem(`gallery-${name}`);
+    } catch {
+      return this.kept.get(name) ?? null;
+    }
+  },
+
+  write(name, text) {
+    this.kept.set(name, text);
+    try {
+      localStorage.setItem(`gallery-${name}`, text);
+      return true;
+    } catch {
+      return false;
+    }
+  },
+};
+
+/** Copy a text, where the page may not use the clipboard by way of a selected element. */
+async function copyText(text, host) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    if (host.select) host.select();
+    else getSelection().selectAllChildren(host);
+    if (!document.execCommand("copy")) return announce("Copying is not allowed here; the text is selected");
+  }
+  announce("Copied");
 }

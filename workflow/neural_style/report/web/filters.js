@@ -1,29 +1,84 @@
-// Which outputs are shown, and in which order.
+// Which outputs are shown, in which order, and as cards or as a grid.
 
 const filters = {
+  selects: new Map(), // key of an axis → its filter
+
   fill() {
-    const lists = { content: ["contents", "All"], style: ["styles", "All"], setting: ["settings", "All"] };
-    for (const [name, [list, all]] of Object.entries(lists)) {
-      const options = DATA[list].map((entry) => new Option(entry.name, entry.id));
-      byId(name).replaceChildren(new Option(`${all} (${DATA[list].length.toLocaleString("en")})`, ""), ...options);
+    for (const axis of AXES) {
+      const label = element("label", "field");
+      const select = element("select");
+      select.id = axis.key;
+      select.append(new Option(`All (${axis.values.length.toLocaleString("en")})`, ""), ...axis.values.map(({ value, label }) => new Option(label, value)));
+      label.append(element("span", "", axis.name), select);
+      byId(MAIN_AXES.includes(axis) ? "axes" : "more-axes").append(label);
+      this.selects.set(axis.key, select);
+      select.addEventListener("change", () => this.filter(axis.key, select.value));
     }
-    const parts = [
-      several(OUTPUTS.length, "output"),
-      `${several(DATA.contents.length, "content image")} × ${several(DATA.styles.length, "style image")} × ${several(DATA.settings.length, "setting")}`,
-    ];
-    byId("summary").textContent = parts.join("  ·  ");
+    this.summarize();
+    for (const key of ["group", "rows", "columns"]) {
+      const axes = key === "group" ? AXES.filter(({ values }) => values.length > 1) : matrix.choices;
+      byId(key).append(...axes.map((axis) => new Option(axis.name, axis.key)));
+    }
     for (const name of CHOICES) {
       byId(name).addEventListener(name === "text" ? "input" : "change", () => this.choose(name, byId(name).value));
     }
+    for (const name of LOSSES) {
+      const ends = [0, 1].map((end) => byId(`${name}-${end}`));
+      for (const input of ends) input.addEventListener("input", () => this.limit(name, ends.map(({ value }) => value.trim())));
+    }
     byId("descending").addEventListener("click", () => this.choose("descending", !state.descending));
+    byId("picked").addEventListener("click", () => this.choose("picked", !state.picked));
+    byId("as-cards").addEventListener("click", () => this.arrange(false));
+    byId("as-grid").addEventListener("click", () => this.arrange(true));
+    byId("more-open").addEventListener("click", () => this.showMore(byId("filters").classList.toggle("expanded")));
     for (const id of ["reset", "nothing-reset"]) byId(id).addEventListener("click", () => this.reset());
     byId("filters").addEventListener("submit", (event) => event.preventDefault());
   },
 
+  summarize() {
+    const parts = [
+      several(OUTPUTS.length, "output"),
+      `${several(DATA.contents.length, "content image")} × ${several(DATA.styles.length, "style image")} × ${several(DATA.settings.length, "setting")}`,
+      ...(DATA.common ? [DATA.common] : []),
+    ];
+    byId("summary").textContent = parts.join("  ·  ");
+  },
+
+  showMore(open) {
+    byId("more-open").ariaExpanded = String(open);
+  },
+
   choose(name, value) {
+    if (name === "rows" || name === "columns") this.setAxis(name, value);
+    else state[name] = value;
+    this.changed();
+  },
+
+  /** Change an axis of the grid; the other one stays, or takes the place of the one that it gets. */
+  setAxis(name, value) {
+    const [rows, columns] = matrix.axes.map(({ key }) => key);
+    Object.assign(state, { rows, columns });
+    const other = name === "rows" ? "columns" : "rows";
+    if (state[other] === value) state[other] = state[name];
     state[name] = value;
+    this.settle();
+  },
+
+  filter(key, value) {
+    if (value) state.filters[key] = value;
+    else delete state.filters[key];
+    this.settled?.delete(key);
+    this.changed();
+  },
+
+  limit(name, ends) {
+    state.ranges[name] = ends;
+    this.changed();
+  },
+
+  changed() {
     this.apply();
-    window.scrollTo({ top: Math.min(window.scrollY, this.top()), behavior: "instant" });
+    scrollTo({ top: Math.min(scrollY, this.top()), behavior: "instant" });
     writeAddressSoon();
   },
 
@@ -32,8 +87,38 @@ const filters = {
     return byId("filters").offsetTop;
   },
 
+  /** Show cards, or a grid with two axes. */
+  arrange(grid) {
+    if (state.grid === grid) return;
+    state.grid = grid;
+    if (grid) this.settle();
+    else this.release();
+    this.changed();
+  },
+
+  /** Give each axis that is not in the grid one value, so that each cell has one output. */
+  settle() {
+    this.release();
+    const axes = matrix.axes;
+    for (const axis of axes) delete state.filters[axis.key];
+    for (const axis of matrix.others) {
+      if (axis.key in state.filters) continue;
+      const first = this.chosen().map((at) => axis.of(OUTPUTS[at])).sort((one, two) => one - two)[0];
+      if (first === undefined) continue;
+      state.filters[axis.key] = axis.values[first].value;
+      this.settled.add(axis.key);
+    }
+  },
+
+  /** Take back what the grid needed. */
+  release() {
+    for (const key of this.settled ?? []) delete state.filters[key];
+    this.settled = new Set();
+  },
+
   reset() {
-    for (const name of ["text", "content", "style", "setting"]) state[name] = "";
+    Object.assign(state, { text: "", filters: {}, ranges: {}, picked: false });
+    if (state.grid) this.settle();
     this.apply();
     writeAddress();
     byId("text").focus();
@@ -46,31 +131,80 @@ const filters = {
       if (control.value !== state[name]) control.value = state[name];
       if (control.value !== state[name]) state[name] = control.value = ""; // from an old address
     }
+    for (const [key, select] of this.selects) select.value = state.filters[key] ?? "";
+    for (const name of LOSSES) {
+      [0, 1].forEach((end) => {
+        const input = byId(`${name}-${end}`);
+        const wanted = state.ranges[name]?.[end] ?? "";
+        if (input.value.trim() !== wanted) input.value = wanted;
+      });
+    }
     byId("descending").ariaPressed = String(state.descending);
+    byId("picked").ariaPressed = String(state.picked);
+    byId("as-cards").ariaPressed = String(!state.grid);
+    byId("as-grid").ariaPressed = String(state.grid);
+    document.body.classList.toggle("in-grid", state.grid);
+    byId("overview").hidden = state.grid;
+    byId("matrix").hidden = !state.grid;
+    this.applyAxes();
     const shown = this.order(this.chosen());
-    const narrowed = ["text", "content", "style", "setting"].some((name) => state[name]);
+    const narrowed = this.narrowed();
     byId("count").textContent = narrowed ? `${shown.length.toLocaleString("en")} of ${several(OUTPUTS.length, "output")}` : "";
     byId("reset").hidden = !narrowed;
     byId("nothing").hidden = shown.length > 0;
+    byId("nothing-why").textContent = this.reason();
     this.showOriginals();
-    overview.show(shown);
+    layout().show(shown);
+  },
+
+  /** In a grid, say which axes it has, and offer no filter for them. */
+  applyAxes() {
+    const axes = matrix.axes;
+    for (const [place, name] of ["rows", "columns"].entries()) if (state.grid) byId(name).value = axes[place].key;
+    for (const [key, select] of this.selects) {
+      select.closest("label").hidden = axisOf(key).values.length < 2 || (state.grid && axes.some((axis) => axis.key === key));
+    }
+  },
+
+  narrowed() {
+    return Boolean(state.text || state.picked || Object.keys(state.filters).length || Object.values(state.ranges).some((ends) => ends.some(Boolean)));
+  },
+
+  reason() {
+    if (query.unknown) return `There is no field “${query.unknown}”. Fields are content, style, setting, ${AXES.map(({ key }) => key).slice(2).join(", ")}, content_loss, style_loss, and every key of the settings.`;
+    return state.picked && !picks.size ? "You have picked nothing yet: press the star of an output." : "";
   },
 
   chosen() {
-    const words = state.text.toLowerCase().split(/\s+/).filter(Boolean);
-    const all = [...OUTPUTS.keys()];
-    return all.filter((at) => {
-      const parts = [contentOf(OUTPUTS[at]), styleOf(OUTPUTS[at]), settingOf(OUTPUTS[at])];
-      const wanted = [state.content, state.style, state.setting];
+    const matches = query.parse(state.text);
+    const wanted = Object.entries(state.filters).map(([key, value]) => [axisOf(key), value]);
+    const tests = wanted.map(([axis, value]) => [axis, axis.values.findIndex((entry) => entry.value === value)]);
+    const ranges = Object.entries(state.ranges).map(([name, ends]) => [name, ...ends.map((end) => (end === "" ? NaN : Number(end)))]);
+    return [...OUTPUTS.keys()].filter((at) => {
+      const output = OUTPUTS[at];
       return (
-        parts.every((part, number) => !wanted[number] || part.id === wanted[number]) &&
-        words.every((word) => parts.some((part) => part.text.includes(word)))
+        (!state.picked || picks.has(at)) &&
+        tests.every(([axis, place]) => axis.of(output) === place) &&
+        ranges.every(([name, low, high]) => this.inRange(lossOf(output, name), low, high)) &&
+        matches(output)
       );
     });
   },
 
-  /** Sort; outputs without a loss are last in either direction. */
+  inRange(value, low, high) {
+    if (Number.isNaN(low) && Number.isNaN(high)) return true;
+    return value !== null && !(value < low) && !(value > high);
+  },
+
+  /** Sort; outputs without a loss are last in either direction. Groups come first. */
   order(shown) {
+    const axis = axisOf(state.group);
+    const sorted = this.sorted(shown);
+    if (!axis || state.grid) return sorted;
+    return sorted.sort((one, two) => axis.of(OUTPUTS[one]) - axis.of(OUTPUTS[two]));
+  },
+
+  sorted(shown) {
     const turn = state.descending ? -1 : 1;
     if (LOSSES.includes(state.sort)) {
       const loss = (at) => lossOf(OUTPUTS[at], state.sort);
@@ -99,29 +233,32 @@ const filters = {
     return ranks;
   },
 
-  /** Show the selected content and style image above the outputs. */
+  /** Show the selected content and style image above the outputs; they open in the viewer. */
   showOriginals() {
     const chosen = [
-      ["Content", DATA.contents.find(({ id }) => id === state.content)],
-      ["Style", DATA.styles.find(({ id }) => id === state.style)],
+      ["content", DATA.contents.find(({ id }) => id === state.filters.content)],
+      ["style", DATA.styles.find(({ id }) => id === state.filters.style)],
     ].filter(([, image]) => image);
-    byId("originals").replaceChildren(...chosen.map(([kind, image]) => inputFigure(kind, image)));
+    byId("originals").replaceChildren(...chosen.map(([kind, image]) => inputFigure(kind, image, () => this.openOriginal(kind, image))));
     byId("originals").hidden = !chosen.length;
+  },
+
+  /** Open an output of an image, and show the image itself. */
+  openOriginal(kind, image) {
+    const at = layout().shown.find((each) => (kind === "content" ? contentOf : styleOf)(OUTPUTS[each]) === image);
+    if (at !== undefined) viewer.open(at, true, lastOf(OUTPUTS[at]), kind);
   },
 };
 
-/** A figure of a content or style image with its kind and name. */
-function inputFigure(kind, image) {
+/** A figure of a content or style image with its kind and name; pressing it opens the image. */
+function inputFigure(kind, image, open) {
   const figure = element("figure", "original");
-  if (image.thumbnail) {
-    const small = element("img");
-    small.src = image.thumbnail;
-    small.alt = "";
-    figure.append(small);
-  } else figure.append(element("span", "placeholder", "?"));
-  const caption = element("figcaption");
-  caption.append(element("span", "kind", kind), element("bdi", "", image.name));
-  figure.append(caption);
+  const name = kind === "content" ? "Content" : "Style";
+  const caption = element("span", "names-of");
+  caption.append(element("span", "kind", name), " ", element("bdi", "", image.name));
+  const inside = [smallPicture(image.thumbnail), caption];
+  if (image.thumbnail) figure.append(buttonOf("show", open, ...inside));
+  else figure.append(...inside);
   figure.title = image.file;
   return figure;
 }

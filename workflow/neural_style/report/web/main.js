@@ -2,11 +2,7 @@
 
 const theme = {
   prepare() {
-    try {
-      document.documentElement.dataset.theme = localStorage.getItem("gallery-theme") ?? "";
-    } catch {
-      // Local pages may have no storage: then the choice lasts until the page is closed.
-    }
+    document.documentElement.dataset.theme = memory.read("theme") ?? "";
     this.dark = matchMedia("(prefers-color-scheme: dark)");
     this.dark.addEventListener("change", () => this.name());
     byId("theme").addEventListener("click", () => this.toggle());
@@ -20,11 +16,7 @@ const theme = {
   toggle() {
     const next = this.current === "dark" ? "light" : "dark";
     document.documentElement.dataset.theme = next;
-    try {
-      localStorage.setItem("gallery-theme", next);
-    } catch {
-      // See above.
-    }
+    memory.write("theme", next);
     this.name();
   },
 
@@ -57,36 +49,20 @@ const help = {
 function restore() {
   const before = state.open;
   readAddress();
+  filters.settled = new Set();
   filters.apply();
-  compare.mark();
+  picks.mark();
+  table.mark();
   if (state.open === null) viewer.hide(before);
   else viewer.show();
-  if (state.comparing) compare.show();
-  else compare.hide();
+  if (state.comparing) table.show();
+  else table.hide();
 }
 
-function follow(action) {
-  let waiting = false;
-  return () => {
-    if (waiting) return;
-    waiting = true;
-    requestAnimationFrame(() => {
-      waiting = false;
-      action();
-    });
-  };
-}
-
-for (const each of [theme, help, viewer, compare, keyboard]) each.prepare();
+for (const each of [theme, help, picks, overview, matrix, viewer, table, print, keyboard]) each.prepare();
 filters.fill();
-overview.list.addEventListener("click", (event) => {
-  const card = event.target.closest(".card");
-  if (!card) return;
-  if (event.target.closest(".choose")) compare.toggle(Number(card.dataset.at));
-  else viewer.open(Number(card.dataset.at));
-});
-byId("skip").addEventListener("click", () => overview.focus(0));
+byId("skip").addEventListener("click", () => layout().focus(0));
 addEventListener("scroll", follow(() => overview.draw()), { passive: true });
-addEventListener("resize", follow(() => overview.measure()));
+addEventListener("resize", follow(() => layout().measure()));
 addEventListener("popstate", () => steppedBack() || restore());
 restore();

@@ -9,10 +9,22 @@ class View {
     this.x = this.y = 0.5;
   }
 
-  reset() {
+  /** Show the whole image as soon as there is one. */
+  start() {
     this.zoom = 1;
     this.x = this.y = 0.5;
+  }
+
+  reset() {
+    this.start();
     this.draw();
+  }
+
+  /** Show a pixel of the image as a pixel of the page: 100 %. */
+  actual() {
+    const [stage] = this.stages;
+    if (stage) this.zoom = 1 / stage.fit;
+    stage?.settle();
   }
 
   draw() {
@@ -47,7 +59,7 @@ class Stage {
     host.addEventListener("pointerdown", (event) => this.onDown(event));
     host.addEventListener("pointermove", (event) => this.onMove(event));
     for (const end of ["pointerup", "pointercancel"]) host.addEventListener(end, (event) => this.onUp(event));
-    host.addEventListener("dblclick", (event) => this.onDouble(event));
+    host.addEventListener("click", (event) => this.onClick(event));
     new ResizeObserver(() => this.view.draw()).observe(host);
   }
 
@@ -93,13 +105,14 @@ class Stage {
     const middle = [this.element.clientWidth / 2 + across, this.element.clientHeight / 2 + down];
     const point = [(middle[0] - before.left) / before.width, (middle[1] - before.top) / before.height];
     const most = Math.max(8, 16 / this.fit);
-    view.zoom = Math.min(most, Math.max(1, view.zoom * factor));
+    view.zoom = Math.min(most, Math.max(Math.min(1, view.zoom), view.zoom * factor));
     view.x = point[0] - across / (this.width * this.scale);
     view.y = point[1] - down / (this.height * this.scale);
     this.settle();
   }
 
   drag(across, down) {
+    this.dragged = true;
     this.view.x -= across / (this.width * this.scale);
     this.view.y -= down / (this.height * this.scale);
     this.settle();
@@ -130,6 +143,7 @@ class Stage {
     this.element.setPointerCapture(event.pointerId);
     this.pointers.set(event.pointerId, { x: event.clientX, y: event.clientY });
     this.start = this.pointers.size === 1 ? { x: event.clientX, y: event.clientY } : null;
+    this.dragged = false;
   }
 
   onMove(event) {
@@ -149,15 +163,27 @@ class Stage {
     const { start } = this;
     if (event.type !== "pointerup" || event.pointerType !== "touch" || !start || this.view.zoom > 1) return;
     const [across, down] = [event.clientX - start.x, event.clientY - start.y];
-    if (Math.abs(across) > 60 && Math.abs(across) > 2 * Math.abs(down)) this.swiped(across < 0 ? 1 : -1);
+    const [wide, high] = [Math.abs(across), Math.abs(down)];
+    if (Math.max(wide, high) < 60) return;
+    if (wide > 2 * high) this.swiped(across < 0 ? 1 : -1, 0);
+    else if (high > 2 * wide) this.swiped(0, down < 0 ? 1 : -1);
   }
 
-  /** Zoom to one screen pixel per image pixel, or to the whole image. */
-  onDouble(event) {
-    if (event.target.closest("[role=slider]")) return;
+  /** One click moves the point to the center, so that nobody has to drag; two zoom. */
+  onClick(event) {
+    if (event.target.closest("[role=slider]") || this.dragged) return;
+    clearTimeout(this.clicked);
+    const point = this.fromMiddle(event.clientX, event.clientY);
+    if (event.detail > 1) return this.onDouble(point);
+    this.clicked = setTimeout(() => {
+      if (this.view.zoom > 1) this.drag(-point[0], -point[1]);
+    }, 250);
+  }
+
+  /** Zoom to 100 %, or twice as large as the whole image if that is more; and back. */
+  onDouble(point) {
     if (this.view.zoom > 1) return this.view.reset();
-    const factor = Math.max(2, 1 / (this.fit * devicePixelRatio));
-    this.magnify(factor, ...this.fromMiddle(event.clientX, event.clientY));
+    this.magnify((this.fit < 1 ? 1 / this.fit : 2) / this.view.zoom, ...point);
   }
 
   /** The center of the pointers and the distance of the first two. */

@@ -1,24 +1,33 @@
 // What is selected and open is kept in the address, so reload, back button and links restore it.
 
-const CHOICES = ["text", "content", "style", "setting", "sort"];
-const state = { text: "", content: "", style: "", setting: "", sort: "", descending: false };
-// Positions in OUTPUTS: the one that is open, and those that are compared.
-Object.assign(state, { open: null, snapshot: null, slider: 0, chosen: [], comparing: false });
+const CHOICES = ["text", "sort", "group", "rows", "columns"];
+const MOST_COMPARED = 9;
 
-const positions = new Map(OUTPUTS.map((output, position) => [keyOf(output), position]));
+const state = { text: "", sort: "", group: "", rows: "", columns: "", descending: false, grid: false, picked: false };
+// By the key of an axis, the value that is shown; by the name of a loss, the least and the greatest.
+Object.assign(state, { filters: {}, ranges: {} });
+// Positions in OUTPUTS: the one that is open, and those that are compared.
+Object.assign(state, { open: null, snapshot: null, chosen: [], comparing: false });
+// What is on the two sides of the slider, and which percentage the left one has.
+Object.assign(state, { left: "content", right: "output", slider: 0, difference: false });
 
 function addressOf() {
   const words = new URLSearchParams();
   for (const name of CHOICES) if (state[name]) words.set(name, state[name]);
-  if (state.descending) words.set("descending", "1");
+  for (const name of ["descending", "grid", "picked"]) if (state[name]) words.set(name, "1");
+  for (const [key, value] of Object.entries(state.filters)) words.set(key, value);
+  for (const [name, ends] of Object.entries(state.ranges)) if (ends.some(Boolean)) words.set(`${name}_loss`, ends.join(".."));
   if (state.chosen.length) words.set("chosen", state.chosen.map((at) => keyOf(OUTPUTS[at])).join(" "));
+  if (!picks.stored && picks.size) words.set("picks", picks.keys().join(" "));
   if (state.comparing) words.set("compare", "1");
   if (state.open !== null) {
     const output = OUTPUTS[state.open];
     words.set("output", keyOf(output));
-    const snapshots = snapshotsOf(output);
-    if (state.snapshot !== snapshots.length - 1) words.set("epoch", snapshots[state.snapshot].epoch);
+    if (state.snapshot !== lastOf(output)) words.set("epoch", snapshotsOf(output)[state.snapshot].epoch);
+    if (state.left !== "content") words.set("left", state.left);
+    if (state.right !== "output") words.set("right", state.right);
     if (state.slider) words.set("slider", state.slider.toFixed(0));
+    if (state.difference) words.set("difference", "1");
   }
   return `#${words}`;
 }
@@ -27,17 +36,39 @@ function addressOf() {
 function readAddress() {
   const words = new URLSearchParams(location.hash.slice(1));
   for (const name of CHOICES) state[name] = words.get(name) ?? "";
-  state.descending = words.has("descending");
+  for (const name of ["descending", "grid", "picked"]) state[name] = words.has(name);
+  state.filters = {};
+  for (const { key, values } of AXES) {
+    if (values.some(({ value }) => value === words.get(key))) state.filters[key] = words.get(key);
+  }
+  readOlderSetting(words.get("setting"));
+  state.ranges = {};
+  for (const name of LOSSES) {
+    const ends = (words.get(`${name}_loss`) ?? "").split("..").map((end) => (Number.isFinite(Number(end)) ? end : ""));
+    if (ends.length === 2 && ends.some(Boolean)) state.ranges[name] = ends;
+  }
+  picks.add((words.get("picks") ?? "").split(" "));
   const found = (words.get("chosen") ?? "").split(" ").map((key) => positions.get(key));
-  state.chosen = found.filter((at) => at !== undefined).slice(0, 2);
-  state.comparing = words.has("compare") && state.chosen.length === 2;
+  state.chosen = [...new Set(found)].filter((at) => at !== undefined).slice(0, MOST_COMPARED);
+  state.comparing = words.has("compare") && state.chosen.length > 1;
   state.open = positions.get(words.get("output") ?? words.get("picture")) ?? null; // `picture` in older links
+  if (state.comparing) state.open = null;
   state.slider = Math.min(100, Math.max(0, Number(words.get("slider")) || 0));
+  state.left = words.get("left") ?? "content";
+  state.right = words.get("right") ?? "output";
+  state.difference = words.has("difference");
   if (state.open !== null) {
     const snapshots = snapshotsOf(OUTPUTS[state.open]);
     const at = snapshots.findIndex(({ epoch }) => String(epoch) === words.get("epoch"));
     state.snapshot = at < 0 ? snapshots.length - 1 : at;
   }
+}
+
+/** Older links name a setting where there is now a filter for each of its values. */
+function readOlderSetting(id) {
+  const setting = DATA.settings.find((each) => each.id === id);
+  if (!setting || axisOf("setting")) return;
+  for (const { key } of AXES) if (key in setting.facts) state.filters[key] = setting.facts[key];
 }
 
 /** Write the state into the address; `step` adds an entry for the back button. */

@@ -1,4 +1,4 @@
-// The view of one output: before/after slider, zoom, iterations, losses and settings.
+// The view of one output: two sides, zoom, iterations, losses and settings.
 
 const viewer = {
   dialog: byId("viewer"),
@@ -7,59 +7,82 @@ const viewer = {
     this.view = new View((view) => (part("zoom").textContent = `${view.percent} %`));
     this.stage = new Stage(part("stage"), [part("result"), part("original")], this.view);
     slider.prepare(this.stage);
-    this.stage.swiped = (step) => this.step(step);
+    this.stage.swiped = (across, down) => this.step(across, down);
     part("result").addEventListener("load", () => this.measure());
     part("result").addEventListener("error", () => this.showPlaceholder("the file is missing"));
     const actions = {
       previous: () => this.step(-1),
       next: () => this.step(1),
       close: () => this.leave(),
-      choose: () => compare.toggle(state.open),
+      star: () => picks.toggle(state.open),
+      choose: () => table.toggle(state.open),
+      full: () => this.fullScreen(),
+      slides: () => slides.toggle(),
+      play: () => play.toggle(),
       in: () => this.view.magnify(1.5),
       out: () => this.view.magnify(1 / 1.5),
       fit: () => this.view.reset(),
-      copy: () => this.copy(),
+      actual: () => this.view.actual(),
+      copy: () => copyText(commandOf(OUTPUTS[state.open]), part("command")),
     };
     for (const [name, action] of Object.entries(actions)) part(name).addEventListener("click", action);
     part("snapshot").addEventListener("input", () => this.scrubTo(Number(part("snapshot").value)));
+    for (const name of ["content", "style"]) {
+      const svg = part(`curve-${name}`);
+      for (const kind of ["pointermove", "pointerdown"]) svg.addEventListener(kind, (event) => curve.hover(svg, event));
+      svg.addEventListener("pointerleave", () => curve.leave(svg));
+    }
+    part("full").hidden = !document.fullscreenEnabled;
     this.dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
       this.leave();
     });
   },
 
-  /** Open an output; `step` adds an entry for the back button. */
-  open(at, step = true) {
+  /** Open an output, at an iteration, with an input alone on the stage if it is named; `step` adds
+   *  an entry for the back button. */
+  open(at, step = true, snapshot = lastOf(OUTPUTS[at]), input = null) {
     settleAddress();
-    Object.assign(state, { open: at, snapshot: snapshotsOf(OUTPUTS[at]).length - 1 });
+    Object.assign(state, { open: at, snapshot, left: input ?? "content", right: "output", slider: input ? 100 : 0, difference: false });
+    this.view.start();
     writeAddress(step);
     this.show();
   },
 
   leave() {
     const at = state.open;
-    state.open = null;
     this.hide(at);
+    state.open = null;
     stepBack();
   },
 
-  /** Close, and focus the card of the output that was open. */
+  /** Close, and focus the output that was open. */
   hide(at) {
     if (!this.dialog.open) return;
+    slides.stop();
+    play.stop();
+    if (document.fullscreenElement) document.exitFullscreen();
     this.dialog.close();
-    const place = overview.shown.indexOf(at ?? Number(this.dialog.dataset.at));
-    if (place >= 0) overview.focus(place);
+    if (state.picked) filters.apply();
+    layout().focusOutput(at ?? Number(this.dialog.dataset.at));
   },
 
-  /** Open the previous or next output of the overview. */
-  step(by) {
-    const place = overview.shown.indexOf(state.open) + by;
-    if (place < 0 || place >= overview.shown.length) return;
-    state.open = overview.shown[place];
-    state.snapshot = snapshotsOf(OUTPUTS[state.open]).length - 1;
+  /** Open the neighbor of the output; zoom and position stay. */
+  step(across, down = 0) {
+    const next = layout().neighbor(state.open, state.snapshot, across, down);
+    if (!next) return false;
+    play.stop();
+    const { at, snapshot } = next;
+    Object.assign(state, { open: at, snapshot });
     writeAddressSoon();
     this.show();
-    announce(describeOutput(OUTPUTS[state.open]), false);
+    announce(describeOutput(OUTPUTS[at]), false);
+    return true;
+  },
+
+  fullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else part("stage").requestFullscreen?.();
   },
 
   /** Update the dialog from the state. */
@@ -68,12 +91,11 @@ const viewer = {
     this.dialog.dataset.at = state.open;
     part("title").replaceChildren(element("bdi", "", contentOf(output).name), " × ", element("bdi", "", styleOf(output).name));
     part("subtitle").textContent = settingOf(output).name;
-    const place = overview.shown.indexOf(state.open);
-    part("place").textContent = place < 0 ? "" : `${(place + 1).toLocaleString("en")} of ${overview.shown.length.toLocaleString("en")}`;
-    part("previous").disabled = place <= 0;
-    part("next").disabled = place < 0 || place === overview.shown.length - 1;
+    part("place").textContent = layout().where(state.open);
+    part("previous").disabled = !layout().neighbor(state.open, state.snapshot, -1, 0);
+    part("next").disabled = !layout().neighbor(state.open, state.snapshot, 1, 0);
     this.showPanel(output);
-    this.markChosen();
+    this.mark();
     if (!this.dialog.open) {
       this.dialog.showModal();
       part("title").focus();
@@ -83,21 +105,12 @@ const viewer = {
   },
 
   showOutput(output) {
-    const original = originalOf(output);
-    for (const name of ["result", "before", "scrubber"]) part(name).hidden = Boolean(output.missing);
-    part("before").hidden ||= !original;
-    part("slider").hidden = part("before").hidden;
+    part("scrubber").hidden = Boolean(output.missing) || snapshotsOf(output).length < 2;
     part("placeholder").hidden = true;
-    this.view.zoom = 1;
-    this.view.x = this.view.y = 0.5;
     this.setSize(...(output.size ?? [1, 1]));
-    if (original) part("original").src = original;
-    const snapshots = snapshotsOf(output);
-    part("snapshot").max = snapshots.length - 1;
-    part("scrubber").hidden ||= snapshots.length < 2;
+    part("snapshot").max = lastOf(output);
     this.scrub(output);
-    if (output.missing) this.showPlaceholder(output.missing);
-    else part("result").alt = `${describeOutput(output)}; the file ${fileOf(output)}`;
+    if (output.missing && part("before").hidden) this.showPlaceholder(output.missing);
     this.view.draw();
   },
 
@@ -105,7 +118,7 @@ const viewer = {
   measure() {
     const image = part("result");
     part("placeholder").hidden = true;
-    if (!OUTPUTS[state.open]?.size) this.setSize(image.naturalWidth, image.naturalHeight);
+    if (state.open !== null && !OUTPUTS[state.open].size) this.setSize(image.naturalWidth, image.naturalHeight);
   },
 
   setSize(width, height) {
@@ -116,12 +129,12 @@ const viewer = {
   showPlaceholder(reason) {
     if (state.open === null) return;
     part("placeholder").hidden = false;
-    part("placeholder").replaceChildren(element("strong", "", "missing"), element("bdi", "", reason));
+    part("placeholder").replaceChildren(element("strong", "", "missing"), " ", element("bdi", "", reason));
   },
 
   scrubTo(snapshot) {
     const output = OUTPUTS[state.open];
-    state.snapshot = Math.min(snapshotsOf(output).length - 1, Math.max(0, snapshot));
+    state.snapshot = Math.min(lastOf(output), Math.max(0, snapshot));
     this.scrub(output);
     writeAddressSoon();
   },
@@ -133,15 +146,18 @@ const viewer = {
     part("snapshot").value = state.snapshot;
     part("snapshot").ariaValueText = `iteration ${epoch} of ${last}`;
     part("epoch").textContent = `${epoch} of ${last}`;
+    slider.show(output);
+    const file = output.missing ? null : fileOf(output, state.snapshot);
+    part("file").hidden = !file;
+    if (file) part("file").href = file;
+    part("result").alt = `${describeOutput(output)}, iteration ${epoch}`;
     if (!output.missing) {
-      swapImage(part("result"), shownOf(output, state.snapshot));
-      part("file").href = fileOf(output, state.snapshot);
       for (const near of [state.snapshot - 1, state.snapshot + 1]) {
         if (snapshotsOf(output)[near]) new Image().src = shownOf(output, near);
       }
     }
-    part("file").hidden = Boolean(output.missing);
     this.showLosses(output, epoch);
+    this.view.draw();
   },
 
   showLosses(output, epoch) {
@@ -153,11 +169,40 @@ const viewer = {
       at.textContent = digits(here?.[number]);
       saved.textContent = digits(lossOf(output, name));
     });
-    curve.draw(part("curve"), output, epoch);
+    const others = state.chosen.filter((at) => at !== state.open).map((at) => OUTPUTS[at]);
+    for (const name of ["content", "style"]) {
+      curve.draw(part(`curve-${name}`), name, output, epoch, others);
+      part(`curve-${name}`).parentElement.hidden = part(`curve-${name}`).hasAttribute("hidden");
+    }
+    part("others").hidden = !others.some((other) => other.curve);
+  },
+
+  /** The numbers of the curves, for those who do not see them. */
+  showNumbers(output) {
+    const rows = settingOf(output).epochs.map((epoch) => [epoch, lossesAt(output, epoch)]).filter(([, losses]) => losses);
+    part("numbers").closest("details").hidden = !rows.length;
+    part("numbers").replaceChildren(
+      ...rows.map(([epoch, [total, content, style]]) => {
+        const row = element("tr");
+        const head = element("th", "", String(epoch));
+        head.scope = "row";
+        row.append(head, ...[content, style, total].map((value) => element("td", "", digits(value))));
+        return row;
+      }),
+    );
   },
 
   showPanel(output) {
-    part("inputs").replaceChildren(inputFigure("Content", contentOf(output)), inputFigure("Style", styleOf(output)));
+    const open = (side) => {
+      Object.assign(state, { left: side, slider: 100, difference: false });
+      this.show();
+      writeAddressSoon();
+      part("stage").scrollIntoView({ block: "nearest" });
+    };
+    part("inputs").replaceChildren(
+      inputFigure("content", contentOf(output), () => open("content")),
+      inputFigure("style", styleOf(output), () => open("style")),
+    );
     const words = argumentsOf(output).flatMap((word) => [element("span", "", word), " "]);
     part("command").replaceChildren(...words.slice(0, -1));
     const run = [];
@@ -165,27 +210,75 @@ const viewer = {
     if (output.device !== undefined) run.push(["device", DATA.devices[output.device]]);
     if (output.finished) run.push(["finished", output.finished.replace("T", " ").replace("+00:00", " UTC")]);
     if (output.size) run.push(["pixels", output.size.join(" × ")]);
-    const facts = Object.entries(settingOf(output).facts).map(([name, value]) => [name.replaceAll("_", " "), value.replaceAll(",", ", ")]);
+    const facts = Object.entries(settingOf(output).facts).map(([name, value]) => [inWords(name), value.replaceAll(",", ", ")]);
     part("facts").replaceChildren(...[...facts, ...run].flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]));
+    this.showNumbers(output);
   },
 
-  markChosen() {
+  /** Show whether the output is selected for comparison, and picked. */
+  mark() {
+    if (state.open === null) return;
     part("choose").ariaPressed = String(state.chosen.includes(state.open));
+    part("star").ariaPressed = String(picks.has(state.open));
+  },
+};
+
+/** The iterations one after the other, again and again. */
+const play = {
+  timer: 0,
+
+  toggle() {
+    if (this.timer) return this.stop();
+    if (state.open === null || part("scrubber").hidden) return;
+    if (state.snapshot === lastOf(OUTPUTS[state.open])) viewer.scrubTo(0);
+    this.timer = setInterval(() => this.next(), 350);
+    this.mark();
   },
 
-  async copy() {
-    const text = commandOf(OUTPUTS[state.open]);
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      if (!this.copySelection()) return announce("Copying is not allowed here; the command is selected");
-    }
-    announce("Copied");
+  /** Go on; rest at the end for as long as it takes to look at it. */
+  next() {
+    const last = lastOf(OUTPUTS[state.open]);
+    this.rest = state.snapshot === last ? (this.rest ?? 0) + 1 : 0;
+    if (state.snapshot < last) viewer.scrubTo(state.snapshot + 1);
+    else if (this.rest > 4) viewer.scrubTo(0);
   },
 
-  /** Copy where the page may not use the clipboard; leaves the command selected. */
-  copySelection() {
-    getSelection().selectAllChildren(part("command"));
-    return document.execCommand("copy");
+  stop() {
+    clearInterval(this.timer);
+    this.timer = 0;
+    this.mark();
+  },
+
+  mark() {
+    part("play").ariaPressed = String(Boolean(this.timer));
+  },
+};
+
+/** The outputs one after the other. */
+const slides = {
+  timer: 0,
+
+  toggle() {
+    if (this.timer) return this.stop();
+    this.timer = setInterval(() => this.next(), 3000);
+    this.mark();
+    announce("Slideshow: the next output every three seconds");
+  },
+
+  next() {
+    if (viewer.step(1)) return;
+    const { shown } = layout();
+    Object.assign(state, { open: shown[0], snapshot: lastOf(OUTPUTS[shown[0]]) });
+    viewer.show();
+  },
+
+  stop() {
+    clearInterval(this.timer);
+    this.timer = 0;
+    this.mark();
+  },
+
+  mark() {
+    part("slides").ariaPressed = String(Boolean(this.timer));
   },
 };

@@ -1,0 +1,131 @@
+// The outputs that the user likes best. They are kept with the address of the page, and in the
+// address itself where the browser keeps nothing for local pages.
+
+const picks = {
+  name: `picks ${location.pathname}`,
+  set: new Set(), // keys of outputs
+  stored: true,
+
+  prepare() {
+    const kept = memory.read(this.name) ?? "";
+    for (const key of kept.split(" ")) if (positions.has(key)) this.set.add(key);
+    this.dialog = byId("export");
+    byId("export-open").addEventListener("click", () => this.open());
+    byId("export-close").addEventListener("click", () => this.dialog.close());
+    byId("export-what").addEventListener("change", () => this.write());
+    byId("export-copy").addEventListener("click", () => copyText(byId("export-text").value, byId("export-text")));
+    byId("export-save").addEventListener("click", () => this.save());
+    byId("export-download").addEventListener("click", () => this.download());
+    byId("export-download").hidden = location.protocol === "file:"; // browsers would show the files instead
+    byId("export-sheet").addEventListener("click", () => print.sheet(this.outputs()));
+  },
+
+  get size() {
+    return this.set.size;
+  },
+
+  keys() {
+    return [...this.set];
+  },
+
+  has(at) {
+    return this.set.has(keyOf(OUTPUTS[at]));
+  },
+
+  /** Their positions, in the order of the sweep. */
+  outputs() {
+    return this.keys().map((key) => positions.get(key)).sort((one, two) => one - two);
+  },
+
+  add(keys) {
+    const found = keys.filter((key) => positions.has(key) && !this.set.has(key));
+    for (const key of found) this.set.add(key);
+    if (found.length) this.keep();
+  },
+
+  toggle(at) {
+    const key = keyOf(OUTPUTS[at]);
+    const added = !this.set.delete(key);
+    if (added) this.set.add(key);
+    this.keep();
+    this.mark();
+    if (state.picked && !viewer.dialog.open && !table.dialog.open) filters.apply();
+    announce(added ? "Added to my picks" : "Removed from my picks", viewer.dialog.open);
+  },
+
+  keep() {
+    this.stored = memory.write(this.name, this.keys().join(" "));
+    if (!this.stored) writeAddressSoon();
+  },
+
+  /** Show which outputs are picked. */
+  mark() {
+    byId("picked-count").textContent = this.size ? ` ${this.size.toLocaleString("en")}` : "";
+    byId("export-open").hidden = !this.size;
+    layout().markAll();
+    viewer.mark();
+    table.mark();
+  },
+
+  open() {
+    byId("export-title").textContent = `My picks: ${several(this.size, "output")}`;
+    this.write();
+    this.dialog.showModal();
+    byId("export-title").focus();
+  },
+
+  /** Write what was asked for into the text field. */
+  write() {
+    const texts = {
+      files: (output) => pathOf(output),
+      commands: commandOf,
+      copies: (output) => `cp ${quotedPathOf(output)} picks/${downloadName(output)}`,
+    };
+    const what = byId("export-what").value;
+    const link = () => `${location.href.split("#")[0]}#picked=1&picks=${this.keys().map(encodeURIComponent).join("+")}`;
+    const made = this.outputs().map((at) => OUTPUTS[at]).filter(({ missing }) => !missing || what === "commands");
+    const lines = what === "link" ? [link()] : made.map(texts[what]);
+    byId("export-text").value = [...(what === "copies" ? ["mkdir -p picks"] : []), ...lines].join("\n") + "\n";
+  },
+
+  /** Save the text as a file. */
+  save() {
+    const address = URL.createObjectURL(new Blob([byId("export-text").value], { type: "text/plain" }));
+    this.saveAs(address, { copies: "copy_picks.sh", commands: "make_picks.sh" }[byId("export-what").value] ?? "picks.txt");
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  },
+
+  saveAs(address, name) {
+    const link = element("a");
+    link.href = address;
+    link.download = name;
+    link.click();
+  },
+
+  /** Save each file under a name that says what it is, one after the other: browsers drop a burst. */
+  async download() {
+    const made = this.outputs().map((at) => OUTPUTS[at]).filter(({ missing }) => !missing);
+    for (const output of made) {
+      this.saveAs(fileOf(output), downloadName(output));
+      await new Promise((done) => setTimeout(done, 200));
+    }
+    announce(`${several(made.length, "download")} started`);
+  },
+};
+
+/** The path of an output's file from the folder where the sweep was run; its ids are plain. */
+function pathOf(output) {
+  return `${DATA.root.path}/${keyOf(output)}/${decodeURIComponent(snapshotsOf(output)[lastOf(output)].file)}`;
+}
+
+/** The same for a shell. */
+function quotedPathOf(output) {
+  return `${DATA.root.argument}/${keyOf(output)}/${decodeURIComponent(snapshotsOf(output)[lastOf(output)].file)}`;
+}
+
+/** A name that says what a file is: `cat_wave_beta1e6_500.jpg`. */
+function downloadName(output) {
+  const { file, epoch } = snapshotsOf(output)[lastOf(output)];
+  const words = [contentOf(output).id, styleOf(output).id, settingOf(output).slug, epoch].filter((word) => word !== "");
+  return `${words.join("_").replaceAll("/", "-")}${file.match(/[.][^.]*$/)?.[0] ?? ""}`;
+}
