@@ -21,6 +21,13 @@ def test_the_defaults_have_no_conflict(defaults: Settings):
     assert find_conflicts(defaults) == []
 
 
+def test_a_sum_of_nothing_is_refused_and_smoothing_alone_is_not(defaults: Settings):
+    nothing = replace(defaults, alpha=0.0, beta=0.0)
+    (sentence,) = find_conflicts(nothing)
+    assert sentence.startswith("settings.alpha: 0 and settings.beta: 0 leave no loss to minimize;")
+    assert find_conflicts(replace(nothing, total_variation=1.0)) == []
+
+
 @pytest.mark.parametrize(
     ("change", "keys"),
     [

@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from tests.unit.jobs import CONTENT, CPU, STYLE, make, names
@@ -18,6 +19,7 @@ from neural_style.engine.job import run_job
 from neural_style.engine.writer import CHECK_INTERVAL, DivergedError
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import ImageError, load_image
+from neural_style.images.tensors import to_pil_images
 from neural_style.model.vgg import Vgg19
 from neural_style.model.weights import WeightsError
 
@@ -81,6 +83,27 @@ def test_an_absurd_learning_rate_ends_well_or_with_an_error(tmp_path: Path, sett
     except DivergedError as error:
         assert "learning_rate (now 1e+20)" in str(error)
     assert_whole(tmp_path)
+
+
+def test_an_end_that_is_worse_than_before_is_said_and_not_saved(tmp_path: Path, settings: Settings):
+    wild = replace(settings, optimizer="adam", learning_rate=20.0)
+    for epochs in range(6, 13):  # some of them end with a bad step
+        said: list[str] = []
+        each = replace(wild, epochs=epochs, save_every=epochs)
+        *_, last = run_job(CONTENT, STYLE, tmp_path, each, CPU, log=said.append)
+        if said:
+            break
+    (sentence,) = said
+    assert re.fullmatch(
+        r"the optimization did not settle: its last loss was [\d.]+ times the best one, so the "
+        r"final output is the best image; lower learning_rate \(now 20\)\.",
+        sentence,
+    )
+    rows = (tmp_path / "losses.csv").read_text(encoding="utf-8").splitlines()[1:]
+    totals = [float(row.split(",")[2]) for row in rows]
+    assert totals[-1] == min(totals)
+    saved = np.asarray(load_image(tmp_path / f"generated_{last.epoch}.png"))
+    assert np.array_equal(saved, np.asarray(to_pil_images(last.images)[0]))
 
 
 def test_images_that_cannot_be_used_are_named_and_nothing_is_written(

@@ -11,6 +11,7 @@ import torch
 from tests import samples
 from torch import Tensor
 
+from neural_style.config.keys import Stage
 from neural_style.config.settings import Settings
 from neural_style.images.decode import load_fitted
 from neural_style.images.tensors import to_tensor
@@ -18,7 +19,12 @@ from neural_style.losses.build import make_objective
 from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.model.weights import Weights
-from neural_style.optim.loop import Optimization, Progress, projected_gradient
+from neural_style.optim.loop import (
+    MAX_END_RATIO,
+    Optimization,
+    Progress,
+    projected_gradient,
+)
 
 Convolutions = Mapping[str, Convolution]
 SIDE = 32
@@ -261,6 +267,31 @@ def test_absurd_settings_never_give_an_image_that_is_not_finite(
     states = run(network, replace(shallow, epochs=8, optimizer=optimizer, **change))
     assert_sane(states)
     assert all(state.losses.isfinite().all() or state.diverged.all() for state in states)
+
+
+@pytest.mark.parametrize("stages", [(), (Stage(16, 2),)])
+def test_steps_that_are_too_long_end_with_the_best_image(
+    network: Vgg19, shallow: Settings, stages: tuple[Stage, ...]
+):
+    wild = replace(shallow, size=SIDE, optimizer="adam", learning_rate=20.0, stages=stages)
+    excesses = []
+    for epochs in range(6, 13):
+        states = run(network, replace(wild, epochs=epochs))
+        at_size = [state for state in states if state.images.shape == CONTENTS[:1].shape]
+        totals = [float(total(state)) for state in at_size]
+        assert totals[-1] <= MAX_END_RATIO * min(totals)
+        assert states[-1].excess is not None
+        excesses.append(float(states[-1].excess))
+        if excesses[-1] > 1:
+            best = at_size[totals.index(min(totals))]
+            assert torch.equal(at_size[-1].images, best.images)
+            assert totals[-1] == min(totals)
+    assert max(excesses) > MAX_END_RATIO, "this does not test what it should"
+
+
+def test_an_end_that_is_about_the_best_is_kept(network: Vgg19, shallow: Settings):
+    states = run(network, replace(shallow, epochs=12))
+    assert states[-1].excess is not None and states[-1].excess.tolist() == [1.0]
 
 
 def test_an_optimization_is_iterated_once(network: Vgg19, shallow: Settings):

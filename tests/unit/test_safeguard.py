@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neural_style.losses.objective import Evaluation
-from neural_style.optim.loop import MAX_FAILURES, MAX_LOSS_RATIO, Safeguard
+from neural_style.optim.loop import MAX_END_RATIO, MAX_FAILURES, MAX_LOSS_RATIO, Safeguard
 
 NAN, INF = float("nan"), float("inf")
 
@@ -129,3 +129,15 @@ def test_what_the_caller_does_to_its_images_does_not_reach_the_best():
     start.fill_(0.7)
     x, _, _ = guard.check(pictures(0.4), evaluation([NAN]))
     assert levels(x) == pytest.approx([0.1])
+
+
+def test_the_best_takes_the_place_of_a_much_worse_end():
+    guard = Safeguard.begin(pictures(0.1, 0.2, 0.3), evaluation([8.0, 8.0, 0.0], [5.0, 6.0, 7.0]))
+    guard.check(pictures(0.4, 0.5, 0.6), evaluation([4.0, 4.0, 1.0]))
+    end = evaluation([4.1 * MAX_END_RATIO, 3.9 * MAX_END_RATIO, 1.0], [1.0, 2.0, 3.0])
+    x, found, excess = guard.settle(pictures(0.7, 0.8, 0.9), end)
+    # A best loss of 0 is that of an image that was not to change: no loss is few times as much.
+    assert levels(x) == pytest.approx([0.4, 0.8, 0.9])
+    assert found.total.tolist() == pytest.approx([4.0, 3.9 * MAX_END_RATIO, 1.0])
+    assert levels(found.gradient) == [1.0, 2.0, 3.0]
+    assert excess.tolist() == pytest.approx([4.1 * MAX_END_RATIO / 4, 1, 1])

@@ -13,7 +13,12 @@ from neural_style.bulk.worker import Result, Take, batch_key
 from neural_style.engine.engine import Engine
 from neural_style.engine.load import load_style
 from neural_style.engine.record import Losses, summarize_losses
-from neural_style.engine.writer import CHECK_INTERVAL, divergence_sentence
+from neural_style.engine.writer import (
+    CHECK_INTERVAL,
+    divergence_sentence,
+    excesses,
+    return_sentence,
+)
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import FloatImage
 from neural_style.images.tensors import to_tensor
@@ -30,7 +35,7 @@ class BatchRunner:
     Args:
         engine: optimizes the batches.
         batch: images of a batch; None chooses by the memory.
-        log: gets a sentence when batches had to become smaller.
+        log: gets a sentence when batches had to become smaller, or an optimization did not settle.
     """
 
     def __init__(self, engine: Engine, batch: int | None, log: Callable[[str], None]) -> None:
@@ -106,6 +111,9 @@ class BatchRunner:
             last = progress
             if progress.epoch % CHECK_INTERVAL == 0 and bool(progress.diverged.all()):
                 break
+        for task, excess in zip(tasks, excesses(last), strict=True):
+            if excess > 1:
+                self._log(f"{task.output.path}: {return_sentence(excess, task.settings)}")
         images, losses = last.images.cpu().numpy(), last.losses.cpu()
         return [
             Result(reason=divergence_sentence(last.epoch, tasks[place].settings))

@@ -320,6 +320,14 @@ Check = Callable[[Settings], Iterator[str]]
 """Yields one sentence for each conflict: the keys, what is wrong, what to do."""
 
 
+def _check_weights(settings: Settings) -> Iterator[str]:
+    if not (settings.alpha or settings.beta or settings.total_variation):
+        yield (
+            "settings.alpha: 0 and settings.beta: 0 leave no loss to minimize; raise one of them "
+            "above 0."
+        )
+
+
 def _check_stage_sizes(settings: Settings) -> Iterator[str]:
     sizes = [stage.size for stage in settings.all_stages]
     if any(after <= before for before, after in itertools.pairwise(sizes)):
@@ -396,6 +404,7 @@ def _check_data_set_start(settings: Settings) -> Iterator[str]:
 
 
 CHECKS: tuple[Check, ...] = (
+    _check_weights,
     _check_stage_sizes,
     _check_stage_epochs,
     _check_transparency,
@@ -406,6 +415,7 @@ CHECKS: tuple[Check, ...] = (
 """Checks of every setting of a sweep, and of the options of `scripts/stylize.py`."""
 
 BULK_CHECKS: tuple[Check, ...] = (
+    _check_weights,
     _check_data_set_images,
     _check_data_set_start,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -15,7 +16,8 @@ from neural_style.config.layer_study import LAYER_LOSSES, LayerStudy, LayerStudy
 from neural_style.config.settings import Settings
 from neural_style.engine.engine import Engine
 from neural_style.engine.load import load_tensor
-from neural_style.errors import NeuralStyleError
+from neural_style.engine.writer import excesses, return_sentence
+from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.images.decode import load_image
 from neural_style.images.encode import save_image
 from neural_style.images.tensors import to_pil_images, to_tensor
@@ -117,7 +119,7 @@ def run_study(
             settings = study.settings_of(image)
             for progress in engine.optimization([single_style_problem(content, style, settings)]):
                 if progress.epoch == settings.epochs:
-                    _save(progress, folder / image.file)
+                    _save(progress, folder / image.file, settings)
                 yield StudyProgress(number, image, settings, progress)
         network = engine.float32_network(study.settings, frozenset(study.layers))
         rows = measure_study(study, network, content, style, folder)
@@ -221,12 +223,15 @@ def _losses(
     }
 
 
-def _save(progress: Progress, path: Path) -> None:
+def _save(progress: Progress, path: Path, settings: Settings) -> None:
     """Write a finished image as PNG: it is measured as it is saved."""
     if bool(progress.diverged.any()):
         raise LayerStudyError(
             f"the loss of {path.name} became infinite or NaN; lower layer_study.alpha or "
             "layer_study.beta, or check the file of network.weights."
         )
+    if (excess := excesses(progress)[0]) > 1:
+        sentence = f"{path.name}: {return_sentence(excess, settings)}"
+        warnings.warn(sentence, NeuralStyleWarning, stacklevel=2)
     (image,) = to_pil_images(progress.images)
     save_image(image, path)

@@ -197,6 +197,8 @@ class RunWriter:
             if output_due or checkpoint_due or epoch % CHECK_INTERVAL == 0:
                 self._check(progress)
             self._add_losses(progress)  # after the check, which synchronizes with the GPU
+            if epoch == self._settings.epochs and (excess := excesses(progress)[0]) > 1:
+                self._log(return_sentence(excess, self._settings))
             if epoch == 0:  # early, so that a folder that cannot be written to costs no time
                 remove_outputs(self._folder)
                 self._write_losses(self._loss_rows())
@@ -350,6 +352,26 @@ def start_clock(device: torch.device) -> Callable[[], Callable[[], float]]:
         return seconds
 
     return mark_in_queue
+
+
+def excesses(progress: Progress) -> list[float]:
+    """`Progress.excess` of each problem of a batch. Synchronizes with the GPU."""
+    count = len(progress.images)
+    return [1.0] * count if progress.excess is None else progress.excess.tolist()
+
+
+def return_sentence(excess: float, settings: Settings) -> str:
+    """What to tell the user where the best image took the place of the last one.
+
+    Args:
+        excess: how many times the best loss the last one was.
+        settings: of the run.
+    """
+    return (
+        f"the optimization did not settle: its last loss was {excess:.3g} times the best one, so "
+        "the final output is the best image; lower learning_rate "
+        f"(now {settings.learning_rate:g})."
+    )
 
 
 def copy_to_host(tensor: Tensor) -> Callable[[], Tensor]:

@@ -49,6 +49,10 @@ MAX_LOSS_RATIO = 10.0
 MAX_FAILURES = 3
 """A problem has diverged after so many non-finite losses without an improvement in between."""
 
+MAX_END_RATIO = 1.5
+"""The best image takes the place of the last one of a stage whose loss is more than this many times
+the best loss."""
+
 RESTART_SCALE = 0.1
 """Factor on the first step after a rejected one."""
 
@@ -73,6 +77,8 @@ class Progress:
         term_names: names of the loss terms, such as `style/conv1_1`.
         losses: weighted loss of each term for `images`, [T, B].
         diverged: which problems diverged for good, [B] of booleans.
+        excess: last loss of a stage ÷ best loss, [B], where the best image took the place of the
+            last one; else 1. None stands for 1 everywhere.
     """
 
     epoch: int
@@ -80,6 +86,7 @@ class Progress:
     term_names: tuple[str, ...]
     losses: Tensor
     diverged: Tensor
+    excess: Tensor | None = None
 
 
 class Optimization:
@@ -166,7 +173,7 @@ class Optimization:
             if images is None:  # otherwise the stage before has yielded this iteration
                 yield run.progress(diverged)
             while run.epoch < last:
-                run.step()
+                run.step(is_last=run.epoch + 1 == last)
                 yield run.progress(diverged)
             images, diverged = run.images, diverged | run.safeguard.diverged
             del run
@@ -266,6 +273,7 @@ class _StageRun:
         self._objective = stage.objective
         self._parameterization = stage.parameterization
         self._optimizer = stage.optimizer
+        self._excess: Tensor | None = None
         if resumed is None:
             self.epoch, self._variable = stage.epoch, stage.start
             self._evaluation = self._evaluate(stage.start)
@@ -280,14 +288,23 @@ class _StageRun:
                 raise StateError(str(error)) from error
 
     @full_precision()  # for the scalar products of the optimizer, too
-    def step(self) -> None:
-        """Do one iteration: a projected step, one evaluation, and the safeguard."""
+    def step(self, is_last: bool) -> None:
+        """Do one iteration: a projected step, one evaluation, and the safeguard.
+
+        Args:
+            is_last: whether the stage ends with it, in which case images that are much worse than
+                the best ones are replaced by these.
+        """
         low, high = self._parameterization.low, self._parameterization.high
         gradient = projected_gradient(self._variable, self._evaluation.gradient, low, high)
         proposal = self._optimizer.step(self._variable, gradient).clamp(low, high)
         self._variable, self._evaluation, rejected = self.safeguard.check(
             proposal, self._evaluate(proposal)
         )
+        if is_last:
+            self._variable, self._evaluation, self._excess = self.safeguard.settle(
+                self._variable, self._evaluation
+            )
         self._optimizer.restart(rejected, RESTART_SCALE)
         self.epoch += 1
 
@@ -304,6 +321,7 @@ class _StageRun:
             self._objective.term_names,
             self._evaluation.losses,
             self.safeguard.diverged | diverged,
+            self._excess,
         )
 
     def state(self) -> State:
@@ -384,6 +402,27 @@ class Safeguard:
             _select(good, x, self.best),
             _select_evaluation(good, evaluation, self.evaluation),
             ~good,
+        )
+
+    def settle(self, x: Tensor, evaluation: Evaluation) -> tuple[Tensor, Evaluation, Tensor]:
+        """Replace the last iterates by the best ones where they are much worse.
+
+        Steps that are too long for a problem, such as those of Adam with a high learning rate, are
+        not rejected as long as the loss stays below `MAX_LOSS_RATIO` times the best one.
+
+        Args:
+            x: the iterates, [B, ...].
+            evaluation: the objective at `x`.
+
+        Returns:
+            The iterates and the objective there, and `Progress.excess`.
+        """
+        best = self.evaluation.total
+        worse = (best > 0) & (evaluation.total > MAX_END_RATIO * best)
+        return (
+            _select(~worse, x, self.best),
+            _select_evaluation(~worse, evaluation, self.evaluation),
+            torch.where(worse, evaluation.total / best, 1.0),
         )
 
     def state(self) -> SafeguardState:
