@@ -1,8 +1,16 @@
 # Neural style transfer over folders: content images × style images × settings.
 # This file is a table of contents: each stage has its file in workflow/rules.
 
+from snakemake.utils import min_version
+
+min_version("9.0")
+
 
 configfile: "config.yaml"
+
+
+# Only for `--software-deployment-method apptainer`; docs/clusters.md says how to make this file.
+container: "neural-style.sif"
 
 
 report: "workflow/report/workflow.rst"
@@ -47,8 +55,7 @@ rule all:
 
 
 onstart:
-    freeze_bulk()
-    pass_termination_on()
+    begin_run()
 
 
 onerror:

@@ -67,15 +67,3 @@ def test_a_job_larger_than_every_node_is_refused(project, slurm):
     before = len(slurm.jobs())
     project.snakemake().assert_refused("Memory specification can not be satisfied")
     assert {job["NodeList"] for job in slurm.jobs()[before:]} <= {"(null)", ""}, "it ran"
-
-
-def test_a_name_that_a_shell_would_run_is_refused(project, slurm):
-    """Snakemake writes it into the job's script in double quotes."""
-    project.add("content", "it's $(touch gotcha).png", seed=2)
-    project.configure({"image": {"size": 64}})
-    before = len(slurm.jobs())
-    outcome = project.snakemake()
-    assert outcome.code != 0
-    assert """rename: "images/content/it's $(touch gotcha).png\"""" in outcome.text
-    assert len(slurm.jobs()) == before
-    assert not list(project.root.rglob("gotcha"))

@@ -14,8 +14,8 @@ from tests.slurm.conftest import NETWORK, ClusterProject
 from tests.slurm.private_slurm import CPUS, MEMORY_MB
 from tests.workflow.conftest import Outcome
 
-HOSTILE = 'dog $(touch gotcha) `touch gotcha` "was".png'
-CONTENTS = ("cat", "dog-touch-gotcha-touch-gotcha-was")
+HOSTILE = 'it\'s $(touch gotcha) `touch gotcha` "was" \\ here.png'
+CONTENTS = ("cat", "it-s-touch-gotcha-touch-gotcha-was-here")
 STYLES = ("sea", "sun")
 SETTING = "1_1e6_1"
 JOBS = list(itertools.product(CONTENTS, STYLES))

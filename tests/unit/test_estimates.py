@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from neural_style.config.keys import Stage
 from neural_style.config.sections import Cluster
 from neural_style.config.settings import Settings
-from neural_style.runtime.estimates import can_be_submitted, memory_mb, runtime_minutes
+from neural_style.runtime.estimates import memory_mb, runtime_minutes
 
 CLUSTER = Cluster()
 WITHOUT = replace(CLUSTER, gpu_as="none")
@@ -81,34 +77,3 @@ def test_a_retry_and_a_factor_request_more(defaults: Settings, request_for):
     assert request_for(defaults, CLUSTER, 3) == pytest.approx(3 * first, abs=3)
     doubled = replace(CLUSTER, memory_factor=2, runtime_factor=2)
     assert request_for(defaults, doubled, 1) == pytest.approx(2 * first, abs=2)
-
-
-NAMES = [
-    ("images/content/cat.png", True),
-    ('images/content/two words & more; $(touch x) `touch x` "x" $HOME *.png', True),
-    ("images/content/l'été 🎨.png", True),
-    ("images/content/it's $(touch x).png", False),
-    ("images/content/it's `touch x`.png", False),
-    ('images/content/it\'s "both".png', False),
-    ("images/content/back\\slash.png", False),
-    ("images/content/new\nline.png", False),
-    ("images/content/tab\t.png", False),
-    ("'images/content/'$(touch x)'", False),
-    ('"images/content/$(touch x)"', False),
-]
-
-
-@pytest.mark.parametrize(("name", "expected"), NAMES)
-def test_which_names_can_be_passed_to_a_cluster(name: str, expected: bool):
-    assert can_be_submitted(Path(name)) is expected
-
-
-@pytest.mark.parametrize("name", [name for name, expected in NAMES if expected])
-def test_a_shell_reads_what_snakemake_writes(name: str, tmp_path: Path):
-    """By the function that its executors call."""
-    interface = pytest.importorskip("snakemake_interface_executor_plugins.utils")
-    written = interface.format_cli_arg("--wait-for-files", [name])
-    shown = f"{shlex.quote(sys.executable)} -c 'import sys; print(ascii(sys.argv[1:]))' {written}"
-    ended = subprocess.run(["sh", "-c", shown], cwd=tmp_path, capture_output=True, text=True)
-    assert ended.stdout.strip() == ascii(["--wait-for-files", name])
-    assert not list(tmp_path.iterdir())

@@ -17,6 +17,7 @@ from neural_style.report.gallery_data import (
     THUMBNAIL_EDGE,
     make_original,
     make_thumbnail,
+    remove_copies,
     shrink,
 )
 
@@ -57,6 +58,23 @@ def test_a_thumbnail_is_made_again_only_for_another_source(tmp_path: Path):
     os.utime(source, ns=(0, first.st_mtime_ns - 10**9))  # another image, with an older date
     make_thumbnail(source, target)
     assert load_image(target).size == (32, 64)
+    date = source.stat().st_mtime_ns
+    smooth(64, 16).save(source)
+    os.utime(source, ns=(date, date))  # a third one, with the same date
+    make_thumbnail(source, target)
+    assert load_image(target).size == (64, 16)
+
+
+def test_only_copies_are_removed_with_the_page(tmp_path: Path):
+    copies = [tmp_path / "thumbnails" / "cat" / "sea" / "a.jpg", tmp_path / "originals" / "b.jpg"]
+    mine = [tmp_path / "thumbnails" / "cat" / "notes.txt", tmp_path / "mine" / "c.jpg"]
+    for path in (*copies, *mine):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    remove_copies(tmp_path)
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {*mine}
+    assert not (tmp_path / "originals").exists()
+    assert not (tmp_path / "thumbnails" / "cat" / "sea").exists()
 
 
 def test_a_damaged_image_leaves_no_thumbnail(tmp_path: Path):

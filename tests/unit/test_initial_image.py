@@ -77,7 +77,7 @@ def prepared_start(settings: Settings) -> Tensor:
 
 def test_a_file_is_read_and_recorded(pictures: Path, shallow: Settings):
     settings = replace(shallow, init="start.png", fit="keep")
-    problem, sources, _ = load_problem(Path("content.png"), Path("style.png"), settings, CPU)
+    problem, sources, *_ = load_problem(Path("content.png"), Path("style.png"), settings, CPU)
     torch.testing.assert_close(initial_image(problem), GIVEN, rtol=0, atol=0.5 / 255)
     assert sources["init"].path == Path("start.png")
     assert sources["init"].checksum == sha256(pictures / "start.png")

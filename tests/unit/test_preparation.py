@@ -141,7 +141,7 @@ def test_a_mask_beside_has_to_have_the_shape_of_its_image(folder: Path, defaults
 def test_all_files_are_told_with_their_checksums(folder: Path, defaults: Settings):
     for name in ("cat", "wave", "sun"):
         halves(SIZES[name]).save(folder / f"{name}.mask.png")
-    _, sources, content_size = loaded(
+    _, sources, content_size, _ = loaded(
         folder, defaults, mask=BESIDE, style_mask=BESIDE, blend={str(folder / "sun.png"): 1.0}
     )
     assert {role: source.path.name for role, source in sources.items()} == {

@@ -101,12 +101,16 @@ class Project:
 
     def snakemake(self, *options: str, config: str = "config.yaml", **variables: str) -> Outcome:
         """Run Snakemake on this folder with two cores; without `config` it looks for its own."""
+        return self.query("--cores", "2", *options, config=config, **variables)
+
+    def query(self, *options: str, config: str = "config.yaml", **variables: str) -> Outcome:
+        """Ask Snakemake something; as in the documentation, no cores are given."""
         return run(self.command(*options, config=config), self.root, **variables)
 
     def start(self, *options: str, output: IO[str]) -> subprocess.Popen[bytes]:
         """Start Snakemake in a session of its own, as in a terminal, and do not wait for it."""
         return subprocess.Popen(
-            self.command(*options),
+            self.command("--cores", "2", *options),
             cwd=self.root,
             env=environment(self.root),
             stdin=subprocess.DEVNULL,
@@ -120,11 +124,11 @@ class Project:
         command = [str(BINARIES / "snakemake"), "-s", str(REPOSITORY / "Snakefile")]
         if config:
             command += ["--configfile", str(self.root / config)]
-        return [*command, "--directory", str(self.root), "--cores", "2", *options]
+        return [*command, "--directory", str(self.root), *options]
 
     def would_run(self) -> list[str]:
         """The jobs of a dry run."""
-        outcome = self.snakemake("-n")
+        outcome = self.query("-n")
         outcome.assert_good()
         return outcome.jobs
 

@@ -50,7 +50,7 @@ class Scripts(HTMLParser):
 
 
 def report_of(project, name="report.html"):
-    outcome = project.snakemake("--report", name)
+    outcome = project.query("--report", name)
     outcome.assert_good()
     page = Scripts()
     page.feed((project.root / name).read_text(encoding="utf-8"))
@@ -109,7 +109,7 @@ def test_captions_and_the_description_are_whole(report):
 
 
 def test_an_archive_can_be_made_too(again):
-    again.snakemake("--report", "report.zip").assert_good()
+    again.query("--report", "report.zip").assert_good()
     assert (again.root / "report.zip").read_bytes()[:2] == b"PK"
 
 

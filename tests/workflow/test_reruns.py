@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import shutil
 from pathlib import Path
 
@@ -121,13 +122,44 @@ def test_touched_images_are_the_same_images(again):
     assert again.would_run() == []
 
 
-def test_other_pixels_in_a_content_image(again):
+def test_other_pixels_and_dates_of_another_time(again):
+    """A file that was replaced while its job ran is older than the outputs."""
     path = again.root / "images" / "content" / "cat.png"
     with Image.open(path) as picture:
         picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
+    os.utime(path, (0, 0))
     of_cat = [job for job in STYLIZE if " cat " in job]
     collecting = [job for job in COLLECTING if "dog" not in job]
-    assert again.would_run() == sorted([*collecting, "index", *of_cat])
+    assert again.would_run() == sorted([*collecting, *of_cat])
+    for file in ("images/content/cat.png", "images/style/sea.png", "config.yaml"):
+        os.utime(again.root / file, (3e9, 3e9))  # in the year 2065
+    output = "results/cat/sea/1_1e5_1/generated_4.jpg"
+    outcome = again.snakemake(output)
+    outcome.assert_good()
+    assert outcome.jobs == ["stylize_1_1e5_1 cat sea"]
+    assert "'images/content/cat.png' has changed" in outcome.text
+    shutil.rmtree(again.root / ".snakemake" / "metadata")
+    assert again.query("-n", output).jobs == []
+    path.write_bytes((again.root / "images" / "content" / "dog.png").read_bytes())
+    os.utime(path, (0, 0))
+    assert again.query("-n", output).jobs == ["stylize_1_1e5_1 cat sea"]
+
+
+QUERIES = [
+    *("-n", "--summary", "--detailed-summary", "--dag", "--rulegraph", "--filegraph", "--d3dag"),
+    *("--list", "--list-rules", "--list-changes input", "--list-changes params"),
+    *("--list-changes code", "--lint", "--delete-all-output -n", "--cleanup-shadow"),
+    *("--touch", "--cleanup-metadata results/index.tsv", "--unlock", "--archive a.tar.gz"),
+]
+
+
+def test_snakemake_answers_without_a_number_of_cores(again):
+    path = again.root / "images" / "content" / "cat.png"
+    with Image.open(path) as picture:
+        picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
+    for question in QUERIES:
+        outcome = again.query(*question.split())
+        assert outcome.code == 0, f"{question}\n{outcome.text}"
 
 
 def test_one_more_content_image(again):

@@ -5,7 +5,7 @@
 - `FileLock` and `lock_folder`: one process at a time.
 - `WorkQueue`: work in threads, with a limit on what may wait.
 - `escape` and `unescape`: any file name on one line of tab-separated text.
-- `sha256` and `format_duration`.
+- `sha256`, also of files as they were when they were read, and `format_duration`.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ import stat
 import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Self, TypeVar
 
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 
@@ -42,6 +42,11 @@ and some FUSE file systems. Any other error, such as EIO, says that data are los
 
 SECONDS_BETWEEN_TRIES = 0.2
 """Pause of `lock_folder` between two tries."""
+
+MOST_READS = 3
+"""How often `read_with_checksums` reads files that are being changed."""
+
+Result = TypeVar("Result")
 
 
 @contextmanager
@@ -203,6 +208,54 @@ def sha256(path: Path) -> str:
         raise NeuralStyleError(
             f"cannot read {path}: {error.strerror or error}; fix the path or its permissions."
         ) from error
+
+
+def file_state(path: Path) -> tuple[int, int, int, int]:
+    """Return what differs after a file was changed or replaced: size, two dates and inode.
+
+    The second date (ctime) cannot be set by programs, so that a copy that keeps the first one
+    differs, too.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    status = path.stat()
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+def read_with_checksums(
+    paths: Sequence[Path], read: Callable[[], Result]
+) -> tuple[Result, list[str]]:
+    """Return what `read` returns, and the checksum of each file as it was then.
+
+    If a file is changed or replaced meanwhile, `read` is called again.
+
+    Raises:
+        NeuralStyleError: a file cannot be read, or it changes again and again.
+    """
+    changed: list[str] = []
+    for _ in range(MOST_READS):
+        before = _states(paths)
+        result, checksums = read(), [sha256(path) for path in paths]
+        states = zip(paths, before, _states(paths), strict=True)
+        changed = [repr(str(path)) for path, old, new in states if old != new]
+        if not changed:
+            return result, checksums
+    raise NeuralStyleError(
+        f"{', '.join(changed)} changes while it is read; wait until it is complete, then run the "
+        "same command again."
+    )
+
+
+def _states(paths: Iterable[Path]) -> list[object]:
+    """The state of each file; None if there is none, as `read` will say."""
+    states: list[object] = []
+    for path in paths:
+        try:
+            states.append(file_state(path))
+        except OSError:
+            states.append(None)
+    return states
 
 
 class FileLock:

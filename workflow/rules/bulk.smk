@@ -11,8 +11,6 @@ rule bulk_shard:
         BULK.root / "logs" / "{shard}.log",
     wildcard_constraints:
         shard="[0-9]+",
-    conda:
-        "../envs/neural_style.yaml"
     threads: stylize_threads
     resources:
         gpu=gpu_count,
@@ -20,7 +18,7 @@ rule bulk_shard:
         mem_mb=bulk_memory,
         runtime=bulk_runtime,
     params:
-        script=SCRIPTS / "bulk.py",
+        script=script("bulk.py"),
         folder=lambda wildcards: BULK.output,
         # Not in the command: a change of one of them makes the shard run again.
         contents=bulk_contents,
@@ -37,10 +35,8 @@ rule bulk_verify:
     log:
         BULK.root / "logs" / "verify.log",
     localrule: True
-    conda:
-        "../envs/neural_style.yaml"
     params:
-        script=SCRIPTS / "bulk_verify.py",
+        script=script("bulk_verify.py"),
         folder=lambda wildcards: BULK.output,
         config=config_of("bulk"),
     shell:
@@ -52,10 +48,8 @@ rule bulk_status:
     log:
         BULK.root / "logs" / "status.log",
     localrule: True
-    conda:
-        "../envs/neural_style.yaml"
     params:
-        script=SCRIPTS / "bulk_status.py",
+        script=script("bulk_status.py"),
         folder=lambda wildcards: BULK.output,
         config=config_of("bulk"),
     shell:

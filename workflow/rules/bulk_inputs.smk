@@ -12,6 +12,7 @@ def bulk_target():
     Only Snakemake's main process searches for new content images; the processes of jobs read the
     listing that it has written.
     """
+    join_run()
     try:
         target = discover(make_bulk_plan(CONFIG), walk=workflow.is_main_process)
         show_once(target.not_taken)

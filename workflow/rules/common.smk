@@ -1,6 +1,7 @@
 # The checked configuration, the sweep that it describes, and the functions that several rules use.
+import atexit
 import functools
-import itertools
+import hashlib
 import json
 import os
 import subprocess
@@ -9,8 +10,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
-from neural_style.config.inputs import companions_of, files_of
+from neural_style.config.inputs import companions_of
 from neural_style.config.sections import Cluster
 from neural_style.config.options import option_name
 from neural_style.config.schema import complete
@@ -35,12 +37,14 @@ from neural_style.report.outputs import (
     sweep_grids,
     tradeoff_figure,
 )
-from neural_style.runtime.estimates import can_be_submitted, memory_mb, runtime_minutes
+from neural_style.runtime.changes import Checksums, changed_inputs
+from neural_style.runtime.estimates import memory_mb, runtime_minutes
 
 WORKFLOW = Path(workflow.current_basedir).parent
 # Relative, so that commands are short and moving the project does not rerun jobs.
 SCRIPTS = Path(os.path.relpath(WORKFLOW / "scripts"))
 CAPTIONS = WORKFLOW / "report"
+IS_MODULE = not workflow.modifier.is_main_snakefile()
 
 # Put this Python first in PATH, and the library in PYTHONPATH for jobs with their own environment.
 os.environ.update(
@@ -49,15 +53,41 @@ os.environ.update(
 )
 
 
+def script(name):
+    """Return a script as a parameter: a function, because its folder may have a name with braces."""
+    path = SCRIPTS / name
+    return lambda wildcards: path
+
+
 def to_json(values):
     """Return values as JSON for a command line."""
     # Without "<", because Snakemake copies it unchanged into the scripts of its report.
     return json.dumps(values).replace("<", r"\u003c")
 
 
+def in_locale(text):
+    """Return text for a command, with a question mark for what the locale cannot write."""
+
+    def written(character):
+        try:
+            os.fsencode(character)
+        except UnicodeEncodeError:
+            return "?"
+        return character
+
+    return "".join(map(written, text))
+
+
+def with_prefix(path):
+    """Return a folder with the prefix that this workflow has as a module, if any."""
+    return workflow.modifier.path_modifier.replace_prefix(path)
+
+
 # The configuration is checked and completed once, here: scripts do not check again what they get.
 try:
     CONFIG = complete(config)
+    CONFIG["output"] = with_prefix(CONFIG["output"])
+    CONFIG["bulk"]["output"] = with_prefix(CONFIG["bulk"]["output"])
     try:
         SWEEP, SWEEP_ERROR = plan_sweep(CONFIG), None
     except SweepError as error:
@@ -83,6 +113,8 @@ def show_once(sentences):
 
 
 show_once(SWEEP.not_taken)
+# All results are in the folders above. Snakemake must not put the prefix before them again.
+workflow.modifier.path_modifier = type(workflow.modifier.path_modifier)(None, None, workflow)
 
 # Changing these sections does not rerun jobs.
 JOBS = CONFIG.pop("jobs")
@@ -144,14 +176,14 @@ def style_file(wildcards):
     return _file_of("style", SWEEP.styles, wildcards.style)
 
 
-def content_files(wildcards):
-    """Return all content images."""
-    return list(SWEEP.contents.values())
+def names_of(*files):
+    """Return a digest of the names of images, for rules whose results show these names."""
+    return hashlib.sha256(to_json(list(map(str, files))).encode()).hexdigest()[:16]
 
 
-def style_files(wildcards):
-    """Return all style images."""
-    return list(SWEEP.styles.values())
+def names_of_all(wildcards):
+    """Return a digest of the names of all images."""
+    return names_of(*SWEEP.contents.values(), *SWEEP.styles.values())
 
 
 def _file_of(kind, files, name):
@@ -159,28 +191,55 @@ def _file_of(kind, files, name):
         raise WorkflowError(
             f"no {kind} image has the id {name}; {INDEX} lists the ids that there are."
         )
-    refuse_names_for_a_cluster()
     return files[name]
 
 
-@functools.cache  # it checks all files, and each job calls it
-def refuse_names_for_a_cluster():
-    """Stop, before anything is submitted, if a shell would misread the name of a file."""
-    if not workflow.local_exec and not workflow.remote_exec:
-        named = itertools.chain.from_iterable(map(files_of, SWEEP.settings.values()))
-        files = (*SWEEP.contents.values(), *SWEEP.styles.values(), *dict.fromkeys(named))
-        bad = [str(path) for path in files if not can_be_submitted(path)]
-        if bad:
-            stop(
-                "on a cluster, Snakemake cannot pass these file names to its jobs, because of the"
-                " quotes, backslashes or control characters in them; rename: "
-                + ", ".join(map(repr, bad))
-            )
+CHECKSUMS = Checksums(Path(".snakemake") / "neural_style_checksums.json")
+if workflow.is_main_process:
+    atexit.register(CHECKSUMS.save)
 
 
-def weights_files(settings):
-    """Return the file of the network's weights, if the settings name a file of the user."""
-    return [] if settings.weights_file is None else [settings.weights]
+def require_current(run, files):
+    """Have outputs made again if their run.json does not record the present files; return no file.
+
+    Snakemake does not get to know the files of the user. It would judge them by their dates, and
+    pass their names through the shells of a cluster.
+    """
+    join_run()
+    missing = [repr(str(path)) for path in files.values() if not path.exists()]
+    if missing:
+        stop(f"there is no file {', '.join(missing)}; put it back or fix the path.")
+    if workflow.is_main_process:
+        for path in changed_inputs(Path(run), files, CHECKSUMS):
+            workflow.dag.forcefiles.add(str(run))
+            say_changed(path)
+    return []
+
+
+@functools.cache
+def say_changed(path):
+    """Say once why Snakemake reports a forced execution."""
+    logger.info(f"{str(path)!r} has changed: what was made from it is made again.")
+
+
+def stylize_inputs(wildcards, setting):
+    """Return no file; have the outputs made again if the images or the weights have changed."""
+    content, style = content_file(wildcards), style_file(wildcards)
+    settings = SWEEP.settings[setting]
+    return require_current(
+        SWEEP.root / wildcards.content / wildcards.style / setting / RUN,
+        {
+            "content": content,
+            "style": style,
+            **companions_of(content, style, settings),
+            **weights_of(settings),
+        },
+    )
+
+
+def weights_of(settings):
+    """Return the file of the network's weights by its role, if it is one of the user."""
+    return {} if settings.weights_file is None else {"weights": settings.weights_file}
 
 
 def config_of(*sections):
@@ -220,4 +279,5 @@ def stylize_threads(wildcards):
         return CLUSTER.threads
     limits = workflow.global_resources
     jobs = limits["gpu"].value if "gpu" in limits else 1
-    return max(1, (workflow.cores or 1) // max(1, jobs))
+    cores = limits["_cores"].value or 1  # none in a query such as --report
+    return max(1, cores // max(1, jobs))

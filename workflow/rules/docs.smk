@@ -20,8 +20,6 @@ rule control_grid:
     log:
         "logs/docs_images/{control}.log",
     localrule: True
-    conda:
-        "../envs/neural_style.yaml"
     threads: stylize_threads
     resources:
         gpu=gpu_count,

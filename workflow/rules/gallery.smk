@@ -2,19 +2,17 @@
 rule gallery:
     # The final output of a job is enough as input, because a job makes all its files together.
     input:
-        contents=content_files,
-        styles=style_files,
-        results=lambda wildcards: [str(job.final_output) for job in SWEEP.jobs],
+        lambda wildcards: [str(job.final_output) for job in SWEEP.jobs],
     output:
         GALLERY,
     log:
         LOGS / "gallery" / "index.log",
     localrule: True
-    conda:
-        "../envs/neural_style.yaml"
     params:
-        script=SCRIPTS / "gallery.py",
+        script=script("gallery.py"),
         config=config_of(),
+        # Not in the command: if a name changes, the gallery is made again.
+        names=names_of_all,
     shell:
         "python {params.script:q} --checked-config {params.config:q} --output {output:q} 2>&1"
         " | tee {log:q}"

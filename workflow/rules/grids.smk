@@ -2,20 +2,16 @@
 
 
 rule index:
-    # Functions, because Snakemake copies other inputs unchanged into its report, including "<".
-    input:
-        contents=content_files,
-        styles=style_files,
     output:
         INDEX,
     log:
         LOGS / "index.log",
     localrule: True
-    conda:
-        "../envs/neural_style.yaml"
     params:
-        script=SCRIPTS / "index.py",
+        script=script("index.py"),
         config=config_of(),
+        # Not in the command: if a name changes, the index is made again.
+        names=names_of_all,
     shell:
         "python {params.script:q} --checked-config {params.config:q} --output {output:q} 2>&1"
         " | tee {log:q}"
@@ -30,9 +26,7 @@ for kind in SWEEP_GRIDS.kinds:
         name:
             f"grid_{kind}"
         input:
-            of=style_file if kind == "style" else content_file,
-            others=content_files if kind == "style" else style_files,
-            results=lambda wildcards, kind=kind: SWEEP_GRIDS.inputs(kind, wildcards[0]),
+            lambda wildcards, kind=kind: SWEEP_GRIDS.inputs(kind, wildcards[0]),
         output:
             [
                 report(
@@ -47,13 +41,17 @@ for kind in SWEEP_GRIDS.kinds:
         log:
             LOGS / "grids" / kind / f"{{{subject}}}.log",
         localrule: True
-        conda:
-            "../envs/neural_style.yaml"
         params:
-            script=SCRIPTS / "grid.py",
+            script=script("grid.py"),
             config=config_of("grids"),
             kind=kind,
             subject=lambda wildcards: wildcards[0],
+            # Not in the command: if a name changes, the grids are made again.
+            names=lambda wildcards, kind=kind: (
+                names_of(style_file(wildcards), *SWEEP.contents.values())
+                if kind == "style"
+                else names_of(content_file(wildcards), *SWEEP.styles.values())
+            ),
         shell:
             "python {params.script:q} --checked-config {params.config:q} --kind {params.kind}"
             " --of {params.subject:q} 2>&1 | tee {log:q}"
@@ -67,10 +65,8 @@ rule grids_pdf:
     log:
         LOGS / "grids" / "pdf.log",
     localrule: True
-    conda:
-        "../envs/neural_style.yaml"
     params:
-        script=SCRIPTS / "grids_pdf.py",
+        script=script("grids_pdf.py"),
         config=config_of("grids"),
     shell:
         "python {params.script:q} --checked-config {params.config:q} 2>&1 | tee {log:q}"

@@ -32,5 +32,33 @@ def pass_termination_on():
     signal.signal(signal.SIGTERM, terminate)
 
 
+def begin_run():
+    """Do what comes before the first job of a run."""
+    freeze_bulk()
+    pass_termination_on()
+
+
+@functools.cache
+def join_run():
+    """Also do this in a workflow that uses this one as a module, where Snakemake ignores `onstart`.
+
+    Called when jobs of this workflow are planned: by then, all handlers of that workflow are known.
+    """
+    if not IS_MODULE:
+        return
+    start, fail = workflow._onstart, workflow._onerror
+
+    def start_both(log):
+        start(log)
+        begin_run()
+
+    def fail_both(log):
+        fail(log)
+        make_remaining()
+
+    workflow.onstart(start_both)
+    workflow.onerror(fail_both)
+
+
 if workflow.is_main_process:
     enter_run(Path(".snakemake"), is_made_here)

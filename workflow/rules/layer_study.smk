@@ -14,16 +14,13 @@ rule layer_study:
 # One job makes all images: they are small, and the network is loaded once for them.
 rule layer_study_images:
     input:
-        content=study_content,
-        style=study_style,
-        weights=weights_files(STUDY.settings),
+        study_inputs,
     output:
         images=[STUDY_FOLDER / image.file for image in STUDY.images],
         losses=STUDY_FOLDER / LAYER_LOSSES,
+        run=STUDY_FOLDER / RUN,
     log:
         STUDY_LOGS / "images.log",
-    conda:
-        "../envs/neural_style.yaml"
     threads: stylize_threads
     resources:
         gpu=gpu_count,
@@ -33,21 +30,22 @@ rule layer_study_images:
             STUDY.settings, CLUSTER, attempt, outputs=len(STUDY.images)
         ),
     params:
-        script=SCRIPTS / "layer_study.py",
+        script=script("layer_study.py"),
+        # A parameter that depends on the output is not recorded: a change does not rerun jobs.
+        content=lambda wildcards, output: study_content(wildcards),
+        style=lambda wildcards, output: study_style(wildcards),
         config=study_config_text,
         folder=STUDY_FOLDER,
         # Not in the command: a change makes the images again.
         engine=ENGINE_VERSION,
     shell:
-        "python {params.script:q} --checked-config {params.config:q} --content={input.content:q}"
-        " --style={input.style:q} --output {params.folder:q} --threads {threads}"
+        "python {params.script:q} --checked-config {params.config:q} --content={params.content:q}"
+        " --style={params.style:q} --output {params.folder:q} --threads {threads}"
         " --owner $PPID 2>&1 | tee {log:q}"
 
 
 rule layer_study_figure:
     input:
-        content=study_content,
-        style=study_style,
         images=rules.layer_study_images.output.images,
         losses=rules.layer_study_images.output.losses,
     output:
@@ -56,12 +54,12 @@ rule layer_study_figure:
     log:
         STUDY_LOGS / "figure.log",
     localrule: True
-    conda:
-        "../envs/neural_style.yaml"
     params:
-        script=SCRIPTS / "layer_study_figure.py",
+        script=script("layer_study_figure.py"),
+        content=lambda wildcards, output: study_content(wildcards),
+        style=lambda wildcards, output: study_style(wildcards),
         config=study_config_text,
         folder=STUDY_FOLDER,
     shell:
-        "python {params.script:q} --checked-config {params.config:q} --content={input.content:q}"
-        " --style={input.style:q} --output {params.folder:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} --checked-config {params.config:q} --content={params.content:q}"
+        " --style={params.style:q} --output {params.folder:q} 2>&1 | tee {log:q}"

@@ -31,6 +31,12 @@ def study_style(wildcards):
     return _study_file("style", SWEEP.styles, STUDY.style)
 
 
+def study_inputs(wildcards):
+    """Return no file; have the images made again if their inputs have changed."""
+    files = {"content": study_content(wildcards), "style": study_style(wildcards)}
+    return require_current(STUDY_FOLDER / RUN, {**files, **weights_of(STUDY.settings)})
+
+
 def _study_file(kind, files, name):
     # Called only when the study is asked for: a sweep without its images is still made.
     try:

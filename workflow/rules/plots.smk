@@ -31,10 +31,8 @@ rule plots:
     log:
         LOGS / "plots" / "pairs" / "{content}.log",
     localrule: True
-    conda:
-        "../envs/neural_style.yaml"
     params:
-        script=SCRIPTS / "plots.py",
+        script=script("plots.py"),
         config=config_of(),
     shell:
         "python {params.script:q} --checked-config {params.config:q}"
@@ -64,10 +62,8 @@ rule sweep_plots:
     log:
         LOGS / "plots" / "sweep.log",
     localrule: True
-    conda:
-        "../envs/neural_style.yaml"
     params:
-        script=SCRIPTS / "plots.py",
+        script=script("plots.py"),
         config=config_of(),
     shell:
         "python {params.script:q} --checked-config {params.config:q} --sweep 2>&1 | tee {log:q}"

@@ -41,3 +41,15 @@ def remaining_grids():
             yield "grid.py", ["--kind", kind, "--of", *subjects], files
     if any(incomplete.values()):
         yield "grids_pdf.py", [], [SWEEP_GRIDS.pdf]
+
+
+def remove_copies_of_gallery():
+    """Remove the copies beside the page, which Snakemake does not know, if it has deleted the page."""
+    if workflow.execution_settings is None and not Path(GALLERY).exists():
+        from neural_style.report.gallery_data import remove_copies
+
+        remove_copies(Path(GALLERY).parent)
+
+
+if workflow.is_main_process and Path(GALLERY).exists():
+    atexit.register(remove_copies_of_gallery)

@@ -8,12 +8,7 @@ for setting, settings in SWEEP.settings.items():
         name:
             f"stylize_{setting}"
         input:
-            content=content_file,
-            style=style_file,
-            weights=lambda wildcards, settings=settings: weights_files(settings),
-            companions=lambda wildcards, settings=settings: list(
-                companions_of(content_file(wildcards), style_file(wildcards), settings).values()
-            ),
+            lambda wildcards, setting=setting: stylize_inputs(wildcards, setting),
         output:
             snapshots=[folder / name for name in snapshots],
             final=report(
@@ -27,8 +22,6 @@ for setting, settings in SWEEP.settings.items():
             run=folder / RUN,
         log:
             LOGS / "{content}" / "{style}" / f"{setting}.log",
-        conda:
-            "../envs/neural_style.yaml"
         threads: stylize_threads
         resources:
             gpu=gpu_count,
@@ -40,20 +33,24 @@ for setting, settings in SWEEP.settings.items():
                 settings, CLUSTER, attempt
             ),
         params:
-            script=SCRIPTS / "stylize.py",
+            script=script("stylize.py"),
+            # A parameter that depends on the output is not recorded: a change does not rerun jobs.
+            content=lambda wildcards, output: content_file(wildcards),
+            style=lambda wildcards, output: style_file(wildcards),
             folder=lambda wildcards, output: Path(output.run).parent,
-            title=lambda wildcards, setting=setting: " × ".join([*wildcards, setting]),
+            title=lambda wildcards, output, setting=setting: in_locale(
+                " × ".join([*wildcards, setting])
+            ),
             # A function, because Snakemake would take a brace in a text for a wildcard. In the form
             # of run.json; the Snakefile has checked them.
             settings=lambda wildcards, settings=settings: to_json(asdict(settings)),
-            # Changing a parameter that depends on the output does not rerun jobs.
             job_options=lambda wildcards, output: JOB_OPTIONS,
             # Not in the command: changing it reruns jobs.
             engine=ENGINE_VERSION,
         shell:
             # A signal to the process group is for the script: bash and tee wait for its last line.
             "trap : TERM INT HUP;"
-            " python {params.script:q} --content={input.content:q} --style={input.style:q}"
+            " python {params.script:q} --content={params.content:q} --style={params.style:q}"
             " --output={params.folder:q} --title={params.title:q} --threads {threads}"
             " --owner $PPID --settings={params.settings:q} {params.job_options:q} 2>&1"
             " | (trap '' TERM INT HUP; exec tee {log:q})"

@@ -252,15 +252,6 @@ def with_blended_files(settings: Settings, styles: Mapping[str, Path]) -> Settin
     return replace(settings, blend=dict(sorted(weights.items())))
 
 
-def files_of(settings: Settings) -> Iterator[Path]:
-    """Yield the image files that the settings name; ids must have been replaced by files."""
-    masks = (settings.mask, settings.style_mask)
-    yield from (Path(mask) for mask in masks if mask is not None and mask != BESIDE)
-    yield from map(Path, settings.blend)
-    if settings.init not in STARTS:
-        yield Path(settings.init)
-
-
 def find_missing(settings: Settings, styles: Mapping[str, Path]) -> Iterator[str]:
     """Yield a sentence for each image that the settings name but that does not exist.
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from neural_style.engine.engine import Engine
 from neural_style.engine.load import LoadedProblem, load_problem
 from neural_style.engine.record import RunRecord, Source, write_run
 from neural_style.engine.writer import RunWriter, StoppedError
-from neural_style.images.encode import make_postprocessor
-from neural_style.io import lock_folder
+from neural_style.errors import NeuralStyleError
+from neural_style.io import lock_folder, sha256
 from neural_style.losses.problem import move_problem
 from neural_style.optim.loop import Progress
 from neural_style.runtime.device import CPU, describe
@@ -62,7 +63,6 @@ def run_job(
     # On the CPU: the device may be short of memory, which the block below explains.
     loaded = load_problem(content, style, settings, CPU)
     original_size = loaded.content_size if settings.dimensions == ORIGINAL else None
-    postprocessor = make_postprocessor(content, settings, original_size)
     files = files_read(engine, loaded.sources, settings)
     store = CheckpointStore(folder, _checkpoint_key(engine, files, settings), checkpoint_every)
     height, width = loaded.problem.content.shape[2:]
@@ -70,7 +70,7 @@ def run_job(
         lock_folder(folder, partial(_wait_for_folder, folder, stop, log)),
         engine.explaining_shortage(settings, height, width),
     ):
-        writer = RunWriter(folder, settings, postprocessor, files, store, device, stop, log)
+        writer = RunWriter(folder, settings, loaded.postprocessor, files, store, device, stop, log)
         with writer:
             loaded = loaded._replace(problem=move_problem(loaded.problem, device))
             optimization = engine.optimization([loaded.problem])
@@ -85,6 +85,16 @@ def run_job(
         record = _make_record(engine, loaded, writer.seconds, output, output_size, progress.images)
         write_run(record, folder / RUN)
         store.remove()
+        for path in replaced_files(files.values()):
+            log(f"{str(path)!r} was replaced after it was read; run the same command again.")
+
+
+def replaced_files(sources: Iterable[Source]) -> Iterator[Path]:
+    """Yield the files that are no longer those that were read; missing ones do not count."""
+    for source in sources:
+        with suppress(NeuralStyleError):
+            if sha256(source.path) != source.checksum:
+                yield source.path
 
 
 def files_read(

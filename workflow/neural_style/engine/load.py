@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -23,10 +24,11 @@ from neural_style.config.inputs import (
     companions_of,
     mask_of_blended,
 )
-from neural_style.config.settings import BESIDE, Settings
+from neural_style.config.settings import BESIDE, ORIGINAL, Settings
 from neural_style.engine.record import Source
 from neural_style.errors import NeuralStyleWarning
 from neural_style.images.decode import ImageError, fit_image, load_fitted, load_sized
+from neural_style.images.encode import Postprocessor, make_postprocessor
 from neural_style.images.tensors import (
     fit_mask,
     fit_tensor,
@@ -35,7 +37,7 @@ from neural_style.images.tensors import (
     resize_tensor,
     to_tensor,
 )
-from neural_style.io import sha256
+from neural_style.io import read_with_checksums
 from neural_style.losses.problem import Region, StyleReference, TransferProblem, recolor_problem
 
 AnyImage: TypeAlias = Path | Image.Image | Tensor
@@ -50,17 +52,19 @@ class LoadedProblem(NamedTuple):
         sources: every image file that was read by its role: `content`, `style`, and those of
             `inputs.companions_of`.
         content_size: width and height of the content image in its file, upright, in pixels.
+        postprocessor: turns the optimized image into the samples of its file.
     """
 
     problem: TransferProblem
     sources: dict[str, Source]
     content_size: tuple[int, int]
+    postprocessor: Postprocessor
 
 
 def load_problem(
     content: Path, style: Path, settings: Settings, device: torch.device
 ) -> LoadedProblem:
-    """Read all image files of a job.
+    """Read all image files of a job, as they are at one time.
 
     Args:
         content: file of the content image.
@@ -72,9 +76,22 @@ def load_problem(
         NeuralStyleError: a file cannot be read or fitted; the sentence names it.
     """
     files = {"content": content, "style": style, **companions_of(content, style, settings)}
+    (problem, content_size, postprocessor), checksums = read_with_checksums(
+        [*files.values()], partial(_read_problem, files, settings, device)
+    )
+    sources = map(Source, files.values(), checksums)
+    return LoadedProblem(
+        problem, dict(zip(files, sources, strict=True)), content_size, postprocessor
+    )
+
+
+def _read_problem(
+    files: Mapping[str, Path], settings: Settings, device: torch.device
+) -> tuple[TransferProblem, tuple[int, int], Postprocessor]:
+    """The problem, the size and the postprocessor of a `LoadedProblem`."""
     (problem,), content_size = make_problems(files, settings, device)
-    sources = {role: Source(path, sha256(path)) for role, path in files.items()}
-    return LoadedProblem(problem, sources, content_size)
+    original_size = content_size if settings.dimensions == ORIGINAL else None
+    return problem, content_size, make_postprocessor(files["content"], settings, original_size)
 
 
 def make_problems(

@@ -151,13 +151,8 @@ class RunRecord:
 
 def write_run(run: RunRecord, path: Path) -> None:
     """Write run.json."""
-    facts: dict[str, Any] = {
-        **{
-            role: {"path": str(source.path), "sha256": source.checksum}
-            for role, source in run.sources.items()
-        },
-        "settings": asdict(run.settings),
-        "weights": {"source": run.weights.source, "sha256": run.weights.checksum},
+    facts = {
+        **facts_of_inputs(run.sources, run.settings, run.weights),
         "output": {
             "file": run.output.name,
             "sha256": sha256(run.output),
@@ -173,13 +168,32 @@ def write_run(run: RunRecord, path: Path) -> None:
         "precision": str(run.precision).removeprefix("torch."),
         "seconds": round(run.seconds, 3),
         "seconds_per_epoch": round(run.seconds / run.settings.epochs, 5),
-        "engine_version": ENGINE_VERSION,
         "versions": {
             "python": platform.python_version(),
             **{name: version(name) for name in ("torch", "numpy", "pillow")},
         },
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+    write_facts(facts, path)
+
+
+def facts_of_inputs(
+    sources: Mapping[str, Source], settings: Settings, weights: Weights
+) -> dict[str, Any]:
+    """Return what a run.json says of what a run was made from, see `changes.changed_inputs`."""
+    return {
+        **{
+            role: {"path": str(source.path), "sha256": source.checksum}
+            for role, source in sources.items()
+        },
+        "settings": asdict(settings),
+        "weights": {"source": weights.source, "sha256": weights.checksum},
+        "engine_version": ENGINE_VERSION,
+    }
+
+
+def write_facts(facts: Mapping[str, Any], path: Path) -> None:
+    """Write facts as JSON."""
     text = json.dumps(facts, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     # Only bytes of a file name that are not UTF-8 are replaced, by escapes of JSON.
     write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))

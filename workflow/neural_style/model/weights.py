@@ -18,7 +18,7 @@ from torch import Tensor
 
 from neural_style.errors import NeuralStyleError
 from neural_style.images.tensors import IMAGENET_MEAN, IMAGENET_STD
-from neural_style.io import sha256
+from neural_style.io import read_with_checksums, sha256
 from neural_style.model.layers import CHANNELS_PER_BLOCK, CONVOLUTIONS, block_of
 from neural_style.model.vgg import Convolution
 
@@ -82,7 +82,10 @@ def load_weights(source: str, caffe_file: Path | None = None) -> Weights:
         path = caffe_file or _caffe_path()
         return Weights(_rescale(_read_caffe(path)), source, CAFFE_SHA256)
     path = _torchvision_path() if source == "torchvision" else Path(source)
-    return Weights(_from_state_dict(_read(path), path), source, sha256(path))
+    convolutions, (checksum,) = read_with_checksums(
+        [path], lambda: _from_state_dict(_read(path), path)
+    )
+    return Weights(convolutions, source, checksum)
 
 
 def _caffe_path() -> Path:

@@ -316,8 +316,9 @@ def make_thumbnail(source: Path, target: Path) -> None:
         NeuralStyleError: the thumbnail cannot be written.
     """
     if not _is_current(source, target):
+        date = _date(source)
         small = shrink(load_image(source, side=THUMBNAIL_EDGE), THUMBNAIL_EDGE)
-        _save(small, source, target, _THUMBNAIL_QUALITY)
+        _save(small, date, target, _THUMBNAIL_QUALITY)
 
 
 def make_copy(source: Path, target: Path) -> None:
@@ -328,7 +329,8 @@ def make_copy(source: Path, target: Path) -> None:
         NeuralStyleError: the copy cannot be written.
     """
     if not _is_current(source, target):
-        _save(load_image(source), source, target, _COPY_QUALITY)
+        date = _date(source)
+        _save(load_image(source), date, target, _COPY_QUALITY)
 
 
 def make_original(source: Path, target: Path, settings: Settings | None = None) -> None:
@@ -345,10 +347,11 @@ def make_original(source: Path, target: Path, settings: Settings | None = None) 
         NeuralStyleError: the copy cannot be written.
     """
     if not _is_current(source, target):
+        date = _date(source)
         image = load_image(source, side=settings.size if settings else ORIGINAL_EDGE)
         if settings is not None:
             image = fit_image(image, settings.size, settings.fit)
-        _save(shrink(image, ORIGINAL_EDGE), source, target, _ORIGINAL_QUALITY)
+        _save(shrink(image, ORIGINAL_EDGE), date, target, _ORIGINAL_QUALITY)
 
 
 def shrink(image: Image.Image, edge: int) -> Image.Image:
@@ -363,21 +366,49 @@ def shrink(image: Image.Image, edge: int) -> Image.Image:
 def _is_current(source: Path, target: Path) -> bool:
     """Return whether the copy has the date of its source, which `_save` gave it.
 
-    Equal, not newer, since a source may be replaced by an older file.
+    Equal, not newer, since a source may be replaced by an older file. If by one of the same date,
+    its second date (ctime), which programs cannot set, is newer than that of the copy.
     """
     try:
-        return source.stat().st_mtime_ns == target.stat().st_mtime_ns
+        of_source, of_target = source.stat(), target.stat()
     except OSError:
         return False
+    return (
+        of_source.st_mtime_ns == of_target.st_mtime_ns
+        and of_source.st_ctime_ns <= of_target.st_ctime_ns
+    )
 
 
-def _save(image: Image.Image, source: Path, target: Path, quality: int) -> None:
+def _date(source: Path) -> int:
+    """The date of an image before it is read, in nanoseconds since 1970."""
     try:
-        date = source.stat().st_mtime_ns
+        return source.stat().st_mtime_ns
     except OSError as error:
         raise ImageError(f"cannot read {str(source)!r}: it vanished; run again.") from error
+
+
+def _save(image: Image.Image, date: int, target: Path, quality: int) -> None:
     save_image(image, target, quality)
     os.utime(target, ns=(date, date))
+
+
+def remove_copies(folder: Path) -> None:
+    """Remove the copies of a page that was deleted, and the folders that are empty then.
+
+    Args:
+        folder: of the page.
+    """
+    for home in (folder / name for name in (ORIGINALS, THUMBNAILS, COPIES)):
+        for path in sorted(home.rglob("*"), reverse=True):
+            with suppress(OSError):  # something else is in the folder
+                if path.is_dir() and not path.is_symlink():
+                    path.rmdir()
+                elif path.suffix == ".jpg":
+                    path.unlink()
+        with suppress(OSError):
+            home.rmdir()
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def shell_argument(word: str) -> str:

@@ -8,7 +8,6 @@ killed. A retry asks for more.
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 from neural_style.config.sections import Cluster
 from neural_style.config.settings import BYTES_PER_HISTORY_ENTRY, Settings, history_size
@@ -131,15 +130,3 @@ def runtime_minutes(settings: Settings, cluster: Cluster, attempt: int, outputs:
     evaluations = work_until(settings, settings.epochs) / MEASURED_SIZE**2
     seconds = START_SECONDS + per_evaluation * evaluations * outputs
     return math.ceil(seconds / 60 * RUNTIME_MARGIN * cluster.runtime_factor * attempt)
-
-
-def can_be_submitted(path: Path) -> bool:
-    """Whether Snakemake can pass the name of an input file to a job of a cluster.
-
-    Its executors (interface 9.4) write the name into a shell script as Python prints it. A shell
-    may read this as another name, or even as a command: "it's $(reboot).jpg".
-    """
-    text, printed = str(path), repr(str(path))
-    if text.startswith(("'", '"')):  # Snakemake takes it for a quoted name
-        return False
-    return printed == f"'{text}'" or (printed == f'"{text}"' and not set("$`") & set(text))
