@@ -1,12 +1,16 @@
 # Neural style transfer over folders: content images × style images × settings.
 # This file is a table of contents: each stage has its file in workflow/rules.
 
+from pathlib import Path
+
 from snakemake.utils import min_version
 
 min_version("9.0")
 
+# Every key has a default, so a folder with images is enough.
+if Path("config.yaml").exists():
 
-configfile: "config.yaml"
+    configfile: "config.yaml"
 
 
 # Only for `--software-deployment-method apptainer`; docs/clusters.md says how to make this file.
