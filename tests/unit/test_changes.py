@@ -99,7 +99,12 @@ def test_checksums_are_computed_again_only_after_a_change(files, store, monkeypa
     assert first.of(files["content"]) == expected
     first.save()
     read: list[Path] = []
-    monkeypatch.setattr(changes, "sha256", lambda path: read.append(path) or "computed")
+
+    def compute(path: Path) -> str:
+        read.append(path)
+        return "computed"
+
+    monkeypatch.setattr(changes, "sha256", compute)
     assert Checksums(store).of(files["content"]) == expected
     shutil.copy2(files["style"], files["content"].with_name("other"))
     files["content"].with_name("other").replace(files["content"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from neural_style.config.layer_study import (
     study_config,
 )
 from neural_style.config.schema import complete
-from neural_style.config.settings import Settings
+from neural_style.config.settings import RUN, Settings
 from neural_style.engine import engine as engine_module
 from neural_style.engine.layer_study import (
     COLUMNS,
@@ -36,6 +37,7 @@ from neural_style.engine.layer_study import (
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import load_image
 from neural_style.images.tensors import normalize, to_tensor
+from neural_style.io import sha256
 from neural_style.losses.terms import gram_matrix
 from neural_style.model.layers import CONVOLUTIONS, receptive_field
 from neural_style.model.vgg import Convolution, Vgg19
@@ -187,7 +189,10 @@ def test_images_are_chosen_by_id_or_the_first_is_taken():
 def test_every_image_is_made_and_judged(study: LayerStudy, made: Any):
     folder, progress = made
     assert sorted(path.name for path in (folder / "images").iterdir()) == NAMES
-    assert sorted(path.name for path in folder.iterdir()) == ["images", LAYER_LOSSES]
+    assert sorted(path.name for path in folder.iterdir()) == ["images", LAYER_LOSSES, RUN]
+    facts = json.loads((folder / RUN).read_text(encoding="utf-8"))
+    for role in ("content", "style"):
+        assert facts[role]["sha256"] == sha256(Path(facts[role]["path"]))
     epochs = list(range(EPOCHS + 1))
     assert [step.progress.epoch for step in progress] == epochs * len(study.images)
     assert [step.number for step in progress[:: len(epochs)]] == list(range(len(study.images)))

@@ -44,8 +44,9 @@ def parent(project):
 
 
 def test_a_module_makes_all_below_its_prefix_and_shows_what_failed(parent):
-    command = [BINARIES / "snakemake", "--cores", "2", "--keep-going", "style_all", "style_bulk"]
-    outcome = run(command, parent.root)
+    snakemake = str(BINARIES / "snakemake")
+    targets = ["style_all", "style_bulk"]
+    outcome = run([snakemake, "--cores", "2", "--keep-going", *targets], parent.root)
     outcome.assert_refused("stylize: cannot read 'images/content/words.jpg'")
     assert "the parent begins" in outcome.text
     assert "the parent fails" in outcome.text
@@ -58,8 +59,8 @@ def test_a_module_makes_all_below_its_prefix_and_shows_what_failed(parent):
         assert (results / name).is_file(), name
     assert not parent.results.exists()
     (parent.root / "images" / "content" / "words.jpg").unlink()
-    assert run([*command[:1], "-n", "style_bulk"], parent.root).jobs  # its content images changed
-    removed = run([*command[:1], "--delete-all-output", "style_all"], parent.root)
+    assert run([snakemake, "-n", "style_bulk"], parent.root).jobs  # its content images changed
+    removed = run([snakemake, "--delete-all-output", "style_all"], parent.root)
     removed.assert_good()
     left = {path.relative_to(results).parts[0] for path in results.rglob("*") if path.is_file()}
     assert left <= {"bulk", "logs", "words", "grids", "plots"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 
 import pytest
 from PIL import Image
@@ -57,7 +58,9 @@ def test_it_is_made_once_and_again_only_for_what_it_depends_on(studied):
     outcome = studied.snakemake("layer_study")
     outcome.assert_good()
     assert outcome.jobs == EVERYTHING
-    expected = {f"{FOLDER}/{name}" for name in ("figure.jpg", "chart.png", "losses.csv")}
+    expected = {
+        f"{FOLDER}/{name}" for name in ("figure.jpg", "chart.png", "losses.csv", "run.json")
+    }
     assert studied.files() == expected | {f"{FOLDER}/images/{name}.png" for name in PICTURES}
     for name in PICTURES:
         with Image.open(studied.root / FOLDER / "images" / f"{name}.png") as picture:
@@ -80,6 +83,13 @@ def test_it_is_made_once_and_again_only_for_what_it_depends_on(studied):
     assert would_run(studied, {**CONFIG, **elsewhere}) == []
     assert would_run(studied, {**CONFIG, "layer_study": {**STUDY, "style": "sea"}}) == EVERYTHING
     assert would_run(studied, {**CONFIG, "layer_study": {**STUDY, "beta": 7}}) == EVERYTHING
+    for image in ("content/layer_study.png", "style/sun.png"):
+        path = studied.root / "images" / image
+        before = path.read_bytes()
+        path.write_bytes((studied.root / "images" / "style" / "sea.png").read_bytes())
+        os.utime(path, (0, 0))  # as if it had been replaced while the job ran
+        assert would_run(studied, CONFIG) == EVERYTHING, image
+        path.write_bytes(before)
 
 
 def test_it_is_no_part_of_what_the_pipeline_makes(studied):

@@ -160,6 +160,9 @@ def test_snakemake_answers_without_a_number_of_cores(again):
     for question in QUERIES:
         outcome = again.query(*question.split())
         assert outcome.code == 0, f"{question}\n{outcome.text}"
+    again.query("--delete-all-output").assert_good()
+    assert again.files() == set()
+    assert not (again.results / "gallery").exists()
 
 
 def test_one_more_content_image(again):
