@@ -235,13 +235,6 @@ def test_an_image_file_may_be_a_result(folders: dict[str, str], tmp_path: Path):
     assert list(plan_sweep(complete(config)).contents) == ["generated_1000"]
 
 
-def test_a_home_folder_has_to_be_written_in_full(folders: dict[str, str]):
-    with pytest.raises(
-        SweepError, match=r"^output: '~/out' begins with ~, .* write the whole path"
-    ):
-        plan_sweep(complete({**folders, "output": "~/out"}))
-
-
 @pytest.mark.parametrize("output", ["photographs_out", "photographs_out/sweep"])
 def test_the_results_of_a_sweep_and_of_a_data_set_stay_apart(folders: dict[str, str], output: str):
     bulk = {"content": folders["content"], "output": "photographs_out"}

@@ -63,7 +63,7 @@ def test_everything_of_a_sweep_is_in_its_folder(pair):
         ("a{b}", "output: 'a{b}' is not allowed; give a name without { } < >."),
         ("<a>", "output: '<a>' is not allowed; give a name without { } < >."),
         ("", "output: the value is empty"),
-        ("~/out", "output: '~/out' begins with ~, which is not expanded here"),
+        ("$HOME/out", "output: '$HOME/out' has the variable $HOME, which is not expanded here"),
         ("images", "output: 'images' and content 'images/content' are the same folder, or one"),
         ("images/style/new", "output: 'images/style/new' and style 'images/style' are the same"),
     ],

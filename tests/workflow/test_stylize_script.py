@@ -48,6 +48,43 @@ def test_help_names_every_key_of_the_configuration(stylize):
     assert {key for key in keys if f"--{key.replace('_', '-')} " not in outcome.out} == set()
 
 
+@pytest.mark.parametrize("script", ["stylize", "bulk_status", "layer_study", "gallery"])
+def test_without_the_environment_a_script_says_what_to_activate(script, tmp_path):
+    command = [sys.executable, "-S", "-E", SCRIPTS / f"{script}.py", "--help"]
+    outcome = run(command, tmp_path)
+    assert outcome.code == 1 and outcome.out == ""
+    assert outcome.err.startswith(f"{script}: {sys.executable} lacks neural_style, ")
+    assert "; activate the environment of the project" in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "path", "sentence"),
+    [
+        ("--output", "out.jpg", "'out.jpg' is the name of an image, but the outputs go into a"),
+        ("--output", "a/OUT.HEIC", "go into a folder; name one, such as 'a/OUT'"),
+        ("--output", "$HOME/out", "'$HOME/out' has the variable $HOME, which is not expanded"),
+        ("--content", "$HOME/a.jpg", "'$HOME/a.jpg' has the variable $HOME, which is not"),
+    ],
+)
+def test_a_path_that_means_something_else_is_refused(
+    main, pair, tmp_path, monkeypatch, capsys, option, path, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    arguments = [*pair, "--output", "out", option, path]
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert f"argument {option}: " in (text := capsys.readouterr().err) and sentence in text
+    assert not any(path.name != "project" for path in tmp_path.iterdir())
+
+
+def test_the_home_folder_is_found_in_options(main, pair, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main([*pair, "--output=~/out", *SMALL]) == 0
+    assert (tmp_path / "out" / "generated_3.jpg").exists()
+
+
 def test_a_job_of_the_workflow_reads_no_schema_and_makes_the_same(main, pair, tmp_path):
     """Its settings, as run.json has them, were checked by the Snakefile."""
     assert main([*pair, "--output", str(tmp_path / "one"), *SMALL, "--color", "match"]) == 0

@@ -5,7 +5,7 @@
 - `FileLock` and `lock_folder`: one process at a time.
 - `WorkQueue`: work in threads, with a limit on what may wait.
 - `escape` and `unescape`: any file name on one line of tab-separated text.
-- `sha256`, also of files as they were when they were read, and `format_duration`.
+- `sha256`, also of files as they were when they were read, `expand_path` and `format_duration`.
 """
 
 from __future__ import annotations
@@ -446,6 +446,37 @@ def unescape(text: str) -> str:
     if "\\" not in text:
         return text
     return text.encode("ascii").decode("unicode_escape")
+
+
+_VARIABLE = re.compile(r"(^|/)(\$\w+|\$\{\w+\})|(\$\w+|\$\{\w+\})")
+
+
+def expand_path(text: str) -> str:
+    """Return a path that a user wrote, with the home folder for a leading `~` or `~name`.
+
+    Variables such as `$HOME` are refused, because the program that starts jobs may not have those
+    of the user. A file whose name only looks like one of these is taken.
+
+    Raises:
+        NeuralStyleError: the path names an unknown user, or a variable.
+    """
+    if os.path.lexists(text):
+        return text
+    expanded = os.path.expanduser(text)  # noqa: PTH111 - text, which keeps its form
+    if expanded.startswith("~"):
+        user = expanded.partition("/")[0]
+        raise NeuralStyleError(
+            f"{text!r} begins with the home folder of a user who does not exist; write the whole "
+            f"path, or ./{user} for a file of that name."
+        )
+    for found in _VARIABLE.finditer(expanded):
+        name = found[2] or found[3]
+        if found[2] or name.strip("${}") in os.environ:
+            raise NeuralStyleError(
+                f"{text!r} has the variable {name}, which is not expanded here; write the whole "
+                "path."
+            )
+    return expanded
 
 
 def format_duration(seconds: float) -> str:

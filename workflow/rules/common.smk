@@ -7,10 +7,17 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+
+if find_spec("neural_style") is None:
+    raise WorkflowError(
+        f"{sys.executable} lacks neural_style; activate the environment of the project, which"
+        " `make install` makes: . .venv/bin/activate"
+    )
 
 from neural_style.config.inputs import companions_of
 from neural_style.config.sections import Cluster

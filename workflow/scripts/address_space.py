@@ -8,6 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import environment  # noqa: F401 - before all other packages
+
 from neural_style.errors import NeuralStyleError
 from neural_style.runtime.memory import require_room_for_torch
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
-from options import command
+from options import command, read_path
 
 from neural_style.bulk.plan import BulkPlan, make_bulk_plan, read_plan
 from neural_style.bulk.status import format_status, read_status
@@ -30,7 +29,7 @@ def make_parser(description: str | None) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "output",
-        type=Path,
+        type=read_path,
         metavar="FOLDER",
         help="folder of the data set, bulk.output of its configuration",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -20,11 +20,13 @@ from options import (
     add_jobs_options,
     add_settings_options,
     checked_settings,
+    read_path,
     settings_from,
     showing_warnings,
 )
 from owner import is_alive
 
+from neural_style.config.folders import is_image
 from neural_style.config.inputs import MASK, STYLE_MASK, companions_of
 from neural_style.config.options import OptionError, in_options, option_name
 from neural_style.config.settings import (
@@ -122,6 +124,11 @@ def read_options(arguments: list[str]) -> tuple[argparse.Namespace, Settings]:
         return options, options.settings
     parser = make_parser()
     options = parser.parse_args(arguments)
+    if is_image(options.output.name) and not options.output.is_dir():
+        parser.error(
+            f"argument --output: {str(options.output)!r} is the name of an image, but the outputs "
+            f"go into a folder; name one, such as {str(options.output.with_suffix(''))!r}"
+        )
     given = set(vars(options)) - {role for role in PAIR if getattr(options, role) is None}
     provenance = apply_provenance(options.from_image, options) if options.from_image else None
     missing = [f"--{name}" for name in ("content", "style") if getattr(options, name) is None]
@@ -250,17 +257,17 @@ def make_parser() -> argparse.ArgumentParser:
         "--epochs 200",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    files = _add_file_options(parser, required=False)
+    files = _add_file_options(parser, read_path, required=False)
     files.add_argument(
         "--from-image",
-        type=Path,
+        type=read_path,
         metavar="FILE",
         help="take the images and all settings from an output of this program, to make it again; "
         "other options override it",
     )
     files.add_argument(
         "--sources",
-        type=Path,
+        type=read_path,
         action="append",
         default=[],
         metavar="FOLDER",
@@ -275,23 +282,25 @@ def make_parser() -> argparse.ArgumentParser:
 def make_job_parser() -> argparse.ArgumentParser:
     """Return the parser for jobs of the workflow, whose settings are one option, checked before."""
     parser = argparse.ArgumentParser()
-    _add_file_options(parser, required=True)
+    _add_file_options(parser, Path, required=True)
     parser.add_argument("--settings", type=checked_settings, required=True, metavar="JSON")
     parser.add_argument("--checkpoint-every", type=int, metavar="N")
     _add_machine_options(parser)
     return parser
 
 
-def _add_file_options(parser: argparse.ArgumentParser, required: bool) -> argparse._ArgumentGroup:
+def _add_file_options(
+    parser: argparse.ArgumentParser, read: Callable[[str], Path], required: bool
+) -> argparse._ArgumentGroup:
     group = parser.add_argument_group("files")
     group.add_argument(
-        "--content", type=Path, required=required, metavar="FILE", help="the content image"
+        "--content", type=read, required=required, metavar="FILE", help="the content image"
     )
     group.add_argument(
-        "--style", type=Path, required=required, metavar="FILE", help="the style image"
+        "--style", type=read, required=required, metavar="FILE", help="the style image"
     )
     group.add_argument(
-        "--output", type=Path, required=True, metavar="FOLDER", help="folder for the outputs"
+        "--output", type=read, required=True, metavar="FOLDER", help="folder for the outputs"
     )
     return group
 

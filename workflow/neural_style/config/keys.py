@@ -21,6 +21,7 @@ from neural_style.config.values import (
     NULL,
     TEXT_KEYS,
     Alpha,
+    AnyPath,
     Beta,
     Boolean,
     Edge,
@@ -29,10 +30,10 @@ from neural_style.config.values import (
     Layers,
     LearningRate,
     Number,
+    PathKey,
     PathText,
     Quality,
     Seed,
-    Text,
     Value,
     Weight,
     WholeNumber,
@@ -248,7 +249,7 @@ class Transfer:
         ),
     ] = "style"
     blend: Annotated[
-        Mapping[str, Weight],
+        Mapping[PathKey, Weight],
         TEXT_KEYS,
         Field(
             description="further style images with weights, such as {wave: 0.5}; each is an id in "
@@ -265,7 +266,7 @@ class Transfer:
         ),
     ] = (1.0,)
     mask: Annotated[
-        Text | None,
+        AnyPath | None,
         NULL,
         Field(
             description="where the style acts: a mask file, beside, or null for everywhere; "
@@ -276,7 +277,7 @@ class Transfer:
         ),
     ] = None
     style_mask: Annotated[
-        Text | None,
+        AnyPath | None,
         NULL,
         Field(
             description="which part of the style image is used: a mask file, beside, or null for "

@@ -306,6 +306,8 @@ def _explain(error: ErrorDetails, config: object, schema: Mapping[str, Json]) ->
             return place + shown.replace("is not allowed", "has a value twice") + "give each once."
         case "braces":
             return place + shown + "give a name without { } < >."
+        case "path":
+            return place + error["msg"]
         case "string_unicode":
             return place + shown + "give text without half of a character pair."
         case _:

@@ -16,17 +16,18 @@ from neural_style.config.values import (
     NULL,
     TEXT_KEYS,
     Alpha,
+    AnyPath,
     Beta,
     Factor,
     LayerList,
     LearningRate,
     Number,
+    Paths,
     PathText,
     PresetName,
     Quality,
     Seed,
     Text,
-    Texts,
     Value,
     WholeNumber,
     closed,
@@ -197,7 +198,7 @@ class Bulk:
     """
 
     content: Annotated[
-        Text | None,
+        AnyPath | None,
         NULL,
         Field(
             description="folder of its content images, or null for no data set; searched "
@@ -205,7 +206,7 @@ class Bulk:
         ),
     ] = None
     style: Annotated[
-        Texts | None,
+        Paths | None,
         NULL,
         Field(description="its style images, or null for those of the key style of the sweep"),
     ] = None
@@ -302,14 +303,14 @@ class Config:
     """Configuration of the style transfer pipeline."""
 
     content: Annotated[
-        Texts,
+        Paths,
         Field(
             description="folder of content images, searched recursively; or a file, or a list of "
             "both"
         ),
     ] = ("images/content",)
     style: Annotated[
-        Texts,
+        Paths,
         Field(
             description="folder of style images, searched recursively; or a file, or a list of both"
         ),

@@ -160,9 +160,6 @@ def _refusals_of_output(config: Mapping[str, Any]) -> Iterator[str]:
     If one of the folders were within the other, the next run would take outputs for inputs.
     """
     output = config["output"]
-    if output.startswith("~"):
-        yield f"output: {output!r} begins with ~, which is not expanded here; write the whole path."
-        return
     folder = Path(output).resolve()
     inputs = [(key, name) for key in ("content", "style") for name in config[key]]
     for key, name in inputs:

@@ -16,6 +16,8 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from neural_style.config.presets import PRESETS, describe_presets
+from neural_style.errors import NeuralStyleError
+from neural_style.io import expand_path
 
 Value = Any
 """A value as YAML, Snakemake, or a Python program gives it."""
@@ -83,6 +85,13 @@ def _without_braces(text: str) -> str:
     return text
 
 
+def _whole_path(text: str) -> str:
+    try:
+        return expand_path(text)
+    except NeuralStyleError as error:
+        raise PydanticCustomError("path", "{reason}", {"reason": str(error)}) from None
+
+
 def _name_of(names: Sequence[str]) -> Callable[[str], str]:
     """Return a validator for one of the names."""
 
@@ -104,13 +113,15 @@ WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Boolean = Annotated[bool, BeforeValidator(_boolean), Field(strict=True)]
 Text = Annotated[str, BeforeValidator(_path), Field(min_length=1)]
+AnyPath = Annotated[Text, AfterValidator(_whole_path)]
+PathKey = Annotated[str, AfterValidator(_whole_path)]
 PathText = Annotated[
-    Text,
+    AnyPath,
     AfterValidator(_without_braces),  # Snakemake takes braces for wildcards
     Field(json_schema_extra={"pattern": "^[^{}<>]*$"}),
 ]
-Texts = Annotated[
-    tuple[Text, ...],
+Paths = Annotated[
+    tuple[AnyPath, ...],
     BeforeValidator(_texts),
     Field(min_length=1, json_schema_extra={"type": ["string", "array"]}),
 ]
