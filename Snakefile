@@ -3,14 +3,19 @@
 
 from pathlib import Path
 
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
 min_version("9.0")
 
 # Every key has a default, so a folder with images is enough.
 if Path("config.yaml").exists():
-
-    configfile: "config.yaml"
+    try:
+        workflow.configfile("config.yaml")  # the directive, whose errors cannot be caught
+    except RecursionError:
+        raise WorkflowError("config.yaml is nested too deeply, or within itself; shorten it.")
+    except ValueError as error:
+        raise WorkflowError(f"config.yaml cannot be read: {error}; save it as UTF-8.")
 
 
 # Only for `--software-deployment-method apptainer`; docs/clusters.md says how to make this file.

@@ -7,7 +7,7 @@ import math
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,29 @@ Json = Any
 Schema = Mapping[str, Json]
 ROOT = Path(__file__).parents[2]
 NAN, INF = math.nan, math.inf
+
+
+PATH_KEYS = {
+    "content": lambda path: {"content": path},
+    "content[1]": lambda path: {"content": ["images/content", path]},
+    "style[0]": lambda path: {"style": [path]},
+    "output": lambda path: {"output": path},
+    "network.weights": lambda path: {"network": {"weights": path}},
+    "optimization.init": lambda path: {"optimization": {"init": path}},
+    "transfer.mask": lambda path: {"transfer": {"mask": path}},
+    "transfer.style_mask": lambda path: {"transfer": {"style_mask": path}},
+    "transfer.blend": lambda path: {"transfer": {"blend": {path: 0.5}}},
+    "bulk.content": lambda path: {"bulk": {"content": path}},
+    "bulk.style": lambda path: {"bulk": {"style": path}},
+    "bulk.output": lambda path: {"bulk": {"output": path}},
+    "settings.named.a.transfer.mask": lambda path: {
+        "settings": {"named": {"a": {"transfer": {"mask": path}}}}
+    },
+    "settings.named.a.network.weights": lambda path: {
+        "settings": {"named": {"a": {"network": {"weights": path}}}}
+    },
+}
+"""Every key that holds a path → a configuration with a path there."""
 
 
 def mistakes(config: Json) -> list[str]:
@@ -523,6 +546,68 @@ def test_a_configuration_within_itself_or_with_half_a_character_ends_in_a_senten
             assert len(line) < 500
 
 
+HALF = "\ud800"
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        *(make(f"a{HALF}") for make in PATH_KEYS.values()),
+        {HALF: 1},
+        {"image": {HALF: 1}},
+        {"image": {"format": HALF}},
+        {"image": {"size": HALF}},
+        {"network": {"style_layers": {HALF: 1}}},
+        {"layer_study": {"content": HALF}},
+        {"settings": {"named": {HALF: {"beta": 1}}}},
+        {"settings": {"named": {"a": {HALF: 1}}}},
+        {"settings": {"presets": [HALF]}},
+    ],
+)
+def test_half_of_a_character_pair_is_refused_wherever_text_may_be(config: Json):
+    for line in mistakes(config):
+        line.encode()
+        assert "'" in line and line.endswith((".", "?"))
+
+
+def test_bytes_of_a_file_name_are_taken_but_not_for_outputs():
+    name = "caf\udce9.png"  # as os.fsdecode represents the byte E9
+    assert complete({"transfer": {"mask": name}})["transfer"]["mask"] == name
+    for key in ("output", "bulk.output"):
+        (line,) = mistakes(PATH_KEYS[key](name))
+        assert line.startswith(key) and line.endswith("give a name without control characters.")
+
+
+@pytest.mark.parametrize("character", ["\0", "\n", "\x1b", "\x85"])
+@pytest.mark.parametrize("key", ["output", "bulk.output"])
+def test_control_characters_in_the_folder_of_outputs_are_refused(key: str, character: str):
+    (line,) = mistakes(PATH_KEYS[key](f"a{character}b"))
+    assert line.endswith("is not allowed; give a name without control characters.")
+
+
+@pytest.mark.parametrize("key", PATH_KEYS)
+def test_a_null_character_in_a_path_is_refused(key: str):
+    (line,) = mistakes(PATH_KEYS[key]("a\0b"))
+    assert line.endswith("is not allowed; give a name without control characters.")
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), 10**5000, 16**9000], ids="abcd")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda number: {"image": {"size": number}},
+        lambda number: {"settings": {"beta": [number]}},
+        lambda number: {"network": {"style_layers": {"conv1_1": number}}},
+        lambda number: {"output": number},
+        lambda number: {"optimization": {"stages": [[number, number]]}},
+        lambda number: {"settings": {"named": {"a": [number]}}},
+    ],
+)
+def test_a_number_of_thousands_of_digits_is_refused(make: Callable[[int], Json], number: int):
+    for line in mistakes(make(number)):
+        assert len(line) < 300
+
+
 def test_settings_in_python_are_checked_by_their_names():
     settings = settings_of({"beta": "1e5", "stages": [(64, 10)], "mask": Path("a.png"), "size": 96})
     assert settings == replace(Settings(), beta=1e5, stages=(Stage(64, 10),), mask="a.png", size=96)
@@ -539,28 +624,6 @@ def test_settings_in_python_are_checked_by_their_names():
 
 
 # Paths
-
-PATH_KEYS = {
-    "content": lambda path: {"content": path},
-    "content[1]": lambda path: {"content": ["images/content", path]},
-    "style[0]": lambda path: {"style": [path]},
-    "output": lambda path: {"output": path},
-    "network.weights": lambda path: {"network": {"weights": path}},
-    "optimization.init": lambda path: {"optimization": {"init": path}},
-    "transfer.mask": lambda path: {"transfer": {"mask": path}},
-    "transfer.style_mask": lambda path: {"transfer": {"style_mask": path}},
-    "transfer.blend": lambda path: {"transfer": {"blend": {path: 0.5}}},
-    "bulk.content": lambda path: {"bulk": {"content": path}},
-    "bulk.style": lambda path: {"bulk": {"style": path}},
-    "bulk.output": lambda path: {"bulk": {"output": path}},
-    "settings.named.a.transfer.mask": lambda path: {
-        "settings": {"named": {"a": {"transfer": {"mask": path}}}}
-    },
-    "settings.named.a.network.weights": lambda path: {
-        "settings": {"named": {"a": {"network": {"weights": path}}}}
-    },
-}
-"""Every key that holds a path → a configuration with a path there."""
 
 
 @pytest.mark.parametrize("key", PATH_KEYS)

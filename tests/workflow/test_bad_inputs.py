@@ -94,6 +94,10 @@ def test_every_mistake_in_the_configuration_is_listed(project):
     [
         ("image: [\n", ["Config file is not valid JSON or YAML"]),
         ("- cat\n", ["Config file must be given as JSON or YAML with keys at top level"]),
+        (f"image: {'[' * 5000}{']' * 5000}\n", ["config.yaml is nested too deeply"]),
+        ("image: &all {size: *all}\n", ["config.yaml is nested too deeply, or within itself"]),
+        ("output: caf\udce9\n", ["config.yaml cannot be read", "save it as UTF-8"]),
+        ('output: "\\ud800"\n', ["give text without half of a character pair"]),
         ("content: images/nowhere\n", ["content: there is no folder", "images/nowhere"]),
         ("style: images/empty\n", ["style: ", "images/empty", "contains no image"]),
         ("settings: {named: {A b: {}, a-B: {}}}\n", ["settings.named.a-B: ", "the id a-b"]),
@@ -103,8 +107,8 @@ def test_a_configuration_that_cannot_be_followed(project, text, words):
     project.add("content", "cat.png", seed=0)
     project.add("style", "sea.png", seed=1)
     (project.root / "images" / "empty").mkdir()
-    (project.root / "config.yaml").write_text(text, encoding="utf-8")
-    outcome = project.snakemake()
+    (project.root / "config.yaml").write_text(text, encoding="utf-8", errors="surrogateescape")
+    outcome = project.snakemake(config="")
     outcome.assert_refused(*words)
     assert outcome.jobs == []
     assert not project.results.exists()

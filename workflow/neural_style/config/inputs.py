@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from neural_style.config.folders import SAME_FILE, NotTaken, identity, place, walk_images
-from neural_style.config.settings import BESIDE, IMAGE_SUFFIXES, STARTS, Settings
+from neural_style.config.settings import BESIDE, BUILT_IN, IMAGE_SUFFIXES, STARTS, Settings
 from neural_style.errors import NeuralStyleError
 
 LONGEST_ID = 64
@@ -253,7 +253,7 @@ def with_blended_files(settings: Settings, styles: Mapping[str, Path]) -> Settin
 
 
 def find_missing(settings: Settings, styles: Mapping[str, Path]) -> Iterator[str]:
-    """Yield a sentence for each image that the settings name but that does not exist.
+    """Yield a sentence for each file that the settings name but that does not exist.
 
     Args:
         settings: as configured.
@@ -270,6 +270,9 @@ def find_missing(settings: Settings, styles: Mapping[str, Path]) -> Iterator[str
     if (name := settings.init) not in STARTS:
         missing = f"{name!r} is neither {' nor '.join(STARTS)} nor a file; fix the path."
         yield from _file_refusals("optimization.init", name, missing)
+    if (name := settings.weights) not in BUILT_IN:
+        missing = f"{name!r} is neither {' nor '.join(BUILT_IN)} nor a file; fix the path."
+        yield from _file_refusals("network.weights", name, missing)
 
 
 def _file_refusals(key: str, name: str, if_missing: str) -> Iterator[str]:

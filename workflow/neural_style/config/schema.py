@@ -310,6 +310,8 @@ def _explain(error: ErrorDetails, config: object, schema: Mapping[str, Json]) ->
             return place + error["msg"]
         case "string_unicode":
             return place + shown + "give text without half of a character pair."
+        case "control" | "null":
+            return place + shown + "give a name without control characters."
         case _:
             return place + shown + f"give {_kinds(node)}."
 
@@ -412,7 +414,10 @@ def _shown(value: object) -> str:
         value = int(value)
     brief = reprlib.Repr()
     brief.maxlevel, brief.maxstring, brief.maxother, brief.maxlong = 3, 60, 60, 60
-    return brief.repr(value)
+    try:
+        return brief.repr(value)
+    except ValueError:  # Python writes no number of so many digits
+        return "a number of thousands of digits"
 
 
 def _printable(text: str) -> str:

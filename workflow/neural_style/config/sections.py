@@ -21,9 +21,10 @@ from neural_style.config.values import (
     Factor,
     LayerList,
     LearningRate,
+    Name,
     Number,
+    OutputPath,
     Paths,
-    PathText,
     PresetName,
     Quality,
     Seed,
@@ -80,7 +81,7 @@ class SweepSettings:
         ),
     ] = ()
     named: Annotated[
-        Mapping[str, NamedSetting],  # type: ignore[valid-type]
+        Mapping[Name, NamedSetting],  # type: ignore[valid-type]
         TEXT_KEYS,
         Field(
             description="further settings, each with a name, such as {deep: {beta: 1.0e+5}}; each "
@@ -211,7 +212,7 @@ class Bulk:
         Field(description="its style images, or null for those of the key style of the sweep"),
     ] = None
     output: Annotated[
-        PathText,
+        OutputPath,
         Field(
             description="folder of its outputs, in style/setting; also of the manifests and the "
             "logs"
@@ -316,7 +317,7 @@ class Config:
         ),
     ] = ("images/style",)
     output: Annotated[
-        PathText,
+        OutputPath,
         Field(
             description="folder for everything that the sweep makes; that is outputs, grids, "
             "plots, gallery, layer study, index and logs; use another folder to keep experiments "

@@ -6,8 +6,10 @@ So text is read as the type of its key. What cannot be read stays as it is, and 
 
 from __future__ import annotations
 
+import math
 import numbers
 import os
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
@@ -31,7 +33,10 @@ def _number(value: Value) -> Value:
             return float(value)
         except ValueError:
             return value
-    return float(value) if isinstance(value, numbers.Real) else value
+    try:
+        return float(value) if isinstance(value, numbers.Real) else value
+    except OverflowError:  # a whole number of hundreds of digits
+        return math.inf
 
 
 def _whole_number(value: Value) -> Value:
@@ -79,6 +84,25 @@ def _distinct(values: tuple[Value, ...]) -> tuple[Value, ...]:
     return values
 
 
+def _encodable(text: str) -> str:
+    """Refuse half of a surrogate pair, which no file, terminal or JSON document can hold."""
+    if not text.isascii():
+        try:
+            text.encode("utf-8", "surrogateescape")  # bytes of file names are no surrogates
+        except UnicodeEncodeError:
+            raise PydanticCustomError("string_unicode", "half of a character pair") from None
+    if "\0" in text:
+        raise PydanticCustomError("null", "a null character")
+    return text
+
+
+def _printable(text: str) -> str:
+    """Refuse what Snakemake cannot keep in the path of an output."""
+    if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
+        raise PydanticCustomError("control", "control characters")
+    return text
+
+
 def _without_braces(text: str) -> str:
     if set(text) & set("{}<>"):
         raise PydanticCustomError("braces", "with braces")
@@ -112,14 +136,16 @@ TEXT_KEYS = BeforeValidator(_text_keys)
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Boolean = Annotated[bool, BeforeValidator(_boolean), Field(strict=True)]
-Text = Annotated[str, BeforeValidator(_path), Field(min_length=1)]
+Text = Annotated[str, BeforeValidator(_path), AfterValidator(_encodable), Field(min_length=1)]
+Name = Annotated[str, AfterValidator(_encodable)]
 AnyPath = Annotated[Text, AfterValidator(_whole_path)]
-PathKey = Annotated[str, AfterValidator(_whole_path)]
+PathKey = Annotated[Name, AfterValidator(_whole_path)]
 PathText = Annotated[
     AnyPath,
     AfterValidator(_without_braces),  # Snakemake takes braces for wildcards
     Field(json_schema_extra={"pattern": "^[^{}<>]*$"}),
 ]
+OutputPath = Annotated[PathText, AfterValidator(_printable)]
 Paths = Annotated[
     tuple[AnyPath, ...],
     BeforeValidator(_texts),
