@@ -293,7 +293,7 @@ MISTAKES: list[tuple[Json, list[tuple[str, ...]]]] = [
     ({"optimization": {"epochs": 0}}, [("optimization.epochs", "0", "from 1 up to 100000")]),
     ({"optimization": {"epochs": "many"}}, [("optimization.epochs", "'many'", "whole number")]),
     ({"optimization": {"seed": -1}}, [("optimization.seed", "-1", "from 0 up to")]),
-    ({"optimization": {"init": "a{b}"}}, [("optimization.init", "'a{b}'", "name without {")]),
+    ({"output": "a{b}"}, [("output", "'a{b}'", "name without {")]),
     ({"optimization": {"init_noise": 1.5}}, [("optimization.init_noise", "1.5", "from 0 up to 1")]),
     ({"optimization": {"precision": "fp16"}}, [("optimization.precision", "'fp16'", "bf16")]),
     ({"layer_study": {"content": 5}}, [("layer_study.content", "5", "text or null")]),

@@ -9,9 +9,9 @@ import re
 SAFE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 CONTENTS = (
     "-rf; touch pwned; $(touch pwned) `touch pwned` & 'one' \"two\" | touch pwned #.png",
-    f"{'a' * 200} 3.04.05\u202fPM\u200e {{a-b}}}}.png",
+    f"{'a' * 180} 3.04.05\u202fPM\u200e {{input}}}} two\nlines\r\x1b[31m caf\udce9.png",
 )
-STYLE = "<img src=x onerror=alert(1)> $HOME %s \\ * ? ~ größe 🎨.png"
+STYLE = "<img src=x onerror=alert(1)> <results> $HOME %s \\ * ? ~ größe 🎨.png"
 SETTING = "../../x; touch pwned {content} <results>"
 
 

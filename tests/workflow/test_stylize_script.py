@@ -90,13 +90,14 @@ def test_a_job_of_the_workflow_reads_no_schema_and_makes_the_same(main, pair, tm
     assert main([*pair, "--output", str(tmp_path / "one"), *SMALL, "--color", "match"]) == 0
     facts = json.loads((tmp_path / "one" / "run.json").read_text(encoding="utf-8"))
     settings = f"--settings={json.dumps(facts['settings'])}"
+    images = f"--images={json.dumps({'content': pair[1], 'style': pair[3]})}"
     code = (
         "import sys, stylize; code = stylize.main(sys.argv[1:]);"
         "print(code, sorted({'yaml', 'neural_style.config.schema',"
         " 'neural_style.config.sweep'} & sys.modules.keys()))"
     )
     job = run(
-        [sys.executable, "-c", code, *pair, "--output", tmp_path / "two", settings, "--threads=1"],
+        [sys.executable, "-c", code, images, "--output", tmp_path / "two", settings, "--threads=1"],
         tmp_path,
         PYTHONPATH=str(SCRIPTS),
     )
@@ -107,7 +108,8 @@ def test_a_job_of_the_workflow_reads_no_schema_and_makes_the_same(main, pair, tm
 
 def test_settings_of_the_workflow_stand_alone(main, pair, tmp_path, capfd):
     with pytest.raises(SystemExit) as ended:
-        main([*pair, "--output", str(tmp_path / "out"), "--settings", "{}", "--size", "64"])
+        images = ["--images", '{"content": "a", "style": "b"}']
+        main([*images, "--output", str(tmp_path / "out"), "--settings", "{}", "--size", "64"])
     assert ended.value.code == 2
     assert "unrecognized arguments: --size" in capfd.readouterr().err
 

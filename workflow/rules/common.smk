@@ -183,6 +183,11 @@ def style_file(wildcards):
     return _file_of("style", SWEEP.styles, wildcards.style)
 
 
+def images_of(content, style):
+    """Return the two images of a job for its command."""
+    return to_json({"content": str(content), "style": str(style)})
+
+
 def names_of(*files):
     """Return a digest of the names of images, for rules whose results show these names."""
     return hashlib.sha256(to_json(list(map(str, files))).encode()).hexdigest()[:16]

@@ -32,15 +32,14 @@ rule layer_study_images:
     params:
         script=script("layer_study.py"),
         # A parameter that depends on the output is not recorded: a change does not rerun jobs.
-        content=lambda wildcards, output: study_content(wildcards),
-        style=lambda wildcards, output: study_style(wildcards),
+        images=lambda wildcards, output: images_of(study_content(wildcards), study_style(wildcards)),
         config=study_config_text,
         folder=STUDY_FOLDER,
         # Not in the command: a change makes the images again.
         engine=ENGINE_VERSION,
     shell:
-        "python {params.script:q} --checked-config {params.config:q} --content={params.content:q}"
-        " --style={params.style:q} --output {params.folder:q} --threads {threads}"
+        "python {params.script:q} --checked-config {params.config:q} --images={params.images:q}"
+        " --output {params.folder:q} --threads {threads}"
         " --owner $PPID 2>&1 | tee {log:q}"
 
 
@@ -56,10 +55,9 @@ rule layer_study_figure:
     localrule: True
     params:
         script=script("layer_study_figure.py"),
-        content=lambda wildcards, output: study_content(wildcards),
-        style=lambda wildcards, output: study_style(wildcards),
+        images=lambda wildcards, output: images_of(study_content(wildcards), study_style(wildcards)),
         config=study_config_text,
         folder=STUDY_FOLDER,
     shell:
-        "python {params.script:q} --checked-config {params.config:q} --content={params.content:q}"
-        " --style={params.style:q} --output {params.folder:q} 2>&1 | tee {log:q}"
+        "python {params.script:q} --checked-config {params.config:q} --images={params.images:q}"
+        " --output {params.folder:q} 2>&1 | tee {log:q}"

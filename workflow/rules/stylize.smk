@@ -35,8 +35,9 @@ for setting, settings in SWEEP.settings.items():
         params:
             script=script("stylize.py"),
             # A parameter that depends on the output is not recorded: a change does not rerun jobs.
-            content=lambda wildcards, output: content_file(wildcards),
-            style=lambda wildcards, output: style_file(wildcards),
+            images=lambda wildcards, output: images_of(
+                content_file(wildcards), style_file(wildcards)
+            ),
             folder=lambda wildcards, output: Path(output.run).parent,
             title=lambda wildcards, output, setting=setting: in_locale(
                 " × ".join([*wildcards, setting])
@@ -50,7 +51,7 @@ for setting, settings in SWEEP.settings.items():
         shell:
             # A signal to the process group is for the script: bash and tee wait for its last line.
             "trap : TERM INT HUP;"
-            " python {params.script:q} --content={params.content:q} --style={params.style:q}"
-            " --output={params.folder:q} --title={params.title:q} --threads {threads}"
-            " --owner $PPID --settings={params.settings:q} {params.job_options:q} 2>&1"
+            " python {params.script:q} --images={params.images:q} --output={params.folder:q}"
+            " --title={params.title:q} --threads {threads} --owner $PPID"
+            " --settings={params.settings:q} {params.job_options:q} 2>&1"
             " | (trap '' TERM INT HUP; exec tee {log:q})"

@@ -23,12 +23,13 @@ def main(arguments: list[str] | None = None) -> None:
     if options.owner:
         end_with(options.owner)
     study = study_from(options)
+    content, style = options.images
     torch.set_num_threads(max(1, options.threads))
     with (
         showing_warnings(partial(log_line, "layer study")),
         lock_device(options.device, partial(log_waiting, "layer study")) as device,
     ):
-        steps = run_study(study, options.content, options.style, options.output, device)
+        steps = run_study(study, content, style, options.output, device)
         total = len(study.images)
         show_in_turn(
             (

@@ -20,7 +20,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     options = make_parser().parse_args(arguments)
     folder = options.output
-    grid = study_grid(study_from(options), options.content, options.style, folder)
+    content, style = options.images
+    grid = study_grid(study_from(options), content, style, folder)
     remove_leftovers([folder / FIGURE, folder / CHART])
     save_image(render_grid(grid, options.tile_size), folder / FIGURE, options.quality)
     write_study_chart(read_layer_losses(folder / LAYER_LOSSES), folder / CHART)

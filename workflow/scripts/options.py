@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TextIO
 
 import environment  # noqa: F401 - before all other packages
 
@@ -162,13 +162,31 @@ def sweep_from(options: argparse.Namespace) -> Sweep:
     return plan_sweep(config_from(options))
 
 
+class Pair(NamedTuple):
+    """The images of a job."""
+
+    content: Path
+    style: Path
+
+
+def add_images_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--images`: the content and the style image of a job, as the Snakefile gives them.
+
+    JSON in ASCII, so that the command of a job can be printed and quoted whatever the names of the
+    files are: a terminal would obey some, and others are not UTF-8.
+    """
+    parser.add_argument("--images", type=_read_images, required=True, metavar="JSON")
+
+
+def _read_images(text: str) -> Pair:
+    names = json.loads(text)
+    return Pair(Path(names["content"]), Path(names["style"]))
+
+
 def add_study_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of the layer study's scripts: configuration, two images, a folder."""
     add_config_option(parser)
-    parser.add_argument(
-        "--content", type=Path, required=True, metavar="FILE", help="the content image"
-    )
-    parser.add_argument("--style", type=Path, required=True, metavar="FILE", help="the style image")
+    add_images_option(parser)
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="folder of the study"
     )

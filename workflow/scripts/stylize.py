@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import address_space  # noqa: F401 - before torch
 import torch
 from options import (
     INTERRUPTED,
+    add_images_option,
     add_jobs_options,
     add_settings_options,
     checked_settings,
@@ -121,6 +122,7 @@ def read_options(arguments: list[str]) -> tuple[argparse.Namespace, Settings]:
     """
     if has_checked_settings(arguments):
         options = make_job_parser().parse_args(arguments)
+        options.content, options.style = options.images
         return options, options.settings
     parser = make_parser()
     options = parser.parse_args(arguments)
@@ -257,7 +259,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--epochs 200",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    files = _add_file_options(parser, read_path, required=False)
+    files = parser.add_argument_group("files")
+    files.add_argument("--content", type=read_path, metavar="FILE", help="the content image")
+    files.add_argument("--style", type=read_path, metavar="FILE", help="the style image")
+    files.add_argument(
+        "--output", type=read_path, required=True, metavar="FOLDER", help="folder for the outputs"
+    )
     files.add_argument(
         "--from-image",
         type=read_path,
@@ -282,27 +289,12 @@ def make_parser() -> argparse.ArgumentParser:
 def make_job_parser() -> argparse.ArgumentParser:
     """Return the parser for jobs of the workflow, whose settings are one option, checked before."""
     parser = argparse.ArgumentParser()
-    _add_file_options(parser, Path, required=True)
+    add_images_option(parser)
+    parser.add_argument("--output", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--settings", type=checked_settings, required=True, metavar="JSON")
     parser.add_argument("--checkpoint-every", type=int, metavar="N")
     _add_machine_options(parser)
     return parser
-
-
-def _add_file_options(
-    parser: argparse.ArgumentParser, read: Callable[[str], Path], required: bool
-) -> argparse._ArgumentGroup:
-    group = parser.add_argument_group("files")
-    group.add_argument(
-        "--content", type=read, required=required, metavar="FILE", help="the content image"
-    )
-    group.add_argument(
-        "--style", type=read, required=required, metavar="FILE", help="the style image"
-    )
-    group.add_argument(
-        "--output", type=read, required=True, metavar="FOLDER", help="folder for the outputs"
-    )
-    return group
 
 
 def _add_machine_options(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:

@@ -36,15 +36,6 @@ RESERVED = frozenset(
 )
 """Names in the folder of a sweep and in its folder of logs that are not the id of an image."""
 
-SNAKEMAKE_SYNTAX = re.compile(r"\{\s*[.\w]+\s*(,.*)?\}|<[a-z][a-z0-9_]*>", re.DOTALL)
-"""Text that Snakemake reads as a wildcard or a path variable; it cannot be quoted."""
-
-CONTROL = re.compile(r"[\0-\x08\n-\x1f\x7f-\x9f]")
-"""Line breaks, of which Snakemake warns, and characters that a terminal obeys; it prints names."""
-
-NOT_UTF_8 = re.compile(r"[\ud800-\udfff]")
-"""Bytes of a name as `os.fsdecode` represents them; Snakemake ends in an error."""
-
 PERIODIC = re.compile(r"(.{1,3}?)\1{18,}")
 """Snakemake refuses a wildcard that ends in 20 repeats; an id repeats up to three characters."""
 
@@ -72,8 +63,7 @@ def find_images(sources: Iterable[Path], key: str) -> Images:
     """Find the images of a key of the configuration.
 
     All files that would share an id are refused, because their results would be ambiguous. Broken
-    links and names that Snakemake cannot handle are refused, too. A file counts once, even if
-    sources overlap or links lead to it.
+    links are refused, too. A file counts once, even if sources overlap or links lead to it.
 
     Args:
         sources: image files, and folders that are searched recursively for images with a suffix of
@@ -136,20 +126,8 @@ def _refusals(name: str, paths: Sequence[Path]) -> Iterator[str]:
         listed = " and ".join(repr(str(path)) for path in paths)
         yield f"{listed} would share the id {name}; rename all but one of them."
     for path in paths:
-        yield from refusals_of_file(path)
-
-
-def refusals_of_file(path: Path) -> Iterator[str]:
-    """Yield the reasons to refuse a file by its name, without looking at its content."""
-    text = str(path)
-    if not path.exists():
-        yield f"{text!r} is a broken link; fix or remove it."
-    if found := SNAKEMAKE_SYNTAX.search(text):
-        yield f"Snakemake takes {found[0]!r} in the name {text!r} for a wildcard; rename the file."
-    elif CONTROL.search(text):
-        yield f"the name {text!r} has line breaks or other control characters; rename the file."
-    elif NOT_UTF_8.search(text):
-        yield f"the name {text!r} is not UTF-8, which Snakemake cannot handle; rename the file."
+        if not path.exists():
+            yield f"{str(path)!r} is a broken link; fix or remove it."
 
 
 def slug(name: str) -> str:
@@ -260,29 +238,25 @@ def find_missing(settings: Settings, styles: Mapping[str, Path]) -> Iterator[str
         styles: as in `with_blended_files`.
     """
     for key, name in (("mask", settings.mask), ("style_mask", settings.style_mask)):
-        if name is not None and name != BESIDE:
-            yield from _file_refusals(
-                f"transfer.{key}", name, f"there is no file {name!r}; fix the path."
-            )
+        if name is not None and name != BESIDE and not _is_file(name):
+            yield f"transfer.{key}: there is no file {name!r}; fix the path."
     for name in settings.blend:
-        if name not in styles:
-            yield from _file_refusals("transfer.blend", name, _no_style(name, styles))
-    if (name := settings.init) not in STARTS:
-        missing = f"{name!r} is neither {' nor '.join(STARTS)} nor a file; fix the path."
-        yield from _file_refusals("optimization.init", name, missing)
-    if (name := settings.weights) not in BUILT_IN:
-        missing = f"{name!r} is neither {' nor '.join(BUILT_IN)} nor a file; fix the path."
-        yield from _file_refusals("network.weights", name, missing)
+        if name not in styles and not _is_file(name):
+            yield f"transfer.blend: {_no_style(name, styles)}"
+    for key, name, choices in (
+        ("optimization.init", settings.init, STARTS),
+        ("network.weights", settings.weights, BUILT_IN),
+    ):
+        if name not in choices and not _is_file(name):
+            listed = " nor ".join(choices)
+            yield f"{key}: {name!r} is neither {listed} nor a file; fix the path."
 
 
-def _file_refusals(key: str, name: str, if_missing: str) -> Iterator[str]:
-    """Yield the reasons to refuse a file that a setting names."""
+def _is_file(name: str) -> bool:
     try:
-        missing = not Path(name).is_file()
+        return Path(name).is_file()
     except OSError:  # such as a name that is too long
-        missing = True
-    reasons = [if_missing] if missing else refusals_of_file(Path(name))
-    yield from (f"{key}: {reason}" for reason in reasons)
+        return False
 
 
 def _no_style(name: str, styles: Mapping[str, Path]) -> str:

