@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import numpy as np
 import pytest
-from tests.unit.plotted import assert_well_laid_out, drawn, first_pair, panel, words
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from tests.unit.plotted import BETAS, assert_well_laid_out, drawn, first_pair, panel, words
 from tests.unit.records import fail
 
 from neural_style.report.figure import line_styles, plot_style
@@ -122,3 +124,35 @@ def test_a_large_sweep_is_cut_with_a_sentence(finished_sweep):
         page = plot_sweep(pairs, "total", 7, "The first 48 of 63 pairs.")
     assert "The first 48 of 63 pairs." in words(page)
     assert_well_laid_out(page)
+
+
+@pytest.mark.parametrize("values", [("1e99", "1e-99"), ("1e-320", "1e-99"), ("inf", "nan")])
+def test_extreme_losses_of_a_record_are_drawn(finished_sweep, values):
+    sweep = finished_sweep()
+    job = next(iter(sweep.jobs))
+    path = job.folder / "losses.csv"
+    rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()]
+    for row, value in zip(rows[2:], values, strict=False):
+        row[2:] = [value] * len(row[2:])
+    path.write_text("\n".join(map(",".join, rows)), encoding="utf-8")
+    record = job.folder / "run.json"
+    facts = json.loads(record.read_text(encoding="utf-8"))
+    facts["settings"]["style_loss"] = [values]
+    record.write_text(json.dumps(facts), encoding="utf-8")
+    pair = first_pair(sweep)
+    assert len(pair.runs) == len(BETAS) and not pair.notes
+    with plot_style():
+        for page in (plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "total", 1)):
+            FigureCanvasAgg(page.figure).draw()
+
+
+def test_a_damaged_run_is_missing_with_its_reason_and_the_rest_is_drawn(finished_sweep):
+    sweep = finished_sweep()
+    path = next(iter(sweep.jobs)).folder / "losses.csv"
+    path.write_text(path.read_text(encoding="utf-8") + "9" * 5_000_000, encoding="utf-8")
+    pair = first_pair(sweep)
+    assert len(pair.runs) == len(BETAS) - 1
+    (note,) = pair.notes
+    assert "a row is too long" in note and len(note) < 400
+    with plot_style():
+        assert drawn(plot_pair(pair), "total = α · content + β · style")

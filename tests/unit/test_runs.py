@@ -105,6 +105,17 @@ DAMAGED_TABLES = {
     "no term": "epoch,seconds,total,content,style\n0,1,1,1,1\n",
     "epochs twice": "HEADER\nROW\nROW\n",
     "no epoch": "HEADER\nnan,1,1,1,1,1,1,1,1,1,1,1\n",
+    "a late epoch": "HEADER\nROW\n1e300,1,1,1,1,1,1,1,1,1,1,1\n",
+    "half an epoch": "HEADER\nROW\n1.5,1,1,1,1,1,1,1,1,1,1,1\n",
+    "an epoch before 0": "HEADER\n-1,1,1,1,1,1,1,1,1,1,1,1\n",
+    "a loss of 1e308": "HEADER\n0,1,1e308,1,1,1,1,1,1,1,1,1\n",
+    "a loss of 1e308 for a term": "HEADER\n0,1,1,1,1,1,1,1,1,1,1,-1e308\n",
+    "400 digits": f"HEADER\n0,1,{'9' * 300},1,1,1,1,1,1,1,1,1\n",
+    "a field of megabytes": f"HEADER\n0,1,{'9' * 5_000_000},1,1,1,1,1,1,1,1,1\n",
+    "a word of megabytes": f"HEADER\n0,1,{'x' * 5_000_000},1,1,1,1,1,1,1,1,1\n",
+    "a header of megabytes": f"HEADER,{'x' * 5_000_000}\nROW\n",
+    "a null character": "HEADER\n0,1,\0,1,1,1,1,1,1,1,1,1\n",
+    "rows without end": "HEADER\n" + "0,1,1,1,1,1,1,1,1,1,1,1\n" * 100_002,
 }
 
 
@@ -115,8 +126,10 @@ def test_a_damaged_table_is_named(folder, text):
     path.write_text(text.replace("HEADER", header).replace("ROW", row), encoding="utf-8")
     with pytest.raises(
         RunError, match=r"losses\.csv.*; delete this folder and run the job again\.$"
-    ):
+    ) as caught:
         read_curves(folder)
+    assert len(str(caught.value)) < 400
+    read_losses(folder, [0, 1])
 
 
 DAMAGED_RECORDS = {
@@ -158,6 +171,62 @@ def test_records_with_the_keys_of_older_versions_are_read(folder):
     assert (run.output, run.size) == (folder / "generated_3.jpg", (60, 40))
     assert run.factor("style") == 4e5
     assert run.term_factors["style/conv5_1"] == 4e6
+
+
+HOSTILE = [1e308, 10**400, -1, "x" * 900_000, [], {}, {"x" * 900_000: 1}, [[[]]], None]
+
+
+@pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
+@pytest.mark.parametrize(
+    "path",
+    [
+        ("settings",),
+        ("settings", "alpha"),
+        ("settings", "content_layers"),
+        ("settings", "style_layers"),
+        ("settings", "style_layers", "conv1_1"),
+        ("saved_losses",),
+        ("saved_losses", "parts"),
+        ("saved_losses", "parts", "style/conv5_1"),
+        ("output", "width"),
+        ("output", "height"),
+    ],
+    ids=".".join,
+)
+def test_a_record_of_no_run_is_named(folder, path, value):
+    def damage(facts):
+        for name in path[:-1]:
+            facts = facts[name]
+        facts[path[-1]] = value
+
+    edit(folder, damage)
+    with pytest.raises(RunError, match=r"run\.json.*; delete this folder") as caught:
+        read_curves(folder)
+    assert len(str(caught.value)) < 600
+
+
+def test_an_output_without_pixels_and_a_layer_of_no_network_are_damage(folder):
+    for change in (
+        lambda facts: facts["output"].update(width=0),
+        lambda facts: facts["output"].update(height=10**9),
+        lambda facts: facts["settings"].update(content_layers={"conv1_1/../x": 1}),
+    ):
+        before = (folder / "run.json").read_text(encoding="utf-8")
+        edit(folder, change)
+        with pytest.raises(RunError, match="damaged"):
+            read_curves(folder)
+        (folder / "run.json").write_text(before, encoding="utf-8")
+
+
+def test_a_number_too_small_for_a_quotient_counts_as_0(folder):
+    path = folder / "losses.csv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    cells = lines[2].split(",")
+    lines[2] = ",".join([*cells[:2], "1e-320", *cells[3:]])
+    path.write_text("\n".join(lines), encoding="utf-8")
+    assert read_curves(folder).total[1] == 0
+    edit(folder, lambda facts: facts["settings"].update(alpha=1e-320))
+    assert read_curves(folder).loss("content") is None
 
 
 @pytest.mark.parametrize("value", [-1, "1", True, None, float("inf"), float("nan")])

@@ -285,6 +285,6 @@ def _notes(pair: Pair, points: Sequence[Point]) -> list[str]:
     layers = {repr([sorted(each[f"{kind}_layers"].items()) for kind in KINDS]) for each in settings}
     if len(layers) > 1:
         notes.append("The settings compare different layers, so that their losses differ in kind.")
-    if len({each.get("style_loss", "gram") for each in settings}) > 1:  # not in older records
+    if len({str(each.get("style_loss", "gram")) for each in settings}) > 1:  # not in older records
         notes.append("The settings differ in style_loss: do not compare their style losses.")
     return notes

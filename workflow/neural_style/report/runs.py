@@ -12,8 +12,8 @@ corrected for the size. Settings can be compared only without these factors, so 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +45,21 @@ LARGEST_RUN = 1 << 20
 LARGEST_LOSSES = 100_000_000
 """Bytes of a `losses.csv` that is read; 100,000 iterations of 36 layers have half as many."""
 
+LONGEST_ROW = 10_000
+"""Characters of a row of `losses.csv`; one with 36 layers of each kind has about 1,000."""
+
+LARGEST_EPOCH = 100_000
+"""The most iterations that a run can have."""
+
+LARGEST_NUMBER = 1e100
+"""No loss and no weight is as large, and no weight but 0 as small as its inverse. With these, no
+product and no quotient of two of them overflows."""
+
+LARGEST_SIDE = 1_000_000
+"""Pixels of an edge of an output."""
+
+_LONGEST_TIME = 1e9  # seconds: thirty years
+_TERM = re.compile(r"[a-z_]{1,40}/[a-z0-9_]{1,40}")
 _LONGEST_TEXT = 200  # characters of a recorded text
 _LOG_TAIL = 8192  # bytes at the end of a log
 _REMEDY = "delete this folder and run the job again"
@@ -92,12 +107,12 @@ class Run:
     @property
     def alpha(self) -> float:
         """Weight of the content loss."""
-        return float(self.settings["alpha"])
+        return _number(self.settings["alpha"])
 
     @property
     def beta(self) -> float:
         """Weight of the style loss as it was set, for 512 pixels; see `betas`."""
-        return float(self.settings["beta"])
+        return _number(self.settings["beta"])
 
     def factor(self, kind: str) -> float:
         """Return alpha for `content`, the beta of the last stage for `style`."""
@@ -223,8 +238,10 @@ def read_run(folder: Path) -> Run:
         betas = _betas(facts)
         factors = _term_factors(settings, betas, _further_weights(facts))
         saved = {term: _number(facts["saved_losses"]["parts"][term]) for term in factors}
+        if "width" in image and _size(image) is None:
+            raise ValueError("no output has such a size")
     except KeyError as error:
-        problem = f"{path} is missing {error}; {_REMEDY}."
+        problem = f"{path} is missing {str(error)[:_LONGEST_TEXT]}; {_REMEDY}."
     except (ValueError, TypeError, AttributeError, OverflowError):
         problem = f"cannot use {path}: it is damaged; {_REMEDY}."
     return Run(problem, settings, factors, betas, saved, output, **_facts(facts, image))
@@ -242,14 +259,13 @@ def read_curves(folder: Path) -> Curves:
         raise RunError(run.error)
     try:
         with _open(path, LARGEST_LOSSES) as stream:
-            columns = _header(stream)
-            first = tuple(columns[: len(LOSS_COLUMNS)])
-            if first != LOSS_COLUMNS or len(set(columns)) != len(columns):
-                raise ValueError("its header is not that of a table of losses")
-            rows = [np.array(line.split(","), dtype=np.float64) for line in stream]
-        table = np.array(rows, dtype=np.float64).reshape(len(rows), len(columns)).T
-        if not rows or not np.isfinite(table[0]).all() or (np.diff(table[0]) <= 0).any():
-            raise ValueError("its epochs do not ascend")
+            rows = (line.rstrip("\n").split(",") for line in _lines(stream))
+            columns = next(rows, [])
+            if tuple(columns[: len(LOSS_COLUMNS)]) != LOSS_COLUMNS or len({*columns}) < len(
+                columns
+            ):
+                raise _DamageError("its header is not that of a table of losses")
+            table = _table(rows, len(columns))
         values = dict(zip(columns, table, strict=True))
         style = _with_one_beta(table[0], run.betas)
         terms = {
@@ -258,9 +274,55 @@ def read_curves(folder: Path) -> Curves:
         }
     except KeyError as error:
         raise RunError(f"{path} is missing {error}; {_REMEDY}.") from error
-    except (ValueError, OverflowError) as error:
+    except _DamageError as error:
         raise RunError(f"cannot use {path}: {error}; {_REMEDY}.") from error
     return Curves(run, table[0].astype(np.int64), values["total"], terms)
+
+
+class _DamageError(ValueError):
+    """What is wrong with a table; never with its content, which may be megabytes."""
+
+
+def _lines(stream: TextIO) -> Iterator[str]:
+    """Yield the lines of a table.
+
+    Raises:
+        _DamageError: a line is longer than `LONGEST_ROW`.
+    """
+    while line := stream.readline(LONGEST_ROW + 1):
+        if len(line) > LONGEST_ROW:
+            raise _DamageError("a row is too long")
+        yield line
+
+
+def _table(rows: Iterable[Sequence[str]], width: int) -> Values:
+    """Return a table of losses by its columns, [C, E].
+
+    Raises:
+        _DamageError: it is not one of a run.
+    """
+    parsed: list[Values] = []
+    for row in rows:
+        if len(row) != width:
+            raise _DamageError("its rows have different lengths")
+        if len(parsed) > LARGEST_EPOCH:
+            raise _DamageError("it has more rows than a run has iterations")
+        try:
+            parsed.append(np.array(row, dtype=np.float64))
+        except ValueError:
+            raise _DamageError("it has fields that are not numbers") from None
+    if not parsed:
+        raise _DamageError("it has no row")
+    table: Values = np.stack(parsed, axis=1)
+    epochs = table[0]
+    if not (np.isfinite(epochs) & (epochs >= 0) & (epochs <= LARGEST_EPOCH)).all():
+        raise _DamageError("its epochs are not numbers of iterations")
+    if (epochs % 1).any() or (np.diff(epochs) <= 0).any():
+        raise _DamageError("its epochs do not ascend")
+    if (np.isfinite(table) & (abs(table) > LARGEST_NUMBER)).any():
+        raise _DamageError("it has losses that no run can have")
+    table[abs(table) < 1 / LARGEST_NUMBER] = 0
+    return table
 
 
 def read_losses(folder: Path, epochs: Collection[int]) -> dict[int, EpochLosses]:
@@ -275,9 +337,10 @@ def read_losses(folder: Path, epochs: Collection[int]) -> dict[int, EpochLosses]
     found: dict[int, EpochLosses] = {}
     try:
         with _open(folder / LOSSES, LARGEST_LOSSES) as stream:
-            header = _header(stream)
+            lines = _lines(stream)
+            header = next(lines, "").rstrip("\n").split(",")
             columns = [header.index(name) for name in ("total", *KINDS)]
-            for line in stream:
+            for line in lines:
                 epoch = line[: line.find(",")]
                 if epoch in wanted and (row := _losses(line, columns)):
                     found[wanted[epoch]] = row
@@ -293,7 +356,7 @@ def _losses(line: str, columns: list[int]) -> EpochLosses | None:
         losses = EpochLosses(*(float(cells[column]) for column in columns))
     except (ValueError, IndexError):
         return None
-    return losses if all(map(math.isfinite, losses)) else None
+    return losses if all(abs(loss) <= LARGEST_NUMBER for loss in losses) else None
 
 
 def _last_lines(log: Path) -> list[str]:
@@ -324,25 +387,30 @@ def _open(path: Path, largest: int) -> Iterator[TextIO]:
         raise RunError(f"cannot read {path}: {error.strerror or error}; {_REMEDY}.") from error
 
 
-def _header(stream: TextIO) -> list[str]:
-    return next(stream, "").rstrip("\n").split(",")
-
-
 def _facts(facts: Mapping[str, object], image: Mapping[str, object]) -> dict[str, Any]:
     """Return what is shown of a run; None for what the record does not say."""
     saved = _object(facts.get("saved_losses"))
     totals = tuple(_finite(saved.get(name)) for name in ("total", *KINDS))
-    width, height = (_finite(image.get(name)) for name in ("width", "height"))
+    seconds = _finite(facts.get("seconds"))
     measures = {name: _finite(value) for name, value in _object(facts.get("measures")).items()}
     machine = [_text(facts.get(name)) for name in ("device", "precision")]
     return {
         "totals": None if None in totals else totals,
-        "size": (int(width), int(height)) if width and height and min(width, height) >= 1 else None,
-        "seconds": _finite(facts.get("seconds")),
+        "size": _size(image),
+        "seconds": seconds if seconds is not None and 0 <= seconds <= _LONGEST_TIME else None,
         "device": ", ".join(text for text in machine if text) or None,
         "finished": _text(facts.get("finished")),
         "measures": {name: value for name in MEASURES if (value := measures.get(name)) is not None},
     }
+
+
+def _size(image: Mapping[str, object]) -> tuple[int, int] | None:
+    """Return width and height of an output; None if they are not those of an image."""
+    width, height = (_finite(image.get(name)) for name in ("width", "height"))
+    if width is None or height is None:
+        return None
+    sides = (int(width), int(height))
+    return sides if min(sides) >= 1 and max(sides) <= LARGEST_SIDE else None
 
 
 def _further_weights(facts: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -364,7 +432,11 @@ def _term_factors(
         for kind, factor in zip(KINDS, kind_factors, strict=True)
         for layer, weight in settings[f"{kind}_layers"].items()
     }
-    return factors | {str(term): _number(weight) for term, weight in further.items()}
+    factors |= {str(term): _number(weight) for term, weight in further.items()}
+    kinds = {term.partition("/")[0] for term in factors if _TERM.fullmatch(term)}
+    if len(kinds) < len(KINDS) or not all(map(_TERM.fullmatch, factors)):
+        raise ValueError("its layers are not those of a network")
+    return factors
 
 
 def _betas(facts: Mapping[str, Any]) -> dict[int, float]:
@@ -373,7 +445,7 @@ def _betas(facts: Mapping[str, Any]) -> dict[int, float]:
     settings = facts["settings"]
     whole = {"epochs": settings["epochs"], "beta": _number(settings["beta"])}
     for stage in facts.get("stages", facts.get("course", [whole])):  # `course` in older records
-        last = max(betas, default=0) + int(_number(stage["epochs"]))
+        last = max(betas, default=0) + int(min(_number(stage["epochs"]), LARGEST_EPOCH))
         betas[last] = _number(stage["beta"])
     if not betas:
         raise ValueError("there is no stage")
@@ -389,21 +461,18 @@ def _with_one_beta(epochs: Values, betas: Mapping[int, float]) -> Values:
 
 
 def _number(value: object) -> float:
-    """Return a finite number from 0 up, as weights and losses are."""
+    """Return a number as weights and losses are: from 0 up, within `LARGEST_NUMBER`."""
     number = _finite(value)
     if number is None or number < 0:
-        raise ValueError(f"{value!r} is not a number from 0 up")
-    return number
+        raise ValueError("it is not a number from 0 up")
+    return number if number >= 1 / LARGEST_NUMBER else 0.0
 
 
 def _finite(value: object) -> float | None:
-    """Return a finite number; None for anything else."""
+    """Return a finite number within `LARGEST_NUMBER`; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:
-        return None
+    return float(value) if abs(value) <= LARGEST_NUMBER else None  # NaN fails this, too
 
 
 def _object(value: object) -> Mapping[str, object]:
