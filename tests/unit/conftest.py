@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from matplotlib import get_data_path
 
 # Importlib mode does not promise that what the tests share can be imported.
 sys.path.append(str(Path(__file__).parents[2]))
@@ -21,6 +24,7 @@ from neural_style.config.sweep import Sweep
 from neural_style.engine import engine as engine_module
 from neural_style.model.vgg import Convolution
 from neural_style.model.weights import Weights
+from neural_style.report import text
 
 
 @pytest.fixture
@@ -47,6 +51,47 @@ def data(tmp_path: Path, shallow: Settings) -> DataSet:
 @pytest.fixture
 def in_a_folder_of_its_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def use_fonts(monkeypatch) -> Iterator[Callable[..., None]]:
+    """Make it look as if the machine had certain fonts beside that of matplotlib."""
+
+    def call(*files: Path) -> None:
+        own = Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+        monkeypatch.setattr(text, "machine_fonts", lambda: (own, *files))
+        text.machine_font.cache_clear()
+
+    yield call
+    text.machine_font.cache_clear()
+
+
+@pytest.fixture
+def no_further_fonts(use_fonts) -> None:
+    use_fonts()
+
+
+@pytest.fixture
+def font_of_waves(tmp_path: Path) -> Path:
+    """A font whose only letters are those of 神奈川, all of them squares."""
+    pen = TTGlyphPen(None)
+    for number, corner in enumerate(((0, 0), (0, 800), (800, 800), (800, 0))):
+        (pen.lineTo if number else pen.moveTo)(corner)
+    pen.closePath()
+    names = {ord(c): f"wave{n}" for n, c in enumerate("神奈川")}
+    builder = FontBuilder(1000)
+    builder.setupGlyphOrder([".notdef", *names.values()])
+    builder.setupCharacterMap(names)
+    glyphs = [".notdef", *names.values()]
+    builder.setupGlyf(dict.fromkeys(glyphs, pen.glyph()))
+    builder.setupHorizontalMetrics(dict.fromkeys(glyphs, (1000, 0)))
+    builder.setupHorizontalHeader(ascent=800, descent=-200)
+    builder.setupNameTable({"familyName": "Waves", "styleName": "Regular"})
+    builder.setupOS2(sTypoAscender=800, usWinAscent=800, usWinDescent=200)
+    builder.setupPost()
+    path = tmp_path / "waves.ttf"
+    builder.save(path)
+    return path
 
 
 @pytest.fixture

@@ -110,10 +110,24 @@ FONTS = {"grids": load_font(12).draws, "plots": can_draw}
 fonts = pytest.mark.parametrize("draws", FONTS.values(), ids=FONTS.keys())
 
 
+@pytest.mark.usefixtures("no_further_fonts")
 @fonts
 @pytest.mark.parametrize("name", ["神奈川沖浪裏", "🌊", "two\nlines", "caf\udce9", " "])
 def test_a_name_that_cannot_be_drawn_gives_way_to_the_id(draws, name):
     assert display_names({"wave": Path(f"{name}.jpg")}, draws) == {"wave": "wave"}
+
+
+@fonts
+@pytest.mark.parametrize("name", ["Щука", "قطة المدينة", "שלום", "Ελλάδα"])
+def test_names_that_matplotlibs_font_has_are_drawn_everywhere(draws, name):
+    assert display_names({"wave": Path(f"{name}.jpg")}, draws) == {"wave": name}
+
+
+@fonts
+def test_a_font_of_the_machine_draws_what_others_lack(draws, use_fonts, font_of_waves):
+    use_fonts(font_of_waves)
+    assert display_names({"wave": Path("神奈川.jpg")}, draws) == {"wave": "神奈川"}
+    assert display_names({"wave": Path("神奈川沖.jpg")}, draws) == {"wave": "wave"}
 
 
 @fonts

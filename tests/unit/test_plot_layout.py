@@ -29,7 +29,7 @@ HOSTILE = [
     "% # & ~ ^ x.png",
     "-.png",
 ]
-pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
+pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own", "no_further_fonts")
 
 
 def test_constant_and_single_values_have_a_scale(finished_sweep):
@@ -105,6 +105,36 @@ def test_hostile_names_are_drawn_as_they_are_or_give_way_to_their_ids(finished_s
         assert name in text, f"{name} was not drawn as it is"
     for sign in ("神", "🌊"):
         assert sign not in text, "the font has no such letter"
+
+
+def test_long_names_keep_the_sign_between_them_and_their_places(finished_sweep):
+    names = ("n" * 200, "قطة " + "بحر" * 30)
+    sweep = finished_sweep([f"{names[0]}.png"], [f"{names[1]}.png", "sea.png"])
+    reader = PairReader(sweep)
+    content = next(iter(sweep.contents))
+    pairs = [reader.read(content, style) for style in sweep.styles]
+    with plot_style():
+        pages = [plot_pair(pairs[0]), plot_tradeoff(pairs[0]), plot_sweep(pairs, "total", 2)]
+        for page in pages:
+            assert_well_laid_out(page)
+        for page in pages[:2]:
+            (title,) = (each for each in words(page) if "×" in each and "loss" in each)
+            content_name, style_name = title.split("×")
+            assert content_name.strip("\u200e ").startswith("nnn")
+            assert "قطة" in style_name
+
+
+def test_letters_of_a_font_of_the_machine_are_drawn(
+    finished_sweep, use_fonts, font_of_waves, tmp_path
+):
+    use_fonts(font_of_waves)
+    sweep = finished_sweep(["神奈川.png"])
+    pair = PairReader(sweep).read(*(next(iter(ids)) for ids in (sweep.contents, sweep.styles)))
+    assert pair.content == "神奈川"
+    with plot_style():
+        page = plot_pair(pair)
+        assert_well_laid_out(page)
+        page.save(tmp_path / "figure")  # a letter without a font would warn, which fails
 
 
 def test_a_reason_in_another_script_is_drawn_with_boxes(finished_sweep):

@@ -52,10 +52,32 @@ def test_european_letters_and_signs_are_drawn(letter):
     assert ImageChops.difference(ink((letter,)), missing).getbbox() is not None
 
 
+@pytest.mark.usefixtures("no_further_fonts")
 @pytest.mark.parametrize("letter", ["漢", "🌊", "\n", "\u202e", "\udce9", "\uffff"])
 def test_what_cannot_be_drawn_is_known_and_still_visible(letter):
     assert not FONT.draws(letter)
     assert box(ink((letter,)))
+
+
+def test_a_font_of_the_machine_draws_squares_where_it_has_them(use_fonts, font_of_waves):
+    use_fonts(font_of_waves)
+    left, top, right, bottom = box(ink(("神",)))
+    assert right - left == pytest.approx(bottom - top, abs=1)
+    use_fonts(font_of_waves.with_name("lost.ttf"))
+    assert not FONT.draws("神"), "a font that cannot be read has no letters"
+
+
+def test_words_from_right_to_left_keep_two_names_apart():
+    """Within a name the last word is the leftmost; the names themselves do not change places."""
+    for text, expected in {
+        "قطة المدينة × بحر هادئ": ["المدينة", "قطة", "×", "هادئ", "بحر"],
+        "שלום 12 עולם × sea": ["עולם", "12", "שלום", "×", "sea"],
+        "sea × שלום": ["sea", "×", "שלום"],
+        "plain words": ["plain", "words"],
+    }.items():
+        words = "".join(run for run, _ in FONT.runs(text)).split()
+        assert words == expected
+        assert FONT.draws(text)
 
 
 def test_control_characters_are_spelt_out():

@@ -19,14 +19,19 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.ft2font import FT2Font
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 
 from neural_style.io import atomic
 from neural_style.report.outputs import files_of
-from neural_style.report.text import plain, shorten_middle, wrap
+from neural_style.report.text import (
+    is_right_to_left,
+    machine_font,
+    plain,
+    shorten_middle,
+    wrap,
+)
 
 FAMILY = "DejaVu Sans"
 """The font that comes with matplotlib, so every machine has it."""
@@ -104,6 +109,8 @@ _DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 _FINE = 1200  # dots per inch at which text is measured, since every letter is rounded to pixels
 _MOST_LINES = 6  # of a note
+_TIMES = " × "
+_LEFT_TO_RIGHT = "\u200e"  # an invisible letter that is written from left to right
 
 
 @dataclass(frozen=True)
@@ -177,19 +184,22 @@ class Page:
         self.figure = Figure(figsize=(WIDTH, HEIGHT))
         self.used = MARGIN
 
-    def heading(self, title: str, subtitle: str) -> None:
-        """Add a title and, smaller, the facts below it."""
+    def heading(self, names: Sequence[str], rest: str, subtitle: str) -> None:
+        """Add a title, which begins with one or two names, and, smaller, the facts below it."""
         room = WIDTH - 2 * MARGIN
-        self.text(MARGIN, self.used, shorten(title, TITLE, room), size=TITLE)
+        title = shorten_names(names, TITLE, room - width_in(TITLE)(rest)) + rest
+        self.text(MARGIN, self.used, title, size=TITLE)
         self.text(MARGIN, self.used + 0.2, shorten(subtitle, TEXT, room), color=GRAY)
         self.used += _HEADING
 
     def text(
         self, left: float, top: float, text: str, size: float = TEXT, color: str = INK
     ) -> None:
-        """Add text whose characters the font has; its top left in inches from the figure's."""
+        """Add text whose characters the fonts have; its top left in inches from the figure's."""
         x, y = left / WIDTH, 1 - top / HEIGHT
-        self.figure.text(x, y, text, fontsize=size, va="top", ha="left", color=color)
+        self.figure.text(
+            x, y, in_order(text), size=size, va="top", ha="left", color=color, family=families(text)
+        )
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Add axes; their place in inches from the top left."""
@@ -257,21 +267,32 @@ class Page:
 
 
 def drawable(text: str) -> str:
-    """Return `text` on one line, with a box for each character that the font lacks."""
-    glyphs = _glyphs()
-    return "".join(c if ord(c) in glyphs else MISSING for c in plain(text))
+    """Return `text` on one line, with a box for each character that no font of this machine has."""
+    return "".join(c if _is_known(c) or machine_font(c) else MISSING for c in plain(text))
 
 
 def can_draw(name: str) -> bool:
-    """Return whether the font has all characters of a name."""
+    """Return whether fonts of this machine have all characters of a name."""
     return drawable(name) == name
+
+
+def families(text: str) -> list[str]:
+    """Return the families of the fonts that draw a text, each character with the first it has."""
+    return [FAMILY, *map(_register, _further_fonts(text))]
+
+
+def in_order(text: str) -> str:
+    """Return text in which right-to-left writing does not change the places of two names."""
+    mark = _LEFT_TO_RIGHT
+    return mark + text.replace(_TIMES, f"{mark}{_TIMES}{mark}") if is_right_to_left(text) else text
 
 
 def width_in(size: float) -> Callable[[str], float]:
     """Return a function that measures the width of drawable text in inches, at `size` points."""
 
     def width(text: str) -> float:
-        font = _font()
+        files = map(str, _further_fonts(text))
+        font = get_font([findfont(FontProperties(family=FAMILY)), *files])
         font.set_size(size, _FINE)
         font.set_text(text)
         return float(font.get_width_height()[0]) / 64 / _FINE  # of 26.6 fixed-point pixels
@@ -284,11 +305,41 @@ def shorten(text: str, size: float, inches: float) -> str:
     return shorten_middle(drawable(text), width_in(size), inches)
 
 
-def _font() -> FT2Font:
-    return get_font(findfont(FontProperties(family=FAMILY)))
+def shorten_names(names: Sequence[str], size: float, inches: float) -> str:
+    """Return one or two names, each shortened by itself where both are wider than `inches`."""
+    if len(names) == 1:
+        return shorten(names[0], size, inches)
+    one, two = map(drawable, names)
+    width = width_in(size)
+    room = max(0.0, inches - width(_TIMES))
+    first = min(width(one), max(room / 2, room - width(two)))
+    # A little more than measured: a sum of widths is rounded more often than the width of the sum.
+    return _TIMES.join((shorten(one, size, first + 1e-6), shorten(two, size, room - first + 1e-6)))
+
+
+def _is_known(character: str) -> bool:
+    return ord(character) in _glyphs() or character == _LEFT_TO_RIGHT
+
+
+def _further_fonts(text: str) -> list[Path]:
+    """Return the fonts beside that of the plots that a text needs, as few as possible."""
+    unknown = sorted({c for c in text if not _is_known(c)})
+    whole = machine_font("".join(unknown)) if unknown else None
+    files = [whole] if whole else map(machine_font, unknown)
+    return [file for file in dict.fromkeys(files) if file]
+
+
+@lru_cache(maxsize=256)
+def _register(file: Path) -> str:
+    """Make a font known to matplotlib, and return the name of its family."""
+    known = {entry.fname: entry.name for entry in fontManager.ttflist}
+    if str(file) in known:
+        return known[str(file)]
+    fontManager.addfont(file)
+    return fontManager.ttflist[-1].name
 
 
 @lru_cache(maxsize=1)
 def _glyphs() -> frozenset[int]:
     """Return the code points of the characters that the font has."""
-    return frozenset(_font().get_charmap())
+    return frozenset(get_font(findfont(FontProperties(family=FAMILY))).get_charmap())

@@ -20,8 +20,10 @@ from neural_style.report.figure import (
     WIDTH,
     LineStyle,
     Page,
+    families,
+    in_order,
     line_styles,
-    shorten,
+    shorten_names,
 )
 from neural_style.report.names import SEPARATOR, format_tick, iterations_label, size_label
 from neural_style.report.outputs import QUANTITIES
@@ -144,7 +146,7 @@ def lines_of(runs: Iterable[PairRun], name: str, styles: Sequence[LineStyle]) ->
 
 def draw_panel(axes: Axes, lines: Sequence[Line], title: str) -> None:
     """Draw lines on a logarithmic scale over the iterations from 0; a note if there are none."""
-    axes.set_title(title)
+    axes.set_title(in_order(title), family=families(title))
     if not lines:
         axes.set_axis_off()
         axes.text(0, 0.5, "no value above 0", fontsize=SMALL, color=GRAY, transform=axes.transAxes)
@@ -219,7 +221,7 @@ def plot_pair(pair: Pair) -> Page:
     terms = _terms(pair)
     panels = [*QUANTITIES, *terms[:MOST_LAYERS]]
     page = Page()
-    page.heading(f"{pair.content} × {pair.style}: losses over the iterations", facts_of(pair))
+    page.heading((pair.content, pair.style), ": losses over the iterations", facts_of(pair))
     columns = 4
     rows = math.ceil(len(panels) / columns)
     styles = line_styles(len(pair.labels))
@@ -262,13 +264,13 @@ def plot_sweep(pairs: Sequence[Pair], name: str, style_count: int, note: str = "
     page = Page()
     contents = {pair.content for pair in pairs}
     whose = pairs[0].content if len(contents) == 1 else f"{len(pairs)} pairs"
-    page.heading(f"{whose}: {_title(name, pairs)}, over the iterations", pairs[0].common)
+    page.heading((whose,), f": {_title(name, pairs)}, over the iterations", pairs[0].common)
     made = page.panels(rows, columns, 1.05, (0.28, 0.34))
     drawn = [lines_of(pair.runs, name, styles) for pair in pairs]
     for axes, pair, lines in zip(made, pairs, drawn, strict=False):
         width = (WIDTH - LEFT - RIGHT) / columns - 0.3
-        title = pair.style if len(contents) == 1 else f"{pair.content} × {pair.style}"
-        draw_panel(axes, lines, shorten(title, TEXT, width))
+        names = (pair.style,) if len(contents) == 1 else (pair.content, pair.style)
+        draw_panel(axes, lines, shorten_names(names, TEXT, width))
     _share_scales(page, made, drawn, columns)
     for axes in made[len(pairs) :]:
         axes.remove()

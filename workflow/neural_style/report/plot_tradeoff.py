@@ -26,6 +26,7 @@ from neural_style.report.figure import (
     WIDTH,
     LineStyle,
     Page,
+    families,
     line_styles,
     shorten,
     width_in,
@@ -91,7 +92,8 @@ def plot_tradeoff(pair: Pair) -> Page:
     styles = line_styles(len(pair.labels))
     page = Page()
     page.heading(
-        f"{pair.content} × {pair.style}: content loss against style loss of the outputs",
+        (pair.content, pair.style),
+        ": content loss against style loss of the outputs",
         facts_of(pair),
     )
     if points:
@@ -172,6 +174,7 @@ def _write(axes: Axes, place: Values, text: str) -> None:
         ha="center",
         va="center",
         color=INK,
+        family=families(text),
         transform=axes.transAxes,
         bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 0.6},
     )

@@ -2,8 +2,8 @@
 
 Two typefaces are used: the one inside Pillow (Aileron, which has little more than ASCII), and for
 the words that it cannot draw a subset of DejaVu Sans in `fonts/` (European letters and some
-signs). A character that neither has is drawn as a box. Text is not shaped, so Arabic or Indic
-letters would not join.
+signs). For other scripts, `machine_font` looks for a font on this machine. A character that none
+has is drawn as a box. Arabic and Indic letters are joined where Pillow can (Raqm).
 
 `shorten_middle` and `wrap` take the function that measures text, so grids (Pillow, pixels) and
 plots (matplotlib, inches) share them.
@@ -18,10 +18,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, features
 
 from neural_style.errors import NeuralStyleError
 
@@ -34,6 +35,15 @@ _ABSENT = "\uffff"  # a noncharacter: every face draws its "no such glyph" for i
 _ESCAPED = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # controls, bidi marks, undecodable bytes, line ends
 SECOND_FACE = Path(__file__).with_name("fonts") / "DejaVuSans-subset.ttf"
 """The file of the second typeface."""
+
+_SPECIAL = ("bold", "italic", "oblique", "light", "thin", "black", "mono", "serif", "cond")
+"""In the names of files of fonts that others are preferred to."""
+
+_UNUSABLE = ("emoji", "lastresort", "blank")
+"""In the names of fonts that have no outlines, or the same one for every character."""
+
+_SHAPED = ((0x0900, 0x0DFF), (0x0F00, 0x109F), (0x1780, 0x17FF))
+"""Indic scripts, Tibetan, Burmese, and Khmer."""
 
 _FINER = 4  # small text keeps its spacing if drawn larger and reduced: hinting rounds every letter
 _SECOND_SCALE = 0.92  # DejaVu Sans looks larger than Aileron at the same size
@@ -64,8 +74,12 @@ class Font:
     def draws(self, text: str) -> bool:
         """Return whether `text` can be drawn as it is: no box and no escape."""
         return plain(text) == unicodedata.normalize("NFC", text) and all(
-            _first_face(self.faces, c) is not None for c in _spaced(text)
+            self.face_of(c) is not None for c in _spaced(text)
         )
+
+    def face_of(self, text: str) -> ImageFont.FreeTypeFont | None:
+        """Return the first typeface that has all characters of a text; None if there is none."""
+        return _first_face(self.faces, text) or _machine_face(text, self.size)
 
     def width(self, text: str) -> int:
         """Return the width of `text` on one line, in pixels, rounded up."""
@@ -73,11 +87,11 @@ class Font:
         return math.ceil(fine / _FINER)
 
     def runs(self, text: str) -> Iterator[tuple[str, ImageFont.FreeTypeFont]]:
-        """Return the pieces of `text` in order, each with the typeface that draws it."""
-        for word in re.findall(r" +|[^ ]+", _spaced(text)):
-            whole = _first_face(self.faces, word)
+        """Return the pieces of `text` from left to right, each with the typeface that draws it."""
+        for word in _left_to_right(re.findall(r" +|[^ ]+", _spaced(text))):
+            whole = self.face_of(word)
             for piece in (word,) if whole else word:
-                yield piece, whole or _first_face(self.faces, piece) or self.faces[-1]
+                yield piece, whole or self.face_of(piece) or self.faces[-1]
 
 
 def load_font(size: int) -> Font:
@@ -214,6 +228,92 @@ def _line_end(text: str, width: Width, room: float) -> int:
         return ends[at_break - 1]
     counts = range(1, len(text))
     return bisect_right(counts, room, key=lambda count: width(text[:count]))
+
+
+@lru_cache(maxsize=4096)
+def machine_font(characters: str) -> Path | None:
+    """Return the file of a font on this machine that has all characters; None if none has.
+
+    matplotlib's own DejaVu Sans comes first, so that many scripts look alike on all machines.
+    """
+    wanted = {ord(c) for c in characters}
+    return next((file for file in machine_fonts() if wanted <= _characters(file)), None)
+
+
+@lru_cache(maxsize=1)
+def machine_fonts() -> tuple[Path, ...]:
+    """Return the files of the fonts on this machine: the plain ones of Noto first."""
+    from matplotlib import font_manager, get_data_path  # slow to import, and rarely needed
+
+    def order(file: Path) -> tuple[bool, bool, str]:
+        name = file.name.lower()
+        return any(word in name for word in _SPECIAL), not name.startswith("notosans"), name
+
+    own = Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    found = (Path(file) for file in font_manager.findSystemFonts())
+    usable = [file for file in found if not any(word in file.name.lower() for word in _UNUSABLE)]
+    return (own, *sorted(usable, key=order))
+
+
+def needs_shaping(text: str) -> bool:
+    """Return whether letters of a text change their shape or direction with their neighbors."""
+    return is_right_to_left(text) or any(
+        first <= ord(c) <= last for c in text for first, last in _SHAPED
+    )
+
+
+def is_right_to_left(text: str) -> bool:
+    """Return whether a text has letters that are written from right to left."""
+    return any(unicodedata.bidirectional(c) in {"R", "AL"} for c in text)
+
+
+def _left_to_right(words: Sequence[str]) -> Iterator[str]:
+    """Return words and spaces in the order in which they stand on a line from left to right.
+
+    Only words of a right-to-left script change their places, and only among themselves: signs
+    between two names keep the names apart.
+    """
+    pending: list[str] = []  # a part that is written from right to left
+    for word in words:
+        if is_right_to_left(word) or (pending and (word.isspace() or word.isdecimal())):
+            pending.append(word)
+            continue
+        yield from _reversed(pending)
+        pending = []
+        yield word
+    yield from _reversed(pending)
+
+
+def _reversed(words: Sequence[str]) -> Iterator[str]:
+    """Return the words from the last to the first; spaces after the last stay behind it."""
+    end = max((n + 1 for n, word in enumerate(words) if is_right_to_left(word)), default=0)
+    return chain(reversed(words[:end]), words[end:])
+
+
+@lru_cache(maxsize=256)
+def _characters(file: Path) -> frozenset[int]:
+    """Return the code points that a font can draw in any size; none if it cannot be read."""
+    from matplotlib.ft2font import FT2Font  # see `machine_fonts`
+
+    try:
+        font = FT2Font(str(file))
+        return frozenset(font.get_charmap()) if font.scalable else frozenset()
+    except (OSError, RuntimeError):
+        return frozenset()
+
+
+@lru_cache(maxsize=64)
+def _load_face(file: Path, size: int, layout: ImageFont.Layout) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(str(file), size, layout_engine=layout)
+
+
+def _machine_face(text: str, size: int) -> ImageFont.FreeTypeFont | None:
+    shaped = needs_shaping(text)
+    file = machine_font(text)
+    if file is None or (shaped and not features.check("raqm")):  # its letters would be wrong
+        return None
+    layout = ImageFont.Layout.RAQM if shaped else ImageFont.Layout.BASIC
+    return _load_face(file, round(size * _FINER * _SECOND_SCALE), layout)
 
 
 def _first_face(
