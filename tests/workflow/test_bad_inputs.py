@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -155,3 +157,23 @@ def test_one_job_fails_before_the_index_knows_its_content_image(again):
     assert outcome.jobs == ["stylize_long owl sea"]
     assert "__onerror" not in outcome.text, "the grids of failed jobs fell over"
     assert not (again.root / "results" / "owl").exists()
+
+
+def test_refused_files_in_every_locale_and_without_any(project, tmp_path):
+    project.configure(SMALLEST)
+    project.add("style", "sea.png", seed=1)
+    project.add("content", "dog.png", seed=0)
+    outcome = project.snakemake("refused_files")
+    outcome.assert_good()
+    assert "no file is refused." in outcome.text
+    assert not project.files()
+    localedef = shutil.which("localedef")
+    locale = tmp_path / "en_US.ISO-8859-1"
+    made = localedef and subprocess.run([localedef, "-i", "en_US", "-f", "ISO-8859-1", locale])
+    if not made or made.returncode > 1:
+        pytest.skip("there is no localedef, or it has no sources")
+    (project.root / "images" / "content" / "töne.png").symlink_to("nowhere")
+    outcome = project.snakemake("refused_files", LOCPATH=str(tmp_path), LC_ALL=locale.name)
+    assert outcome.code != 0
+    assert "'images/content/töne.png' is a broken link" in outcome.text
+    assert "UnicodeEncodeError" not in outcome.text
