@@ -6,7 +6,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.utils import min_version
 
-min_version("9.0")
+min_version("9.17")
 
 # Every key has a default, so a folder with images is enough.
 if Path("config.yaml").exists():

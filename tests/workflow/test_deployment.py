@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -74,3 +75,8 @@ def test_a_folder_with_images_is_enough(project):
     outcome = run(command, Path("/"))
     outcome.assert_good()
     assert "stylize_1_1e6_1 cat sea" in outcome.jobs
+
+
+def test_the_oldest_snakemake_is_that_of_the_package():
+    (oldest,) = re.findall(r'min_version\("(.*)"\)', (REPOSITORY / "Snakefile").read_text())
+    assert f'"snakemake>={oldest}"' in (REPOSITORY / "pyproject.toml").read_text()
