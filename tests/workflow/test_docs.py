@@ -75,8 +75,11 @@ snakemake() {{
 }}
 """
 
-OF_OTHER_PROGRAMS = {"--gpus", "--gres", "--upgrade", "--upgrade-package"}
-"""Options that pages mention and that are those of Slurm's `sbatch`, and of uv."""
+OF_OTHER_PROGRAMS = {
+    *("--gpus", "--gres", "--upgrade", "--upgrade-package"),
+    *("--tag", "--build-arg", "--rm", "--user", "--volume", "--nv"),
+}
+"""Options that pages mention and that are those of Slurm's `sbatch`, uv, Docker, and Apptainer."""
 
 
 @dataclass(frozen=True)
