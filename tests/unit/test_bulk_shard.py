@@ -174,7 +174,7 @@ def test_equal_shapes_share_batches(data: DataSet):
     assert sorted(runner.batches) == [3] * 6
 
 
-@pytest.mark.parametrize("name", ["jpg", "webp", "png16", "tiff"])
+@pytest.mark.parametrize("name", ["jpg", "webp", "avif", "png16", "tiff"])
 def test_every_format_of_a_sweep_is_one_of_a_data_set(data: DataSet, name: str):
     settings = replace(data.plan.settings["one"], format=name)
     data.plan = replace(data.plan, settings={"one": settings})

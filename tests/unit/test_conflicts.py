@@ -71,7 +71,7 @@ def test_a_conflict_is_one_sentence_with_both_keys_and_a_way_out(
         assert key in sentence
 
 
-@pytest.mark.parametrize("name", ["png", "webp", "png16", "tiff"])
+@pytest.mark.parametrize("name", ["png", "webp", "avif", "png16", "tiff"])
 def test_every_other_format_has_room_for_opacity(defaults: Settings, name: str):
     assert find_conflicts(replace(defaults, transparency="keep", format=name)) == []
 

@@ -19,12 +19,12 @@ from neural_style.io import sha256
 pytestmark = pytest.mark.usefixtures("random_network")
 
 
-@pytest.mark.parametrize("name", ["jpg", "webp"])
+@pytest.mark.parametrize("name", ["jpg", "webp", "avif"])
 def test_the_other_formats_hold_the_image_nearly(tmp_path: Path, settings: Settings, name: str):
     states = make(tmp_path, replace(settings, format=name))
     path = tmp_path / f"generated_5.{name}"
     with Image.open(path) as image:
-        assert image.format == {"jpg": "JPEG", "webp": "WEBP"}[name]
+        assert image.format == {"jpg": "JPEG", "webp": "WEBP", "avif": "AVIF"}[name]
     difference = (to_tensor(load_image(path)) - states[-1].images).abs().mean()
     assert 0 < difference < 0.04
 

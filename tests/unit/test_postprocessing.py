@@ -72,7 +72,7 @@ def test_16_bits_are_resampled_from_more_than_8():
     assert len(np.unique(Postprocessor("png", "stretch", (80, 10)).to_pixels(ramp))) <= 2
 
 
-@pytest.mark.parametrize("name", ["png", "webp", "png16", "tiff"])
+@pytest.mark.parametrize("name", ["png", "webp", "avif", "png16", "tiff"])
 def test_the_opacity_of_the_content_image_comes_back(tmp_path: Path, defaults: Settings, name: str):
     content = see_through(tmp_path / "a.png")
     opacity = load_opacity(content)
@@ -86,7 +86,8 @@ def test_the_opacity_of_the_content_image_comes_back(tmp_path: Path, defaults: S
     assert np.array_equal(levels[:, :, :3], opaque)
     save_pixels(levels, tmp_path / "made", name)
     with Image.open(tmp_path / "made") as made:
-        assert np.array_equal(np.asarray(made.getchannel("A")), np.asarray(opacity))
+        saved = np.asarray(made.getchannel("A"), np.int32)
+    assert np.abs(saved - np.asarray(opacity)).max() <= (1 if name == "avif" else 0)
 
 
 @pytest.mark.parametrize("fit", ["stretch", "crop", "pad", "keep"])

@@ -95,13 +95,13 @@ class Image:
         ),
     ] = "keep"
     format: Annotated[
-        Literal["jpg", "png", "webp", "png16", "tiff"],
+        Literal["jpg", "png", "webp", "avif", "png16", "tiff"],
         Field(
             description="file type of the outputs; png16 and tiff have 16 bits a channel; all but "
-            "jpg and webp are lossless"
+            "jpg, webp and avif are lossless"
         ),
     ] = "jpg"
-    quality: Annotated[Quality, Field(description="quality of JPEG and WebP")] = 95
+    quality: Annotated[Quality, Field(description="quality of JPEG, WebP and AVIF")] = 95
     dimensions: Annotated[
         Literal["fitted", "original"],
         Field(

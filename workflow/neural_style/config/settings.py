@@ -40,7 +40,10 @@ MAX_PIXELS_VARIABLE = "NEURAL_STYLE_MAX_PIXELS"
 """Environment variable with another limit; `jobs.max_pixels` sets it."""
 
 OUTPUT_FORMATS: Mapping[str, str] = MappingProxyType(
-    {"jpg": ".jpg", "png": ".png", "webp": ".webp", "png16": ".png", "tiff": ".tiff"}
+    {
+        **{"jpg": ".jpg", "png": ".png", "webp": ".webp", "avif": ".avif"},
+        **{"png16": ".png", "tiff": ".tiff"},
+    }
 )
 """Value of `image.format` → suffix of the outputs."""
 
@@ -53,7 +56,7 @@ LOSSLESS: frozenset[str] = frozenset({"png"}) | DEEP
 OPAQUE: frozenset[str] = frozenset({"jpg"})
 """Formats without an alpha channel."""
 
-SHOWN_BY_BROWSERS: frozenset[str] = frozenset({"jpg", "png", "webp", "png16"})
+SHOWN_BY_BROWSERS: frozenset[str] = frozenset({"jpg", "png", "webp", "avif", "png16"})
 """Formats that browsers display."""
 
 FITS: tuple[str, ...] = get_args(Fit)
@@ -352,7 +355,7 @@ def _check_transparency(settings: Settings) -> Iterator[str]:
     if settings.transparency == KEEP and settings.format in OPAQUE:
         yield (
             f"image.transparency: keep is not possible with image.format: {settings.format}, which "
-            "has no transparency; use image.format: png, webp, png16 or tiff."
+            "has no transparency; use image.format: png, webp, avif, png16 or tiff."
         )
 
 

@@ -39,7 +39,7 @@ PixelArray = NDArray[np.unsignedinteger[Any]]
 MAX_COMMENT_LENGTH = 60_000
 """The longest comment, in ASCII characters, for which a JPEG's EXIF block has room."""
 
-FileFormat: TypeAlias = Literal["jpg", "png", "webp", "png16", "tiff"]
+FileFormat: TypeAlias = Literal["jpg", "png", "webp", "avif", "png16", "tiff"]
 """A key of `settings.OUTPUT_FORMATS`."""
 
 _FORMAT_OF_SUFFIX: Mapping[str, FileFormat] = {
@@ -47,6 +47,7 @@ _FORMAT_OF_SUFFIX: Mapping[str, FileFormat] = {
     ".jpeg": "jpg",
     ".png": "png",
     ".webp": "webp",
+    ".avif": "avif",
     ".tiff": "tiff",
     ".tif": "tiff",
 }
@@ -220,7 +221,8 @@ def encode_image(
     Args:
         pixels: [H, W, 3] or [H, W, 4], uint16 for the formats in `settings.DEEP`, else uint8.
         format_name: a key of `settings.OUTPUT_FORMATS`.
-        quality: 1 to 100 for JPEG (without chroma subsampling) and WebP; 95 is near-lossless.
+        quality: 1 to 100 for JPEG and AVIF (without chroma subsampling) and WebP; 95 is
+            near-lossless.
         comment: ASCII, at most `MAX_COMMENT_LENGTH` characters; empty for none.
 
     Raises:
@@ -263,7 +265,7 @@ def _comment_of(image: Image.Image) -> str:
     return comment if isinstance(comment, str) and len(comment) <= MAX_COMMENT_LENGTH else ""
 
 
-def _pillow_encoder(encoder: str, **options: int) -> Callable[[PixelArray, int, str], bytes]:
+def _pillow_encoder(encoder: str, **options: int | str) -> Callable[[PixelArray, int, str], bytes]:
     """An encoder of 8 bits a channel."""
 
     def encode(pixels: PixelArray, quality: int, comment: str) -> bytes:
@@ -312,6 +314,8 @@ _ENCODERS: Mapping[str, Callable[[PixelArray, int, str], bytes]] = {
     "jpg": _pillow_encoder("JPEG", subsampling=0),
     "png": _pillow_encoder("PNG"),
     "webp": _pillow_encoder("WEBP", exact=True),  # keeps the colors of transparent pixels, too
+    # With another number of threads, the bytes are others.
+    "avif": _pillow_encoder("AVIF", subsampling="4:4:4", max_threads=1),
     "png16": _encode_png16,
     "tiff": _encode_tiff,
 }
