@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import psutil
 import pytest
 import yaml
 from PIL import Image
@@ -234,3 +236,15 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> BaseSweep:
 def again(base: BaseSweep, tmp_path: Path) -> Project:
     """A copy of the finished sweep, to be changed and run again."""
     return base.project.copy(tmp_path / "project")
+
+
+def workers_of(snakemake: subprocess.Popen) -> list[psutil.Process]:
+    """The processes that do the work of the stylize jobs of a running Snakemake."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            match process.cmdline():
+                case [_, script, "--serve", _, "--owner", owner]:
+                    if script.endswith("persistent_worker.py") and owner == str(snakemake.pid):
+                        found.append(process)
+    return found

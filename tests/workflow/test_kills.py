@@ -14,6 +14,7 @@ from contextlib import suppress
 
 import psutil
 import pytest
+from tests.workflow.conftest import workers_of
 
 COLLECTING = (
     *("index", "grid_content", "grid_style", "grid_epochs", "grids_pdf"),
@@ -61,32 +62,20 @@ def made(project) -> dict[str, str | bytes]:
     return files
 
 
-def workers(snakemake: subprocess.Popen) -> list[psutil.Process]:
-    """The Python processes of stylize.py below a running Snakemake."""
-    found = []
-    with suppress(psutil.Error):
-        for process in psutil.Process(snakemake.pid).children(recursive=True):
-            with suppress(psutil.Error):
-                words = process.cmdline()
-                if len(words) > 1 and words[1].endswith("stylize.py"):
-                    found.append(process)
-    return found
-
-
 def wait_for_work(project, snakemake: subprocess.Popen) -> None:
     """Until a job has saved a state, or nothing is to be waited for."""
     while snakemake.poll() is None:
         states = project.results.glob("*/*/*/.checkpoint/state.pt")
         with suppress(FileNotFoundError, psutil.Error):
             newest = max((path.stat().st_mtime for path in states), default=0.0)
-            if any(worker.create_time() < newest for worker in workers(snakemake)):
+            if any(worker.create_time() < newest for worker in workers_of(snakemake)):
                 return
         time.sleep(0.02)
 
 
 def kill_worker(number: signal.Signals, snakemake: subprocess.Popen, dice: random.Random) -> bool:
-    """Kill one job; Snakemake starts it again."""
-    if not (running := workers(snakemake)):
+    """Kill the process that does the work of a job; Snakemake starts the job again."""
+    if not (running := workers_of(snakemake)):
         return False
     with suppress(psutil.NoSuchProcess):
         dice.choice(running).send_signal(number)
@@ -158,7 +147,7 @@ def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_image_right
                     snakemake = two.start(*OPTIONS, output=output)
             snakemake.wait(deadline - time.monotonic())
         finally:
-            for process in workers(snakemake):
+            for process in workers_of(snakemake):
                 process.kill()
             snakemake.kill()
             snakemake.wait()

@@ -7,11 +7,11 @@ import re
 import signal
 import subprocess
 import time
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.workflow.conftest import workers_of
 
 CONFIG = {
     "image": {"size": 32},
@@ -31,17 +31,6 @@ def endless(project):
     project.add("style", "sea.png", seed=2)
     project.configure(CONFIG)
     return project
-
-
-def worker_of(snakemake: subprocess.Popen) -> psutil.Process | None:
-    """The Python process of stylize.py below a running Snakemake."""
-    with suppress(psutil.Error):
-        for process in psutil.Process(snakemake.pid).children(recursive=True):
-            with suppress(psutil.Error):
-                words = process.cmdline()
-                if len(words) > 1 and words[1].endswith("stylize.py"):
-                    return process
-    return None
 
 
 def wait_for(what, snakemake: subprocess.Popen, log: Path):
@@ -84,7 +73,7 @@ def test_a_signal_ends_with_a_checkpoint(endless, tmp_path, send):
     with said.open("w", encoding="utf-8") as output:
         snakemake = endless.start(output=output)
         try:
-            worker = wait_for(lambda: worker_of(snakemake), snakemake, said)
+            (worker,) = wait_for(lambda: workers_of(snakemake), snakemake, said)
             wait_for((folder / "losses.csv").exists, snakemake, said)
             send(snakemake, worker)
             worker.wait(SECONDS_TO_EXIT)

@@ -127,6 +127,7 @@ workflow.modifier.path_modifier = type(workflow.modifier.path_modifier)(None, No
 JOBS = CONFIG.pop("jobs")
 if "max_pixels" in JOBS:  # the environment reaches every script that reads images
     os.environ[MAX_PIXELS_VARIABLE] = str(JOBS.pop("max_pixels"))
+JOBS_SHARE_A_PROCESS = JOBS.pop("share_process", True)
 JOB_OPTIONS = [f"{option_name(key)}={value}" for key, value in JOBS.items()]
 CLUSTER = Cluster(**CONFIG.pop("cluster"))
 
@@ -273,6 +274,12 @@ def records_of_content(wildcards):
 def on_cluster():
     """Return whether jobs are submitted to a cluster, or this is one of them."""
     return workflow.remote_exec or not workflow.local_exec
+
+
+def stylize_script():
+    """Return the script of a job: jobs on this machine share a process."""
+    shared = JOBS_SHARE_A_PROCESS and not on_cluster()
+    return "persistent_worker.py" if shared else "stylize.py"
 
 
 def gpu_count(wildcards):

@@ -33,8 +33,8 @@ for setting, settings in SWEEP.settings.items():
                 settings, CLUSTER, attempt
             ),
         params:
-            script=script("stylize.py"),
             # A parameter that depends on the output is not recorded: a change does not rerun jobs.
+            script=lambda wildcards, output: SCRIPTS / stylize_script(),
             images=lambda wildcards, output: images_of(
                 content_file(wildcards), style_file(wildcards)
             ),

@@ -18,6 +18,7 @@ from neural_style.config.values import (
     Alpha,
     AnyPath,
     Beta,
+    Boolean,
     Factor,
     LayerList,
     LearningRate,
@@ -113,6 +114,13 @@ class Jobs(TypedDict, total=False):
             description="largest width × height of an image file that is read; without a value "
             "250 million; a larger image takes more memory, about 10 bytes for each pixel, 25 "
             "with transparency",
+        ),
+    ]
+    share_process: Annotated[
+        Boolean,
+        Field(
+            description="whether jobs on this machine share a process; true, as without a value, "
+            "saves the start of Python and torch for each job; false starts a process for each"
         ),
     ]
 
