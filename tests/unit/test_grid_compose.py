@@ -109,16 +109,13 @@ def test_a_grid_of_epochs_has_epochs_across_and_their_losses():
     (first.folder / "losses.csv").write_text("\n".join(["epoch,s,total,content,style", *lines]))
     (grid,) = pages_of(grids, "epochs", "cat")
     assert (grid.title, grid.originals) == (("cat", "sea"), (CAT, SEA))
-    assert grid.columns == ("iteration 0", "iteration 20", "iteration 30")
+    assert grid.columns == ("iteration 20", "iteration 30"), "CAT is at the top, not in each row"
     assert [row.heading for row in grid.rows] == ["β\u00a01", "β\u00a02"]
     assert [tile and tile.caption for tile in grid.rows[0].tiles] == [
-        (f"minimized {n}",) for n in (0.5, 20.5, 30.5)
+        (f"minimized {n}",) for n in (20.5, 30.5)
     ]
-    assert [tile and tile.caption for tile in grid.rows[1].tiles] == [(), (), ()]
-    start = grid.rows[0].tiles[0]
-    assert start is not None
-    assert (start.image, start.fit) == (CAT.image, "crop")
-    assert images(grid.rows[1])[1:] == [
+    assert [tile and tile.caption for tile in grid.rows[1].tiles] == [(), ()]
+    assert images(grid.rows[1]) == [
         str(second.folder / f"generated_{epoch}.jpg") for epoch in (20, 30)
     ]
 
@@ -288,6 +285,26 @@ def test_options_of_only_some_settings_are_not_named(defaults):
     masked = replace(defaults, mask="beside", style_scales=(2.0,))
     assert transfer_label([masked, replace(masked, mask=None)]) == "style ×2"
     assert transfer_label([masked, defaults]) == ""
+
+
+def test_the_start_is_shown_where_it_is_not_repeated():
+    options = {"optimization": {"epochs": 3}, "image": {"fit": "crop"}}
+    (grid,) = pages_of(make_grids(**options), "epochs", "cat")
+    start = grid.rows[0].tiles[0]
+    assert start is not None
+    assert (grid.columns[0], start.image, start.fit) == ("iteration 0", CAT.image, "crop")
+    noise = {"optimization": {"epochs": 3, "init": "noise"}, "settings": {"beta": [1, 2]}}
+    (grid,) = pages_of(make_grids(**noise), "epochs", "cat")
+    assert grid.columns[0] == "iteration 0"
+
+
+def test_above_a_single_row_the_original_is_small():
+    (one,) = pages_of(make_grids(["cat"], ["sea"], settings={"beta": [1, 2]}), "content", "cat")
+    (two,) = pages_of(
+        make_grids(["cat"], ["sea", "sun"], settings={"beta": [1, 2]}), "content", "cat"
+    )
+    low, high = (measure(grid).originals[0].height for grid in (one, two))
+    assert low <= high / 2 + 1
 
 
 def test_captions_have_the_losses_of_an_epoch_without_weights(tmp_path, defaults):

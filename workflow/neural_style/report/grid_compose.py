@@ -122,7 +122,8 @@ class _Page:
     def __init__(self, grid: SweepGrid, path: Path, names: Names) -> None:
         window = grid.pages[path]
         self._grid, self._path, self._names = grid, path, names
-        self._cells = [[grid.cells[y][x] for x in window.columns] for y in window.rows]
+        columns = _without_starts(grid, list(window.columns))
+        self._cells = [[grid.cells[y][x] for x in columns] for y in window.rows]
         settings = {job.setting: job.settings for job in grid.jobs}
         self._labels, self._common = setting_labels(settings)
         if len(settings) == 1:  # its label is in the subtitle, not in a heading
@@ -274,6 +275,22 @@ class _Page:
         path = cell.job.folder / output_name(cell.epoch, cell.job.settings.format)
         note = "" if path.exists() else failure_reason(cell.job) or ""
         return Tile(path, caption, note)
+
+
+def _without_starts(grid: SweepGrid, columns: list[int]) -> list[int]:
+    """Return the columns without that of iteration 0 if it repeats the content image in every row.
+
+    The content image is at the top of the page.
+    """
+    starts = [row[columns[0]] for row in grid.cells]
+    repeated = grid.kind == "epochs" and all(
+        cell and cell.epoch == 0 and _starts_from_content(cell.job.settings) for cell in starts
+    )
+    return columns[1:] if repeated and len(starts) > 1 and len(columns) > 1 else columns
+
+
+def _starts_from_content(settings: Settings) -> bool:
+    return settings.init == "content" and not settings.noise_share
 
 
 def _start(job: Job, caption: tuple[str, ...]) -> Tile:

@@ -263,8 +263,10 @@ def _measure(grid: Grid, tile_size: int) -> Layout:
     heading_width = max(heading_widths)
     edge = 2 * gap + heading_width + (gap if heading_width else 0)
     with_margins = any(row.margin for row in grid.rows)
+    # Above a single row, an original of full size would take half of the page.
+    original_size = tile_size // 2 if with_margins and len(grid.rows) == 1 else tile_size
     originals = _same_height(
-        [_tile_shape(tile.shape or grid.shape, tile_size) for tile in grid.originals]
+        [_tile_shape(tile.shape or grid.shape, original_size) for tile in grid.originals]
     )
     margin = max([width, *(wide for wide, _ in originals[:1])])
     left = edge + (margin + 2 * gap if with_margins else 0)

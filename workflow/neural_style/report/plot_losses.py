@@ -241,6 +241,7 @@ def plot_pair(pair: Pair) -> Page:
     left_out = len(terms) - MOST_LAYERS
     page.notes(
         [
+            "Each panel has its own scale, as its losses are of another magnitude.",
             *_zero_notes(pair),
             *([f"{left_out} more layers are not shown."] if left_out > 0 else []),
             *pair.notes,
