@@ -386,12 +386,15 @@ def test_overlapping_sources_take_a_file_once(tmp_path: Path, monkeypatch: pytes
 def test_further_names_of_a_file_count_once_and_are_named(tmp_path: Path, link):
     fill(tmp_path, "dog.jpg", "cat.jpg")
     link(tmp_path / "dog.jpg", tmp_path / "also.jpg")
-    images = find_images([tmp_path], "content")
+    again = tmp_path / "x" / ".." / "also.jpg"
+    (tmp_path / "x").mkdir()
+    images = find_images([tmp_path, again], "content")
     kept = "dog" if link is os.symlink else "also"  # of equal names, the first
     assert list(images.files) == sorted(["cat", kept])
     (sentence,) = images.not_taken
     assert "further names of images" in sentence
     assert repr(str(tmp_path / ("also.jpg" if kept == "dog" else "dog.jpg"))) in sentence
+    assert sentence.count(".jpg'") == 1
 
 
 def test_a_linked_folder_beside_the_real_one_counts_once(tmp_path: Path):

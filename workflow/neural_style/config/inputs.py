@@ -81,14 +81,16 @@ def find_images(sources: Iterable[Path], key: str) -> Images:
     mistakes: list[str] = []
     not_taken = NotTaken()
     taken: dict[Hashable, Path] = {}
+    further: set[str] = set()
     for source in sources:
         try:
             for name, path in _named(source, not_taken):
                 first = taken.setdefault(identity(path), path)
                 if first is path:
                     found.setdefault(name, []).append(path)
-                elif place(first) != place(path):
+                elif (here := place(path)) != place(first) and here not in further:
                     not_taken.add(str(path), SAME_FILE)
+                    further.add(here)
         except InputError as error:
             mistakes.append(f"{key}: {error}")
     refusals = {name: list(_refusals(name, paths)) for name, paths in sorted(found.items())}
