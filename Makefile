@@ -24,7 +24,7 @@ help: ## list the targets
 install: $(STAMP) ## install the pinned packages into .venv (about 6 GB with CUDA)
 
 # Without the stamp, .venv is missing or incomplete, so it is created again. The package is built
-# with the pinned setuptools, so the build is not isolated.
+# with the pinned hatchling, so the build is not isolated.
 $(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "'$(PYTHON)' is not Python 3.11 or newer; name another interpreter," \

@@ -76,7 +76,7 @@ def write(count: int) -> tuple[Path, int, float]:
         finish(job, number % 400)
     page = Path("results", "gallery", "index.html").absolute()
     began = time.perf_counter()
-    write_gallery(jobs, defaults, Path("stylize.py"), page)
+    write_gallery(jobs, defaults, page)
     return page, len(jobs), time.perf_counter() - began
 
 

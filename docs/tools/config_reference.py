@@ -37,7 +37,7 @@ Write keys into `config.yaml`, into a file of your own that you name with `--con
 `--config` on the command line. The last one wins. All invalid keys and values are listed at once,
 before any job starts. YAML reads `1e6` as text; here it is a number.
 
-`workflow/scripts/stylize.py`, which makes one output, has options for the three weights and for the
+The command `neural-style`, which makes one output, has options for the three weights and for the
 keys of {sections}.
 The column *option* names them. An option has the name of the key's last part, with hyphens:
 `optimization.save_every: 50` is `--save-every=50`, and one value of `settings.beta` is
@@ -129,7 +129,7 @@ def _row(path: str, node: Schema, schema: Schema) -> tuple[str, ...]:
 
 
 def _option(path: str) -> str:
-    """Return the option of stylize.py for a key, or an empty text."""
+    """Return the option of `neural-style` for a key, or an empty text."""
     section, _, name = path.partition(".")
     taken = section in SECTIONS or (section == "settings" and name in LISTED_KEYS)
     return _code(option_name(name)) if taken and name and "." not in name else ""

@@ -49,7 +49,7 @@ def gallery(tmp_path_factory: pytest.TempPathFactory, defaults: Settings) -> Gal
             finish(job, number)
         fail(jobs[-1], REASON)
         page = Path("results", "gallery", "index.html")
-        write_gallery(jobs, defaults, Path("workflow/scripts/stylize.py"), page)
+        write_gallery(jobs, defaults, page)
     return Gallery(root, jobs)
 
 

@@ -210,7 +210,7 @@ def test_a_missing_output_says_why_and_sorts_last(page):
         expect(last.locator("img")).to_be_hidden()
     last.locator(".open").click()
     expect(page.locator("#viewer-placeholder")).to_contain_text(REASON)
-    expect(page.locator("#viewer-command")).to_contain_text("stylize.py")
+    expect(page.locator("#viewer-command")).to_contain_text("neural-style ")
     expect(page.locator("#viewer-slider")).to_be_hidden()
 
 

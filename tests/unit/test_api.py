@@ -424,7 +424,7 @@ def test_an_image_that_cannot_be_decoded_gets_a_sentence(folder: Path):
 
 def test_what_cannot_be_saved_gets_a_sentence(folder: Path):
     output = stylize("cat.png", "wave.png", **SMALL)
-    with pytest.raises(NeuralStyleError, match=r"\.jpg, \.jpeg, \.png, \.webp, \.tiff"):
+    with pytest.raises(NeuralStyleError, match=r"\.jpg, \.jpeg, \.png, \.webp, \.avif, \.tiff"):
         output.save("out.gif")
     with pytest.raises(NeuralStyleError, match="cannot write"):
         output.save(folder / "cat.png" / "out.png")

@@ -17,16 +17,17 @@ import pytest
 from PIL import Image
 from tests.fake_results import fail, finish, make_inputs, make_jobs
 
+from neural_style.config.options import shell_argument
 from neural_style.config.settings import Settings
 from neural_style.images.decode import load_image
 from neural_style.report.gallery_data import (
     collect,
     curve_epochs,
-    shell_argument,
     spread,
 )
 from neural_style.report.gallery_page import embed, render, write_gallery
 
+FOLDER = Path("results/gallery")
 HOSTILE = (
     "<img src=x onerror=alert(1)>.png",
     "</script><script>alert(2)</script>.png",
@@ -36,8 +37,6 @@ HOSTILE = (
     os.fsdecode(b"caf\xe9.png"),
     "שלום \u202e.png",
 )
-STYLIZE = Path("workflow/scripts/stylize.py")
-FOLDER = Path("results/gallery")
 
 
 @pytest.fixture
@@ -81,7 +80,7 @@ def markup_of(page: str) -> Markup:
 
 
 def test_knows_where_every_output_is(jobs, defaults):
-    data = collect(jobs, defaults, STYLIZE, FOLDER)
+    data = collect(jobs, defaults, FOLDER)
     first = data["outputs"][0]
     assert first["folder"] == "../cat/sea/1_1e5_1"
     assert (FOLDER / first["thumbnail"]).is_file()
@@ -95,7 +94,7 @@ def test_knows_where_every_output_is(jobs, defaults):
 
 
 def test_knows_the_losses_as_saved_and_over_the_epochs(jobs, defaults):
-    data = collect(jobs, defaults, STYLIZE, FOLDER)
+    data = collect(jobs, defaults, FOLDER)
     second = data["outputs"][1]
     epochs = [0, 1, 2, 4, 6]
     assert data["settings"][0]["epochs"] == epochs
@@ -111,7 +110,7 @@ def test_knows_the_losses_as_saved_and_over_the_epochs(jobs, defaults):
 
 def test_a_missing_output_has_its_reason(jobs, defaults):
     jobs[0].final_output.write_bytes(b"torn")
-    outputs = collect(jobs, defaults, STYLIZE, FOLDER)["outputs"]
+    outputs = collect(jobs, defaults, FOLDER)["outputs"]
     assert outputs[3]["missing"] == "the loss became infinite."
     assert "generated_6.png" in outputs[0]["missing"]
     assert "missing" not in outputs[1]
@@ -124,7 +123,7 @@ def test_losses_whose_weights_are_unknown_are_not_shown(jobs, defaults):
     facts = json.loads(record.read_text(encoding="utf-8"))
     del facts["settings"]["beta"]
     record.write_text(json.dumps(facts), encoding="utf-8")
-    first, second, *_ = collect(jobs, defaults, STYLIZE, FOLDER)["outputs"]
+    first, second, *_ = collect(jobs, defaults, FOLDER)["outputs"]
     assert [loss is None for loss in first["losses"]] == [False, True, True]
     assert [loss is None for loss in first["curve"][-1]] == [False, True, True]
     assert None not in second["losses"]
@@ -132,12 +131,12 @@ def test_losses_whose_weights_are_unknown_are_not_shown(jobs, defaults):
 
 def test_settings_have_short_labels_and_names_for_files(home, defaults):
     jobs = make_jobs(["cat.png"], ["sea.png"], [1e5, 1e6], defaults)
-    data = collect(jobs, defaults, STYLIZE, FOLDER)
+    data = collect(jobs, defaults, FOLDER)
     assert data["common"] == "α\u00a01   lr\u00a01"
     assert [each["label"] for each in data["settings"]] == ["β\u00a01e5", "β\u00a01e6"]
     assert [each["slug"] for each in data["settings"]] == ["beta1e5", "beta1e6"]
     named = replace(jobs[0], setting="deep", root=Path("it's here"))
-    data = collect([named], defaults, STYLIZE, FOLDER)
+    data = collect([named], defaults, FOLDER)
     assert [(each["label"], each["slug"], each["named"]) for each in data["settings"]] == [
         ("deep", "deep", True)
     ]
@@ -147,7 +146,7 @@ def test_settings_have_short_labels_and_names_for_files(home, defaults):
 def test_an_output_without_records_is_shown(jobs, defaults):
     for name in ("run.json", "losses.csv"):
         (jobs[0].folder / name).unlink()
-    first = collect(jobs, defaults, STYLIZE, FOLDER)["outputs"][0]
+    first = collect(jobs, defaults, FOLDER)["outputs"][0]
     assert "thumbnail" in first
     assert "losses" not in first
     assert set(first["curve"]) == {None}
@@ -155,20 +154,18 @@ def test_an_output_without_records_is_shown(jobs, defaults):
 
 def test_unreadable_originals_leave_a_gap(jobs, defaults):
     jobs[0].content_path.write_bytes(b"torn")
-    data = collect(jobs, defaults, STYLIZE, FOLDER)
+    data = collect(jobs, defaults, FOLDER)
     assert (data["contents"][0]["copies"], data["contents"][0]["thumbnail"]) == ({}, None)
     assert data["contents"][1]["copies"]
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, "plain.png"])
-def test_the_command_reaches_the_script_unchanged(home, defaults, name):
-    """Bash reads it, and a Python in place of the script says what arrived."""
+def test_the_command_reaches_the_program_unchanged(home, defaults, name):
+    """Bash reads it, and a program in place of `neural-style` says what arrived."""
     blend = {f"images/style/{name}": 0.5, "a:b.png": 2.0}
     settings = replace(defaults, blend=blend, mask="beside")
     (job,) = make_jobs([name], ["sea.png"], [2.5e7], settings)
-    script = home / "it's a script.py"
-    script.write_text("import os, sys; print(ascii(sys.argv[1:]))\n", encoding="utf-8")
-    data = collect([job], defaults, script, FOLDER)
+    data = collect([job], defaults, FOLDER)
     words = [
         *data["command"],
         data["contents"][0]["option"],
@@ -176,13 +173,14 @@ def test_the_command_reaches_the_script_unchanged(home, defaults, name):
         data["outputs"][0]["option"],
         *data["settings"][0]["options"],
     ]
-    command = f"{shlex.quote(sys.executable)} {' '.join(words[1:])}"
+    program = [sys.executable, "-c", "import sys; print(ascii(sys.argv[1:]))"]
+    command = f"{shlex.join(program)} {' '.join(words[1:])}"
     said = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == ascii(
         [
-            f"--content=images/content/{name}",
-            "--style=images/style/sea.png",
-            f"--output=remade/{job.content}/sea/1_2.5e7_1",
+            f"images/content/{name}",
+            "images/style/sea.png",
+            f"--output=remade/{job.content}/sea/1_2.5e7_1.png",
             "--beta=25000000",
             "--size=48",
             "--format=png",
@@ -193,14 +191,14 @@ def test_the_command_reaches_the_script_unchanged(home, defaults, name):
             "--mask=beside",
         ]
     )
-    assert words[0] == "python"
+    assert words[0] == "neural-style"
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_blended_styles_are_named(home, defaults, name):
     blend = {f"images/style/{name}": 0.5, "sun.png": 2.0}
     (job,) = make_jobs(["cat.png"], ["sea.png"], [1e6], replace(defaults, blend=blend))
-    page = markup_of(render(collect([job], defaults, STYLIZE, FOLDER)))
+    page = markup_of(render(collect([job], defaults, FOLDER)))
     facts = json.loads(page.texts["data"])["settings"][0]["facts"]
     stem = os.fsencode(Path(name).stem).decode("utf-8", "replace")
     assert facts["blend"] == f"{stem}:0.5,sun:2"
@@ -210,8 +208,8 @@ def test_blended_styles_are_named(home, defaults, name):
 @pytest.mark.parametrize("name", HOSTILE)
 def test_no_name_becomes_markup(home, defaults, name):
     plain, hostile = (make_jobs([each], [each], [1e6], defaults) for each in ("a.png", name))
-    expected = markup_of(render(collect(plain, defaults, STYLIZE, FOLDER)))
-    found = markup_of(render(collect(hostile, defaults, STYLIZE, FOLDER)))
+    expected = markup_of(render(collect(plain, defaults, FOLDER)))
+    found = markup_of(render(collect(hostile, defaults, FOLDER)))
     assert [tag for tag, _ in found.tags] == [tag for tag, _ in expected.tags]
     assert found.texts["script"] == expected.texts["script"]
     stem = os.fsencode(Path(name).stem).decode("utf-8", "replace")
@@ -228,7 +226,7 @@ def test_embedded_data_are_plain_and_whole():
 
 def test_the_page_needs_nothing_but_images(jobs, defaults):
     path = FOLDER / "index.html"
-    write_gallery(jobs, defaults, STYLIZE, path)
+    write_gallery(jobs, defaults, path)
     page = path.read_text(encoding="utf-8")
     assert "http:" not in page.replace("http://www.w3.org/", "")
     assert "https:" not in page
@@ -244,11 +242,11 @@ def test_the_page_needs_nothing_but_images(jobs, defaults):
 
 def test_the_second_time_only_the_page_is_written(jobs, defaults):
     path = FOLDER / "index.html"
-    write_gallery(jobs, defaults, STYLIZE, path)
+    write_gallery(jobs, defaults, path)
     text = path.read_bytes()
     copies = {each: each.stat().st_ino for each in FOLDER.rglob("*.jpg")}
     assert len(copies) == 3 + 2 * 2 + 2
-    write_gallery(jobs, defaults, STYLIZE, path)
+    write_gallery(jobs, defaults, path)
     assert {each: each.stat().st_ino for each in FOLDER.rglob("*.jpg")} == copies
     assert path.read_bytes() == text
 
@@ -257,7 +255,7 @@ def test_addresses_are_percent_encoded(home, defaults):
     (job,) = make_jobs(["cat.png"], ["sea.png"], [1e6], defaults)
     odd = replace(job, content="100% #1 ?", style=os.fsdecode(b"\xe9"))
     finish(odd, 0)
-    folder = collect([odd], defaults, STYLIZE, FOLDER)["outputs"][0]["folder"]
+    folder = collect([odd], defaults, FOLDER)["outputs"][0]["folder"]
     assert re.fullmatch(r"[\w./%-]+", folder, re.ASCII)
     assert unquote(folder, errors="surrogateescape") == f"../{odd.content}/{odd.style}/1_1e6_1"
 
@@ -281,7 +279,7 @@ def test_of_files_that_no_browser_shows_copies_are_made(home, defaults):
     job = replace(job, settings=replace(job.settings, format="tiff"))
     make_inputs([job])
     finish(job, 0)
-    (output,) = collect([job], defaults, STYLIZE, FOLDER)["outputs"]
+    (output,) = collect([job], defaults, FOLDER)["outputs"]
     assert (FOLDER / output["thumbnail"]).is_file()
     for epoch in job.settings.snapshots:
         copy = FOLDER / output["shown"] / f"generated_{epoch}.jpg"
@@ -290,9 +288,7 @@ def test_of_files_that_no_browser_shows_copies_are_made(home, defaults):
 
 
 def test_other_files_are_shown_as_they_are(jobs, defaults):
-    assert all(
-        "shown" not in output for output in collect(jobs, defaults, STYLIZE, FOLDER)["outputs"]
-    )
+    assert all("shown" not in output for output in collect(jobs, defaults, FOLDER)["outputs"])
 
 
 def test_a_content_image_is_shown_whole_where_outputs_have_its_dimensions(home, defaults):
@@ -300,6 +296,6 @@ def test_a_content_image_is_shown_whole_where_outputs_have_its_dimensions(home, 
     job = replace(job, settings=replace(job.settings, fit="stretch", dimensions="original"))
     make_inputs([job])
     finish(job, 0)
-    data = collect([job], defaults, STYLIZE, FOLDER)
+    data = collect([job], defaults, FOLDER)
     copy = data["contents"][0]["copies"][data["settings"][0]["fit"]]
     assert load_image(FOLDER / copy).size == (96, 64)

@@ -15,7 +15,6 @@ from tests.unit.images import smooth
 from neural_style.runtime import memory
 from neural_style.runtime.memory import container_bytes, usable_bytes
 
-STYLIZE = Path(__file__).parents[2] / "workflow" / "scripts" / "stylize.py"
 GB = 10**9
 UNLIMITED = 9223372036854771712
 """What version 1 shows without a limit."""
@@ -88,10 +87,10 @@ def test_the_container_counts(monkeypatch: pytest.MonkeyPatch):
 def test_torch_under_a_small_limit_ends_in_a_sentence(tmp_path: Path, gigabytes: float):
     """Its libraries end the process with code 134, or with a traceback of the import."""
     smooth(40, 30).save(tmp_path / "a.png")
-    command = [sys.executable, STYLIZE, "--content", "a.png", "--style", "a.png", "--output", "out"]
+    command = [sys.executable, "-m", "neural_style", "a.png", "a.png", "--output", "out.png"]
     limit = int(gigabytes * GB)
     ended = subprocess.run(
-        [*map(str, command), "--size", "64", "--epochs", "2", "--device", "cpu"],
+        [*command, "--size", "64", "--epochs", "2", "--device", "cpu"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -101,7 +100,7 @@ def test_torch_under_a_small_limit_ends_in_a_sentence(tmp_path: Path, gigabytes:
     if ended.returncode:
         (line,) = ended.stderr.splitlines()
         assert re.fullmatch(
-            rf"stylize: torch cannot be loaded under the memory limit of this process "
+            rf"neural-style: torch cannot be loaded under the memory limit of this process "
             rf"\(ulimit -v: {gigabytes:.1f} GB\); raise it, for example with ulimit -v unlimited\.",
             line,
         )

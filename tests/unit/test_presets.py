@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -11,8 +10,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from options import add_settings_options, settings_from
 
+from neural_style.cli.parsing import Parser, add_settings, settings_from
 from neural_style.config.keys import Stage
 from neural_style.config.options import option_strings
 from neural_style.config.presets import PRESETS, with_preset
@@ -31,9 +30,9 @@ def expand(**config: Any) -> dict[str, Settings]:
 
 
 def parse(*arguments: str) -> Settings:
-    parser = argparse.ArgumentParser()
-    add_settings_options(parser)
-    return settings_from(parser.parse_args(arguments))
+    parser = Parser("neural-style", "neural-style", "")
+    add_settings(parser)
+    return settings_from(parser.read(arguments))
 
 
 def differences(one: Settings, other: Settings) -> set[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import sys
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from PIL import Image
 from tests.unit.images import chunk, encode, noise
 from tests.unit.images import write as write_file
 
+from neural_style.cli.main import main
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.images.decode import load_image
 
@@ -65,15 +65,14 @@ def test_a_script_begins_a_warning_with_its_name(
     assert capsys.readouterr().err == f"gallery: {str(path)!r} has {FAULT}\n"
 
 
-def test_stylize_shows_a_warning_once_in_its_log(
-    options, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_command_shows_a_warning_once_in_its_log(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     path = faulty(tmp_path / "a.png")
-    main: Callable[[list[str]], int] = importlib.import_module("stylize").main
     Image.new("L", (40, 30), 255).save(tmp_path / "mask.png")
-    arguments = ["--content", path, "--style", path, "--output", tmp_path / "out", "--size", 32]
+    arguments = [path, path, "--output", tmp_path / "out.png", "--size", 32]
     arguments += ["--mask", tmp_path / "mask.png", "--epochs", 2, "--device", "cpu"]
-    arguments += ["--transparency", "keep", "--format", "png", "--dimensions", "original"]
+    arguments += ["--transparency", "keep", "--dimensions", "original"]
     assert main([*map(str, arguments)]) == 0
     log = capsys.readouterr().err
     assert log.count(f"a × a: {str(path)!r} has {FAULT}\n") == 1
@@ -82,19 +81,26 @@ def test_stylize_shows_a_warning_once_in_its_log(
 
 
 def test_the_option_sets_the_limit_of_pixels(
-    options, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("NEURAL_STYLE_MAX_PIXELS", "")
     noise(40, 30).save(tmp_path / "a.png")
-    main: Callable[[list[str]], int] = importlib.import_module("stylize").main
-    arguments = ["--content", tmp_path / "a.png", "--style", tmp_path / "a.png", "--epochs", "2"]
-    arguments += ["--output", tmp_path / "out", "--size", "32", "--device", "cpu", "--max-pixels"]
+    arguments = [tmp_path / "a.png", tmp_path / "a.png", "--epochs", "2"]
+    arguments += [
+        "--output",
+        tmp_path / "out.png",
+        "--size",
+        "32",
+        "--device",
+        "cpu",
+        "--max-pixels",
+    ]
     assert main([*map(str, arguments), "1199"]) == 1
     assert (
         "40 × 30 px, over the limit of 1199; make it smaller, or raise" in capsys.readouterr().err
     )
     assert main([*map(str, arguments), "1200"]) == 0
-    assert main([*map(str, arguments), "0"]) == 1
-    assert "--max-pixels: 0 is not allowed" in capsys.readouterr().err
+    assert main([*map(str, arguments), "0"]) == 2
+    assert "--max-pixels: '0' is not a whole number from 1 up" in capsys.readouterr().err
     assert issubclass(NeuralStyleWarning, UserWarning)
     assert not issubclass(NeuralStyleWarning, NeuralStyleError)

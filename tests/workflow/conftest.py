@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -9,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +19,8 @@ import psutil
 import pytest
 import yaml
 from PIL import Image
+
+from neural_style.cli.parsing import Parser, add_settings, settings_from
 
 REPOSITORY = Path(__file__).parents[2]
 BINARIES = Path(sys.executable).parent
@@ -192,13 +195,25 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def stylize(tmp_path: Path) -> Callable[..., Outcome]:
-    """Run `scripts/stylize.py` in the test's folder."""
+    """Run `scripts/stylize.py` in the test's folder, with the settings as options."""
 
     def call(*options: str | Path, **variables: str) -> Outcome:
         script = REPOSITORY / "workflow" / "scripts" / "stylize.py"
-        return run([sys.executable, script, *options], tmp_path, **variables)
+        return run([sys.executable, script, *job_arguments(options)], tmp_path, **variables)
 
     return call
+
+
+def job_arguments(options: Sequence[str | Path]) -> list[str]:
+    """Options of `scripts/stylize.py` as a rule gives them, from one for each image and setting."""
+    parser = Parser("stylize.py", "stylize.py", "")
+    parser.add_argument("--content")
+    parser.add_argument("--style")
+    add_settings(parser)
+    given, others = parser.parse_known_args([str(option) for option in options])
+    images = json.dumps({"content": given.content, "style": given.style})
+    settings = json.dumps(asdict(settings_from(given)))
+    return [*others, f"--images={images}", f"--settings={settings}"]
 
 
 @dataclass(frozen=True)

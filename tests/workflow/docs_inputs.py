@@ -79,7 +79,11 @@ def named_in(file: Path) -> Iterator[tuple[str, str]]:
 
 
 def named_by(words: list[str]) -> Iterator[tuple[str, str]]:
-    """The same of a command: `--content cat.jpg`, or `content=cat.jpg` behind `--config`."""
+    """The same of a command: `neural-style cat.jpg wave.jpg`, or `content=cat.jpg`."""
+    if words[0] == "neural-style":
+        files = [word for word in words[1:] if not word.startswith("-") and word != "remake"]
+        yield from zip(NAMES, files[:2] if words[1] != "remake" else [], strict=False)
+        return
     for word, following in zip(words, [*words[1:], ""], strict=True):
         name, equals, value = word.lstrip("-").partition("=")
         if name in NAMES and (word.startswith("--") or equals):
@@ -109,7 +113,7 @@ def paint(path: Path, kind: str) -> None:
 
 def main(words: list[str]) -> None:
     """Prepare the working directory for a command."""
-    files = [] if words[0].endswith(".py") else sorted(Path().glob("*.yaml"))
+    files = [] if words[0] == "neural-style" else sorted(Path().glob("*.yaml"))
     for file in files:
         shrink(file)
     for kind, name in [*named_by(words), *(named for file in files for named in named_in(file))]:

@@ -7,8 +7,8 @@ shortened:
 
 - `make TARGET` becomes `make --dry-run TARGET`; `pip install` may not load anything, so it passes
   only for what the environment has.
-- `stylize.py` gets the options of `SMALL_OPTIONS` behind its own, and `generated_100.jpg` is the
-  name of its last image.
+- `neural-style` gets the options of `SMALL_OPTIONS` behind its own, and `generated_100.jpg` is the
+  name of the last image of a job.
 - Before `snakemake` starts, sizes and iterations in the YAML files of the copy become small, and
   of a list of images or weights one stays: see `docs_inputs.py`. `--profile profiles/slurm` and
   `docs_images` are dry runs.
@@ -56,17 +56,17 @@ LINKED = [
 ]
 WORDS_OF_README = 1500
 
-SMALL_OPTIONS = "--size 64 --epochs 4 --save-every 2 --precision fp32"
+SMALL_OPTIONS = "--size 64 --epochs 4 --stages none --precision fp32"
 PRELUDE = f"""
 set -euo pipefail
 make() {{ command make --dry-run "$@" > /dev/null; }}
 pip() {{ command python -m pip install --no-index "${{@:2}}" > /dev/null; }}
-python() {{
-  if [ "$1" = workflow/scripts/stylize.py ]; then
-    command python {shlex.quote(str(Path(__file__).with_name("docs_inputs.py")))} "$@"
-    set -- "${{@//generated_[0-9]*.jpg/generated_4.jpg}}" {SMALL_OPTIONS}
-  fi
-  command python "$@"
+neural-style() {{
+  case "$1" in init | gallery | status | verify | presets | settings) ;; *)
+    command python {shlex.quote(str(Path(__file__).with_name("docs_inputs.py")))} neural-style "$@"
+    set -- "${{@//generated_[0-9]*.jpg/generated_4.jpg}}" {SMALL_OPTIONS} ;;
+  esac
+  command python -m neural_style "$@"
 }}
 snakemake() {{
   command python {shlex.quote(str(Path(__file__).with_name("docs_inputs.py")))} "$@"
@@ -157,7 +157,7 @@ def test_the_commands_of_a_page_work(page: Path, copy: Path):
     [
         "snakemake --cores 1 --no-such-option",
         "snakemake --cores 1 no_such_target",
-        "python workflow/scripts/stylize.py --content a.jpg --style b.jpg --output out --sise=9",
+        "neural-style a.jpg b.jpg --output out.jpg --sise=9",
         "make no_such_target",
         "pip install no-such-package-of-the-documentation",
         "cat no_such_file | wc -l",
@@ -271,9 +271,10 @@ def options() -> set[str]:
     shown = subprocess.run(
         [BINARIES / "snakemake", "--help"], capture_output=True, encoding="utf-8", check=True
     )
-    folders = (REPOSITORY / "workflow" / "scripts", REPOSITORY / "docs" / "tools")
+    library = REPOSITORY / "workflow" / "neural_style" / "cli"
+    folders = (REPOSITORY / "workflow" / "scripts", REPOSITORY / "docs" / "tools", library)
     sources = [path.read_text(encoding="utf-8") for each in folders for path in each.glob("*.py")]
-    written = re.findall(r"add_argument\(\s*\"(--[a-z-]+)\"", "\n".join(sources))
+    written = re.findall(r"add_argument\([^)]*?\"(--[a-z-]+)\"", "\n".join(sources))
     made = [option_name(key.rpartition(".")[2]) for key in dotted_keys()]
     return {*re.findall(r"--[a-z][a-z-]*", shown.stdout), *written, *made, *OF_OTHER_PROGRAMS}
 

@@ -10,11 +10,12 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 
-from options import command, showing_warnings
+from options import command
 from owner import add_owner_option, end_with
 
 from neural_style.bulk.plan import read_plan
 from neural_style.bulk.worker import Runner, run_shard
+from neural_style.errors import showing_warnings
 from neural_style.runtime.memory import require_room_for_torch
 
 

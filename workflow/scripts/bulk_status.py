@@ -12,14 +12,14 @@ import sys
 from options import command, read_path
 
 from neural_style.bulk.plan import BulkPlan, make_bulk_plan, read_plan
-from neural_style.bulk.status import format_status, read_status
+from neural_style.cli.show import show_status
 
 
 @command("bulk_status")
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     options = make_parser(__doc__).parse_args(arguments)
-    print(format_status(read_status(plan_of(options))), end="")
+    show_status(plan_of(options))
 
 
 def make_parser(description: str | None) -> argparse.ArgumentParser:

@@ -8,26 +8,18 @@ shard that cannot be finished, then the counts. Outputs and manifests are only r
 from __future__ import annotations
 
 import sys
-from collections import Counter
 
 from bulk_status import make_parser, plan_of
 from options import command
 
-from neural_style.bulk.verify import GOOD, raise_if_wrong, verify
-from neural_style.io import escape
+from neural_style.cli.show import show_verification
 
 
 @command("bulk_verify")
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
     options = make_parser(__doc__).parse_args(arguments)
-    counts: Counter[str] = Counter()
-    for finding in verify(plan_of(options)):
-        counts[finding.kind] += 1
-        if finding.kind != GOOD:
-            print("\t".join((finding.kind, escape(finding.name), escape(finding.reason))))
-    print(", ".join(f"{count} {kind}" for kind, count in sorted(counts.items())))
-    raise_if_wrong(counts)
+    show_verification(plan_of(options))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -11,8 +10,6 @@ from options import add_config_option, command, sweep_from
 
 from neural_style.config.settings import Settings
 from neural_style.report.gallery_page import write_gallery
-
-STYLIZE = Path(__file__).with_name("stylize.py")
 
 
 @command("gallery")
@@ -23,8 +20,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--output", type=Path, required=True, metavar="FILE")
     options = parser.parse_args(arguments)
     jobs = list(sweep_from(options).jobs)
-    stylize = Path(os.path.relpath(STYLIZE))
-    write_gallery(jobs, Settings(), stylize, options.output)
+    write_gallery(jobs, Settings(), options.output)
 
 
 if __name__ == "__main__":

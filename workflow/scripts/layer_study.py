@@ -8,11 +8,12 @@ from functools import partial
 
 import address_space  # noqa: F401 - before torch
 import torch
-from options import add_study_options, command, showing_warnings, study_from
+from options import add_study_options, command, study_from
 from owner import add_owner_option, end_with
 
 from neural_style.display import log_line, log_waiting, show_in_turn
 from neural_style.engine.layer_study import run_study
+from neural_style.errors import showing_warnings
 from neural_style.runtime.device import DEVICES, lock_device
 
 

@@ -10,20 +10,17 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from neural_style.config.settings import ENGINE_VERSION
 
 HERE = Path(__file__).parent
-SCRIPT = HERE.parents[2] / "workflow" / "scripts" / "stylize.py"
 EXPECTED = HERE / f"expected_{ENGINE_VERSION}.png"
 SIZE, EPOCHS = 64, 12
 OPTIONS = {
     "--size": str(SIZE),
     "--fit": "stretch",
     "--epochs": str(EPOCHS),
-    "--format": "png",
     "--size-correction": "false",
     "--precision": "fp32",
     "--device": "cpu",
@@ -33,12 +30,9 @@ OPTIONS = {
 
 def make_image(output: Path) -> None:
     """Stylize content.png with style.png, and write the last output to `output`."""
-    with tempfile.TemporaryDirectory() as folder:
-        files = {"--content": HERE / "content.png", "--style": HERE / "style.png"}
-        options = {**files, "--output": folder, **OPTIONS}
-        words = [str(word) for pair in options.items() for word in pair]
-        subprocess.run([sys.executable, SCRIPT, *words], check=True)
-        output.write_bytes((Path(folder) / f"generated_{EPOCHS}.png").read_bytes())
+    options = [word for pair in OPTIONS.items() for word in pair]
+    images = [str(HERE / "content.png"), str(HERE / "style.png"), "--output", str(output)]
+    subprocess.run([sys.executable, "-m", "neural_style", *images, *options], check=True)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import fields
+from pathlib import Path
 
 from neural_style.config.keys import Stage
 from neural_style.config.settings import BUILT_IN, SECTIONS, Settings
@@ -140,6 +143,35 @@ def read_layers(text: str) -> dict[str, float]:
             raise OptionError(f"the layer {layer} is given twice; give it once.")
         layers[layer] = value
     return layers
+
+
+# Commands that a page or a message shows
+
+COMMANDS = ("init", "remake", "gallery", "status", "verify", "presets", "settings")
+"""Words that are commands as the first argument of `neural-style`."""
+
+
+def positional(path: Path) -> str:
+    """Return a file as an argument that is neither an option nor a command nor a pattern."""
+    text = str(path)
+    return f"./{text}" if text.startswith("-") or text in COMMANDS else text
+
+
+def shell_argument(word: str) -> str:
+    r"""Quote an argument for a shell where it needs it.
+
+    Invisible characters and bytes that are not UTF-8 are written as `$'caf\351'`, which bash and
+    zsh understand, since they would be lost on a page and in a clipboard.
+    """
+    if word.isprintable():
+        return shlex.quote(word)
+    return f"$'{''.join(map(_escape, os.fsencode(word)))}'"
+
+
+def _escape(byte: int) -> str:
+    if byte in b"'\\":
+        return f"\\{chr(byte)}"
+    return chr(byte) if 0x20 <= byte < 0x7F else f"\\{byte:03o}"
 
 
 # Messages about keys of the configuration

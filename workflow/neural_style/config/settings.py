@@ -415,7 +415,7 @@ CHECKS: tuple[Check, ...] = (
     _check_style_scales,
     _check_style_scales_in_stages,
 )
-"""Checks of every setting of a sweep, and of the options of `scripts/stylize.py`."""
+"""Checks of every setting of a sweep, and of the options of `neural-style`."""
 
 BULK_CHECKS: tuple[Check, ...] = (
     _check_weights,

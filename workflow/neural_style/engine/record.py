@@ -267,7 +267,7 @@ def read_provenance(output: Path) -> Provenance:
     if provenance is None:
         raise ProvenanceError(
             f"{str(output)!r} does not say how it was made: another program made it, or has saved "
-            "it since; give --content and --style instead."
+            "it since; name its images and settings instead."
         )
     return provenance
 

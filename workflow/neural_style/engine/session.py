@@ -44,7 +44,7 @@ from neural_style.images.encode import (
     save_pixels,
 )
 from neural_style.images.given import OutputKind, kind_of, read_image, read_mask
-from neural_style.io import sha256
+from neural_style.io import expand_path, sha256
 from neural_style.losses.problem import TransferProblem
 from neural_style.optim.loop import Progress
 from neural_style.runtime.device import DEVICES, DeviceError, choose_device
@@ -166,7 +166,7 @@ class Output:
             NeuralStyleError: the suffix is that of no format, the output is a batch, or the file
                 cannot be written.
         """
-        target = Path(path)
+        target = Path(expand_path(os.fspath(path)))
         if len(self._images) > 1:
             raise ImageError(
                 f"cannot write {str(target)!r}: the output is a batch of {len(self._images)} "

@@ -12,7 +12,7 @@ import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,7 +158,7 @@ def round_trip(image: FloatImage, settings: Settings) -> FloatImage:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1)).astype(np.float32) / white
 
 
-def format_of_suffix(path: Path, wanted: FileFormat = "jpg") -> FileFormat:
+def format_of_suffix(path: Path, wanted: str = "jpg") -> FileFormat:
     """The format that the suffix of a file chooses.
 
     Args:
@@ -170,7 +170,7 @@ def format_of_suffix(path: Path, wanted: FileFormat = "jpg") -> FileFormat:
     """
     suffix = path.suffix.lower()
     if OUTPUT_FORMATS[wanted] == suffix:
-        return wanted
+        return cast(FileFormat, wanted)
     if suffix not in _FORMAT_OF_SUFFIX:
         raise ImageError(
             f"cannot write {str(path)!r}: its suffix is not that of an output format; "

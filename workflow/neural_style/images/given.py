@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import ImageError, convert_image
 from neural_style.images.encode import Postprocessor
+from neural_style.io import expand_path
 
 KINDS = "a path, a Pillow image, a NumPy array, or a torch tensor"
 
@@ -147,7 +149,10 @@ def _read_path(given: str | os.PathLike[Any], what: str) -> Path:
     path = os.fspath(given)
     if not isinstance(path, str) or not path:
         raise ImageError(f"{what} is {path!r}, which is not a path; give {KINDS}.")
-    return Path(path)
+    try:
+        return Path(expand_path(path))
+    except NeuralStyleError as error:
+        raise ImageError(f"{what}: {error}") from error
 
 
 def _read_array(given: NDArray[Any], what: str) -> Image.Image | Tensor:

@@ -7,7 +7,6 @@ text for a shell, safe for any file name.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -17,7 +16,13 @@ from urllib.parse import quote
 
 from PIL import Image
 
-from neural_style.config.options import SHARES, option_strings, write_value
+from neural_style.config.options import (
+    SHARES,
+    option_strings,
+    positional,
+    shell_argument,
+    write_value,
+)
 from neural_style.config.settings import (
     LISTED_KEYS,
     ORIGINAL,
@@ -69,15 +74,12 @@ _COPY_QUALITY = 95
 _ORIGINAL_QUALITY = 90
 
 
-def collect(
-    jobs: Sequence[Job], defaults: Settings, stylize: Path, folder: Path
-) -> Mapping[str, Any]:
+def collect(jobs: Sequence[Job], defaults: Settings, folder: Path) -> Mapping[str, Any]:
     """Collect the data of the page, and make the copies of images that it shows.
 
     Args:
         jobs: of the sweep, in the order to show them; finished or not.
-        defaults: settings of the stylize script without options.
-        stylize: that script.
+        defaults: settings of the command `neural-style` without options.
         folder: of the page; no other process may write the copies below it meanwhile.
 
     Returns:
@@ -100,7 +102,7 @@ def collect(
     return {
         "root": _root(jobs),
         "common": common,
-        "command": list(map(shell_argument, ["python", str(stylize)])),
+        "command": list(map(shell_argument, ["neural-style"])),
         "contents": _originals("content", contents, settings.values(), folder),
         "styles": _originals("style", styles, (), folder),
         "settings": [
@@ -183,7 +185,7 @@ def _originals(
             "id": key,
             "name": names[key],
             "file": replace_undecodable(str(path)),
-            "option": shell_argument(f"--{kind}={path}"),
+            "option": shell_argument(positional(path)),
             **_copies(path, folder / ORIGINALS / kind / key, fits or {WHOLE: None}, folder),
         }
         for key, path in files.items()
@@ -238,7 +240,9 @@ def _fact(name: str, value: object) -> str:
 
 def _output(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
     """One output: where it is, or why it is missing; its losses and its run."""
-    option = shell_argument(f"--output={REMADE / job.content / job.style / job.setting}")
+    suffix = job.final_output.suffix
+    again = REMADE / job.content / job.style / f"{job.setting}{suffix}"
+    option = shell_argument(f"--output={again}")
     entry: dict[str, Any] = {"folder": _url(job.folder, folder), "option": option}
     missing = failure_reason(job)
     thumbnail = folder / THUMBNAILS / job.content / job.style / f"{job.setting}.jpg"
@@ -409,20 +413,3 @@ def remove_copies(folder: Path) -> None:
             home.rmdir()
     with suppress(OSError):
         folder.rmdir()
-
-
-def shell_argument(word: str) -> str:
-    r"""Quote an argument for a shell where it needs it.
-
-    Invisible characters and bytes that are not UTF-8 are written as `$'caf\351'`, which bash and
-    zsh understand, since they would be lost on a page and in a clipboard.
-    """
-    if word.isprintable():
-        return shlex.quote(word)
-    return f"$'{''.join(map(_escape, os.fsencode(word)))}'"
-
-
-def _escape(byte: int) -> str:
-    if byte in b"'\\":
-        return f"\\{chr(byte)}"
-    return chr(byte) if 0x20 <= byte < 0x7F else f"\\{byte:03o}"

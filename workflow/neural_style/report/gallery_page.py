@@ -39,20 +39,19 @@ _SCRIPTS = (
 _UNSAFE = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
 
 
-def write_gallery(jobs: Sequence[Job], defaults: Settings, stylize: Path, path: Path) -> None:
+def write_gallery(jobs: Sequence[Job], defaults: Settings, path: Path) -> None:
     """Write the gallery of a sweep, and beside it the copies of images that it shows.
 
     Args:
         jobs: of the sweep, finished or not.
-        defaults: settings of the stylize script without options.
-        stylize: path of that script from the working directory.
+        defaults: settings of the command `neural-style` without options.
         path: of the page; no other process may write it or its copies meanwhile.
 
     Raises:
         NeuralStyleError: a file cannot be written.
     """
     remove_leftovers([path])
-    write_text(path, render(collect(jobs, defaults, stylize, path.parent)))
+    write_text(path, render(collect(jobs, defaults, path.parent)))
 
 
 def render(data: Mapping[str, Any]) -> str:

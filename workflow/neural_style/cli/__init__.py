@@ -1,0 +1,1 @@
+"""The command `neural-style`: the only part of the library that reads a command line and prints."""

@@ -1,0 +1,470 @@
+"""`neural-style CONTENT STYLE -o FILE`: which images to make, from what the user typed."""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from neural_style.cli.parsing import (
+    Parser,
+    UsageError,
+    add_settings,
+    nearest,
+    read_path,
+    settings_from,
+)
+from neural_style.config.folders import NotTaken, is_image, walk_images
+from neural_style.config.inputs import companions_of
+from neural_style.config.options import option_name
+from neural_style.config.settings import (
+    MAX_PIXELS_VARIABLE,
+    OUTPUT_FORMATS,
+    Settings,
+)
+from neural_style.errors import NeuralStyleError
+from neural_style.io import escape, expand_path
+
+USAGE = """\
+neural-style CONTENT STYLE -o FILE [OPTIONS]
+       neural-style CONTENT... --style STYLE... -o FOLDER [OPTIONS]
+       neural-style COMMAND [--help]"""
+
+DESCRIPTION = """\
+Give an image the style of another one, by the method of Gatys, Ecker and Bethge (2015).
+
+  neural-style cat.jpg wave.jpg -o out.jpg
+      one image; it takes long on a CPU
+  neural-style cat.jpg wave.jpg -o out.jpg --size 256 --epochs 200
+      the same, small and quick
+  neural-style photos --style wave.jpg sea.jpg -o outputs
+      each image of a folder in two styles
+  neural-style cat.jpg wave.jpg -o out.jpg --preset strong --color luminance
+      more of the style, with the colors of the cat
+
+commands:
+  init FOLDER      make a project, to compare many images and settings with snakemake
+  remake IMAGE     make an output again, or with other options, from what it says of itself
+  gallery          write the gallery page of a project
+  status FOLDER    show the progress of a data set
+  verify FOLDER    check every output of a data set
+  presets          list the presets
+  settings [NAME]  list the settings, or explain one
+
+A content image that is named like a command can be given as ./init."""
+
+EPILOG = """\
+The exit code is 0; 1 after a failure; 2 if the command line is wrong. Ctrl-C saves the image so
+far, unless it has no iteration yet, and exits with 130."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """An output to make.
+
+    Attributes:
+        content: file of the content image.
+        style: file of the style image.
+        output: file of the output.
+        settings: of the output.
+        record: folder for the record of its run; None for no record.
+    """
+
+    content: Path
+    style: Path
+    output: Path
+    settings: Settings
+    record: Path | None = None
+
+    @property
+    def title(self) -> str:
+        """Names it in messages."""
+        return escape(f"{self.content.stem} × {self.style.stem}")
+
+    @property
+    def inputs(self) -> dict[str, Path]:
+        """Every file that it reads, by role."""
+        weights = self.settings.weights_file
+        return {
+            "content": self.content,
+            "style": self.style,
+            **companions_of(self.content, self.style, self.settings),
+            **({} if weights is None else {"weights": weights}),
+        }
+
+    def snapshot(self, epoch: int) -> Path:
+        """File of the image after an earlier iteration: `out_100.jpg`."""
+        return self.output.with_name(f"{self.output.stem}_{epoch}{self.output.suffix}")
+
+
+def stylize(arguments: Sequence[str]) -> int:
+    """Run the command, and return its exit code.
+
+    Raises:
+        UsageError: the command line is wrong.
+        NeuralStyleError: nothing can be made.
+    """
+    options = make_parser().read(arguments)
+    contents, styles = _images_of(options)
+    require_output(options)
+    tasks = _plan(contents, styles, options)
+    return work(tasks, options)
+
+
+def require_output(options: argparse.Namespace) -> None:
+    """Check that there is `-o`.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if not options.output:
+        raise UsageError("say where the output should be: -o out.jpg.")
+    try:
+        options.output = expand_path(options.output)
+    except NeuralStyleError as error:
+        raise UsageError(f"-o: {error}") from error
+
+
+def work(tasks: Sequence[Task], options: argparse.Namespace, also_read: Sequence[Path] = ()) -> int:
+    """Check tasks and do them; return the exit code.
+
+    Raises:
+        UsageError: an output would overwrite an image that is read.
+        NeuralStyleError: a file is missing, or an output cannot be written.
+    """
+    inputs = [*also_read, *(path for task in tasks for path in task.inputs.values())]
+    for task in tasks:
+        _require_files(task)
+        _require_free(task, inputs, options)
+    if options.max_pixels:
+        os.environ[MAX_PIXELS_VARIABLE] = str(options.max_pixels)
+    from neural_style.runtime.memory import require_room_for_torch
+
+    require_room_for_torch()  # whose libraries would end the process without a sentence
+    from neural_style.cli.work import make_outputs
+
+    return make_outputs(tasks, options)
+
+
+# The command line
+
+
+def make_parser() -> Parser:
+    """Return the parser of the command."""
+    parser = Parser("neural-style", USAGE, DESCRIPTION, EPILOG)
+    images = parser.add_argument_group("images")
+    images.add_argument(
+        "images",
+        nargs="*",
+        metavar="CONTENT STYLE",
+        help="the content image and the style image; with --style, all of them are content images. "
+        "A folder stands for the images in it, and a pattern such as 'photos/*.jpg' for those that "
+        "it matches",
+    )
+    images.add_argument(
+        "--style",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="STYLE",
+        help="style images, each for every content image; write them after the content images",
+    )
+    add_output_options(parser, "FILE|FOLDER")
+    parser.add_argument("--version", action="version", version=version("neural-style-pipeline"))
+    add_settings(parser, without=["save_every"])
+    add_machine_options(parser)
+    return parser
+
+
+def add_output_options(parser: argparse.ArgumentParser, metavar: str) -> None:
+    """Add the options that say what is written, and where."""
+    group = parser.add_argument_group("outputs")
+    more = ". For several images, a folder, where they are named after content and style"
+    group.add_argument(
+        "-o",
+        "--output",
+        metavar=metavar,
+        help="the output; its suffix chooses the format: "
+        f"{', '.join(sorted(set(OUTPUT_FORMATS.values())))}. An older file is replaced, but never "
+        "an image that is read" + (more if "FOLDER" in metavar else ""),
+    )
+    group.add_argument(
+        "--save-every",
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="also save the image every N iterations, as out_100.jpg beside out.jpg",
+    )
+    group.add_argument(
+        "--record",
+        metavar="FOLDER",
+        type=read_path,
+        help="also keep what a job of the pipeline keeps: outputs, losses.csv, run.json, and "
+        "checkpoints, from which the same command resumes",
+    )
+
+
+def add_machine_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that do not change the output."""
+    group = parser.add_argument_group("machine (no effect on the output)")
+    group.add_argument(
+        "--device",
+        default="auto",
+        metavar="NAME",
+        help="auto, cpu, cuda, or mps; auto uses a GPU if there is one (default: auto)",
+    )
+    group.add_argument(
+        "--threads", type=_positive, metavar="N", help="CPU threads; without it, torch chooses"
+    )
+    group.add_argument(
+        "--checkpoint-every",
+        type=_not_negative,
+        metavar="N",
+        help="iterations between two checkpoints, with --record; 0 for none; without it, about "
+        "one a minute",
+    )
+    group.add_argument(
+        "--max-pixels",
+        type=_positive,
+        metavar="N",
+        help="largest width × height of an image file that is read; without it, 250 million",
+    )
+    group.add_argument("-q", "--quiet", action="store_true", help="show only warnings and errors")
+
+
+def _positive(text: str) -> int:
+    """Read a whole number from 1 up."""
+    return _whole(text, 1)
+
+
+def _not_negative(text: str) -> int:
+    """Read a whole number from 0 up."""
+    return _whole(text, 0)
+
+
+def _whole(text: str, least: int) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} up")
+    return int(text)
+
+
+# Images
+
+
+@dataclass(frozen=True)
+class _Found:
+    """An image that the user named.
+
+    Attributes:
+        path: its file.
+        folder: where it is below the folder that the user named.
+    """
+
+    path: Path
+    folder: Path = Path()
+
+
+def _images_of(options: argparse.Namespace) -> tuple[list[_Found], list[_Found]]:
+    """Return the content images and the style images.
+
+    Raises:
+        UsageError: there are none, or it is not clear which are which.
+        NeuralStyleError: one does not exist.
+    """
+    words = options.images
+    if options.style and not words:
+        raise UsageError("there is no content image; write it before --style: cat.jpg --style …")
+    if options.style:
+        return _find(words), _find(options.style)
+    match words:
+        case []:
+            raise UsageError(
+                "give a content image and a style image: neural-style cat.jpg wave.jpg -o out.jpg; "
+                "see `neural-style --help`."
+            )
+        case [one]:
+            raise UsageError(
+                f"{one!r} is one image{_command_hint(one)}; give a content image and a style image."
+            )
+        case [content, style]:
+            return _find([content]), _find([style])
+        case _:
+            raise UsageError(
+                f"{len(words)} images are given, so say which are style images: write all content "
+                "images, then --style and the style images."
+            )
+
+
+def _find(words: Sequence[str]) -> list[_Found]:
+    """Return the image files that words name, each once.
+
+    Raises:
+        NeuralStyleError: a word names none.
+    """
+    found = [each for word in words for each in _find_word(word)]
+    return list({each.path: each for each in found}.values())
+
+
+def _find_word(word: str) -> Iterator[_Found]:
+    word = expand_path(word)
+    path = Path(word)
+    if os.path.isdir(word):  # noqa: PTH112 - does not raise for names that are too long
+        files = sorted(walk_images(path, NotTaken()))
+        if not files:
+            raise NeuralStyleError(f"there is no image in the folder {word!r}; name another one.")
+        yield from (_Found(file, file.parent.relative_to(path)) for file in files)
+    elif os.path.lexists(word) or not glob.has_magic(word):
+        if not os.path.exists(word):  # noqa: PTH110
+            raise NeuralStyleError(
+                f"there is no file or folder {word!r}{_command_hint(word)}; check the name."
+            )
+        yield _Found(path)
+    else:
+        matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - any path, also absolute
+        files = list(map(Path, matches))
+        images = [file for file in files if is_image(file.name) and file.is_file()]
+        if not images:
+            raise NeuralStyleError(f"no image matches {word!r}; check the pattern.")
+        yield from map(_Found, images)
+
+
+def _command_hint(word: str) -> str:
+    """Return a hint at a command that the user may have meant."""
+    from neural_style.cli.main import COMMANDS
+
+    hint = nearest(word, list(COMMANDS))
+    return f" ({hint.replace('mean ', 'mean the command ')})" if "did you mean" in hint else ""
+
+
+# Outputs
+
+
+def _plan(
+    contents: Sequence[_Found], styles: Sequence[_Found], options: argparse.Namespace
+) -> list[Task]:
+    """Return the outputs to make.
+
+    Raises:
+        UsageError: a setting or the name of the output is invalid.
+    """
+    output = Path(options.output)
+    one = len(contents) == len(styles) == 1 and not _is_folder(options.output)
+    if one:
+        choose_format(options)
+        settings = settings_from(options)
+        return [Task(contents[0].path, styles[0].path, output, settings, options.record)]
+    if output.suffix.lower() in OUTPUT_FORMATS.values() and not output.is_dir():
+        raise UsageError(
+            f"-o {options.output!r} is one file, but there are {len(contents) * len(styles)} "
+            "outputs; name a folder."
+        )
+    settings = settings_from(options)
+    suffix = OUTPUT_FORMATS[settings.format]
+    tasks: dict[Path, Task] = {}
+    for content in contents:
+        for style in styles:
+            name = f"{content.path.stem}_{style.path.stem}"
+            file = output / content.folder / f"{name}{suffix}"
+            record = options.record and options.record / content.folder / name
+            task = Task(content.path, style.path, file, settings, record)
+            if file in tasks:
+                raise UsageError(
+                    f"{str(file)!r} would be the output of {_pair(tasks[file])} and of "
+                    f"{_pair(task)}; rename an image."
+                )
+            tasks[file] = task
+    return list(tasks.values())
+
+
+def _pair(task: Task) -> str:
+    return f"{str(task.content)!r} with {str(task.style)!r}"
+
+
+def _is_folder(word: str) -> bool:
+    return word.endswith(os.sep) or os.path.isdir(word)  # noqa: PTH112 - see `_find_word`
+
+
+def choose_format(options: argparse.Namespace, recalled: str = "jpg") -> None:
+    """Set the option `--format` to the format that the suffix of `-o` chooses.
+
+    Args:
+        options: of the command line.
+        recalled: format of the output that is made again; it tells png16 from png.
+
+    Raises:
+        UsageError: it is the suffix of no format, or of another one than `--format`.
+    """
+    from neural_style.images.encode import format_of_suffix
+
+    given = getattr(options, "format", None)
+    wanted = given or recalled
+    try:
+        chosen = format_of_suffix(
+            Path(options.output), wanted if wanted in OUTPUT_FORMATS else "jpg"
+        )
+    except NeuralStyleError as error:
+        raise UsageError(f"-o: {error}") from error
+    if given is not None and given in OUTPUT_FORMATS and given != chosen:
+        raise UsageError(
+            f"-o {options.output!r} is a {chosen} file, but --format is {given}; leave one out."
+        )
+    options.format = given or chosen
+
+
+# Checks before the work
+
+
+def _require_files(task: Task) -> None:
+    """Check that the files that settings name exist.
+
+    Raises:
+        NeuralStyleError: one does not.
+    """
+    missing = [
+        f"{option_name('blend' if role.startswith('blend') else role)}: there is no file "
+        f"{str(path)!r}; fix the path."
+        for role, path in task.inputs.items()
+        if role not in ("content", "style") and not os.path.exists(path)  # noqa: PTH110
+    ]
+    if missing:
+        raise NeuralStyleError("\n".join(missing))
+
+
+def _require_free(task: Task, inputs: Sequence[Path], options: argparse.Namespace) -> None:
+    """Check that an output can be written, and overwrites no image that is read.
+
+    Raises:
+        UsageError: it would overwrite one.
+        NeuralStyleError: it cannot be written.
+    """
+    for file in outputs_of(task, options):
+        for path in inputs:
+            if _same_file(file, path):
+                raise UsageError(
+                    f"-o: {str(file)!r} is an image that is read; choose another name."
+                )
+        if file.is_dir():
+            raise UsageError(f"-o: {str(file)!r} is a folder; choose another name.")
+    folder = next(each for each in (task.output.absolute()).parents if os.path.lexists(each))
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise NeuralStyleError(
+            f"cannot write {str(task.output)!r}: {str(folder)!r} is not a folder that you may "
+            "write to; choose another name."
+        )
+
+
+def outputs_of(task: Task, options: argparse.Namespace) -> list[Path]:
+    """Return the files that a task writes outside of its record, the output last."""
+    if task.record is not None or not hasattr(options, "save_every"):
+        return [task.output]
+    return [*map(task.snapshot, task.settings.snapshots[:-1]), task.output]
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:  # one of them does not exist
+        return os.path.realpath(one) == os.path.realpath(other)
