@@ -138,9 +138,9 @@ def test_steps_that_were_made_smaller_recover():
     optimizer = Adam(START, RATES)
     optimizer.restart(torch.tensor([False, True, False]), 1e-3)
     walk(optimizer, START, 17)
-    assert (optimizer.state().scale < 1).tolist() == [[False], [True], [False]]
+    assert (optimizer.memory.scale < 1).tolist() == [[False], [True], [False]]
     walk(optimizer, START, 1)
-    assert torch.equal(optimizer.state().scale, torch.ones(3, 1, dtype=torch.float64))
+    assert torch.equal(optimizer.memory.scale, torch.ones(3, 1, dtype=torch.float64))
 
 
 def test_a_state_goes_on_bit_for_bit():
@@ -148,7 +148,7 @@ def test_a_state_goes_on_bit_for_bit():
     x = walk(optimizer, START, 6)[-1]
     optimizer.restart(torch.tensor([True, False, False]), 0.1)
     x = walk(optimizer, x, 2)[-1]
-    state = optimizer.state()
+    state = optimizer.memory
     expected = walk(optimizer, x, 6)
     other = Adam(START, RATES)
     other.restore(state)

@@ -1,8 +1,9 @@
-"""A recorded objective says what the objective says, and whatever fails leaves that one."""
+"""What is recorded says what is not recorded, and whatever fails leaves the latter."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,14 +14,24 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from neural_style.config.keys import Stage
 from neural_style.config.settings import Settings
 from neural_style.losses.build import make_objective
 from neural_style.losses.objective import Evaluation, Objective
 from neural_style.losses.problem import Region, TransferProblem, single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim import cuda_graph, loop
-from neural_style.optim.cuda_graph import FEWEST_EPOCHS, WARM_UPS, Work, recorded, worth_recording
-from neural_style.optim.loop import Optimization
+from neural_style.optim.cuda_graph import (
+    FEWEST_EPOCHS,
+    MOST_PIXELS,
+    WARM_UPS,
+    Work,
+    reason_against,
+    recorded,
+    recorded_iteration,
+)
+from neural_style.optim.loop import Optimization, Progress
+from neural_style.optim.state import clone
 
 CPU = torch.device("cpu")
 PICTURES = torch.rand(2, 3, 16, 20, generator=torch.Generator().manual_seed(1))
@@ -140,63 +151,157 @@ def test_a_mistake_of_ours_is_no_failure_of_the_recording(objective: Objective):
 
 
 @pytest.mark.parametrize(
-    ("shape", "epochs", "worth"),
+    ("shape", "epochs", "reason"),
     [
-        ((1, 3, 512, 512), 1000, True),
-        ((1, 3, 1024, 1024), FEWEST_EPOCHS, True),
-        ((16, 3, 256, 256), FEWEST_EPOCHS, True),
-        ((1, 3, 512, 512), FEWEST_EPOCHS - 1, False),
-        ((64, 3, 256, 256), 1000, False),
-        ((1, 3, 1040, 1024), 1000, False),
+        ((1, 3, 512, 512), 1000, ""),
+        ((1, 3, 1024, 1024), FEWEST_EPOCHS, ""),
+        ((16, 3, 256, 256), FEWEST_EPOCHS, ""),
+        ((1, 3, 512, 512), FEWEST_EPOCHS - 1, f"{FEWEST_EPOCHS} iterations are needed"),
+        ((64, 3, 256, 256), 1000, f"more than {MOST_PIXELS} pixels"),
+        ((1, 3, 1040, 1024), 1000, f"more than {MOST_PIXELS} pixels"),
     ],
 )
-def test_what_is_worth_recording(shape: tuple[int, ...], epochs: int, worth: bool):
-    assert worth_recording(torch.Size(shape), epochs) == worth
+def test_what_is_worth_recording(shape: tuple[int, ...], epochs: int, reason: str):
+    found = reason_against(torch.Size(shape), epochs)
+    assert reason in found and bool(reason) == bool(found)
 
 
 def test_only_cuda_records(network: Vgg19, shallow: Settings, monkeypatch: pytest.MonkeyPatch):
     def fail(*_: object) -> None:
         raise AssertionError("the CPU has no graphs")
 
+    monkeypatch.setattr(cuda_graph, "recorded_iteration", fail)
     monkeypatch.setattr(cuda_graph, "recorded", fail)
     problem = single_style_problem(PICTURES[:1], STYLE, replace(shallow, epochs=FEWEST_EPOCHS))
-    next(iter(Optimization(network, [problem])))
+    optimization = Optimization(network, [problem])
+    next(iter(optimization))
+    assert optimization.graph == "none"
     assert loop.GRAPH_DEVICES == ("cuda",)
 
 
+def record_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+    record: Callable[[Work], Work] = again,
+    record_objective: Callable[[Work], Work] = again,
+) -> None:
+    """Record every iteration on the CPU, or else the objective."""
+    monkeypatch.setattr(loop, "GRAPH_DEVICES", ("cpu",))
+    monkeypatch.setattr(cuda_graph, "reason_against", lambda *_: "")
+    monkeypatch.setattr(
+        cuda_graph, "recorded_iteration", partial(recorded_iteration, record=record)
+    )
+    monkeypatch.setattr(cuda_graph, "recorded", partial(recorded, record=record_objective))
+
+
+def require_the_same(
+    network: Vgg19, problems: Sequence[TransferProblem], eager: Sequence[Progress], graph: str
+) -> None:
+    """The results of iterations stay what they were when later ones come."""
+    optimization = Optimization(network, problems)
+    made = list(optimization)
+    assert optimization.graph.startswith(graph)
+    for one, other in zip(made, eager, strict=True):
+        assert one.images.equal(other.images)
+        assert one.losses.equal(other.losses)
+        assert one.diverged.equal(other.diverged)
+        assert one.term_names == other.term_names
+
+
+def warmed_up(work: Work) -> Work:
+    """Does the work a few times first, as `record_on_cuda` does."""
+    for _ in range(WARM_UPS + 1):
+        work()
+    return work
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"optimizer": "adam", "learning_rate": 4.0},
+        {"history": 2, "stages": (Stage(16, 3),), "init": "noise"},
+        {"learning_rate": 30.0},  # steps are rejected
+    ],
+)
 def test_a_recorded_optimization_makes_the_same_images(
-    network: Vgg19, shallow: Settings, monkeypatch: pytest.MonkeyPatch
+    network: Vgg19, shallow: Settings, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any]
+):
+    settings = replace(shallow, epochs=8, **changes)
+    problems = [single_style_problem(each[None], STYLE, settings) for each in PICTURES]
+    eager = list(Optimization(network, problems))
+    record_on_the_cpu(monkeypatch, warmed_up)
+    require_the_same(network, problems, eager, "whole")
+
+
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_a_recorded_optimization_resumes(
+    network: Vgg19, shallow: Settings, monkeypatch: pytest.MonkeyPatch, optimizer: str
+):
+    settings = replace(shallow, epochs=7, history=3, optimizer=optimizer)
+    problems = [single_style_problem(each[None], STYLE, settings) for each in PICTURES]
+    eager = list(Optimization(network, problems))
+    record_on_the_cpu(monkeypatch, warmed_up)
+    for epoch in (0, 2, 5):
+        stopped = Optimization(network, problems)
+        for progress in stopped:
+            if progress.epoch == epoch:
+                break
+        state = clone(stopped.state())
+        resumed = Optimization(network, problems)
+        resumed.resume(state)
+        made = list(resumed)
+        assert resumed.graph == "whole"
+        assert len(made) == len(eager) - epoch
+        assert all(
+            one.images.equal(other.images) for one, other in zip(made, eager[epoch:], strict=True)
+        )
+
+
+def nothing(work: Work) -> Work:
+    """A capture of nothing, which a replay does."""
+    return lambda: None
+
+
+@pytest.mark.parametrize(
+    ("record", "record_objective", "graph"),
+    [
+        (fails(RuntimeError("CUDA error: not permitted\nMore")), again, "objective, because"),
+        (fails(torch.OutOfMemoryError("CUDA out of memory")), fails_later, "none, because"),
+        (nothing, again, "objective, because"),
+        (fails_later, forgets, "none, because"),
+    ],
+)
+def test_an_iteration_that_cannot_be_recorded_is_done_and_the_reason_is_told(
+    network: Vgg19,
+    shallow: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    record: Callable[[Work], Work],
+    record_objective: Callable[[Work], Work],
+    graph: str,
 ):
     settings = replace(shallow, epochs=6)
     problems = [single_style_problem(each[None], STYLE, settings) for each in PICTURES]
     eager = list(Optimization(network, problems))
-    monkeypatch.setattr(loop, "GRAPH_DEVICES", ("cpu",))
-    monkeypatch.setattr(cuda_graph, "worth_recording", lambda *_: True)
-    monkeypatch.setattr(cuda_graph, "recorded", partial(recorded, record=again))
-    for one, other in zip(Optimization(network, problems), eager, strict=True):
-        assert one.images.equal(other.images)
-        assert one.losses.equal(other.losses)
-        assert one.term_names == other.term_names
+    record_on_the_cpu(monkeypatch, record, record_objective)
+    require_the_same(network, problems, eager, graph)
 
 
 def test_an_objective_that_synchronizes_is_not_recorded(
     network: Vgg19, shallow: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    def fail(*_: object) -> None:
-        raise AssertionError("eigendecompositions cannot be recorded")
-
-    monkeypatch.setattr(loop, "GRAPH_DEVICES", ("cpu",))
-    monkeypatch.setattr(cuda_graph, "worth_recording", lambda *_: True)
-    monkeypatch.setattr(cuda_graph, "recorded", fail)
+    record_on_the_cpu(monkeypatch)
     settings = replace(shallow, style_loss="wasserstein")
     problem = single_style_problem(PICTURES[:1], STYLE, settings)
     mask = PICTURES[:1, :1]
     style = problem.regions[0].styles
     regions = (Region(style, mask), Region(style, 1 - mask))
     for each in (problem, replace(problem, regions=regions)):
-        next(iter(Optimization(network, [each])))
-    with pytest.raises(AssertionError, match="cannot be recorded"):
-        next(iter(Optimization(network, [replace(problem, settings=shallow)])))
+        optimization = Optimization(network, [each])
+        next(iter(optimization))
+        assert optimization.graph == "none, because the loss synchronizes with the GPU"
+    recorded_one = Optimization(network, [replace(problem, settings=shallow)])
+    next(iter(recorded_one))
+    assert recorded_one.graph == "whole"
 
 
 class FakeCuda:
@@ -331,3 +436,64 @@ def test_an_epoch_never_waits_for_the_device(
         next(epochs)
     assert {"convolution", "convolution_backward"} <= watch.called
     assert not watch.called & WAITS
+
+
+NO_KERNELS = {
+    *("view", "detach", "expand", "transpose", "permute", "unsqueeze", "squeeze", "slice"),
+    *("select", "t", "alias", "as_strided", "diagonal", "split", "unbind", "_unsafe_view"),
+    *("empty", "empty_strided", "empty_like", "new_empty", "_reshape_alias"),
+}
+"""Operations that only look at memory in another way, or allocate some."""
+
+TWO_KERNELS = {"masked_fill"}
+"""Operations that copy a tensor first."""
+
+MOST_KERNELS = 84
+"""Of an iteration, without the objective. There were 145 before L-BFGS kept R⁻¹ and P·y."""
+
+HISTORY_READS = 2
+"""Times that an iteration reads the whole history."""
+
+
+class Kernels(TorchDispatchMode):
+    """Counts the kernels of each operation, and those that read the whole history."""
+
+    def __init__(self, history_values: int = 0) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+        self.history_reads = 0
+        self._history_values = history_values
+
+    def __torch_dispatch__(
+        self, operation: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        name = operation.__name__.partition(".")[0]
+        if name not in NO_KERNELS:
+            self.counts[name] += 1 + (name in TWO_KERNELS)
+            sizes = [each.numel() for each in args if isinstance(each, Tensor)]
+            reads = bool(self._history_values) and self._history_values in sizes
+            self.history_reads += reads and name != "index_copy_"
+        return operation(*args, **(kwargs or {}))
+
+
+def test_an_iteration_has_few_kernels_and_few_passes_over_the_history(
+    random_convolutions: Convolutions, shallow: Settings
+):
+    """A change that adds a kernel has to be worth it: then raise the numbers above."""
+    meta, history = torch.device("meta"), 20
+    network = Vgg19(random_convolutions, shallow.layers).prepare(meta, torch.float32)
+    content, style = torch.empty(2, 1, 3, 64, 64, device=meta)
+    settings = replace(shallow, epochs=40)
+    optimization = Optimization(network, [single_style_problem(content, style, settings)])
+    iterations = iter(optimization)
+    for _ in range(history + 5):
+        next(iterations)
+    with Kernels(2 * history * content.numel()) as whole:
+        next(iterations)
+    stage = optimization._stage
+    assert stage is not None
+    with Kernels() as objective:
+        stage._objective(content)
+    rest = whole.counts - objective.counts
+    assert sum(rest.values()) <= MOST_KERNELS, rest
+    assert whole.history_reads <= HISTORY_READS

@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 import pytest
 import torch
-from tests.unit.combinations import Choice, alone, label, make_problems
+from tests.unit.combinations import CONTROLS, Choice, alone, label, make_problems
 from torch import Tensor
 
 from neural_style.config.settings import Settings
 from neural_style.losses.problem import TransferProblem, move_problem
 from neural_style.model.vgg import Convolution, Vgg19
-from neural_style.optim.loop import Optimization
+from neural_style.optim import loop
+from neural_style.optim.cuda_graph import FEWEST_EPOCHS
+from neural_style.optim.loop import WHOLE_GRAPH, Optimization
 
 CPU = torch.device("cpu")
 STEPS = 10
@@ -150,3 +152,25 @@ def test_a_difference_is_found(
     monkeypatch.setitem(BOUNDS, torch.bfloat16, BOUNDS[torch.float64])
     with pytest.raises(AssertionError, match="loss differs by"):
         require_agreement(CHOICES[0], shallow, random_convolutions, CPU, torch.bfloat16)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("optimizer", CONTROLS["optimizer"])
+def test_an_iteration_is_recorded_whole_and_changes_nothing(
+    optimizer: str,
+    gpu: torch.device,
+    random_convolutions: Mapping[str, Convolution],
+    shallow: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    settings = replace(shallow, epochs=FEWEST_EPOCHS)
+    choice = {**CHOICES[0], "optimizer": optimizer, "batch": 2}
+    made = [in_dtype(each, torch.float64) for each in make_problems(choice, settings)]
+    problems = [move_problem(each, gpu) for each in made]
+    network = Vgg19(random_convolutions, settings.layers).prepare(gpu, torch.float64)
+    recorded = Optimization(network, problems)
+    *_, last = recorded
+    assert recorded.graph == WHOLE_GRAPH
+    monkeypatch.setattr(loop, "GRAPH_DEVICES", ())
+    *_, expected = Optimization(network, problems)
+    torch.testing.assert_close(last.images, expected.images, rtol=1e-4, atol=1e-4)

@@ -208,7 +208,7 @@ def memory_with(**changes: Any) -> Callable[[Checkpoint], Any]:
 
 
 def with_tensor(name: str, change: Callable[[Tensor], Any]) -> Callable[[Checkpoint], Any]:
-    """A changed tensor: `variable`, `evaluation.losses`, `optimizer.s` …"""
+    """A changed tensor: `variable`, `evaluation.losses`, `optimizer.entries` …"""
 
     def apply(part: Any, path: list[str]) -> Any:
         if not path:
@@ -236,8 +236,8 @@ def one_nan(tensor: Tensor) -> Tensor:
 TENSORS = [
     *("variable", "evaluation.losses", "evaluation.gradient", "safeguard.best"),
     *("safeguard.failures", "safeguard.diverged", "safeguard.evaluation.losses"),
-    *(f"optimizer.{name}" for name in ("s", "y", "valid", "products", "gamma", "point")),
-    *(f"optimizer.{name}" for name in ("gradient", "has_previous", "has_entries", "scale")),
+    *(f"optimizer.{name}" for name in ("entries", "previous", "has_previous", "slots")),
+    *(f"optimizer.{name}" for name in ("scale", "gamma", "products")),
 ]
 TENSOR_CHANGES: dict[str, Callable[[Tensor], Any]] = {
     "shape": lambda tensor: tensor.unsqueeze(0),
@@ -271,14 +271,15 @@ CHECKPOINTS: dict[str, Callable[[Checkpoint], Any]] = {
     "Adam": lambda saved: replace(
         saved, state=replace(saved.state, optimizer=AdamState(*[saved.state.variable] * 4))
     ),
-    "newest 7": memory_with(newest=7),
-    "newest as text": memory_with(newest="1"),
-    "more pairs than the history": memory_with(
-        s=torch.zeros(1, 40, 3072), y=torch.zeros(1, 40, 3072)
-    ),
+    "newest 7": memory_with(slots=torch.tensor([7, 27])),
+    "newest beyond the history": memory_with(slots=torch.tensor([10**9, 10**9 + 20])),
+    "newest twice": memory_with(slots=torch.tensor([2, 2])),
+    "newest as text": memory_with(slots="1"),
+    "more entries than the history": memory_with(entries=torch.zeros(1, 40, 2, 3072)),
+    "entries that were not filled": memory_with(entries=torch.zeros(1, 20, 2, 3072)),
     "out of range": with_tensor("variable", lambda tensor: tensor + 2),
     "NaN in the variable": with_tensor("variable", one_nan),
-    "NaN in the history": with_tensor("optimizer.y", one_nan),
+    "NaN in the history": with_tensor("optimizer.entries", one_nan),
     "rows as text": saved_with(rows="rows"),
     "no rows": saved_with(rows=[]),
     "rows of numbers": saved_with(rows=[[1.0, 2.0]] * 5),

@@ -19,7 +19,7 @@ from neural_style.engine.writer import RunWriter, StoppedError
 from neural_style.errors import NeuralStyleError
 from neural_style.io import lock_folder, sha256
 from neural_style.losses.problem import move_problem
-from neural_style.optim.loop import Progress
+from neural_style.optim.loop import NO_GRAPH, Progress
 from neural_style.runtime.device import CPU, describe
 
 
@@ -75,14 +75,20 @@ def run_job(
             loaded = loaded._replace(problem=move_problem(loaded.problem, device))
             optimization = engine.optimization([loaded.problem])
             writer.resume(optimization)
+            graph = NO_GRAPH
             for progress in optimization:
+                if optimization.graph != graph:
+                    graph = optimization.graph
+                    log(f"CUDA graph: {graph}.")
                 writer.write(progress, optimization.state)
                 yield progress
             writer.wait()
         del optimization  # its memory is free for the network in float32
         output = folder / output_name(settings.epochs, settings.format)
         output_size = original_size or (width, height)
-        record = _make_record(engine, loaded, writer.seconds, output, output_size, progress.images)
+        record = _make_record(
+            engine, loaded, writer.seconds, graph, output, output_size, progress.images
+        )
         write_run(record, folder / RUN)
         store.remove()
         for path in replaced_files(files.values()):
@@ -119,6 +125,7 @@ def _make_record(
     engine: Engine,
     loaded: LoadedProblem,
     seconds: float,
+    graph: str,
     output: Path,
     output_size: tuple[int, int],
     image: Tensor,
@@ -129,6 +136,7 @@ def _make_record(
         engine: that optimized.
         loaded: what it optimized.
         seconds: that it took.
+        graph: see `Optimization.graph`.
         output: file of the final output.
         output_size: its width and height in pixels.
         image: the final image, [1, 3, H, W] in [0, 1].
@@ -142,6 +150,7 @@ def _make_record(
         device=describe(engine.device),
         precision=engine.precision(settings),
         seconds=seconds,
+        graph=graph,
         size=(image.shape[3], image.shape[2]),
         output=output,
         output_size=output_size,

@@ -127,6 +127,7 @@ class RunRecord:
         device: name of the device.
         precision: dtype of the network.
         seconds: time of the optimization.
+        graph: what was recorded as a CUDA graph in the last stage, see `Optimization.graph`.
         size: width and height in pixels at which the image was optimized.
         output: file of the final output.
         output_size: its width and height in pixels.
@@ -141,6 +142,7 @@ class RunRecord:
     device: str
     precision: torch.dtype
     seconds: float
+    graph: str
     size: tuple[int, int]
     output: Path
     output_size: tuple[int, int]
@@ -166,6 +168,7 @@ def write_run(run: RunRecord, path: Path) -> None:
         "measures": run.measures and _rounded(asdict(run.measures)),
         "device": run.device,
         "precision": str(run.precision).removeprefix("torch."),
+        "graph": run.graph,
         "seconds": round(run.seconds, 3),
         "seconds_per_epoch": round(run.seconds / run.settings.epochs, 5),
         "versions": {

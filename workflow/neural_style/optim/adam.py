@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ DECAY = (0.9, 0.99)
 
 @dataclass(frozen=True)
 class AdamState:
-    """The memory of `Adam`, for a checkpoint, with the dtype and device of the iterates [B, ...].
+    """The memory of `Adam`, with the dtype and device of the iterates [B, ...].
 
     Attributes:
         mean: running mean of the gradient, of the shape of the iterates.
@@ -33,6 +34,10 @@ class AdamState:
     square: Tensor
     steps: Tensor
     scale: Tensor
+
+    def after(self, steps: int) -> Self:
+        """All of it, whatever the number of steps."""
+        return self
 
 
 class Adam:
@@ -49,6 +54,9 @@ class Adam:
         unit: length of a step of learning rate 1, in units of the iterates.
         change: M, a symmetric positive definite map of tensors like `like`, problem by problem;
             None is the identity.
+
+    Attributes:
+        memory: everything that the next step depends on; steps do not change its tensors.
     """
 
     def __init__(
@@ -62,10 +70,8 @@ class Adam:
         rates = torch.as_tensor(learning_rate, dtype=like.dtype, device=like.device)
         self._rate = unit * rates.view(-1, *ones.shape[1:]) * ones
         self._change = change or _same
-        self._mean = torch.zeros_like(like)
-        self._square = torch.zeros_like(like)
-        self._steps = torch.zeros_like(ones)
-        self._scale = ones
+        zeros = torch.zeros_like(like)
+        self.memory = AdamState(zeros, zeros, torch.zeros_like(ones), ones)
 
     def step(self, x: Tensor, gradient: Tensor) -> Tensor:
         """Propose the next iterates.
@@ -79,15 +85,17 @@ class Adam:
         """
         mapped = self._change(gradient)
         first, second = DECAY
-        self._mean = torch.lerp(mapped, self._mean, first)
-        self._square = torch.lerp(mapped.square(), self._square, second)
-        self._steps = self._steps + 1
-        mean = self._mean / (1 - first**self._steps)
-        size = (self._square / (1 - second**self._steps)).sqrt()
+        mean = torch.lerp(mapped, self.memory.mean, first)
+        square = torch.lerp(mapped.square(), self.memory.square, second)
+        steps = self.memory.steps + 1
+        scale = (self.memory.scale * RECOVERY).clamp(max=1)
+        corrected = mean / (1 - first**steps)
+        size = (square / (1 - second**steps)).sqrt()
         # Squares of smaller gradients underflow; divided by 0 they would be huge steps.
         smallest = torch.finfo(x.dtype).tiny ** 0.5
-        step = self._scale * self._rate * self._change(mean / size.clamp(min=smallest))
-        self._scale = (self._scale * RECOVERY).clamp(max=1)
+        direction = self._change(corrected / size.clamp(min=smallest))
+        step = self.memory.scale * self._rate * direction
+        self.memory = AdamState(mean, square, steps, scale)
         return x - step
 
     def restart(self, problems: Tensor, scale: float) -> None:
@@ -97,21 +105,18 @@ class Adam:
             problems: [B] of booleans.
             scale: factor on the next step of these problems; it accumulates.
         """
-        chosen = problems.view_as(self._steps)
-        self._mean = self._mean.masked_fill(chosen, 0)
-        self._square = self._square.masked_fill(chosen, 0)
-        self._steps = self._steps.masked_fill(chosen, 0)
-        smaller = (self._scale * scale).clamp(min=SMALLEST_SCALE)
-        self._scale = torch.where(chosen, smaller, self._scale)
-
-    def state(self) -> AdamState:
-        """Its memory; it does not change with further steps."""
-        return AdamState(self._mean, self._square, self._steps, self._scale)
+        chosen = problems.view_as(self.memory.steps)
+        smaller = (self.memory.scale * scale).clamp(min=SMALLEST_SCALE)
+        self.memory = AdamState(
+            mean=self.memory.mean.masked_fill(chosen, 0),
+            square=self.memory.square.masked_fill(chosen, 0),
+            steps=self.memory.steps.masked_fill(chosen, 0),
+            scale=torch.where(chosen, smaller, self.memory.scale),
+        )
 
     def restore(self, state: AdamState) -> None:
-        """Restore a state returned by `state()`, with the same problems and learning rates."""
-        self._mean, self._square = state.mean, state.square
-        self._steps, self._scale = state.steps, state.scale
+        """Take the memory of such an optimizer, with the same problems and learning rates."""
+        self.memory = state
 
 
 def _same(tensor: Tensor) -> Tensor:

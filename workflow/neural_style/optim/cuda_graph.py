@@ -1,19 +1,23 @@
-"""CUDA graphs: the objective is recorded once and replayed with one launch.
+"""CUDA graphs: an iteration, or the objective, is recorded once and replayed with one launch.
 
-An evaluation launches about two hundred kernels, and for small images the GPU finishes most of
-them before Python has launched the next. A CUDA graph launches all of them at once. It reads and
-writes the same memory each time, so images are copied in and results are copied out.
+An iteration launches about 250 kernels, and for small images the GPU finishes most of them before
+Python has launched the next. A CUDA graph launches all of them at once. It reads and writes the
+same memory each time, so results are copied to where they were read from. Where an iteration cannot
+be recorded, the objective alone may be: images are copied in and results are copied out.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from neural_style.losses.objective import Evaluation, Evaluator
+from neural_style.optim.state import State, clone, tensors_of
 
 FEWEST_EPOCHS = 50
 """A recording costs about five evaluations; fewer iterations do not repay it. Not measured."""
@@ -32,10 +36,27 @@ WARM_UPS = 2
 Work = Callable[[], None]
 
 
-def worth_recording(shape: torch.Size, epochs: int) -> bool:
-    """Whether a recording pays for so many iterations of a batch of images [B, C, H, W]."""
+class Iteration(Protocol):
+    """Something that does iterations on its own memory."""
+
+    memory: State
+
+    def iterate(self) -> None:
+        """Do an iteration: read the memory, and replace or change its tensors."""
+
+
+def reason_against(shape: torch.Size, epochs: int) -> str:
+    """Why a recording does not pay for so many iterations of a batch of images [B, C, H, W].
+
+    Returns:
+        What the log says after "because"; empty if it does pay.
+    """
     batch, _, height, width = shape
-    return batch * height * width <= MOST_PIXELS and epochs >= FEWEST_EPOCHS
+    if epochs < FEWEST_EPOCHS:
+        return f"{FEWEST_EPOCHS} iterations are needed to repay a recording"
+    if batch * height * width > MOST_PIXELS:
+        return f"a batch has more than {MOST_PIXELS} pixels"
+    return ""
 
 
 def record_on_cuda(work: Work) -> Work:
@@ -61,6 +82,52 @@ def record_on_cuda(work: Work) -> Work:
             work()
     torch.cuda.current_stream().wait_stream(stream)
     return graph.replay
+
+
+def recorded_iteration(
+    run: Iteration, record: Callable[[Work], Work] = record_on_cuda
+) -> Callable[[], None]:
+    """Record an iteration.
+
+    Args:
+        run: does the iterations; its memory is as before afterwards.
+        record: see `record_on_cuda`.
+
+    Returns:
+        A function that does an iteration. It changes the tensors that `run.memory` then holds.
+
+    Raises:
+        RuntimeError: it cannot be recorded, or a replay gives something else.
+    """
+    before = run.memory
+    memory: State = clone(before)
+
+    def work() -> None:
+        run.iterate()
+        _copy(tensors_of(run.memory), tensors_of(memory))
+        run.memory = memory
+
+    def reset() -> None:
+        _copy(tensors_of(before), tensors_of(memory))
+        run.memory = memory
+
+    try:
+        run.memory = memory
+        run.iterate()
+        expected = run.memory
+        reset()
+        replay = record(work)
+        reset()
+        replay()
+        difference = (memory.variable - expected.variable).norm()
+        is_same = bool(difference <= AGREEMENT * expected.variable.norm())
+        if not (is_same and _agree(memory.evaluation, expected.evaluation)):
+            raise RuntimeError("a replay gave something else than an iteration")
+        reset()
+    except BaseException:
+        run.memory = before
+        raise
+    return replay
 
 
 def recorded(
@@ -126,6 +193,17 @@ class _Recording:
         evaluation = self._objective(self._images)
         self._losses.copy_(evaluation.losses)
         self._gradient.copy_(evaluation.gradient)
+
+
+def _copy(sources: list[Tensor], targets: list[Tensor]) -> None:
+    """Copy tensors to others, those of one dtype in one kernel; what is the same stays."""
+    pairs: dict[torch.dtype, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+    for source, target in zip(sources, targets, strict=True):
+        if source is not target:
+            pairs[source.dtype].append((target, source))
+    for each in pairs.values():
+        there, here = zip(*each, strict=True)
+        torch._foreach_copy_(there, here)
 
 
 def _agree(one: Evaluation, other: Evaluation) -> bool:

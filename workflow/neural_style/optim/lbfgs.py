@@ -4,13 +4,16 @@ The compact form of Byrd, Nocedal and Schnabel (1994) needs a handful of matrix 
 two-loop recursion makes four passes over the whole history, and it never synchronizes with the GPU.
 
 The history is made of entries (s, y), also called curvature pairs: the step s between two iterates
-and the change y of the gradient along it. The newest `history` entries are kept.
+and the change y of the gradient along it. The newest `history` entries are kept. With the
+preconditioner P, P·y is kept in place of y, because nothing else is needed: a step reads the
+history twice, and applies P once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -29,47 +32,54 @@ def exact_dtype(device: torch.device) -> torch.dtype:
 
 @dataclass(frozen=True)
 class LbfgsState:
-    """The memory of `Lbfgs`, for a checkpoint; s and y take most of the memory.
+    """The memory of `Lbfgs`, for B problems of N values each, with m slots for entries.
 
-    For B problems of N values each, with m slots for entries, k of which have been filled. Tensors
-    are on the device of the iterates and of their dtype, if no other is named.
+    Tensors are on the device of the iterates and of their dtype, if no other is named. "Exact" is
+    `exact_dtype`. The next step changes `entries` and `products` in place.
 
     Attributes:
-        s: steps, [B, k, N].
-        y: changes of the gradient, [B, k, N].
-        valid: 1 for each slot that holds an entry of a problem, else 0; [B, m, 1], `exact_dtype`.
-        products: sᵢ·yⱼ above yᵢ·P·yⱼ, in the order of the slots, [B, 2m, m], `exact_dtype`.
-        gamma: γ, see `Lbfgs`, [B, 1], `exact_dtype`.
-        newest: slot of the newest entry, -1 if there is none.
-        point: the iterates of the last step, [B, N].
-        gradient: the gradient there, [B, N].
-        has_previous: whether `point` and `gradient` are there, [B, 1] of booleans.
-        has_entries: whether any entry is valid, [B, 1] of booleans.
+        entries: s and P·y in each slot, [B, m, 2, N]; most of the memory.
+        previous: the iterates of the last step, the gradient there, and P times it, [B, 3, N].
+        has_previous: whether there was a step since the last restart, [B, 1] of booleans.
+        slots: the number k of the slot with the newest entry, and m + k; [2] of integers.
+        products: R⁻¹, YᵀPY and D (see `Lbfgs`) side by side, in the order of the slots,
+            [B, m, 2m + 1], exact. What belongs to an invalid slot is 0.
+        gamma: γ, see `Lbfgs`; 0 for problems without a valid entry; [B, 1, 1], exact.
         scale: factor on the next first step, [B, 1].
     """
 
-    s: Tensor
-    y: Tensor
-    valid: Tensor
+    entries: Tensor
+    previous: Tensor
+    has_previous: Tensor
+    slots: Tensor
     products: Tensor
     gamma: Tensor
-    newest: int
-    point: Tensor
-    gradient: Tensor
-    has_previous: Tensor
-    has_entries: Tensor
     scale: Tensor
+
+    def after(self, steps: int) -> Self:
+        """The memory after so many steps without the slots that none of them filled."""
+        history = self.entries.shape[1]
+        if steps >= history:
+            return self
+        # A view would write all slots to a file.
+        return replace(self, entries=self.entries[:, :steps].clone())
 
 
 class Lbfgs:
     """Proposes the next iterates from the gradient; the caller evaluates, and may move them.
 
     The first inverse Hessian is γ·P with γ = sᵀy / yᵀPy of the newest entry, an estimate of the
-    inverse curvature.
+    inverse curvature. With S and Y the entries as columns, R the upper triangle of SᵀY (oldest
+    first) and D its diagonal,
 
-    Each problem of the batch has its own entries (s, y). All share one ring buffer in which a slot
-    can be invalid for some of them: never filled, skipped, or forgotten. Products with an invalid
-    slot count as zero, so that it drops out of the compact form.
+        H·g = γ·P·(g - Y·p) + S·q, where p = R⁻¹·Sᵀg and q = R⁻ᵀ·(D·p + γ·(YᵀPY·p - YᵀP·g)).
+
+    R⁻¹ is kept rather than R: for a new entry it gets a column, and the oldest entry loses its row
+    and column. So the order of the slots does not matter, and nothing is solved.
+
+    Each problem of the batch has its own entries (s, y). All share one ring of slots, in which a
+    slot can be invalid for some of them: never filled, skipped, or forgotten. Its products are 0,
+    so that it drops out of the equation.
 
     Args:
         like: a tensor [B, ...] of the shape, dtype and device of the iterates.
@@ -79,6 +89,9 @@ class Lbfgs:
             iterates; None takes the step of `torch.optim.LBFGS`, min(1, 1/‖g‖₁)·g.
         precondition: P, a symmetric positive definite map of tensors like `like`, problem by
             problem. None is the identity.
+
+    Attributes:
+        memory: everything that the next step depends on.
     """
 
     def __init__(
@@ -99,25 +112,27 @@ class Lbfgs:
             learning_rate, dtype=flat.dtype, device=flat.device
         ).view(-1, 1)
         exact = exact_dtype(like.device)
-        self._s = flat.new_zeros(batch, history, size)
-        self._y = flat.new_zeros(batch, history, size)
-        self._valid = flat.new_zeros(batch, history, 1, dtype=exact)
-        self._products = flat.new_zeros(batch, 2 * history, history, dtype=exact)
-        self._gamma = flat.new_ones(batch, 1, dtype=exact)
-        self._newest = -1
-        self._filled = 0
-        self._point = torch.zeros_like(flat)
-        self._gradient = torch.zeros_like(flat)
-        self._preconditioned = torch.zeros_like(flat)  # P·gradient
-        self._has_previous = flat.new_zeros(batch, 1, dtype=torch.bool)
-        self._has_entries = flat.new_zeros(batch, 1, dtype=torch.bool)
-        self._scale = flat.new_ones(batch, 1)
+        # Constants: a number of Python would be copied to the device at each step.
+        self._zero = flat.new_zeros((), dtype=exact)
+        self._no_products = flat.new_zeros(batch, 1, history, dtype=exact)
+        self._yes = flat.new_ones(batch, 1, dtype=torch.bool)
+        slots = torch.arange(history, device=flat.device)
+        self._next_slots = torch.stack([slots, history + slots], dim=1).roll(-1, 0)
+        self.memory = LbfgsState(
+            entries=flat.new_zeros(batch, history, 2, size),
+            previous=flat.new_zeros(batch, 3, size),
+            has_previous=torch.zeros_like(self._yes),
+            slots=self._next_slots[-2].clone() if history > 1 else self._next_slots[0].clone(),
+            products=flat.new_zeros(batch, history, 2 * history + 1, dtype=exact),
+            gamma=flat.new_zeros(batch, 1, 1, dtype=exact),
+            scale=flat.new_ones(batch, 1),
+        )
 
     def step(self, x: Tensor, gradient: Tensor) -> Tensor:
         """Propose x - rate · H·g, with H the inverse Hessian that the history suggests.
 
         The entry s = x - x', y = g - g' comes from what the caller evaluated, so `x` may be a
-        projection of the last proposal. Both are kept without a copy: do not modify them in place.
+        projection of the last proposal.
 
         Args:
             x: the current iterates, [B, ...].
@@ -127,20 +142,25 @@ class Lbfgs:
             The proposed iterates, same shape as `x`.
         """
         point, flat = x.flatten(start_dim=1), gradient.flatten(start_dim=1)
-        preconditioned = self._apply_preconditioner(flat)
-        self._add_entry(
-            point - self._point,
-            flat - self._gradient,
-            preconditioned - self._preconditioned,
+        preconditioned = self._apply_preconditioner(gradient).flatten(start_dim=1)
+        current = torch.stack([point, flat, preconditioned], dim=1)
+        change = current - self.memory.previous
+        slots = self._next_slots.index_select(0, self.memory.slots[:1])[0]
+        # A value that is not finite would spoil the sums of entries, even with a weight of 0.
+        entry = change[:, None, ::2].nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+        entries = self.memory.entries.index_copy_(1, slots[:1], entry)
+        rows = entries.flatten(start_dim=1, end_dim=2)
+        vectors = torch.stack([change[:, 1], flat], dim=1)
+        products = (rows @ vectors.mT).to(self._zero.dtype).view(*entries.shape[:3], 2)
+        gamma = self._add_products(change[:, :2], products[..., :1], slots)
+        weights = self._weights(products[..., 1:], gamma).to(flat.dtype)
+        share = gamma.to(flat.dtype)[:, 0]
+        share = torch.where(share > 0, share, self._first_length(flat, preconditioned))
+        direction = torch.addcmul((weights.mT @ rows)[:, 0], share, preconditioned)
+        self.memory = replace(
+            self.memory, previous=current, has_previous=self._yes, slots=slots, gamma=gamma
         )
-        self._point, self._gradient, self._preconditioned = point, flat, preconditioned
-        self._has_previous = torch.ones_like(self._has_previous)
-        direction = torch.where(
-            self._has_entries,
-            self._quasi_newton_direction(flat, preconditioned),
-            self._first_direction(flat, preconditioned),
-        )
-        return (point - self._rate * direction).view_as(x)
+        return torch.addcmul(point, self._rate, direction, value=-1).view_as(x)
 
     def restart(self, problems: Tensor, scale: float) -> None:
         """Forget the history of some problems and scale their next first step.
@@ -150,127 +170,90 @@ class Lbfgs:
             scale: factor on the first step of these problems; it accumulates.
         """
         chosen = problems.view(-1, 1)
-        self._valid = self._valid.masked_fill(chosen.unsqueeze(2), 0)
-        self._has_previous = self._has_previous & ~chosen
-        self._has_entries = self._has_entries & ~chosen
-        smaller = (self._scale * scale).clamp(min=SMALLEST_SCALE)
-        self._scale = torch.where(chosen, smaller, self._scale)
-
-    def state(self) -> LbfgsState:
-        """Its memory; save it, or `restore` it, before the next step changes it."""
-        return LbfgsState(
-            s=self._filled_slots(self._s),
-            y=self._filled_slots(self._y),
-            valid=self._valid,
-            products=self._products,
-            gamma=self._gamma,
-            newest=self._newest,
-            point=self._point,
-            gradient=self._gradient,
-            has_previous=self._has_previous,
-            has_entries=self._has_entries,
-            scale=self._scale,
+        smaller = (self.memory.scale * scale).clamp(min=SMALLEST_SCALE)
+        self.memory = replace(
+            self.memory,
+            has_previous=self.memory.has_previous & ~chosen,
+            products=torch.where(chosen.unsqueeze(2), self._zero, self.memory.products),
+            gamma=torch.where(chosen.unsqueeze(2), self._zero, self.memory.gamma),
+            scale=torch.where(chosen, smaller, self.memory.scale),
         )
 
     def restore(self, state: LbfgsState) -> None:
-        """Restore a state returned by `state()`, with the same problems, rates and history size.
+        """Copy the memory of such an optimizer, `LbfgsState.after` some steps.
 
         Raises:
-            ValueError: its slots are not those of such a history.
+            ValueError: its newest slot is not possible.
         """
-        filled, history = state.s.shape[1], self.history
-        newest = range(history) if filled == history else range(filled - 1, filled)
-        if filled > history or state.y.shape[1] != filled or state.newest not in newest:
+        filled, history = state.entries.shape[1], self.history
+        newest, second = state.slots.tolist()
+        possible = range(history) if filled == history else [(filled - 1) % history]
+        if newest not in possible or second != history + newest:
             raise ValueError(f"its L-BFGS history is not one of {history} entries")
-        self._filled = filled
-        self._s[:, : self._filled], self._y[:, : self._filled] = state.s, state.y
-        self._valid, self._products = state.valid, state.products
-        self._gamma, self._newest = state.gamma, state.newest
-        self._point, self._gradient = state.point, state.gradient
-        self._preconditioned = self._apply_preconditioner(state.gradient)
-        self._has_previous, self._has_entries = state.has_previous, state.has_entries
-        self._scale = state.scale
+        entries = self.memory.entries.zero_()
+        entries[:, :filled] = state.entries
+        self.memory = replace(state, entries=entries, products=state.products.clone())
 
-    def _filled_slots(self, vectors: Tensor) -> Tensor:
-        """The filled slots, [B, k, N]; a view would write the empty ones to the file, too."""
-        return vectors if self._filled == self.history else vectors[:, : self._filled].clone()
+    def _apply_preconditioner(self, images: Tensor) -> Tensor:
+        """P times images [B, ...]."""
+        return images if self._precondition is None else self._precondition(images)
 
-    def _apply_preconditioner(self, vector: Tensor) -> Tensor:
-        """P times a vector [B, N]."""
-        if self._precondition is None:
-            return vector
-        return self._precondition(vector.view(self._shape)).flatten(start_dim=1)
-
-    def _add_entry(self, s: Tensor, y: Tensor, preconditioned_y: Tensor) -> None:
-        """Store an entry in the oldest slot; it is invalid for problems to which it is no use.
+    def _add_products(self, change: Tensor, products: Tensor, slots: Tensor) -> Tensor:
+        """Add the products of the newest entry to the memory, if it is of use to a problem.
 
         Args:
-            s: [B, N].
-            y: [B, N].
-            preconditioned_y: P·y, [B, N].
-        """
-        s_dot_y, s_dot_s, y_dot_y = _dot(s, y), _dot(s, s), _dot(y, y)
-        is_positive = s_dot_y > SMALLEST_COSINE * (s_dot_s * y_dot_y).sqrt()
-        useful = self._has_previous & is_positive & torch.isfinite(y_dot_y)
-        self._newest = (self._newest + 1) % self.history
-        self._filled = max(self._filled, self._newest + 1)
-        newest, m = self._newest, self.history
-        kept_y = torch.where(useful, y, 0)
-        kept_preconditioned_y = torch.where(useful, preconditioned_y, 0)
-        self._s[:, newest] = torch.where(useful, s, 0)
-        self._y[:, newest] = kept_y
-        self._valid[:, newest] = useful.to(self._valid.dtype)
-        all_s_dot_y = self._products_with(self._s, kept_y).squeeze(2)
-        all_y_dot_py = self._products_with(self._y, kept_preconditioned_y).squeeze(2)
-        self._products[:, :, newest] = torch.cat([all_s_dot_y, all_y_dot_py], dim=1)
-        self._products[:, m + newest, :] = all_y_dot_py
-        self._gamma = torch.where(useful, s_dot_y / _dot(y, preconditioned_y), self._gamma)
-        self._has_entries = self._has_entries | useful
+            change: its s and y, [B, 2, N].
+            products: of s and P·y in each slot with its y, [B, m, 2, 1].
+            slots: as in `LbfgsState`, of the newest entry.
 
-    def _quasi_newton_direction(self, gradient: Tensor, preconditioned: Tensor) -> Tensor:
-        """H·g in the compact form, from g and P·g, both [B, N].
-
-        With S and Y the entries as columns, oldest first, R the upper triangle of SᵀY and D its
-        diagonal: H·g = γ·P·(g - Y·p) + S·q, where R·p = Sᵀg and Rᵀ·q = D·p + γ·(YᵀPY·p - YᵀP·g).
+        Returns:
+            γ after that, [B, 1, 1].
         """
-        oldest = self._newest + 1
-        st_gradient = self._products_with(self._s, gradient).roll(-oldest, 1)
-        yt_preconditioned = self._products_with(self._y, preconditioned).roll(-oldest, 1)
-        st_y, yt_p_y = (
-            half.roll((-oldest, -oldest), (1, 2)) for half in self._products.chunk(2, 1)
+        history = self.history
+        newest = products.index_select(1, slots[:1])  # [B, 1, 2, 1]
+        s_dot_y, y_dot_py = newest[:, :, 0], newest[:, :, 1]
+        lengths = torch.linalg.vector_norm(change, dim=2).prod(dim=1, keepdim=True)
+        is_positive = s_dot_y[:, 0] > SMALLEST_COSINE * lengths
+        useful = (is_positive & self.memory.has_previous).unsqueeze(2)
+        # The new column of R⁻¹ is (e - R⁻¹·SᵀY·e) / d, for its diagonal value d and unit vector e.
+        sums = _product(self.memory.products[:, :, :history], products[:, :, 0], factor=-1)
+        column = sums.index_fill_(1, slots[:1], 1.0) / s_dot_y
+        columns = torch.cat([column, products[:, :, 1]], dim=2)
+        columns = torch.where(useful, columns, self._zero)
+        diagonal = torch.where(useful, s_dot_y, self._zero)
+        row = torch.cat([self._no_products, columns[:, :, 1:].mT, diagonal], dim=2)
+        self.memory.products.index_copy_(1, slots[:1], row).index_copy_(2, slots, columns)
+        return torch.where(useful, s_dot_y / y_dot_py, self.memory.gamma)
+
+    def _weights(self, products: Tensor, gamma: Tensor) -> Tensor:
+        """The weights of s and P·y in H·g, in the order of `LbfgsState.entries`: [B, 2m, 1].
+
+        Args:
+            products: of s and P·y in each slot with g, [B, m, 2, 1].
+            gamma: γ, [B, 1, 1].
+        """
+        history, kept = self.history, self.memory.products
+        inverse, y_p_y, diagonal = (
+            kept[:, :, :history],
+            kept[:, :, history:-1],
+            kept[:, :, -1:],
         )
-        d = st_y.diagonal(dim1=1, dim2=2)
-        # The row and the column of an invalid slot are 0. A 1 on the diagonal makes R invertible
-        # all the same, and leaves p and q at 0 there.
-        r = st_y.triu() + torch.diag_embed((d == 0).to(st_y))
-        gamma = self._gamma
-        p = torch.linalg.solve_triangular(r, st_gradient, upper=True)
-        right_side = d.unsqueeze(2) * p + gamma.unsqueeze(2) * (yt_p_y @ p - yt_preconditioned)
-        q = torch.linalg.solve_triangular(r.mT, right_side, upper=False)
-        s_q = self._weighted_sum(q.roll(oldest, 1), self._s)
-        y_p = self._weighted_sum(p.roll(oldest, 1), self._y)
-        return gamma.to(gradient) * (preconditioned - self._apply_preconditioner(y_p)) + s_q
+        minus_p = _product(inverse, products[:, :, 0], factor=-1)
+        minus_rest = gamma * torch.baddbmm(products[:, :, 1], y_p_y, minus_p)
+        q = _product(inverse.mT, torch.addcmul(minus_rest, diagonal, minus_p), factor=-1)
+        return torch.stack([q, gamma * minus_p], dim=2).flatten(start_dim=1, end_dim=2)
 
-    def _products_with(self, vectors: Tensor, vector: Tensor) -> Tensor:
-        """Scalar products of stored vectors [B, m, N] with one [B, N]: [B, m, 1]."""
-        return (vectors @ vector.unsqueeze(2)).to(self._valid.dtype) * self._valid
-
-    @staticmethod
-    def _weighted_sum(weights: Tensor, vectors: Tensor) -> Tensor:
-        """The sum of vectors [B, m, N] with weights [B, m, 1]: [B, N]."""
-        return (weights.to(vectors).mT @ vectors).squeeze(1)
-
-    def _first_direction(self, gradient: Tensor, preconditioned: Tensor) -> Tensor:
-        """A step along P·g, for problems without a valid entry yet."""
+    def _first_length(self, gradient: Tensor, preconditioned: Tensor) -> Tensor:
+        """The factor on P·g of a step without a valid entry, [B, 1]."""
         if self.first_step is None:
-            length = (1 / gradient.abs().sum(dim=1, keepdim=True)).clamp(max=1)
-        else:
-            smallest = torch.finfo(gradient.dtype).tiny
-            mean = preconditioned.abs().mean(dim=1, keepdim=True)
-            length = self.first_step / mean.clamp(min=smallest)
-        return self._scale * length * preconditioned
+            length: Tensor = torch.linalg.vector_norm(gradient, ord=1, dim=1, keepdim=True)
+            return self.memory.scale * length.reciprocal().clamp(max=1)
+        total: Tensor = torch.linalg.vector_norm(preconditioned, ord=1, dim=1, keepdim=True)
+        smallest = torch.finfo(total.dtype).tiny * gradient.shape[1]
+        first: Tensor = self.memory.scale * (self.first_step * gradient.shape[1])
+        return first / total.clamp(min=smallest)
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    """The scalar product of each row, [B, 1] in `exact_dtype`."""
-    return (a.unsqueeze(1) @ b.unsqueeze(2)).view(-1, 1).to(exact_dtype(a.device))
+def _product(matrices: Tensor, vectors: Tensor, factor: float) -> Tensor:
+    """A factor times the product of matrices [B, m, m] with vectors [B, m, 1], in one kernel."""
+    return torch.baddbmm(vectors, matrices, vectors, beta=0, alpha=factor)

@@ -21,7 +21,7 @@ Before the first iteration of a stage, the network runs for the targets: `_prepa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -30,7 +30,7 @@ from torch import Tensor
 
 from neural_style.config.keys import Stage
 from neural_style.losses.build import StyleTargets, make_objective
-from neural_style.losses.objective import Evaluation, Evaluator
+from neural_style.losses.objective import Evaluation, Evaluator, Objective
 from neural_style.losses.problem import (
     TransferProblem,
     check_batch,
@@ -61,7 +61,10 @@ SHARE_MEMORY_ABOVE = 3 * 1536 * 1536
 equal; that check synchronizes with the GPU."""
 
 GRAPH_DEVICES = ("cuda",)
-"""Types of devices on which the objective may be recorded as a graph, see `cuda_graph`."""
+"""Types of devices on which iterations may be recorded as a graph, see `cuda_graph`."""
+
+WHOLE_GRAPH, NO_GRAPH = "whole", "none"
+"""How `Optimization.graph` begins if the iteration is recorded, and if nothing is."""
 
 
 @dataclass(frozen=True)
@@ -178,6 +181,11 @@ class Optimization:
             images, diverged = run.images, diverged | run.safeguard.diverged
             del run
 
+    @property
+    def graph(self) -> str:
+        """What is recorded as a CUDA graph: `whole`, `objective` or `none`, and why not more."""
+        return NO_GRAPH if self._stage is None else self._stage.graph
+
     def state(self) -> State:
         """The state after the iteration that was yielded last; the next iteration may change it.
 
@@ -209,14 +217,8 @@ class Optimization:
             parameterization.low, parameterization.high
         )
         objective = make_objective(self._network, problems, self._targets)
-        evaluator: Evaluator = objective
-        if start.device.type in GRAPH_DEVICES and not objective.synchronizes:
-            from neural_style.optim.cuda_graph import recorded, worth_recording
-
-            if worth_recording(start.shape, stage.epochs):
-                evaluator = recorded(objective, parameterization.network_input(start))
         optimizer = make_optimizer(start, [problem.settings for problem in problems])
-        return _PreparedStage(evaluator, parameterization, optimizer, start, epoch)
+        return _PreparedStage(objective, parameterization, optimizer, start, epoch, stage.epochs)
 
 
 @dataclass(frozen=True)
@@ -229,37 +231,43 @@ class _PreparedStage:
         optimizer: proposes steps.
         start: first value of the variable, [B, C, H, W] within its bounds.
         epoch: number of iterations that came before.
+        epochs: number of its iterations.
     """
 
-    objective: Evaluator
+    objective: Objective
     parameterization: Parameterization
     optimizer: Optimizer
     start: Tensor
     epoch: int
+    epochs: int
 
     def require_own(self, state: State, term_names: Sequence[str] | None) -> None:
         """Check that a state is one of this stage; see `Optimization.resume`."""
         if term_names is not None and tuple(term_names) != self.objective.term_names:
             raise StateError("its losses are those of other terms")
-        require_alike(state, self._blank_state(), "state")
+        if state.epoch < self.epoch:
+            raise StateError(f"its epoch is {state.epoch}, before the first one of its stage")
+        require_alike(state, self._blank_state(state.epoch), "state")
         low, high = self.parameterization.low, self.parameterization.high
-        if state.epoch < self.epoch or bool(
-            ((state.variable < low) | (state.variable > high)).any()
-        ):
-            raise StateError("its epoch or its variable is out of range")
+        if bool(((state.variable < low) | (state.variable > high)).any()):
+            raise StateError("its variable is out of range")
 
-    def _blank_state(self) -> State:
-        """A state of this stage with the right types and shapes; its numbers mean nothing."""
+    def _blank_state(self, epoch: int) -> State:
+        """A state after an iteration with the right types and shapes; its numbers mean nothing."""
         batch = len(self.start)
         losses = self.start.new_zeros(len(self.objective.term_names), batch)
         evaluation = Evaluation(losses, self.start)
         flags = torch.zeros(batch, dtype=torch.bool, device=self.start.device)
         safeguard = SafeguardState(self.start, evaluation, flags.int(), flags)
-        return State(0, self.start, evaluation, safeguard, self.optimizer.state())
+        optimizer = self.optimizer.memory.after(epoch - self.epoch)
+        return State(epoch, self.start, evaluation, safeguard, optimizer)
 
 
 class _StageRun:
     """One stage: iterations at one size. Evaluates the start, unless it resumes.
+
+    On CUDA, the whole iteration is recorded as a graph, or at least the objective, see
+    `cuda_graph`. Then the results of an iteration are in memory that the next one overwrites.
 
     Args:
         stage: the stage, prepared.
@@ -267,10 +275,16 @@ class _StageRun:
 
     Raises:
         StateError: the optimizer does not accept its part of the state.
+
+    Attributes:
+        epoch: number of iterations done, those of earlier stages included.
+        graph: what is recorded: `whole`, `objective` or `none`, and why not more.
     """
 
+    @full_precision()
     def __init__(self, stage: _PreparedStage, resumed: State | None = None) -> None:
-        self._objective = stage.objective
+        self._first = stage.epoch
+        self._objective: Evaluator = stage.objective
         self._parameterization = stage.parameterization
         self._optimizer = stage.optimizer
         self._excess: Tensor | None = None
@@ -286,6 +300,9 @@ class _StageRun:
                 self._optimizer.restore(resumed.optimizer)
             except ValueError as error:
                 raise StateError(str(error)) from error
+        self._advance: Callable[[], None] = self.iterate
+        left = stage.epoch + stage.epochs - self.epoch
+        self.graph = self._record(stage.objective, left)
 
     @full_precision()  # for the scalar products of the optimizer, too
     def step(self, is_last: bool) -> None:
@@ -295,18 +312,59 @@ class _StageRun:
             is_last: whether the stage ends with it, in which case images that are much worse than
                 the best ones are replaced by these.
         """
+        self._advance()
+        if is_last:
+            self._variable, self._evaluation, self._excess = self.safeguard.settle(
+                self._variable, self._evaluation
+            )
+        self.epoch += 1
+
+    def iterate(self) -> None:
+        """Do one iteration, apart from counting it."""
         low, high = self._parameterization.low, self._parameterization.high
         gradient = projected_gradient(self._variable, self._evaluation.gradient, low, high)
         proposal = self._optimizer.step(self._variable, gradient).clamp(low, high)
         self._variable, self._evaluation, rejected = self.safeguard.check(
             proposal, self._evaluate(proposal)
         )
-        if is_last:
-            self._variable, self._evaluation, self._excess = self.safeguard.settle(
-                self._variable, self._evaluation
-            )
         self._optimizer.restart(rejected, RESTART_SCALE)
-        self.epoch += 1
+
+    @property
+    def memory(self) -> State:
+        """Everything that `iterate` reads and writes."""
+        return State(
+            self.epoch,
+            self._variable,
+            self._evaluation,
+            self.safeguard.state(),
+            self._optimizer.memory,
+        )
+
+    @memory.setter
+    def memory(self, memory: State) -> None:
+        self._variable, self._evaluation = memory.variable, memory.evaluation
+        self.safeguard = Safeguard(memory.safeguard)
+        self._optimizer.memory = memory.optimizer
+
+    def _record(self, objective: Objective, iterations: int) -> str:
+        """Record the iteration if that pays; return what is recorded, and why not more."""
+        if self._variable.device.type not in GRAPH_DEVICES:
+            return NO_GRAPH
+        from neural_style.optim.cuda_graph import reason_against, recorded, recorded_iteration
+
+        if objective.synchronizes:
+            return f"{NO_GRAPH}, because the loss synchronizes with the GPU"
+        if reason := reason_against(self._variable.shape, iterations):
+            return f"{NO_GRAPH}, because {reason}"
+        try:
+            self._advance = recorded_iteration(self)
+        except RuntimeError as error:  # of CUDA, which may be short of memory
+            reason = str(error).partition("\n")[0]
+        else:
+            return WHOLE_GRAPH
+        self._objective = recorded(objective, self._parameterization.network_input(self._variable))
+        kind = NO_GRAPH if self._objective is objective else "objective"
+        return f"{kind}, because the iteration could not be recorded ({reason})"
 
     @property
     def images(self) -> Tensor:
@@ -315,24 +373,22 @@ class _StageRun:
 
     def progress(self, diverged: Tensor) -> Progress:
         """The result of the last iteration; problems that diverged in earlier stages stay so."""
+        images, losses = self.images, self._evaluation.losses
+        if self.graph == WHOLE_GRAPH:
+            images, losses = images.clone(), losses.clone()
         return Progress(
             self.epoch,
-            self.images,
+            images,
             self._objective.term_names,
-            self._evaluation.losses,
+            losses,
             self.safeguard.diverged | diverged,
             self._excess,
         )
 
     def state(self) -> State:
-        """Everything that the following iterations depend on."""
-        return State(
-            self.epoch,
-            self._variable,
-            self._evaluation,
-            self.safeguard.state(),
-            self._optimizer.state(),
-        )
+        """Everything that the following iterations depend on, in as little memory as possible."""
+        optimizer = self._optimizer.memory.after(self.epoch - self._first)
+        return replace(self.memory, optimizer=optimizer)
 
     def _evaluate(self, variable: Tensor) -> Evaluation:
         """The losses at a value of the variable, with the gradient in the variable."""
@@ -346,8 +402,7 @@ def projected_gradient(variable: Tensor, gradient: Tensor, low: Tensor, high: Te
     The range [0, 1] is part of the problem (a departure from the paper, which clips the result):
     a saved image is clipped anyway, and clipping undoes what the optimizer did outside the range.
     """
-    outward = ((variable <= low) & (gradient > 0)) | ((variable >= high) & (gradient < 0))
-    return gradient.masked_fill(outward, 0)
+    return gradient * torch.where(gradient > 0, variable > low, variable < high)
 
 
 class Safeguard:
@@ -379,7 +434,8 @@ class Safeguard:
             evaluation: the objective at `x`.
         """
         failures = torch.zeros_like(evaluation.total, dtype=torch.int)
-        return cls(SafeguardState(x.clone(), evaluation, failures, ~_is_finite(evaluation)))
+        diverged = ~_is_finite(evaluation.total, evaluation.gradient)
+        return cls(SafeguardState(x.clone(), evaluation, failures, diverged))
 
     def check(self, x: Tensor, evaluation: Evaluation) -> tuple[Tensor, Evaluation, Tensor]:
         """Accept or reject a step of each problem; a rejected one is replaced by the best so far.
@@ -391,10 +447,11 @@ class Safeguard:
         Returns:
             The iterates to continue from, the objective there, and which steps were rejected, [B].
         """
-        finite = _is_finite(evaluation)
-        good = finite & (evaluation.total <= MAX_LOSS_RATIO * self.evaluation.total)
-        better = good & (evaluation.total < self.evaluation.total)
-        self._failures = torch.where(better, 0, self._failures + (~finite).int())
+        total, best = evaluation.total, self.evaluation.total
+        finite = _is_finite(total, evaluation.gradient)
+        good = finite & (total <= MAX_LOSS_RATIO * best)
+        better = good & (total < best)
+        self._failures = (self._failures + ~finite) * ~better
         self.diverged = self.diverged | (self._failures >= MAX_FAILURES)
         self.best = _select(better, x, self.best)
         self.evaluation = _select_evaluation(better, evaluation, self.evaluation)
@@ -430,10 +487,10 @@ class Safeguard:
         return SafeguardState(self.best, self.evaluation, self._failures, self.diverged)
 
 
-def _is_finite(evaluation: Evaluation) -> Tensor:
+def _is_finite(total: Tensor, gradient: Tensor) -> Tensor:
     """[B]: whether loss and gradient are finite."""
-    norms = evaluation.gradient.flatten(start_dim=1).abs().sum(dim=1)
-    return torch.isfinite(evaluation.total) & torch.isfinite(norms)
+    norms: Tensor = torch.linalg.vector_norm(gradient.flatten(start_dim=1), ord=1, dim=1)
+    return norms + total.abs() < torch.inf
 
 
 def _select(chosen: Tensor, these: Tensor, those: Tensor) -> Tensor:

@@ -40,7 +40,14 @@ OptimizerState: TypeAlias = "LbfgsState | AdamState"
 
 
 class Optimizer(Protocol):
-    """Proposes steps for a batch of independent problems, without synchronizing with the GPU."""
+    """Proposes steps for a batch of independent problems, without synchronizing with the GPU.
+
+    Attributes:
+        memory: everything that the next step depends on, at fixed shapes. The next step may change
+            its tensors. It may be replaced by a copy.
+    """
+
+    memory: Any  # of its own type, an `OptimizerState`
 
     def step(self, x: Tensor, gradient: Tensor) -> Tensor:
         """Propose the next iterates from the current ones and the gradient there, all [B, ...].
@@ -51,12 +58,9 @@ class Optimizer(Protocol):
     def restart(self, problems: Tensor, scale: float) -> None:
         """Forget what was learned about some problems, [B], and scale their next steps."""
 
-    def state(self) -> OptimizerState:
-        """Its memory; save it, or `restore` it, before the next step changes it."""
-
-    # Each takes back what its own `state` returned, and nothing else.
+    # Each takes back its own memory, and nothing else.
     def restore(self, state: Any) -> None:  # noqa: ANN401
-        """Restore a state returned by `state()`, with the same problems and settings."""
+        """Restore a memory, `after` some steps, with the same problems and settings."""
 
 
 def make_optimizer(start: Tensor, settings: Sequence[Settings]) -> Optimizer:

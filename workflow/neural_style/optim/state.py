@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, is_dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -47,6 +48,24 @@ class State:
     optimizer: OptimizerState
 
 
+def tensors_of(value: object) -> list[Tensor]:
+    """Every tensor in a dataclass, field by field."""
+    if isinstance(value, Tensor):
+        return [value]
+    if not is_dataclass(value):
+        return []
+    return [each for field in vars(value).values() for each in tensors_of(field)]
+
+
+def clone(value: Any) -> Any:  # noqa: ANN401 - a dataclass, a tensor or a number
+    """A dataclass with a copy of every tensor in it."""
+    if isinstance(value, Tensor):
+        return value.clone()
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    return replace(value, **{name: clone(each) for name, each in vars(value).items()})
+
+
 class StateError(ValueError):
     """A state that is not one of this optimization; the text says what is wrong with it."""
 
@@ -55,8 +74,7 @@ def require_alike(given: object, like: object, name: str) -> None:
     """Check that a value read from a file has the types and shapes of another one.
 
     Dataclasses are compared field by field. A tensor must have the dtype, device and shape of the
-    other, where 0 in the shape of the other stands for any number, finite values, and memory of
-    its own for each of them.
+    other, finite values, and memory of its own for each of them.
 
     Args:
         given: the value to check.
@@ -84,8 +102,7 @@ def _require_alike_tensor(given: Tensor, like: Tensor, name: str) -> None:
             raise StateError(
                 f"{name} has the {fact} {getattr(given, fact)}, not {getattr(like, fact)}"
             )
-    sizes = zip(given.shape, like.shape, strict=False)
-    if given.dim() != like.dim() or any(size != other and other for size, other in sizes):
+    if given.shape != like.shape:
         raise StateError(f"{name} has the shape {list(given.shape)}, not {list(like.shape)}")
     if _overlaps(given):
         raise StateError(f"{name} has values that share their memory")
