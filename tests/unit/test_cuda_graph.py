@@ -257,6 +257,32 @@ def test_a_recorded_optimization_resumes(
         )
 
 
+def test_the_gpu_of_the_images_is_the_current_one_while_it_is_recorded(
+    objective: Objective, network: Vgg19, shallow: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    """A caller may have chosen another GPU than the first."""
+    current: list[Tensor] = []
+    recordings: list[int] = []
+
+    @contextmanager
+    def device_of(tensor: Tensor) -> Iterator[None]:
+        current.append(tensor)
+        yield
+        current.pop()
+
+    def record(work: Work) -> Work:
+        assert [each.shape for each in current] == [PICTURES.shape]
+        recordings.append(1)
+        return work
+
+    monkeypatch.setattr(torch.cuda, "device_of", device_of)
+    recorded(objective, PICTURES, record)
+    record_on_the_cpu(monkeypatch, record)
+    problems = [single_style_problem(each[None], STYLE, shallow) for each in PICTURES]
+    next(iter(Optimization(network, problems)))
+    assert len(recordings) == 2
+
+
 def nothing(work: Work) -> Work:
     """A capture of nothing, which a replay does."""
     return lambda: None

@@ -60,7 +60,7 @@ def reason_against(shape: torch.Size, epochs: int) -> str:
 
 
 def record_on_cuda(work: Work) -> Work:
-    """Capture a function in a CUDA graph, after trial runs.
+    """Capture a function in a CUDA graph on the current GPU, after trial runs.
 
     Returns:
         A function that has the GPU do the same work again, on the same memory.
@@ -116,7 +116,8 @@ def recorded_iteration(
         run.iterate()
         expected = run.memory
         reset()
-        replay = record(work)
+        with torch.cuda.device_of(memory.variable):
+            replay = record(work)
         reset()
         replay()
         difference = (memory.variable - expected.variable).norm()
@@ -181,7 +182,8 @@ class _Recording:
         self._images = like.clone()
         self._losses = torch.empty_like(example.losses)
         self._gradient = torch.empty_like(example.gradient)
-        self._replay = record(self._work)
+        with torch.cuda.device_of(like):
+            self._replay = record(self._work)
 
     def __call__(self, images: Tensor) -> Evaluation:
         """Losses and gradient at images [B, 3, H, W] in [0, 1]."""

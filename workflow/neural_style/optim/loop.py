@@ -9,7 +9,8 @@ The calls of one iteration, from the outside in:
 
     run_job                 engine/job.py           writes what the iteration gives
     Optimization.__iter__   here                    goes through the stages
-    _StageRun.step          here                    optimizer, projection, safeguard
+    _StageRun.step          here                    an iteration, or the replay of its graph
+    _StageRun.iterate       here                    optimizer, projection, safeguard
     _StageRun._evaluate     here                    from the variable to images and back
     Objective.__call__      losses/objective.py     losses of all terms, and their gradient
     extract_features        model/vgg.py            normalizes the images
