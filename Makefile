@@ -37,7 +37,6 @@ $(STAMP): requirements.txt pyproject.toml
 
 demo: install ## stylize a sample image in four styles (a few minutes on a CPU)
 	$(RUN) snakemake --cores all --resources gpu=1 --configfile demo.yaml
-	@echo "Done. Open results/demo/gallery/index.html, or look at the grids in results/demo/grids/."
 
 test: lint ## run the linters, then all tests
 	$(RUN) pytest --numprocesses logical --maxprocesses 4 --dist loadgroup

@@ -67,5 +67,10 @@ onstart:
     begin_run()
 
 
+onsuccess:
+    atexit.register(tell_end)
+
+
 onerror:
     make_remaining()
+    atexit.register(tell_end)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tests import samples
+from tests import fake_results, samples
 from tests.unit.records import finish, sweep_of
 
 from neural_style.config.settings import Settings
@@ -25,6 +27,7 @@ from neural_style.report.runs import (
     read_curves,
     read_losses,
     read_run,
+    run_summary,
 )
 
 
@@ -375,6 +378,32 @@ def test_what_a_job_writes_is_read(tmp_path, shallow, random_network):
         ("content", "style"), curves.run.without_weight(losses[3], 3), strict=True
     ):
         assert loss == pytest.approx(known(curves.loss(kind))[3], rel=1e-4)
+
+
+def test_a_summary_says_what_was_made_what_failed_and_where(tmp_path, monkeypatch, defaults):
+    monkeypatch.chdir(tmp_path)
+    jobs = fake_results.make_jobs(["cat.png"], ["sea.png", "sun.png"], [1, 2, 3], defaults)
+    gallery = Path("results/gallery/index.html")
+    assert run_summary(jobs, 0, 9, gallery) == []
+    for number, job in enumerate(jobs[:3]):
+        fake_results.finish(job, number)
+    os.utime(jobs[0].final_output, (50, 50))  # of an earlier run
+    fake_results.fail(jobs[3], "cannot read 'images/x.png':\x1b[31m torn.")
+    gallery.parent.mkdir(parents=True)
+    gallery.touch()
+    assert run_summary(jobs, 100, 283, gallery) == [
+        "2 outputs made in 3 min.",
+        "Failed: cat/sun/1_1_1: cannot read 'images/x.png': [31m torn.",
+        "open results/gallery/index.html",
+    ]
+    assert run_summary(jobs, time.time() + 60, time.time() + 90, gallery) == []
+    many = fake_results.make_jobs(["dog.png"], ["sea.png"], range(1, 12), defaults)
+    for job in many:
+        fake_results.fail(job, "torn.")
+    assert run_summary(many, 100, 200, gallery)[-2:] == [
+        "Failed: 3 more; the gallery says why.",
+        "open results/gallery/index.html",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
@@ -47,6 +48,7 @@ from neural_style.report.outputs import (
 from neural_style.runtime.changes import Checksums, changed_inputs
 from neural_style.runtime.estimates import memory_mb, runtime_minutes
 
+BEGAN = time.time()
 WORKFLOW = Path(workflow.current_basedir).parent
 # Relative, so that commands are short and moving the project does not rerun jobs.
 SCRIPTS = Path(os.path.relpath(WORKFLOW / "scripts"))

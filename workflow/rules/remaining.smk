@@ -3,6 +3,14 @@
 # as soon as they can.
 
 
+def tell_end():
+    """Say at the very end what the run made, what failed and why, and where to look."""
+    from neural_style.report.runs import run_summary  # numpy is slow to import
+
+    for line in run_summary(SWEEP.jobs, BEGAN, time.time(), Path(GALLERY)):
+        print(line, file=sys.stderr)
+
+
 def make_remaining():
     """Make everything that shows several outputs, with the reasons in place of missing ones."""
     for script, options, files in remaining():
