@@ -587,3 +587,16 @@ def test_settings_come_over_a_preset_and_that_over_given_settings():
     ).settings
     assert (settings.alpha, settings.beta, settings.seed) == (2.0, 1e7, 5)
     assert settings.stages == (Stage(256, 5),)
+
+
+def test_an_end_that_is_worse_than_before_is_said(folder: Path):
+    wild = Stylizer(**SMALL, optimizer="adam", learning_rate=20)
+    said = None
+    for epochs in range(6, 13):  # some of them end with a bad step
+        with warnings.catch_warnings(record=True, action="always") as caught:
+            output = wild("cat.png", "wave.png", epochs=epochs)
+        if caught:
+            said = str(caught[0].message)
+            break
+    assert said is not None and "its last loss was" in said
+    assert output.losses["total"][-1] == output.losses["total"].min()

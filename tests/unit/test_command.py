@@ -262,6 +262,7 @@ def test_outputs_that_would_share_a_name_are_refused(folder: Path, capsys):
             ["cat.png", "wave.png", "-o", "o.jpg", "--fit=crop", "--dimensions=original"],
             "--fit crop",
         ),
+        (["cat.png", "wave.png", "-o", "o.jpg", "--checkpoint-every=5"], "needs --record"),
         (["remake"], "required: IMAGE"),
         (["remake", "cat.png"], "say where the output should be"),
         (["status"], "required: FOLDER"),

@@ -136,6 +136,8 @@ def work(tasks: Sequence[Task], options: argparse.Namespace, also_read: Sequence
         UsageError: an output would overwrite an image that is read.
         NeuralStyleError: a file is missing, or an output cannot be written.
     """
+    if options.checkpoint_every is not None and options.record is None:
+        raise UsageError("--checkpoint-every needs --record, the folder of the checkpoints.")
     inputs = [*also_read, *(path for task in tasks for path in task.inputs.values())]
     for task in tasks:
         _require_files(task)

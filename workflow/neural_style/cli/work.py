@@ -101,7 +101,7 @@ class _Work:
             of = f"{number} of {len(self.tasks)}: " if len(self.tasks) > 1 else ""
             self._say(
                 f"{of}{escape(str(task.output))} has {size[0]} × {size[1]} pixels; "
-                f"{task.settings.epochs} iterations took {took}."
+                f"{_iterations(task.settings.epochs)} took {took}."
             )
         if len(self.tasks) > 1:
             took = format_duration(time.monotonic() - began)
@@ -174,6 +174,10 @@ def _keep(output: Output, task: Task) -> NoReturn:
         raise StoppedError(f"{where}; nothing was written.")
     output.save(task.output)
     raise StoppedError(f"{where}; the image so far is in {escape(str(task.output))}.")
+
+
+def _iterations(number: int) -> str:
+    return "1 iteration" if number == 1 else f"{number} iterations"
 
 
 def _raise_if_stopped(stop: StopRequest) -> None:

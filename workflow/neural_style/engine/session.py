@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -35,7 +36,14 @@ from neural_style.engine.engine import Engine
 from neural_style.engine.job import files_read
 from neural_style.engine.load import AnyImage, make_problems
 from neural_style.engine.record import Source, metadata_text
-from neural_style.engine.writer import CHECK_INTERVAL, DivergedError, divergence_sentence
+from neural_style.engine.writer import (
+    CHECK_INTERVAL,
+    DivergedError,
+    divergence_sentence,
+    excesses,
+    return_sentence,
+)
+from neural_style.errors import NeuralStyleWarning
 from neural_style.images.decode import ImageError
 from neural_style.images.encode import (
     Postprocessor,
@@ -416,6 +424,9 @@ def _optimize(
                 return
             if (step.epoch % CHECK_INTERVAL == 0 or step.epoch == last) and step.diverged.any():
                 raise DivergedError(divergence_sentence(step.epoch, run.settings))
+            if step.epoch == last and (excess := max(excesses(step))) > 1:
+                sentence = return_sentence(excess, run.settings)
+                warnings.warn(sentence, NeuralStyleWarning, stacklevel=2)
             run.history.add(step)
             if shown is not None:
                 shown.show(step)
