@@ -127,7 +127,7 @@ def test_picks_are_kept_filtered_and_exported(page):
     assert text.input_value().splitlines()[0] == "results/cat/sea/1_1e6_1/generated_6.png"
     page.select_option("#export-what", "commands")
     words = [shlex.split(line) for line in text.input_value().splitlines()]
-    assert [each[2] for each in words][1:] == [f"--content=images/content/{HOSTILE}.png"] * 2
+    assert all(f"images/content/{HOSTILE}.png" in each for each in words[1:])
     page.select_option("#export-what", "copies")
     lines = text.input_value().splitlines()
     assert shlex.split(lines[1]) == [
