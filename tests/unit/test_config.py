@@ -151,10 +151,11 @@ def test_an_empty_configuration_is_all_defaults():
     }
 
 
-def test_the_configuration_at_the_root_says_nothing_but_the_defaults():
+def test_the_configuration_at_the_root_says_nothing_but_the_defaults_and_the_best_preset():
     at_root = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
-    assert complete(at_root) == complete({})
-    assert annotated_config({}) == (ROOT / "config.yaml").read_text(encoding="utf-8")
+    more = {"settings": {"presets": ["best"]}}
+    assert complete(at_root) == complete(more)
+    assert annotated_config(more) == (ROOT / "config.yaml").read_text(encoding="utf-8")
     for section, keys in complete({}).items():
         assert at_root[section].keys() == keys.keys() if isinstance(keys, dict) else section
 

@@ -96,7 +96,7 @@ def test_an_error_names_a_missing_file(tmp_path: Path):
 
 
 def test_a_grid_is_a_row_of_its_tiles_below_their_labels(tmp_path: Path):
-    tiles = {"one": {"file": str(ROOT / "docs" / "pictures" / "grid.jpg")}}
+    tiles = {"one": {"file": str(ROOT / "docs" / "pictures" / "best.jpg")}}
     described_grid = read_grids(described(tmp_path, tiles=tiles))["it"]
     grid = layout(described_grid, tmp_path)
     assert grid.columns == ("one",)

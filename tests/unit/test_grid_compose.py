@@ -143,6 +143,23 @@ def test_a_grid_of_epochs_marks_noise_and_leaves_out_what_is_not_saved():
     assert last is not None
 
 
+def test_a_page_may_have_no_output_of_a_setting_that_saves_few():
+    named = {"long": {"optimization": {"epochs": 30}}}
+    grids = make_grids(
+        settings={"named": named},
+        optimization={"epochs": 4, "save_every": 2},
+        grids={"tiles_per_page": 6},
+    )
+    finish(grids)
+    pages = pages_of(grids, "epochs", "cat")
+    empty = [row.heading for page in pages for row in page.rows if not any(row.tiles)]
+    assert empty and "long" not in empty
+    tiles = [tile for page in pages for row in page.rows for tile in row.tiles if tile]
+    assert len(tiles) == 2 + 15  # without the starts
+    for page in pages:
+        assert min(render_grid(page, 32).size) > 32
+
+
 def test_a_grid_of_weights_has_alphas_down_and_betas_across():
     settings = {"alpha": [1, 2], "beta": [10, 20], "learning_rate": [1, 0.5]}
     grids = make_grids(settings=settings)

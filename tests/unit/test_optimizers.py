@@ -34,3 +34,18 @@ def test_a_first_step_is_visible_and_in_proportion_to_each_learning_rate(
     )
     assert 0.01 < steps[0] < 0.05
     torch.testing.assert_close(steps[1], steps[0] / 4, rtol=1e-4, atol=0)
+
+
+def test_only_the_wasserstein_loss_prefers_brightness_to_color(defaults: Settings):
+    gray = torch.ones(3).view(1, 3, 1, 1)
+    color = torch.tensor([1.0, -2.0, 1.0]).view(1, 3, 1, 1)
+    noise = GRADIENT[:, :1]
+
+    def ratio(style_loss: str) -> float:
+        settings = [replace(defaults, style_loss=style_loss)] * 2
+        step = make_optimizer(START, settings).step(START, noise * (gray + color)) - START
+        along = [(step * axis).sum(dim=1) / axis.square().sum() for axis in (gray, color)]
+        return float(along[0].abs().mean() / along[1].abs().mean())
+
+    assert ratio("gram") == pytest.approx(1, rel=1e-3)
+    assert ratio("wasserstein") == pytest.approx(2.09 / 0.30, rel=1e-3)

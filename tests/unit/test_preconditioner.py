@@ -7,7 +7,11 @@ import math
 import pytest
 import torch
 
-from neural_style.optim.optimizers import frequency_change_of_variables, frequency_preconditioner
+from neural_style.optim.optimizers import (
+    color_preconditioner,
+    frequency_change_of_variables,
+    frequency_preconditioner,
+)
 
 SHAPES = [(8, 8), (7, 12), (9, 5)]
 
@@ -61,3 +65,27 @@ def test_noise_as_images_keeps_its_power_and_gets_its_inverse_hessian_by_halves(
     twice, whole = half(shaped), frequency_preconditioner(noise)(noise)
     factor = float((twice * whole).sum() / whole.square().sum())
     torch.testing.assert_close(twice, factor * whole, rtol=1e-4, atol=1e-4)
+
+
+def test_colors_are_mapped_symmetrically_and_gray_most():
+    like = torch.zeros(1, 3, 4, 6, dtype=torch.float64)
+    basis = torch.eye(like.numel(), dtype=torch.float64).view(-1, 3, 4, 6)
+    matrix = color_preconditioner(basis)(basis).view(like.numel(), like.numel())
+    torch.testing.assert_close(matrix, matrix.T)
+    assert torch.linalg.eigvalsh(matrix).min() > 0
+    wave = torch.cos(torch.arange(6) * math.pi / 3).double().expand(1, 1, 4, 6)
+    gains = []
+    for color in ((1, 1, 1), (1, 0, -1), (1, -2, 1)):
+        image = wave * torch.tensor(color).double().view(1, 3, 1, 1)
+        gain = color_preconditioner(image)(image) / frequency_preconditioner(image)(image)
+        gains.append(float(gain.nanmean()))
+        torch.testing.assert_close(
+            color_preconditioner(image)(image), gains[-1] * frequency_preconditioner(image)(image)
+        )
+    assert gains == pytest.approx([2.09, 0.61, 0.30])
+    assert sum(gains) == pytest.approx(3)
+
+
+def test_luminance_alone_is_mapped_by_its_frequencies():
+    gray = torch.rand(2, 1, 6, 10, generator=torch.Generator().manual_seed(0))
+    assert color_preconditioner(gray)(gray).equal(frequency_preconditioner(gray)(gray))

@@ -1,10 +1,12 @@
-"""Creates the optimizer and its frequency-domain preconditioner.
+"""Creates the optimizer and its preconditioner, which knows frequencies and colors.
 
 The loss is far more curved along fine detail than along broad areas of color, and plain L-BFGS
 needs dozens of iterations to learn this. A first inverse Hessian that falls with the spatial
-frequency, as the spectrum of natural images does, provides it from the start. It is the change of
-variables of Olah, Mordvintsev and Schubert (Feature Visualization, 2017), who optimize Fourier
-coefficients scaled by a power of the frequency, written as a preconditioner.
+frequency, as the spectrum of natural images does, provides it from the start. With the Wasserstein
+style loss it also prefers changes of brightness to changes of color, since natural images vary more
+in brightness. It is the change of variables of Olah, Mordvintsev and Schubert (Feature
+Visualization, 2017), who optimize Fourier coefficients scaled by a power of the frequency, in
+decorrelated colors, written as a preconditioner.
 """
 
 from __future__ import annotations
@@ -24,6 +26,14 @@ if TYPE_CHECKING:  # Adam is loaded only where it is asked for
 EXPONENT = 0.8
 """Power of the frequency in the preconditioner; from 0.5 to 1 hardly any difference was measured,
 see `benchmarks/RESULTS.md`."""
+
+COLOR_AXES = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
+"""Directions in RGB along which the colors of natural images vary independently, nearly: gray,
+yellow to blue, and magenta to green."""
+
+COLOR_GAINS = (2.09, 0.61, 0.30)
+"""Factors of the preconditioner along `COLOR_AXES`: the standard deviations of natural images there
+(Krizhevsky, Sutskever and Hinton, 2012), scaled to the sum 3. benchmarks/LOOK.md has the trials."""
 
 FIRST_STEP = 0.02
 """Mean change of a pixel, in [0, 1], by the first step of L-BFGS with learning rate 1.
@@ -78,13 +88,39 @@ def make_optimizer(start: Tensor, settings: Sequence[Settings]) -> Optimizer:
     match settings[0].optimizer:
         case "lbfgs":
             history = history_size(settings[0].history, start.shape[2], start.shape[3])
-            return Lbfgs(start, rates, history, FIRST_STEP, frequency_preconditioner(start))
+            # With Gram matrices, colors here made the loss larger; see benchmarks/LOOK.md.
+            in_colors = settings[0].style_loss == "wasserstein"
+            make = color_preconditioner if in_colors else frequency_preconditioner
+            return Lbfgs(start, rates, history, FIRST_STEP, make(start))
         case "adam":
             from neural_style.optim.adam import Adam
 
             return Adam(start, rates, unit=ADAM_STEP, change=frequency_change_of_variables(start))
         case other:
             raise ValueError(f"there is no optimizer {other!r}; the optimizers are lbfgs and adam")
+
+
+def color_preconditioner(like: Tensor) -> Callable[[Tensor], Tensor]:
+    """The map of `frequency_preconditioner`, and for images with three channels one of colors.
+
+    Both are symmetric and positive definite, and commute.
+
+    Args:
+        like: images [B, C, H, W] of the size, dtype and device that the map is for.
+    """
+    by_frequency = frequency_preconditioner(like)
+    if like.shape[1] != len(COLOR_AXES):
+        return by_frequency
+    axes = torch.tensor(COLOR_AXES, dtype=torch.float64)
+    axes = axes / axes.norm(dim=1, keepdim=True)
+    gains = torch.tensor(COLOR_GAINS, dtype=torch.float64).diag()
+    matrix = (axes.mT @ gains @ axes).to(like)
+
+    def apply(images: Tensor) -> Tensor:
+        mixed = matrix @ images.flatten(start_dim=2)
+        return by_frequency(mixed.view_as(images))
+
+    return apply
 
 
 def frequency_preconditioner(

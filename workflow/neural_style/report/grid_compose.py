@@ -124,6 +124,9 @@ class _Page:
         self._grid, self._path, self._names = grid, path, names
         columns = _without_starts(grid, list(window.columns))
         self._cells = [[grid.cells[y][x] for x in columns] for y in window.rows]
+        # On this page a row may be empty: its setting may save fewer outputs than others.
+        self._rows = [_first(grid.cells[y]) for y in window.rows]
+        self._columns = [_first(row[x] for row in grid.cells) for x in columns]
         settings = {job.setting: job.settings for job in grid.jobs}
         self._labels, self._common = setting_labels(settings)
         if len(settings) == 1:  # its label is in the subtitle, not in a heading
@@ -144,10 +147,8 @@ class _Page:
 
     def grid(self) -> Grid:
         """Return the page as a table, or in lines."""
-        rows = [self._row_heading(_first(row)) for row in self._cells]
-        columns = [
-            self._column_heading(_first(column)) for column in zip(*self._cells, strict=True)
-        ]
+        rows = [self._row_heading(cell) for cell in self._rows]
+        columns = [self._column_heading(cell) for cell in self._columns]
         if len(self._grid.cells) > 1 and len(self._grid.cells[0]) == 1:
             return self._in_pairs(rows)
         if len(self._grid.cells) == 1 and len(columns) > _WIDEST:
@@ -221,7 +222,8 @@ class _Page:
         )
 
     def _facts(self) -> str:
-        jobs = {cell.job.folder: cell.job for row in self._cells for cell in row if cell}.values()
+        shown = [cell for row in self._cells for cell in row if cell] or self._rows
+        jobs = {cell.job.folder: cell.job for cell in shown}.values()
         pages = list(self._grid.pages)
         facts = (
             size_label(upright_size(job.final_output) for job in jobs),
@@ -259,7 +261,7 @@ class _Page:
 
     def _shape(self, cells: Sequence[Cell | None]) -> Shape:
         """Return the shape that holds all images of a row."""
-        jobs = [cell.job for cell in cells if cell]
+        jobs = [cell.job for cell in cells if cell] or self._grid.jobs
         return bounding(
             [
                 self._shapes[j.content_path] if j.settings.saved_fit == "keep" else (1, 1)
@@ -303,8 +305,8 @@ def _start(job: Job, caption: tuple[str, ...]) -> Tile:
     return Tile(path, caption, fit="" if settings.saved_fit == "keep" else settings.fit)
 
 
-def _first(cells: Sequence[Cell | None]) -> Cell:
-    """Return a cell of a row or column, which is never empty."""
+def _first(cells: Iterable[Cell | None]) -> Cell:
+    """Return a cell of a row or column of a grid, which is never empty."""
     return next(cell for cell in cells if cell)
 
 
