@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -34,7 +35,7 @@ from neural_style.engine.layer_study import (
     run_study,
     write_layer_losses,
 )
-from neural_style.errors import NeuralStyleError
+from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.images.decode import load_image
 from neural_style.images.tensors import normalize, to_tensor
 from neural_style.io import sha256
@@ -87,7 +88,9 @@ def made(
 ) -> tuple[Path, list[StudyProgress]]:
     """A finished study, and all that it said."""
     folder = tmp_path_factory.mktemp("study")
-    return folder, list(run_study(study, CONTENT, STYLE, folder, CPU))
+    with warnings.catch_warnings():  # so few iterations may not settle
+        warnings.simplefilter("ignore", NeuralStyleWarning)
+        return folder, list(run_study(study, CONTENT, STYLE, folder, CPU))
 
 
 def test_the_images_are_reconstructions_then_every_pair(study: LayerStudy):
@@ -261,6 +264,7 @@ def test_reconstructions_come_nearer_than_the_noise_they_start_from(made: Any):
     assert all(0 < row.relative_style < 0.9 for row in textures), textures
 
 
+@pytest.mark.filterwarnings("ignore:.*did not settle:UserWarning")
 def test_a_study_is_the_same_every_time(
     study: LayerStudy, made: Any, tmp_path: Path, _random_network: None
 ):

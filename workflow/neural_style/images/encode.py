@@ -292,7 +292,7 @@ def _encode_png16(pixels: PixelArray, quality: int, comment: str) -> bytes:
 
 
 def _encode_tiff(pixels: PixelArray, quality: int, comment: str) -> bytes:
-    import tifffile  # only TIFF needs it: benchmarks run with torch, numpy and Pillow alone
+    import tifffile  # only TIFF needs it: benchmarks run without it
 
     file = io.BytesIO()
     tifffile.imwrite(
