@@ -48,7 +48,7 @@ from neural_style.report.study_figure import study_grid, write_study_chart
 
 Schema = Mapping[str, Any]
 CPU = torch.device("cpu")
-EPOCHS = 10
+EPOCHS = 12
 CONTENT, STYLE = samples.CONTENT["chelsea"], samples.CONTENT["coffee"]
 NAMES = [
     "content_conv1_1.png",
