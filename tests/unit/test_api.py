@@ -31,7 +31,11 @@ from neural_style.model.weights import Weights
 SMALL: dict[str, Any] = {"size": 48, "epochs": 2, "style_layers": {"conv1_1": 1.0, "conv2_1": 1.0}}
 SMALL |= {"content_layers": {"conv2_2": 1.0}, "precision": "fp32"}
 
-pytestmark = pytest.mark.usefixtures("random_network")
+pytestmark = [
+    pytest.mark.usefixtures("random_network"),
+    # Runs of a few iterations may end before they have settled.
+    pytest.mark.filterwarnings("ignore:the optimization did not settle"),
+]
 
 
 @pytest.fixture
