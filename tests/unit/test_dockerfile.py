@@ -68,23 +68,20 @@ def test_what_it_installs_and_copies_is_there(steps):
         assert (REPOSITORY / source).exists(), source
 
 
-def test_the_commands_of_the_page_fit_it(build_arguments):
-    blocks = re.findall(r"```console\n(.*?)```", read("docs/clusters.md"), re.DOTALL)
-    commands = [shlex.split(line[2:]) for block in blocks for line in block.splitlines()]
-    commands += [
-        shlex.split(line.strip("# "))
-        for line in read("Dockerfile").splitlines()
-        if line.startswith("#   docker ")
-    ]
+def test_the_commands_of_the_pages_fit_it(build_arguments):
+    pages = "".join(map(read, ("README.md", "docs/clusters.md")))
+    blocks = re.findall(r"```console\n(.*?)```", pages, re.DOTALL)
+    lines = [line[2:] for block in blocks for line in block.splitlines()]
+    lines += re.findall(r"^#   (docker .*)", read("Dockerfile"), re.MULTILINE)
+    commands = [shlex.split(line, comments=True) for line in lines]
     builds = [command for command in commands if command[:2] == ["docker", "build"]]
-    assert len(builds) == 3
+    assert len(builds) == 4
     for command in builds:
         assert command[command.index("--tag") + 1] == "neural-style"
-        if "--build-arg" in command:
-            name, value = command[command.index("--build-arg") + 1].split("=")
-            assert name in build_arguments
-            assert value in re.findall(r"\w+", read("Dockerfile"))
-    (made,) = [command for command in commands if command[:2] == ["apptainer", "build"]]
-    assert made[3] == "docker-daemon:neural-style:latest"
+    assert {*re.findall(r"--build-arg (\w+)", pages)} <= build_arguments.keys()
+    made = [command for command in commands if command[:2] == ["apptainer", "build"]]
+    assert [command[3] for command in made] == ["docker-daemon:neural-style:latest"] * 2
     used = [word for command in commands for word in command if fnmatch(word, "*.sif")]
     assert {*used} == {*re.findall(r'^container: "(.*)"$', read("Snakefile"), re.MULTILINE)}
+    assert {*re.findall(r"/\S+/Snakefile", pages)} == {"/opt/neural-style/Snakefile"}
+    assert "WORKDIR /opt/neural-style\n" in read("Dockerfile")
