@@ -31,7 +31,7 @@ def test_everything_of_a_sweep_is_in_its_folder(pair):
     torn = pair.add("style", "torn.png", seed=2)
     whole = torn.read_bytes()
     torn.write_bytes(b"")
-    pair.add("content", "c{d}.png", seed=3)
+    (pair.root / "images" / "content" / "c{d}.png").symlink_to("nowhere")
     pair.snakemake("all", "layer_study").assert_refused("torn.png': it is empty", "c{d}.png")
     torn.write_bytes(whole)
     (pair.root / "images" / "content" / "c{d}.png").unlink()
