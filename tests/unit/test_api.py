@@ -390,6 +390,7 @@ def test_a_wrong_image_gets_a_sentence(folder: Path, name: str):
         ({"init": "nois"}, "there is no such file"),
         ({"device": "gpu"}, "use auto, cpu"),
         ({"device": "meta"}, "use auto, cpu"),
+        ({"device": "mps"}, "use the device cpu"),
         ({"device": 3.5}, "use auto, cpu"),
         ({"device": "cuda:7"}, "cuda"),
     ],

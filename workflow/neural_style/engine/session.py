@@ -386,7 +386,10 @@ def find_device(device: str | torch.device) -> torch.device:
         DeviceError: there is none.
     """
     if isinstance(device, str) and device in DEVICES:
-        return choose_device(device)
+        try:
+            return choose_device(device)
+        except DeviceError as error:  # it speaks of the command line
+            raise DeviceError(str(error).replace("`--device cpu`", "the device cpu")) from error
     try:
         found = torch.device(device)
         if found.type not in DEVICES:
