@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
@@ -242,3 +243,26 @@ def test_an_iteration_has_at_most_1_3_times_the_kernels_of_gram_matrices(
             next(iterations)
         counts[style_loss] = kernels.count.total()
     assert counts["wasserstein"] <= 1.3 * counts["gram"], counts
+
+
+def test_a_decomposition_that_does_not_converge_is_made_in_float64(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """As in float32 where most eigenvalues are 0."""
+    real, tried = torch.linalg.eigh, []
+
+    def eigh(matrices: torch.Tensor) -> Any:
+        tried.append(matrices.dtype)
+        if matrices.dtype == torch.float32 or not matrices.isfinite().all():
+            raise torch.linalg.LinAlgError("the algorithm failed to converge")
+        return real(matrices)
+
+    torch.manual_seed(0)
+    features = torch.randn(1, 8, 40)
+    moments = torch.cat([features @ features.mT, features.sum(2, keepdim=True)], dim=2) / 40
+    target = gaussian_target(moments.flip(1))
+    expected = squared_wasserstein(moments, target)
+    monkeypatch.setattr(torch.linalg, "eigh", eigh)
+    assert torch.allclose(squared_wasserstein(moments, target), expected, rtol=1e-4)
+    assert tried == [torch.float32, torch.float64]
+    assert squared_wasserstein(moments * math.nan, target).isnan().all()

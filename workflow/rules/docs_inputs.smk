@@ -10,6 +10,6 @@ CONTROLS = "docs/controls.yaml"
 def control_grids():
     """The grids of docs/controls.yaml, read only for this target: every job loads this file."""
     try:
-        return read_grids(Path(CONTROLS), SCHEMA)
+        return read_grids(Path(CONTROLS))
     except NeuralStyleError as error:
         stop(error)

@@ -214,9 +214,20 @@ def squared_wasserstein(moments: Tensor, target: GaussianTarget) -> Tensor:
 
 
 def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and eigenvectors of symmetric matrices [B, C, C]; reads one triangle only."""
-    values, vectors = torch.linalg.eigh(_off_mps(matrices))
-    return values.to(matrices.device), vectors.to(matrices.device)
+    """Eigenvalues and eigenvectors of symmetric matrices [B, C, C]; reads one triangle only.
+
+    In float32 the algorithm may not converge where most eigenvalues are 0, as those of small images
+    are; then it runs in float64. Both are NaN where there are none, such as after a bad step.
+    """
+    given = _off_mps(matrices)
+    try:
+        values, vectors = torch.linalg.eigh(given)
+    except torch.linalg.LinAlgError:
+        try:
+            values, vectors = torch.linalg.eigh(given.double())
+        except torch.linalg.LinAlgError:
+            values, vectors = given.new_full(given.shape[:2], math.nan), given * math.nan
+    return values.to(matrices), vectors.to(matrices)
 
 
 def _off_mps(tensor: Tensor) -> Tensor:
