@@ -22,10 +22,11 @@ from neural_style.config.options import (
     option_strings,
     read_layers,
     read_share,
+    shortest_options,
     write_shares,
     write_value,
 )
-from neural_style.config.schema import setting_nodes
+from neural_style.config.schema import setting_nodes, settings_of
 from neural_style.config.settings import Settings, find_conflicts
 from neural_style.model.layers import LAYERS
 
@@ -301,3 +302,27 @@ def test_the_help_gives_the_range_of_each_number():
     assert "(above 0, up to 100; default: 1)" in text
     assert "(64 to 4096 in steps of 16, or none; default: none)" in text
     assert "(0 to 1e9; default: conv4_2:1)" in text
+
+
+@pytest.mark.parametrize(
+    ("values", "preset", "options"),
+    [
+        ({}, None, []),
+        ({"beta": 3e5}, None, ["--beta=300000"]),
+        ({}, "best", ["--preset=best"]),
+        ({"size": 256}, "best", ["--preset=best", "--size=256"]),
+        ({"size": 256, "color": "luminance"}, "best", None),
+        ({"beta": 1e7}, None, ["--beta=10000000"]),
+        ({"fit": "stretch"}, "paper", ["--preset=paper"]),
+    ],
+)
+def test_a_preset_shortens_the_options(values: dict, preset: str | None, options: list | None):
+    settings = settings_of(values, preset)
+    shortest = shortest_options(settings)
+    assert options is None or len(shortest) <= len(options)
+    assert len(shortest) <= 3
+    given = dict(each.removeprefix("--").split("=") for each in shortest)
+    assert (
+        settings_of({k: v for k, v in given.items() if k != "preset"}, given.get("preset"))
+        == settings
+    )

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from neural_style.config.settings import Settings, beta_at
@@ -254,7 +255,7 @@ def test_a_decomposition_that_does_not_converge_is_made_in_float64(
     def eigh(matrices: torch.Tensor) -> Any:
         tried.append(matrices.dtype)
         if matrices.dtype == torch.float32 or not matrices.isfinite().all():
-            raise torch.linalg.LinAlgError("the algorithm failed to converge")
+            raise LinAlgError("the algorithm failed to converge")
         return real(matrices)
 
     generator = torch.Generator().manual_seed(0)

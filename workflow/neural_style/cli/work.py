@@ -18,7 +18,7 @@ import torch
 from neural_style.cli.parsing import UsageError
 from neural_style.cli.stylize import Task, outputs_of
 from neural_style.config.keys import Stage
-from neural_style.config.options import in_options, option_strings, positional, shell_argument
+from neural_style.config.options import in_options, positional, shell_argument, shortest_options
 from neural_style.config.settings import (
     LARGEST_SIZE,
     OUTPUT_FORMATS,
@@ -229,4 +229,4 @@ def command_line(task: Task) -> str:
     if OUTPUT_FORMATS[settings.format] == task.output.suffix and settings.format != "png16":
         settings = replace(settings, format=Settings().format)  # the suffix says it
     words = [positional(task.content), positional(task.style), "-o", str(task.output)]
-    return " ".join(map(shell_argument, ["neural-style", *words, *option_strings(settings)]))
+    return " ".join(map(shell_argument, ["neural-style", *words, *shortest_options(settings)]))

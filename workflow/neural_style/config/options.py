@@ -10,6 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from neural_style.config.keys import Stage
+from neural_style.config.presets import PRESETS
+from neural_style.config.schema import settings_of
 from neural_style.config.settings import BUILT_IN, SECTIONS, Settings
 from neural_style.errors import NeuralStyleError
 
@@ -36,6 +38,23 @@ def option_strings(settings: Settings, defaults: Settings = _DEFAULTS) -> list[s
             texts = write_shares(value) if field.name in SHARES else [write_value(value)]
             options += [f"{option_name(field.name)}={text}" for text in texts]
     return options
+
+
+def shortest_options(settings: Settings) -> list[str]:
+    """Return the fewest options that give `settings`, with a preset where that saves some."""
+    candidates = [option_strings(settings)]
+    for name in PRESETS:
+        size = {"size": settings.size} if settings_of({}, name).size != settings.size else {}
+        base = settings_of(size, name)
+        own = {
+            field.name: getattr(settings, field.name)
+            for field in fields(Settings)
+            if getattr(settings, field.name) != getattr(base, field.name)
+        }
+        if settings_of(size | own, name) == settings:
+            sized = [f"--size={settings.size}"] if size else []
+            candidates.append([f"--preset={name}", *sized, *option_strings(settings, base)])
+    return min(candidates, key=len)
 
 
 def option_name(key: str) -> str:

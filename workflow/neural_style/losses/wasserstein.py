@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
+from torch.linalg import LinAlgError  # type: ignore[attr-defined]  # not in its __all__
 
 from neural_style.losses.terms import StyleLoss, Term, at_least_float32, flatten_positions
 from neural_style.model.vgg import View
@@ -222,10 +223,10 @@ def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
     given = _off_mps(matrices)
     try:
         values, vectors = torch.linalg.eigh(given)
-    except torch.linalg.LinAlgError:
+    except LinAlgError:
         try:
             values, vectors = torch.linalg.eigh(given.double())
-        except torch.linalg.LinAlgError:
+        except LinAlgError:
             values, vectors = given.new_full(given.shape[:2], math.nan), given * math.nan
     return values.to(matrices), vectors.to(matrices)
 
