@@ -12,7 +12,13 @@ import pytest
 from PIL import Image
 from tests.unit.images import smooth
 
-from neural_style.config.settings import DEEP, OUTPUT_FORMATS, Settings, settings_from_record
+from neural_style.config.settings import (
+    DEEP,
+    ENGINE_VERSION,
+    OUTPUT_FORMATS,
+    Settings,
+    settings_from_record,
+)
 from neural_style.engine.record import (
     ProvenanceError,
     Source,
@@ -49,7 +55,7 @@ def test_every_format_gives_the_facts_back(tmp_path: Path, defaults: Settings, f
     files = sources(content=HOSTILE, style="b.jpg")
     picture = saved(tmp_path, metadata_text(files, settings), format_name)
     provenance = read_provenance(picture)
-    assert provenance.engine == 1
+    assert provenance.engine == ENGINE_VERSION
     assert provenance.sources == files
     assert settings_from_record(provenance.settings) == settings
     assert list(provenance.settings["style_layers"]) == ["conv3_1", "conv1_1"]

@@ -47,7 +47,7 @@ def keys(node, schema, path):
 
 
 def test_options_are_those_of_the_script(schema):
-    from stylize import make_parser
+    from neural_style.cli.stylize import make_parser
 
     known = set(re.findall(r"--[a-z-]+", make_parser().format_help()))
     shown = set(re.findall(r"\| `(--[a-z-]+)` \|", configuration_reference(schema)))
