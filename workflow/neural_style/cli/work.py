@@ -226,7 +226,8 @@ def _ideas(task: Task) -> Iterator[str]:
 def command_line(task: Task) -> str:
     """The command that makes an output, for a shell."""
     settings = task.settings
+    options = shortest_options(settings)
     if OUTPUT_FORMATS[settings.format] == task.output.suffix and settings.format != "png16":
-        settings = replace(settings, format=Settings().format)  # the suffix says it
+        options = [each for each in options if not each.startswith("--format=")]  # the suffix says
     words = [positional(task.content), positional(task.style), "-o", str(task.output)]
-    return " ".join(map(shell_argument, ["neural-style", *words, *shortest_options(settings)]))
+    return " ".join(map(shell_argument, ["neural-style", *words, *options]))
