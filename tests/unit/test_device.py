@@ -412,7 +412,7 @@ def test_a_job_on_the_cpu_uses_the_given_number_of_threads(
     scripts = Path(__file__).parents[2] / "workflow" / "scripts"
     settings = asdict(Settings(size=128, epochs=6, precision=precision))
     images = {"content": str(content), "style": str(style)}
-    words = ["--images", json.dumps(images), "--settings", json.dumps(settings)]
+    words: list[object] = ["--images", json.dumps(images), "--settings", json.dumps(settings)]
     words += ["--output", tmp_path / "out", "--device", "cpu", "--threads", threads]
     variables = {name: text for name, text in os.environ.items() if not name.endswith("_THREADS")}
     ended = subprocess.run(
