@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import mean
 
@@ -23,9 +23,6 @@ from race import Judge, Track, race
 from side_by_side import Finish, finish, write_grid
 
 from neural_style.io import write_text
-
-MARKS = (100, 300)
-"""The evaluations of a baseline after which the loss of its image is a target."""
 
 SAMPLES = (
     ("chelsea", "swirling_night"),
@@ -59,6 +56,14 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--pairs", nargs="+", default=samples, metavar="CONTENT,STYLE")
     parser.add_argument("--sizes", nargs="+", type=int, default=[256, 512], metavar="PX")
     parser.add_argument("--evaluations", type=int, default=300, help="of ours (default: 300)")
+    parser.add_argument(
+        "--marks",
+        nargs="+",
+        type=int,
+        default=[100, 300],
+        metavar="N",
+        help="evaluations of a baseline after which the loss of its image is a target",
+    )
     add_machine_options(parser)
     parser.add_argument(
         "--grids", type=Path, metavar="FOLDER", help="where to write the images side by side"
@@ -68,6 +73,9 @@ def make_parser() -> argparse.ArgumentParser:
         "--no-race",
         action="store_true",
         help="only measure the cost of an evaluation, in a short run",
+    )
+    parser.add_argument(
+        "--no-costs", action="store_true", help="leave out the cost of an evaluation"
     )
     parser.add_argument("--probe", help=argparse.SUPPRESS)
     return parser
@@ -84,6 +92,8 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     else:
         yield from race_all(options, seconds)
         yield ""
+    if options.no_costs:
+        return
     yield from cost_table(lambda size: comparison_of(options, options.pairs[0], size), seconds)
 
 
@@ -91,32 +101,35 @@ def race_all(options: argparse.Namespace, seconds: dict[int, dict[str, float]]) 
     """Yield a row for each target; fill `seconds` with the mean time of an evaluation."""
     yield (
         "| size | pair | baseline | evaluations | loss as saved | seconds "
-        "| ours: evaluations | seconds | ratio |"
+        "| ours: evaluations | ours: seconds | ratio |"
     )
     yield "|---|---|---|--:|--:|--:|--:|--:|--:|"
+    most = max(options.marks)
     for size in options.sizes:
         costs: dict[str, list[float]] = {name: [] for name in IMPLEMENTATIONS}
         finishes: list[Finish] = []
         for pair in options.pairs:
             comparison = comparison_of(options, pair, size)
             tracks = race(
-                {name: (comparison.enter(name, max(MARKS)), max(MARKS)) for name in BASELINES}
+                {name: (comparison.enter(name, most), most) for name in BASELINES}
                 | {OURS: (comparison.enter(OURS, options.evaluations), options.evaluations)}
             )
             judge = Judge(comparison.judge(), comparison.content.device)
-            yield from compare(judge, tracks, f"{size} | {title(pair)}")
+            yield from compare(judge, tracks, options.marks, f"{size} | {title(pair)}")
             if options.grids:
-                finishes.append(finish(pair, title(pair), judge, tracks, OURS, max(MARKS)))
+                finishes.append(finish(pair, title(pair), judge, tracks, OURS, most))
                 write_grid(finishes, size, options.grids / f"side_by_side_{size}.jpg")
             for name, track in tracks.items():
                 costs[name].append(track.evaluation)
         seconds[size] = {name: mean(each) for name, each in costs.items()}
 
 
-def compare(judge: Judge, tracks: dict[str, Track], label: str) -> Iterator[str]:
+def compare(
+    judge: Judge, tracks: dict[str, Track], marks: Sequence[int], label: str
+) -> Iterator[str]:
     """Yield a row for each target: when the baseline reached it, and when this library did."""
     for name in BASELINES:
-        for mark in MARKS:
+        for mark in marks:
             target = judge.loss(tracks[name].images[mark])
             needed = tracks[name].seconds[mark]
             reached = judge.first_reach(tracks[OURS], target)

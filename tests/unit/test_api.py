@@ -605,3 +605,16 @@ def test_an_end_that_is_worse_than_before_is_said(folder: Path):
             break
     assert said is not None and "its last loss was" in said
     assert output.losses["total"][-1] == output.losses["total"].min()
+
+
+def test_a_checkout_that_is_not_installed_can_be_used():
+    """Such as one that was copied to a machine without a network."""
+    code = (
+        "from importlib import metadata\n"
+        "def missing(name): raise metadata.PackageNotFoundError(name)\n"
+        "metadata.version = missing\n"
+        "from neural_style.cli.main import main\n"
+        "main(['--version'])\n"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (shown.returncode, shown.stdout) == (0, "unknown\n"), shown.stderr

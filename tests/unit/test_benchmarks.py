@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import re
 import subprocess
@@ -229,3 +230,23 @@ def test_the_look_is_measured_from_the_style_to_the_content(tmp_path: Path):
     assert judge.unseen_style(*images) == pytest.approx(0, abs=0.05)
     page = look.sheet([[content, style], [style]], 50)
     assert page.size == (50 + 1 + 50, 75 + 1 + 75)
+
+
+def test_the_measurement_for_a_gpu_runs_on_a_cpu(tmp_path: Path):
+    """As on a bare machine, with `--device cpu --quick`."""
+    environment = {
+        **os.environ,
+        "OUT": str(tmp_path),
+        "PATH": f"{Path(sys.executable).parent}:/bin",
+    }
+    command = [str(BENCHMARKS / "gpu" / "run.sh"), "--device", "cpu", "--quick"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True)
+    results = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert ended.returncode == 0, results
+    rows = {each["title"]: each["rows"] for each in results}
+    assert all(rows.values())
+    first, second = rows["A job, killed and resumed"]
+    assert (first["output"], second["resumed after"] > 0) == (second["output"], True)
+    assert [row["failures"] for row in rows["Tests on the GPU"]] == [0]
+    assert rows["A sweep through Snakemake"][0]["outputs"] == 4
+    assert (tmp_path / "results.md").read_text(encoding="utf-8").count("###") == len(results)

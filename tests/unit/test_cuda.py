@@ -67,6 +67,7 @@ def _cuda(monkeypatch: pytest.MonkeyPatch) -> None:
         "get_device_name": "Tesla",
         "get_device_capability": (9, 0),
         "mem_get_info": (70 * GB, 80 * GB),
+        "get_per_process_memory_fraction": 1.0,
         "memory_reserved": 0,
         "memory_allocated": 0,
     }.items():

@@ -34,9 +34,12 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module has
     if name == "__version__":
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        return version("neural-style-pipeline")
+        try:
+            return version("neural-style-pipeline")
+        except PackageNotFoundError:  # a checkout on PYTHONPATH
+            return "unknown"
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

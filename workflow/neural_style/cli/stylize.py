@@ -7,9 +7,9 @@ import glob
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
+from neural_style import __version__
 from neural_style.cli.parsing import (
     Parser,
     UsageError,
@@ -176,7 +176,7 @@ def make_parser() -> Parser:
         help="style images, each for every content image; write them after the content images",
     )
     add_output_options(parser, "FILE|FOLDER")
-    parser.add_argument("--version", action="version", version=version("neural-style-pipeline"))
+    parser.add_argument("--version", action="version", version=__version__)
     add_settings(parser, without=["save_every"])
     add_machine_options(parser)
     return parser

@@ -209,8 +209,11 @@ def available_bytes(device: torch.device) -> int:
     if device.type == "mps":  # it shares the memory of the machine
         free = torch.mps.recommended_max_memory() - torch.mps.current_allocated_memory()
         return max(0, int(USABLE_SHARE * min(free, usable_bytes())))
-    free, _ = torch.cuda.mem_get_info(device)
-    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    free, total = torch.cuda.mem_get_info(device)
+    reserved = torch.cuda.memory_reserved(device)
+    share = torch.cuda.get_per_process_memory_fraction(device)  # 1, unless the program limits it
+    free = min(free, int(share * total) - reserved)
+    cached = reserved - torch.cuda.memory_allocated(device)
     return max(0, int(USABLE_SHARE * (free + cached) - CUDNN_BYTES))
 
 
