@@ -148,8 +148,10 @@ def test_a_job_needs_nothing_that_mps_lacks(
     assert {"aten::convolution", "aten::convolution_backward"} <= {*mps.calls}
     assert names(tmp_path / "mps") == names(tmp_path / "cpu")
     assert facts_of(tmp_path / "mps")["device"] == f"{platform.machine()} GPU (MPS)"
+    # The Wasserstein loss is computed in another way, whose rounding the steps amplify.
+    bound = 5e-2 if settings.style_loss == "wasserstein" else 2e-2
     torch.testing.assert_close(
-        losses(tmp_path / "mps"), losses(tmp_path / "cpu"), rtol=2e-2, atol=1e-6
+        losses(tmp_path / "mps"), losses(tmp_path / "cpu"), rtol=bound, atol=1e-6
     )
 
 

@@ -118,6 +118,10 @@ def require_agreement(
     expected = optimize(choice, settings, convolutions, CPU, reference)
     found = optimize(choice, settings, convolutions, device, dtype)
     bounds = BOUNDS[dtype]
+    if choice["style_loss"] == "wasserstein" and dtype == torch.float32:
+        # Small layers have more channels than positions. Eigenvalues that are 0 are rounding
+        # errors there, of which the GPU, which decomposes nothing, has others: 2e-4 on one CPU.
+        bounds = bounds._replace(loss=1e-3)
     for name, bound in bounds._asdict().items():
         one, other = getattr(found, name), getattr(expected, name)
         difference = float((one - other).norm() / other.norm())

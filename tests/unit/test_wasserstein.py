@@ -16,6 +16,7 @@ from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from neural_style.config.settings import Settings, beta_at
+from neural_style.losses import wasserstein
 from neural_style.losses.build import make_objective
 from neural_style.losses.guided import downsample_guide
 from neural_style.losses.problem import (
@@ -25,12 +26,16 @@ from neural_style.losses.problem import (
     single_style_problem,
 )
 from neural_style.losses.wasserstein import (
+    POLYNOMIALS,
     WASSERSTEIN_SCALE,
+    Transport,
     cat_targets,
     gaussian_target,
     guided_moments,
     moments,
     squared_wasserstein,
+    transport_by_eigenvalues,
+    transport_by_products,
 )
 from neural_style.model.vgg import Convolution, Vgg19, extract_features
 from neural_style.optim.loop import Optimization
@@ -92,10 +97,19 @@ def test_the_gradient_is_that_of_finite_differences():
     )
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize(
+    ("dtype", "transport"),
+    [
+        (torch.float32, transport_by_eigenvalues),
+        (torch.float32, transport_by_products),
+        (torch.float64, transport_by_eigenvalues),
+    ],
+)
 @pytest.mark.parametrize("made", ["constant", "zero", "few"])
 @pytest.mark.parametrize("style", ["constant", "few", "many"])
-def test_constant_and_rank_deficient_features_are_finite(dtype: torch.dtype, made: str, style: str):
+def test_constant_and_rank_deficient_features_are_finite(
+    dtype: torch.dtype, transport: Transport, made: str, style: str
+):
     kinds = {
         "constant": torch.full((1, 9, 5, 5), 0.3, dtype=dtype),
         "zero": torch.zeros(1, 9, 5, 5, dtype=dtype),
@@ -103,7 +117,8 @@ def test_constant_and_rank_deficient_features_are_finite(dtype: torch.dtype, mad
         "many": random(1, 9, 20, 20, seed=9, dtype=dtype),
     }
     features = kinds[made].clone().requires_grad_()
-    distance = squared_wasserstein(moments(features), gaussian_target(moments(kinds[style])))
+    target = gaussian_target(moments(kinds[style]))
+    distance = squared_wasserstein(moments(features), target, transport)
     distance.sum().backward()
     assert distance.isfinite().all() and (distance > -1e-4).all()
     assert features.grad is not None and features.grad.isfinite().all()
@@ -209,7 +224,7 @@ class Kernels(TorchDispatchMode):
     FREE = frozenset(
         {"view", "detach", "transpose", "permute", "expand", "slice", "select", "unsqueeze"}
         | {"squeeze", "alias", "as_strided", "diagonal", "_unsafe_view", "promote_types"}
-        | {"empty", "empty_like", "new_empty"}
+        | {"empty", "empty_like", "new_empty", "split"}
     )
 
     def __init__(self) -> None:
@@ -225,9 +240,14 @@ class Kernels(TorchDispatchMode):
         return operation(*args, **(kwargs or {}))
 
 
-def test_an_iteration_has_at_most_1_3_times_the_kernels_of_gram_matrices(
+MOST_KERNELS = 63
+"""Of the term of a layer beyond those of Gram matrices, on a GPU."""
+
+
+def test_an_iteration_has_few_more_kernels_than_with_gram_matrices(
     random_convolutions: Mapping[str, Convolution],
 ):
+    """On the meta device, as on a GPU: nothing is decomposed, which would synchronize with it."""
     counts = {}
     for style_loss in ("gram", "wasserstein"):
         settings = Settings(style_loss=style_loss, precision="fp32", epochs=4)
@@ -242,8 +262,103 @@ def test_an_iteration_has_at_most_1_3_times_the_kernels_of_gram_matrices(
             next(iterations)
         with Kernels() as kernels:
             next(iterations)
-        counts[style_loss] = kernels.count.total()
-    assert counts["wasserstein"] <= 1.3 * counts["gram"], counts
+        counts[style_loss] = kernels.count
+    more = counts["wasserstein"] - counts["gram"]
+    assert more.total() <= MOST_KERNELS * len(settings.style_layers), more
+    assert not {name for name in more if "eigh" in name or "svd" in name}
+
+
+def spectrum(values: Tensor) -> Tensor:
+    """A symmetric matrix [1, C, C] with these eigenvalues."""
+    count = len(values)
+    generator = torch.Generator().manual_seed(count)
+    basis = torch.linalg.qr(torch.randn(count, count, generator=generator, dtype=torch.float64))[0]
+    return (basis * values @ basis.mT)[None]
+
+
+def few_positions(channels: int, positions: int) -> Tensor:
+    """The covariance of features that have fewer positions than channels, [1, C, C]."""
+    features = random(channels, positions, seed=channels)
+    return torch.cov(features, correction=0)[None]
+
+
+COVARIANCES = {
+    "one value": spectrum(torch.ones(64, dtype=torch.float64)),
+    "ten decades": spectrum(torch.logspace(0, -10, 128, dtype=torch.float64)),
+    "three decades": spectrum(torch.logspace(5, 2, 128, dtype=torch.float64)),
+    "small": spectrum(torch.logspace(-9, -12, 64, dtype=torch.float64)),
+    "rank 1": few_positions(64, 2),
+    "rank 15": few_positions(128, 16),
+}
+
+
+@pytest.mark.parametrize("own", COVARIANCES)
+@pytest.mark.parametrize("style", COVARIANCES)
+def test_products_give_the_transport_of_a_decomposition_in_float64(own: str, style: str):
+    """Wherever the decomposition in float32 does, and closer."""
+    one, other = COVARIANCES[own], COVARIANCES[style]
+    if one.shape != other.shape:
+        pytest.skip("they are of other layers")
+    values, vectors = torch.linalg.eigh(other)
+    root = vectors * values.clamp(min=0).sqrt() @ vectors.mT
+    product = root @ one @ root
+    values, vectors = torch.linalg.eigh(product)
+    shift = 4 * torch.finfo(torch.float32).eps * product.norm()
+    inverse = (values.clamp(min=0) + shift).rsqrt()
+    inverse = inverse + shift / 2 * inverse**3
+    mapped = root @ vectors
+    expected, trace = mapped * inverse @ mapped.mT, (values * inverse).sum()
+    found, found_trace = transport_by_products(product.float(), root.float())
+    assert (found - expected).norm() <= 0.02 * expected.norm()
+    assert abs(found_trace - trace) <= 1e-4 * trace
+
+
+def test_the_polynomials_take_each_value_to_1_and_bear_rounding():
+    smallest = math.sqrt(4 * torch.finfo(torch.float32).eps)
+    for low, high in ((smallest, 1.0), (0.999, 1.02)):
+        x = torch.logspace(math.log10(low), math.log10(high), 100_000, dtype=torch.float64)
+        generator = torch.Generator().manual_seed(0)
+        for a, b, c in POLYNOMIALS:
+            x = x * (1 + 1e-4 * torch.rand(len(x), generator=generator, dtype=torch.float64))
+            x = x * (a + b * x**2 + c * x**4)
+        assert (x - 1).abs().max() < 1e-5
+
+
+def test_what_is_not_finite_stays_so():
+    product = torch.full((1, 8, 8), math.nan)
+    transport, trace = transport_by_products(product, torch.eye(8)[None])
+    assert transport.isnan().all() and trace.isnan().all()
+
+
+@pytest.mark.parametrize("channels", [9, 64])
+@pytest.mark.parametrize("spread", [0.0, 1e-7, 1e-5])
+def test_features_that_hardly_vary_have_the_distance_that_a_decomposition_gives(
+    channels: int, spread: float
+):
+    """Their covariance is made of rounding errors, with eigenvalues below 0."""
+    target = gaussian_target(moments(random(1, channels, 40, 40, seed=7, dtype=torch.float32)))
+    noise = random(1, channels, 128, 128, seed=6, dtype=torch.float32)
+    features = (0.3 + spread * noise).requires_grad_()
+    expected = squared_wasserstein(moments(features), target, transport_by_eigenvalues)
+    found = squared_wasserstein(moments(features), target, transport_by_products)
+    torch.testing.assert_close(found, expected, rtol=0.02, atol=0)
+    (gradient,) = torch.autograd.grad(found.sum(), features)
+    assert gradient.norm() < 0.1 * found.sum()
+
+
+def test_an_optimization_on_a_gpu_reaches_the_losses_of_the_cpu(
+    random_convolutions: Mapping[str, Convolution],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    chosen = replace(settings, epochs=6)
+    network = Vgg19(random_convolutions, chosen.layers).prepare(CPU, torch.float32)
+    problem = single_style_problem(CONTENT.float(), STYLE.float(), chosen)
+    *_, expected = Optimization(network, [problem])
+    monkeypatch.setattr(wasserstein, "transport_by_eigenvalues", transport_by_products)
+    *_, found = Optimization(network, [problem])
+    assert not found.images.equal(expected.images)
+    torch.testing.assert_close(found.losses, expected.losses, rtol=0.05, atol=0)
 
 
 def test_a_decomposition_that_does_not_converge_is_made_in_float64(

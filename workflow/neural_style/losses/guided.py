@@ -80,11 +80,6 @@ class SumOfTerms(Term):
         """The name of the terms."""
         return self.terms[0].name
 
-    @property
-    def synchronizes(self) -> bool:
-        """Whether one of the terms does."""
-        return any(term.synchronizes for term in self.terms)
-
     def statistic(self, view: View) -> Tensor:
         """The statistics of the terms, stacked: [B, R, ...] for R terms."""
         return torch.stack([term.statistic(view) for term in self.terms], dim=1)

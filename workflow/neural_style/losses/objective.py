@@ -74,11 +74,6 @@ class Objective:
         """The names of the terms, in the order of the losses."""
         return tuple(term.name for term in self.terms)
 
-    @property
-    def synchronizes(self) -> bool:
-        """Whether an evaluation synchronizes with the GPU."""
-        return any(term.synchronizes for term in self.terms)
-
     @full_precision()
     def __call__(self, images: Tensor) -> Evaluation:
         """Compute losses and gradient at images [B, 3, H, W] in [0, 1]."""

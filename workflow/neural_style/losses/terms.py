@@ -59,11 +59,6 @@ class Term(ABC):
     weight: Tensor | float
 
     @property
-    def synchronizes(self) -> bool:
-        """Whether `loss` synchronizes with the GPU, so that no CUDA graph can be recorded."""
-        return False
-
-    @property
     @abstractmethod
     def name(self) -> str:
         """A kind and a layer, such as `style/conv1_1`."""

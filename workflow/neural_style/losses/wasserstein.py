@@ -5,21 +5,23 @@ loss is the squared Wasserstein-2 distance of the Gaussians of image and style,
 
     W² = |m - m'|² + tr(Σ + Σ' - 2 (Σ'^½ Σ Σ'^½)^½),
 
-whose gradient in Σ is I - Σ'^½ (Σ'^½ Σ Σ'^½)^(-½) Σ'^½ (Olkin and Pukelsheim, 1982). One symmetric
-eigendecomposition gives both. W² is quadratic in the features, as the content loss is, so that the
-balance of the two depends neither on the scale of the network nor, much, on the size of the image.
+whose gradient in Σ is I - Σ'^½ (Σ'^½ Σ Σ'^½)^(-½) Σ'^½ (Olkin and Pukelsheim, 1982). On the CPU,
+one symmetric eigendecomposition gives both. On a GPU, that would take milliseconds and synchronize
+with the GPU, so matrix products give both there, in a coupled Newton-Schulz iteration.
+
+W² is quadratic in the features, as the content loss is, so that the balance of the two depends
+neither on the scale of the network nor, much, on the size of the image.
 
 Mroueh (Wasserstein Style Transfer, 2019) describes styles by these Gaussians; the style loss
-`StyleLossW2` of crowsonkb/style-transfer-pytorch is this distance. On CUDA, `torch.linalg.eigh`
-synchronizes with the GPU, so an iteration with this loss does, and no CUDA graph is recorded; see
-`Term.synchronizes`.
+`StyleLossW2` of crowsonkb/style-transfer-pytorch is this distance.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -34,11 +36,37 @@ WASSERSTEIN_SCALE = 1.32e-5
 beta 1e6 weighs the mean over the layers by 66, which balances it with the content loss at alpha 1.
 """
 
-EIGENVALUE_FLOOR = 8.0
-"""ε = 8 × machine epsilon, relative to the largest eigenvalue of Σ'^½ Σ Σ'^½. An eigenvalue λ below
-λ_max·ε gets the inverse root 1 / √(λ_max·ε), and λ times that as its root. Where the image lacks a
-direction that the style has, the exact gradient is infinite, and the rounding errors of eigenvalues
-near 0 would add up."""
+EIGENVALUE_SHIFT = 4.0
+"""ε = 4 × machine epsilon × N, with N the Frobenius norm of Σ'^½ Σ Σ'^½. In place of 1 / √λ, an
+eigenvalue λ gets z + ε·z³ / 2 with z = 1 / √(λ + ε), which differs by less than 2% for λ > 4ε, and
+in place of √λ it gets λ times that. Where the image lacks a direction that the style has, the exact
+gradient is infinite, and the rounding errors of eigenvalues near 0 would add up. On samples, they
+were less than a tenth of ε."""
+
+SMALLEST_NORM = 1e-18
+"""Lower bound of N: the squares of smaller values would be 0 in float32."""
+
+POLYNOMIALS = (
+    (8.3182, -23.713, 16.913),
+    (4.1287, -2.9494, 0.52844),
+    (3.9921, -2.8582, 0.51853),
+    (3.5301, -2.5451, 0.48524),
+    (2.578, -1.8491, 0.41291),
+    (1.9459, -1.3267, 0.38274),
+    (1.875, -1.25, 0.375),
+)
+"""(a, b, c) of each step of `transport_by_products`: the polynomial x·(a + b·x² + c·x⁴) that takes
+closest to 1 what the steps before it made of √(ε/N) ≤ x ≤ 1, in float32. It is made for a range
+that is 2% wider, because rounding errors beyond the range would grow. No others of this degree need
+fewer steps (Amsel, Persson, Musco and Gower, The Polar Express, 2025)."""
+
+LARGEST_RESIDUAL = 1.0
+"""Of the iteration before its last step, as a Frobenius norm; it is less than 0.5 where there are
+512 eigenvalues within the range."""
+
+Transport: TypeAlias = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Takes A = Σ'^½ Σ Σ'^½ and Σ'^½, both [B, C, C]; returns the matrix of the optimal transport,
+T = Σ'^½ A^(-½) Σ'^½, [B, C, C], and tr A^½, [B]."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +105,6 @@ class WassersteinTerm(Term):
     def name(self) -> str:
         """`style/` and the layer."""
         return f"style/{self.layer}"
-
-    @property
-    def synchronizes(self) -> bool:
-        """Yes: `torch.linalg.eigh` does."""
-        return True
 
     def statistic(self, view: View) -> Tensor:
         """The view's share of second moment and mean of the features, [B, C, C + 1]."""
@@ -189,7 +212,8 @@ class _Moments(torch.autograd.Function):
 
 def gaussian_target(moments: Tensor) -> GaussianTarget:
     """Make the target from the moments [B, C, C + 1] of style images; computed in float64."""
-    exact = _off_mps(moments).double()
+    # MPS lacks float64.
+    exact = (moments.cpu() if moments.device.type == "mps" else moments).double()
     mean = exact[:, :, -1]
     covariance = exact[:, :, :-1] - mean.unsqueeze(2) * mean.unsqueeze(1)
     values, vectors = torch.linalg.eigh(covariance)
@@ -208,10 +232,76 @@ def cat_targets(targets: Sequence[GaussianTarget]) -> GaussianTarget:
     )
 
 
-def squared_wasserstein(moments: Tensor, target: GaussianTarget) -> Tensor:
-    """Compute W² between the Gaussian of moments [B, C, C + 1] and a target, [B]."""
-    distance: Tensor = _SquaredWasserstein.apply(moments, target.mean, target.root, target.energy)
+def squared_wasserstein(
+    moments: Tensor, target: GaussianTarget, transport: Transport | None = None
+) -> Tensor:
+    """Compute W² between the Gaussian of moments [B, C, C + 1] and a target, [B].
+
+    Args:
+        moments: see `moments`.
+        target: of the style images.
+        transport: the method; None for the one that is best on the device of the moments.
+    """
+    if transport is None:
+        on_gpu = moments.device.type != "cpu" and moments.dtype == torch.float32
+        transport = transport_by_products if on_gpu else transport_by_eigenvalues
+    distance: Tensor = _SquaredWasserstein.apply(
+        moments, target.mean, target.root, target.energy, transport
+    )
     return distance
+
+
+def transport_by_eigenvalues(product: Tensor, root: Tensor) -> tuple[Tensor, Tensor]:
+    """A `Transport` by an eigendecomposition, which synchronizes with a GPU."""
+    values, vectors = _eigh(product)
+    norm, shift = _norm_and_shift(product)
+    epsilon = norm[:, :, 0] * shift
+    values = values.maximum(-epsilon / 2)
+    inverse = (values + epsilon).rsqrt()
+    inverse = torch.addcmul(inverse, epsilon / 2, inverse.pow(3))
+    mapped = root @ vectors
+    return mapped * inverse.unsqueeze(1) @ mapped.mT, (values * inverse).sum(dim=1)
+
+
+def transport_by_products(product: Tensor, root: Tensor) -> tuple[Tensor, Tensor]:
+    """A `Transport` by a coupled Newton-Schulz iteration in float32; it never synchronizes.
+
+    From Y = A / N and Z = I, each step multiplies both by P = a + b·ZY + c·(ZY)², so that ZY goes
+    to I, Y to a root of A / N and Z to its inverse (Higham, Functions of Matrices, 2008, chapter
+    6). If the features are constant, A is made of rounding errors and has eigenvalues below -ε,
+    with which ZY goes elsewhere; then T is Σ' / √N.
+    """
+    norm, shift = _norm_and_shift(product)
+    first, *others, last = POLYNOMIALS
+    y = product / norm
+    y.diagonal(dim1=1, dim2=2).add_(shift)
+    factor = _factor(y, first)
+    y, z = y @ factor, factor
+    for each in others:
+        factor = _factor(z @ y, each)
+        # One product alone does not fill a GPU.
+        y, z = (torch.cat([y, factor]) @ torch.cat([factor, z])).chunk(2)
+    z_y = z @ y
+    z = _factor(z_y, last) @ z
+    identity = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
+    residual = torch.linalg.matrix_norm(z_y - identity, keepdim=True)
+    z = torch.where(residual < LARGEST_RESIDUAL, z, identity)
+    inverse = torch.baddbmm(z, z, z @ z, alpha=shift / 2) * norm.rsqrt()
+    return root @ inverse @ root, (product * inverse).sum(dim=(1, 2))
+
+
+def _factor(z_y: Tensor, polynomial: tuple[float, float, float]) -> Tensor:
+    """P of a step, from ZY."""
+    a, b, c = polynomial
+    factor = torch.baddbmm(z_y, z_y, z_y, beta=b, alpha=c)
+    factor.diagonal(dim1=1, dim2=2).add_(a)
+    return factor
+
+
+def _norm_and_shift(product: Tensor) -> tuple[Tensor, float]:
+    """N, [B, 1, 1], and ε / N; see `EIGENVALUE_SHIFT`."""
+    norm: Tensor = torch.linalg.matrix_norm(product, keepdim=True).clamp(min=SMALLEST_NORM)
+    return norm, EIGENVALUE_SHIFT * torch.finfo(product.dtype).eps
 
 
 def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
@@ -220,52 +310,46 @@ def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
     In float32 the algorithm may not converge where most eigenvalues are 0, as those of small images
     are; then it runs in float64. Both are NaN where there are none, such as after a bad step.
     """
-    given = _off_mps(matrices)
     try:
-        values, vectors = torch.linalg.eigh(given)
+        values, vectors = torch.linalg.eigh(matrices)
     except LinAlgError:
         try:
-            values, vectors = torch.linalg.eigh(given.double())
+            values, vectors = torch.linalg.eigh(matrices.double())
         except LinAlgError:
-            values, vectors = given.new_full(given.shape[:2], math.nan), given * math.nan
+            values, vectors = matrices.new_full(matrices.shape[:2], math.nan), matrices * math.nan
     return values.to(matrices), vectors.to(matrices)
 
 
-def _off_mps(tensor: Tensor) -> Tensor:
-    """The tensor; on the CPU instead of MPS, which lacks float64, and `eigh` in older torch."""
-    return tensor.cpu() if tensor.device.type == "mps" else tensor
-
-
 class _SquaredWasserstein(torch.autograd.Function):
-    """W² and its gradient in the moments, both from one eigendecomposition.
+    """W² and its gradient in the moments, both from the transport T.
 
     With the second moment M = Σ + m mᵀ, W² = tr M + tr M' - 2 m·m' - 2 tr (Σ'^½ Σ Σ'^½)^½. Its
-    gradient is I - T in M and 2 (T m - m') in m, where T = Σ'^½ (Σ'^½ Σ Σ'^½)^(-½) Σ'^½.
+    gradient is I - T in M and 2 (T m - m') in m.
     """
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, moments: Tensor, target_mean: Tensor, root: Tensor, energy: Tensor
+        ctx: FunctionCtx,
+        moments: Tensor,
+        target_mean: Tensor,
+        root: Tensor,
+        energy: Tensor,
+        find_transport: Transport,
     ) -> Tensor:
         second, mean, offset = moments[:, :, :-1], moments[:, :, -1:], target_mean.unsqueeze(2)
         covariance = torch.baddbmm(second, mean, mean.mT, alpha=-1)
-        values, vectors = _eigh(root @ covariance @ root)
-        info = torch.finfo(values.dtype)
-        smallest = values[:, -1:] * (EIGENVALUE_FLOOR * info.eps)
-        inverse = values.maximum(smallest).clamp(min=info.tiny).rsqrt()
-        mapped = root @ vectors
-        transport = mapped * inverse.unsqueeze(1) @ mapped.mT
+        transport, trace = find_transport(root @ covariance @ root, root)
         gradient = torch.empty_like(moments)
         torch.neg(transport, out=gradient[:, :, :-1])
         gradient.diagonal(dim1=1, dim2=2).add_(1)
         torch.baddbmm(offset, transport, mean, beta=-2, alpha=2, out=gradient[:, :, -1:])
         ctx.save_for_backward(gradient)
-        common = torch.baddbmm((values * inverse).sum(dim=1).view(-1, 1, 1), offset.mT, mean)
+        common = torch.baddbmm(trace.view(-1, 1, 1), offset.mT, mean)
         own = second.diagonal(dim1=1, dim2=2).sum(dim=1)
         return torch.add(own + energy, common.view(-1), alpha=-2)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
         # torch's hints declare the context of the forward pass here, too.
         (gradient,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        return grad.view(-1, 1, 1) * gradient, None, None, None
+        return grad.view(-1, 1, 1) * gradient, None, None, None, None

@@ -353,8 +353,6 @@ class _StageRun:
             return NO_GRAPH
         from neural_style.optim.cuda_graph import reason_against, recorded, recorded_iteration
 
-        if objective.synchronizes:
-            return f"{NO_GRAPH}, because the loss synchronizes with the GPU"
         if reason := reason_against(self._variable.shape, iterations):
             return f"{NO_GRAPH}, because {reason}"
         try:
