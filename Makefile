@@ -12,13 +12,15 @@ PINS ?=
 STAMP := .venv/.installed
 # Snakemake's jobs call `python`: this makes it the environment's.
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
+# Processes of pytest share the cores, so the libraries in them get one thread each.
+PYTEST := $(RUN) OMP_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench docs format pins
+.PHONY: help install demo test test-all pytest lint bench docs format pins
 
 help: ## list the targets
 	@echo "Usage: make TARGET"
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' Makefile
 	@echo "To choose the Python interpreter: make install PYTHON=python3.12"
 
 install: $(STAMP) ## install the pinned packages into .venv (about 6 GB with CUDA)
@@ -38,8 +40,15 @@ $(STAMP): requirements.txt pyproject.toml
 demo: install ## stylize a sample image in four styles (a few minutes on a CPU)
 	$(RUN) snakemake --cores all --resources gpu=1 --configfile demo.yaml
 
-test: lint ## run the linters, then all tests
-	$(RUN) pytest --numprocesses logical --maxprocesses 4 --dist loadgroup
+# The linters need a core for less than a minute, so they run beside the tests.
+test: install ## run the linters and the fast tests (5 minutes on two cores)
+	$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+test-all: test ## run all tests: also the slow ones, those in a browser, and those on Slurm
+	$(PYTEST) --dist loadgroup -m '(slow or slurm or browser) and not cuda'
+
+pytest: install
+	$(PYTEST) --dist worksteal -m 'not (slow or slurm or browser or cuda)'
 
 lint: install ## check style, types, and the workflow
 	$(RUN) ruff check

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -21,6 +22,14 @@ from neural_style.model.weights import Weights, load_weights
 WORKFLOW = Path(__file__).parents[1] / "workflow"
 # The scripts are not a package: Python finds them in the folder that they are started from.
 sys.path += [str(WORKFLOW / "scripts"), str(WORKFLOW.parent / "docs" / "tools")]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail in CI if a test was skipped: it would not be missed otherwise."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter and reporter.stats.get("skipped"):
+        reporter.write_line("\nCI is set, so skipped tests are failures.", red=True)
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -160,6 +160,7 @@ def wait_for_outputs(project: Project, count: int) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_killed_and_terminated_runs_resume_and_lose_nothing(project: Project):
     for number in range(10):
         add(project, f"photos/{number}.png", number, 64)
@@ -244,6 +245,7 @@ def workers_below(process: int) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.slow
 def test_a_worker_ends_with_snakemake_and_the_same_command_continues(
     project: Project, tmp_path: Path
 ):
@@ -279,6 +281,7 @@ def test_a_worker_ends_with_snakemake_and_the_same_command_continues(
     assert len(after) == 4 and {name: after[name] for name in kept} == kept
 
 
+@pytest.mark.slow
 def test_another_worker_waits_for_the_first_and_names_it(data: Project):
     for name in dates(data):
         (data.root / "data set" / name).unlink()

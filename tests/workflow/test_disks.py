@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 SMALL = ("--size", "64", "--epochs", "8", "--save-every", "4", "--threads", "1")
 LAYERS = ("--content-layers", "conv2_1", "--style-layers", "conv1_1,conv2_1")
 OPTIONS = (*SMALL, *LAYERS, "--precision", "fp32", "--checkpoint-every", "1")

@@ -110,6 +110,7 @@ KINDS: list[tuple[Kind, int]] = [
 ]
 
 
+@pytest.mark.slow
 def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_image_right(two, tmp_path):
     undisturbed = two.copy(tmp_path / "undisturbed")
     undisturbed.snakemake(*OPTIONS).assert_good()

@@ -13,6 +13,8 @@ import psutil
 import pytest
 from tests.workflow.conftest import workers_of
 
+pytestmark = pytest.mark.slow
+
 CONFIG = {
     "image": {"size": 32},
     "network": {
