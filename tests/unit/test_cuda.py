@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import shutil
 from collections.abc import Callable, Iterator
@@ -27,7 +28,8 @@ from neural_style.losses.problem import (
     resample_images,
     single_style_problem,
 )
-from neural_style.model.vgg import Vgg19, full_precision
+from neural_style.losses.terms import products_over_positions
+from neural_style.model.vgg import Vgg19, full_precision, replicate_border
 from neural_style.optim.loop import Optimization
 from neural_style.runtime.memory import DeviceFailedError, MemoryShortageError
 
@@ -115,6 +117,12 @@ def test_the_stand_in_has_the_limit_of_a_gpu():
         )
 
 
+def last_losses(folder: Path) -> list[float]:
+    """The last row of a job's table of losses, without the column of the seconds."""
+    *_, row = csv.reader((folder / "losses.csv").read_text(encoding="utf-8").splitlines())
+    return [float(value) for value in row[:1] + row[2:]]
+
+
 @pytest.mark.usefixtures("random_network", "_cuda")
 def test_a_job_on_cuda_makes_the_files_of_one_on_the_cpu(tmp_path: Path, settings: Settings):
     settings = replace(settings, stages=(Stage(16, 2),))
@@ -122,7 +130,36 @@ def test_a_job_on_cuda_makes_the_files_of_one_on_the_cpu(tmp_path: Path, setting
         list(run_job(CONTENT, STYLE, tmp_path / "cuda", settings, CUDA))
     list(run_job(CONTENT, STYLE, tmp_path / "cpu", settings, CPU))
     assert len(cuda.calls) > 1000
-    assert files(tmp_path / "cuda") == files(tmp_path / "cpu")
+    found, expected = files(tmp_path / "cuda"), files(tmp_path / "cpu")
+    assert found.keys() == expected.keys()
+    # Sums are added up in another order.
+    last, wanted = (last_losses(tmp_path / device) for device in ("cuda", "cpu"))
+    assert last == pytest.approx(wanted, rel=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(2, 60, 64), (1, 77, 128), (1, 4096, 64), (2, 13, 512)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_products_over_positions_are_those_of_the_cpu(shape: tuple[int, ...], dtype: torch.dtype):
+    rows = torch.randn(shape, dtype=dtype, generator=torch.Generator().manual_seed(0))
+    others = rows[..., :40].sin()
+    with stand_in("cuda"):
+        there = products_over_positions(rows.to(CUDA), others.to(CUDA))
+    expected = rows.double().mT @ others.double()
+    torch.testing.assert_close(there.data_behind.double(), expected, rtol=1e-4, atol=1e-4)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 5, 7), (2, 3, 1, 6), (2, 3, 4, 1), (1, 2, 1, 1)])
+def test_a_replicated_border_is_that_of_torch(shape: tuple[int, ...]):
+    generator = torch.Generator().manual_seed(1)
+    features = torch.randn(shape, dtype=torch.float64, generator=generator)
+    features = features.to(memory_format=torch.channels_last).requires_grad_()
+    found = replicate_border(features)
+    expected = torch.nn.functional.pad(features, (1, 1, 1, 1), mode="replicate")
+    assert found.equal(expected)
+    assert found.is_contiguous(memory_format=torch.channels_last)
+    weights = torch.randn(expected.shape, dtype=torch.float64, generator=generator)
+    gradients = [torch.autograd.grad(each, features, weights)[0] for each in (found, expected)]
+    torch.testing.assert_close(*gradients)
 
 
 def refuse(error: Exception, wanted: Callable[[Any], bool]) -> Callable[..., None]:

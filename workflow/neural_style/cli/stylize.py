@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from neural_style import __version__
+import neural_style
 from neural_style.cli.parsing import (
     Parser,
     UsageError,
@@ -176,7 +176,7 @@ def make_parser() -> Parser:
         help="style images, each for every content image; write them after the content images",
     )
     add_output_options(parser, "FILE|FOLDER")
-    parser.add_argument("--version", action="version", version=__version__)
+    parser.add_argument("--version", action="version", version=neural_style.__version__)
     add_settings(parser, without=["save_every"])
     add_machine_options(parser)
     return parser

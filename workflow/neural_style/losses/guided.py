@@ -21,6 +21,7 @@ from neural_style.losses.terms import (
     at_least_float32,
     flatten_positions,
     mean_squared_error,
+    products_over_positions,
 )
 from neural_style.model.layers import block_of
 from neural_style.model.vgg import View
@@ -130,7 +131,8 @@ class _GuidedGram(torch.autograd.Function):
     def forward(ctx: FunctionCtx, features: Tensor, guide: Tensor, divisor: Tensor) -> Tensor:
         ctx.save_for_backward(features, guide, divisor)
         rows = at_least_float32(flatten_positions(features))
-        return rows.mT @ (rows * flatten_positions(guide)) / divisor
+        weighted = rows * flatten_positions(guide)
+        return products_over_positions(rows, weighted) / divisor
 
     @staticmethod
     def backward(ctx: FunctionCtx, grad_gram: Tensor) -> tuple[Tensor, None, None]:

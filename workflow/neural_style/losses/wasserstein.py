@@ -28,7 +28,13 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]  # not in its __all__
 
-from neural_style.losses.terms import StyleLoss, Term, at_least_float32, flatten_positions
+from neural_style.losses.terms import (
+    StyleLoss,
+    Term,
+    at_least_float32,
+    flatten_positions,
+    products_over_positions,
+)
 from neural_style.model.vgg import View
 
 WASSERSTEIN_SCALE = 1.32e-5
@@ -189,13 +195,13 @@ class _Moments(torch.autograd.Function):
     ) -> Tensor:
         ctx.save_for_backward(features, guide)  # type: ignore[arg-type]  # it takes None, too
         ctx.divisor = divisor  # type: ignore[attr-defined]  # torch's hints declare no attributes
-        rows = at_least_float32(flatten_positions(features))
-        weighted = rows if guide is None else rows * flatten_positions(guide)
-        channels = rows.shape[2]
-        statistic = rows.new_empty(rows.shape[0], channels, channels + 1)
-        torch.matmul(rows.mT, weighted, out=statistic[:, :, :channels])
-        torch.sum(weighted, dim=1, out=statistic[:, :, channels])
-        return statistic.div_(divisor)
+        rows = weighted = flatten_positions(features)
+        if guide is not None:
+            rows = at_least_float32(rows)
+            weighted = rows * flatten_positions(guide)
+        second = products_over_positions(rows, weighted)
+        first = weighted.sum(dim=1, dtype=second.dtype).unsqueeze(2)
+        return torch.cat([second, first], dim=2).div_(divisor)
 
     @staticmethod
     def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None]:

@@ -21,6 +21,9 @@ from torch import Tensor
 SMALLEST_COSINE = 1e-8
 """Cosine between s and y below which an entry is skipped: it says nothing about the curvature."""
 
+PARTS_ON_CUDA = 512
+"""Parts in which long scalar products are added up on CUDA, at most, see `_row_products`."""
+
 SMALLEST_SCALE = 1e-6
 """Lower bound of the factor on a first step, so that it still moves a pixel."""
 
@@ -151,7 +154,7 @@ class Lbfgs:
         entries = self.memory.entries.index_copy_(1, slots[:1], entry)
         rows = entries.flatten(start_dim=1, end_dim=2)
         vectors = torch.stack([change[:, 1], flat], dim=1)
-        products = (rows @ vectors.mT).to(self._zero.dtype).view(*entries.shape[:3], 2)
+        products = _row_products(rows, vectors).to(self._zero.dtype).view(*entries.shape[:3], 2)
         gamma = self._add_products(change[:, :2], products[..., :1], slots)
         weights = self._weights(products[..., 1:], gamma).to(flat.dtype)
         share = gamma.to(flat.dtype)[:, 0]
@@ -252,6 +255,23 @@ class Lbfgs:
         smallest = torch.finfo(total.dtype).tiny * gradient.shape[1]
         first: Tensor = self.memory.scale * (self.first_step * gradient.shape[1])
         return first / total.clamp(min=smallest)
+
+
+def _row_products(rows: Tensor, vectors: Tensor) -> Tensor:
+    """Scalar products of rows [B, M, N] with vectors [B, V, N]: [B, M, V].
+
+    On CUDA, they are added up in parts: cuBLAS gives each problem of a batch to one multiprocessor,
+    and took 6 ms for two images of 256 pixels on an H200, where reading the rows takes 0.02 ms.
+    """
+    batch, count, size = rows.shape
+    if rows.device.type != "cuda":
+        return rows @ vectors.mT
+    parts = next(each for each in range(PARTS_ON_CUDA, 0, -1) if size % each == 0)
+    sums = rows.new_empty(batch, parts, count, vectors.shape[1])
+    for own, others, out in zip(rows, vectors, sums, strict=True):
+        pieces = others.view(len(others), parts, -1).permute(1, 2, 0)
+        torch.bmm(own.view(count, parts, -1).transpose(0, 1), pieces, out=out)
+    return sums.sum(dim=1)
 
 
 def _product(matrices: Tensor, vectors: Tensor, factor: float) -> Tensor:
