@@ -149,11 +149,12 @@ def iterations(options: Options) -> Iterator[Row]:
     from race import wait
 
     count = options.of(200, 4)
+    graphs = ("whole", "objective", "none")
     for loss, size in options.of(
-        [("gram", 512), ("wasserstein", 512), ("gram", 256), ("gram", 1024), ("wasserstein", 256)],
+        [("gram", 512), ("wasserstein", 512), ("gram", 256), ("gram", 1024), ("wasserstein", 1024)],
         [("gram", 32)],
     ):
-        for graph in ("whole", "objective", "none"):
+        for graph in graphs if loss == "gram" and size <= 512 else ("whole", "none"):
             if options.device == "cuda":
                 torch.cuda.empty_cache()
                 torch.cuda.reset_peak_memory_stats()
@@ -231,7 +232,7 @@ def profile(options: Options) -> Iterator[Row]:
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
 
-    count = options.of(20, 2)
+    count = options.of(10, 2)
     device = torch.device(options.device)
     activities = [ProfilerActivity.CPU]
     if options.device == "cuda":
@@ -240,8 +241,8 @@ def profile(options: Options) -> Iterator[Row]:
     runs = [
         ("gram", "whole", 1, size),
         ("gram", "whole", 8, size // 2),
-        ("gram", "none", 1, size),
         ("wasserstein", "whole", 1, size),
+        ("gram", "none", 1, size),
     ]
     for loss, graph, batch, size in options.of(runs, runs[:1]):
         with only_graph(graph):
@@ -327,7 +328,7 @@ def textbook(options: Options) -> Iterator[Row]:
 def sweep(options: Options) -> Iterator[Row]:
     """Twelve outputs through Snakemake, with and without a process that the jobs share."""
     size, epochs = options.of((512, 1000), (32, 2))
-    for shared in options.of((True, False), (True,)):
+    for shared in options.of([True, False], [True]):
         folder = options.folder / f"shared_{shared}"
         folder.mkdir()
         config = {

@@ -40,8 +40,8 @@ BOUNDS = {
     # Rounding turns a few units that are at their kink, and the steps amplify it: between two
     # memory formats on one CPU, the gradient differed by up to 4e-3 and the last loss by 4e-3.
     torch.float32: Bounds(1e-4, 1e-2, 2e-2),
-    # Between float32 and bfloat16 on one CPU: 3e-3, 0.1 and 0.22.
-    torch.bfloat16: Bounds(1e-2, 0.2, 0.5),
+    # Between float32 and bfloat16 on one CPU: 3e-3, 0.1 and 0.22; from noise, an H200 had 0.68.
+    torch.bfloat16: Bounds(1e-2, 0.2, 1.0),
 }
 
 

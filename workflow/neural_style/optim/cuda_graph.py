@@ -1,9 +1,10 @@
 """CUDA graphs: an iteration, or the objective, is recorded once and replayed with one launch.
 
-An iteration launches about 250 kernels, and for small images the GPU finishes most of them before
-Python has launched the next. A CUDA graph launches all of them at once. It reads and writes the
-same memory each time, so results are copied to where they were read from. Where an iteration cannot
-be recorded, the objective alone may be: images are copied in and results are copied out.
+An iteration launches about 300 kernels, and the GPU finishes most of them before Python has
+launched the next: on an H200 at 512 pixels, 2.3 ms of kernels took 8.3 ms. A CUDA graph launches
+all of them at once. It reads and writes the same memory each time, so results are copied to where
+they were read from. Where an iteration cannot be recorded, the objective alone may be: images are
+copied in and results are copied out.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from torch import Tensor
 from neural_style.losses.objective import Evaluation, Evaluator
 from neural_style.optim.state import State, clone, tensors_of
 
-FEWEST_EPOCHS = 50
-"""A recording costs about five evaluations; fewer iterations do not repay it. Not measured."""
+FEWEST_EPOCHS = 16
+"""Fewer iterations do not repay a recording. On an H200 it took about 0.2 s, and an iteration at 512
+pixels without it 6 ms longer, or 23 ms with the Wasserstein loss."""
 
 MOST_PIXELS = 1024 * 1024
 """Of all images of a batch. With more, kernels take longer than their launch, and the memory that a
-recording keeps is better left to the images. Not measured."""
+recording keeps is better left to the images. On an H200, an iteration at 1024 × 1024 pixels took
+7.1 ms recorded and 9.3 ms otherwise."""
 
 AGREEMENT = 1e-2
 """Largest difference of a replay from an evaluation, relative to its norm. The kernels are the

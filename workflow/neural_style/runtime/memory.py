@@ -41,7 +41,8 @@ USABLE_SHARE = 0.8
 
 LARGEST_BATCH = {"cpu": 4, "cuda": 64, "mps": 16}
 """Larger batches gain nothing: on two CPU cores, an image of 256 pixels took 0.12 s an evaluation
-in batches of 2, 4 and 8. The numbers for GPUs were not measured."""
+in batches of 2, 4 and 8. An H200 made 19, 22.4 and 22.9 such images a second, of 100 iterations, in
+batches of 16, 64 and 128. The number for MPS was not measured."""
 
 T = TypeVar("T")
 
