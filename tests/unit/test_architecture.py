@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from tests.imports import imported
 
 import neural_style
+from neural_style.config.settings import Settings
+from neural_style.losses import build, guided, terms, wasserstein
+from neural_style.losses.terms import Term
 
 LIBRARY = Path(neural_style.__file__).parent
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
@@ -64,3 +72,54 @@ def table_of_modules():
         _, package, modules, *_ = row.split("|")
         names = set(re.findall(r"`(\w+)`", modules))
         yield (package.strip(" `/") or " ".join(names)), names
+
+
+# The recipes of the page: what a new term or setting needs
+
+
+def test_each_setting_is_read_where_it_acts():
+    read = set[str]()
+    for source in LIBRARY.rglob("*.py"):
+        if source != LIBRARY / "config" / "keys.py":
+            tree = ast.parse(source.read_text(encoding="utf-8"))
+            read |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    unread = [key.name for key in fields(Settings) if key.name not in read]
+    assert not unread, (
+        f"no module reads these settings: {unread}; the weight of a term is read in losses/build.py"
+    )
+
+
+def term_classes() -> Iterator[type[Term]]:
+    for module in (terms, guided, wasserstein):
+        for _, found in inspect.getmembers(module, inspect.isclass):
+            if issubclass(found, Term) and not inspect.isabstract(found):
+                yield found
+
+
+def test_each_term_is_created_and_tested():
+    created_by_build = words(inspect.getsource(build))
+    created = {name for module in (guided, terms, wasserstein) for name in called(module)}
+    tested = {name for path in Path(__file__).parent.glob("test_*.py") for name in words_of(path)}
+    for name in {term.__name__ for term in term_classes()}:
+        if name not in created | created_by_build:
+            pytest.fail(f"nothing creates a {name}; do it in losses/build.py")
+        if name in created_by_build - tested:
+            pytest.fail(
+                f"no test in tests/unit is about {name}; compare its value with the equation, and "
+                "its gradient in tiles with that of the whole image"
+            )
+
+
+def words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text))
+
+
+def words_of(path: Path) -> set[str]:
+    return words(path.read_text(encoding="utf-8"))
+
+
+def called(module: ModuleType) -> Iterator[str]:
+    """The names of what a module calls."""
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            yield node.func.id

@@ -298,6 +298,7 @@ def test_wrong_use_gets_a_sentence_and_exit_code_2(folder: Path, arguments, word
         (["remake", "none.png", "-o", "o.png"], "there is no such file"),
         (["status", "empty"], "empty"),
         (["gallery"], "cannot read 'config.yaml': No such file or directory"),
+        (["gallery", "--configfile=deep.yaml"], "cannot read 'deep.yaml': it is nested too deep"),
         (["init", "photos"], "'photos' is not an empty folder"),
         (["init", "cat.png"], "'cat.png' is not an empty folder"),
         (["init", "text.png/project"], "text.png/project"),
@@ -309,6 +310,7 @@ def test_a_failure_gets_a_sentence_and_exit_code_1(
     monkeypatch.setenv("NEURAL_STYLE_MAX_PIXELS", "")
     Path("empty").mkdir()
     Path("text.png").write_text("a text")
+    Path("deep.yaml").write_text(f"image: {'[' * 5000}{']' * 5000}\n")
     assert words in refused(capsys, arguments, code=1)
 
 

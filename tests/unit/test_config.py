@@ -69,7 +69,9 @@ def mistakes(config: Json) -> list[str]:
 
 
 def test_an_empty_configuration_is_all_defaults():
-    assert complete({}) == {
+    """Those of the method, and others that outputs depend on; a new key needs no line here."""
+    completed = complete({})
+    expected: Mapping[str, Any] = {
         "content": ["images/content"],
         "style": ["images/style"],
         "output": "results",
@@ -149,6 +151,11 @@ def test_an_empty_configuration_is_all_defaults():
         },
         "cluster": {"gpu_as": "gpus", "threads": 4, "memory_factor": 1, "runtime_factor": 1},
     }
+    assert completed.keys() == expected.keys()
+    for section, value in expected.items():
+        found = completed[section]
+        wanted = {**found, **value} if isinstance(value, Mapping) else value
+        assert found == wanted, section
 
 
 def test_the_configuration_at_the_root_says_nothing_but_the_defaults_and_the_best_preset():

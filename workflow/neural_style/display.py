@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable
 from itertools import chain, groupby
 from operator import itemgetter
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any, Self, TextIO
 
 from tqdm import tqdm
@@ -72,12 +72,7 @@ class Display:
         """Begin."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Close the progress bar."""
         self._bar.close()
 
@@ -203,12 +198,7 @@ class StopRequest:
                 signal.signal(number, self._note)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Restore the handlers of the signals."""
         for number, handler in self._before.items():
             signal.signal(number, handler)

@@ -25,7 +25,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
 from typing import IO, Self, TypeVar
 
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
@@ -284,12 +283,7 @@ class FileLock:
         """Return the lock; `acquire` locks it."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Release the lock."""
         self.release()
 
@@ -385,12 +379,7 @@ class WorkQueue:
         """Return the queue."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
         """Finish what was submitted, and end the threads."""
         try:
             if error is None:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from neural_style.bulk.plan import BulkError
@@ -313,12 +312,7 @@ class Journal:
             self._say(f"{other} has ended; continuing with what it left.")
         return lock
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Wait until all rows are on the disk, and unlock."""
         with self._guard, self._lock:
             with suppress(OSError):

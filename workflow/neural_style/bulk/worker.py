@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
-from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
 from neural_style.bulk.journal import (
@@ -273,12 +272,7 @@ class OutputSaver:
         shutil.rmtree(self._partial, ignore_errors=True)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         """Remove partial outputs."""
         shutil.rmtree(self._partial, ignore_errors=True)
 

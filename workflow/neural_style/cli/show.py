@@ -206,8 +206,10 @@ def _read_config(path: Path) -> dict[str, Any]:
 
     try:
         config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        reason = getattr(error, "strerror", None) or "it is not YAML"
+    except (OSError, ValueError, yaml.YAMLError, RecursionError) as error:
+        too_deep = isinstance(error, RecursionError)
+        otherwise = "it is nested too deeply" if too_deep else "it is not YAML"
+        reason = getattr(error, "strerror", None) or otherwise
         raise NeuralStyleError(
             f"cannot read {str(path)!r}: {reason}; name the configuration of a project with "
             "--configfile."
