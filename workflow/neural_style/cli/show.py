@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,21 +42,32 @@ def presets(arguments: Sequence[str]) -> int:
         "List the presets, and the options that each of them stands for.",
     ).read(arguments)
     for name, preset in PRESETS.items():
-        print(f"{name}: {preset.help}.")
-        print(_indented(" ".join(_options_of(preset.values))))
-    print("\nUse one with --preset NAME; options beside it override it.")
+        print(textwrap.fill(f"{name}: {preset.help}.", WIDTH, subsequent_indent="  "))
+        # No line ends between an option and its value.
+        print(_indented(" ".join(_options_of(name))).replace("\0", " "))
+    print(
+        "\nUse one with --preset NAME; options beside it override it. Here, weights of layers are\n"
+        "rounded, and stages are those of 512 pixels; --size chooses others."
+    )
     return 0
 
 
-def _options_of(values: Mapping[str, Any]) -> list[str]:
-    """Return the options of an entry of `settings.named`."""
-    flat = {key: value for key, value in values.items() if key in LISTED_KEYS}
-    for section in SECTIONS:
-        flat |= values.get(section, {})
+def _options_of(preset: str) -> list[str]:
+    """Return the options that a preset stands for, each with its value after a NUL."""
     from neural_style.config.schema import settings_of
 
-    settings = settings_of(flat)
-    return [f"{option_name(key)} {write_value(getattr(settings, key))}" for key in flat]
+    values = PRESETS[preset].values
+    keys = [key for key in values if key in LISTED_KEYS]
+    keys += [key for section in SECTIONS for key in values.get(section, {})]
+    if PRESETS[preset].has_stages:
+        keys += ["stages", "epochs"]
+    settings = settings_of({}, preset)
+    return [f"{option_name(key)}\0{_rounded(write_value(getattr(settings, key)))}" for key in keys]
+
+
+def _rounded(text: str) -> str:
+    """Return the text of a value with at most four digits where it has many: 5/3 as 1.667."""
+    return re.sub(r"\d+\.\d{5,}", lambda number: f"{float(number[0]):.4g}", text)
 
 
 def settings(arguments: Sequence[str]) -> int:
