@@ -26,7 +26,7 @@ from neural_style.engine import engine
 from neural_style.engine.record import read_provenance
 from neural_style.images.decode import load_fitted
 from neural_style.model.vgg import Convolution
-from neural_style.model.weights import Weights
+from neural_style.model.weights import Weights, load_weights
 
 SMALL: dict[str, Any] = {"size": 48, "epochs": 2, "style_layers": {"conv1_1": 1.0, "conv2_1": 1.0}}
 SMALL |= {"content_layers": {"conv2_2": 1.0}, "precision": "fp32"}
@@ -392,7 +392,9 @@ def test_a_wrong_image_gets_a_sentence(folder: Path, name: str):
         ({"device": "meta"}, "use auto, cpu"),
         ({"device": "mps"}, "use the device cpu"),
         ({"device": 3.5}, "use auto, cpu"),
-        ({"device": "cuda:7"}, "cuda"),
+        ({"device": "cuda:7"}, "cuda is not available here; use the device cpu."),
+        ({"settings": {"size": 48}}, "settings is of type dict; give Settings(…), or settings by"),
+        ({"settings": "paper"}, "settings is of type str"),
     ],
 )
 def test_wrong_use_gets_a_sentence(folder: Path, options, advice: str):
@@ -400,6 +402,40 @@ def test_wrong_use_gets_a_sentence(folder: Path, options, advice: str):
     with pytest.raises(NeuralStyleError) as caught:
         stylize(values.pop("content"), values.pop("style"), **values)
     assert advice in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [
+        (3, "the file to write is 3, which is not a path"),
+        (b"o.png", "which is not a path"),
+        (None, "which is not a path"),
+        ("", "which is not a path"),
+        ("$HOME/o.png", "has the variable $HOME"),
+        (".", "its suffix is not that of an output format"),
+    ],
+)
+def test_a_wrong_place_for_the_output_gets_a_sentence(folder: Path, path, advice: str):
+    output = stylize("cat.png", "wave.png", **SMALL)
+    with pytest.raises(NeuralStyleError) as caught:
+        output.save(path)
+    assert advice in str(caught.value)
+
+
+def test_paths_begin_at_the_home_folder(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(folder))
+    output = stylize("~/cat.png", Path("~/wave.png"), **SMALL, init="~/cat.png", mask="~/cat.png")
+    assert output.save("~/out.png") == folder / "out.png"
+    assert output.settings.init == str(folder / "cat.png")
+    assert not Path("~").exists()
+
+
+def test_a_missing_file_of_weights_has_the_name_of_its_argument(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(engine, "load_weights", load_weights)
+    with pytest.raises(NeuralStyleError, match=r"^weights: there is no file .*no\.pth"):
+        stylize("cat.png", np.zeros((48, 48, 3), np.uint8), **SMALL, weights="no.pth")
 
 
 def test_a_loss_that_is_not_finite_gets_a_sentence(

@@ -193,6 +193,11 @@ class Stylizer:
 
 def _settings_from(base: Settings | None, values: Mapping[str, Any]) -> Settings:
     """Check settings by name that override others."""
+    if not isinstance(base, Settings | None):
+        raise SettingsError(
+            f"settings is of type {type(base).__name__}; give Settings(…), or settings by name, "
+            "such as size=256."
+        )
     own = dict(values)
     preset = own.pop("preset", None)
     try:

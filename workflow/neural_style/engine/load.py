@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from PIL import Image
@@ -30,6 +30,7 @@ from neural_style.errors import NeuralStyleWarning
 from neural_style.images.decode import ImageError, fit_image, load_fitted, load_sized
 from neural_style.images.encode import Postprocessor, make_postprocessor
 from neural_style.images.tensors import (
+    AnyImage,
     fit_mask,
     fit_tensor,
     load_mask,
@@ -39,9 +40,6 @@ from neural_style.images.tensors import (
 )
 from neural_style.io import read_with_checksums
 from neural_style.losses.problem import Region, StyleReference, TransferProblem, recolor_problem
-
-AnyImage: TypeAlias = Path | Image.Image | Tensor
-"""An image: a file, an image of mode RGB (a mask: L), or a tensor [1, 3, H, W] in [0, 1]."""
 
 
 class LoadedProblem(NamedTuple):

@@ -7,7 +7,6 @@ program around it has set in torch.
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -23,18 +22,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from neural_style.config.inputs import INIT, MASK, STYLE_MASK, blended, companions_of
-from neural_style.config.settings import (
-    BESIDE,
-    ORIGINAL,
-    STARTS,
-    Settings,
-    SettingsError,
-    find_conflicts,
-)
+from neural_style.config.options import in_python
+from neural_style.config.settings import ORIGINAL, Settings, SettingsError, find_conflicts
 from neural_style.engine.engine import Engine
 from neural_style.engine.job import files_read
-from neural_style.engine.load import AnyImage, make_problems
+from neural_style.engine.load import make_problems
 from neural_style.engine.record import Source, metadata_text
 from neural_style.engine.writer import (
     CHECK_INTERVAL,
@@ -51,17 +43,13 @@ from neural_style.images.encode import (
     make_postprocessor,
     save_pixels,
 )
-from neural_style.images.given import OutputKind, kind_of, read_image, read_mask
-from neural_style.io import expand_path, sha256
+from neural_style.images.given import GivenImages, OutputKind, kind_of, read_images, read_path
+from neural_style.io import sha256
 from neural_style.losses.problem import TransferProblem
+from neural_style.model.weights import WeightsError
 from neural_style.optim.loop import Progress
 from neural_style.runtime.device import DEVICES, DeviceError, choose_device
 from neural_style.runtime.memory import MemoryShortageError
-
-IN_MEMORY = "(in memory)"
-"""Stands for an image without a file in the settings of an output."""
-
-_NAMES = {MASK: "mask", STYLE_MASK: "style mask", INIT: "image to start from"}
 
 
 class Bar(Protocol):
@@ -110,8 +98,12 @@ class Session:
         """
         device = self._engine.device
         with _own_modes(device):
-            given = _read_images(content, style, weights, companions, settings)
+            given = read_images(content, style, weights, companions, settings)
             problems, size = make_problems(given.images, given.settings, device)
+            try:
+                self._engine.weights(settings)  # it keeps them
+            except WeightsError as error:
+                raise WeightsError(in_python(str(error))) from error
             run = _Run(
                 given.settings,
                 kind_of(content),
@@ -174,7 +166,7 @@ class Output:
             NeuralStyleError: the suffix is that of no format, the output is a batch, or the file
                 cannot be written.
         """
-        target = Path(expand_path(os.fspath(path)))
+        target = read_path(path, "the file to write")
         if len(self._images) > 1:
             raise ImageError(
                 f"cannot write {str(target)!r}: the output is a batch of {len(self._images)} "
@@ -237,7 +229,7 @@ class _Run:
     history: _History = field(default_factory=_History)
 
 
-def _postprocessor(content: object, given: _Given, size: tuple[int, int]) -> Postprocessor:
+def _postprocessor(content: object, given: GivenImages, size: tuple[int, int]) -> Postprocessor:
     """The postprocessor of a run.
 
     Args:
@@ -253,7 +245,7 @@ def _postprocessor(content: object, given: _Given, size: tuple[int, int]) -> Pos
     return make_postprocessor(original, settings, original_size)
 
 
-def _sources(engine: Engine, given: _Given) -> Mapping[str, Source] | None:
+def _sources(engine: Engine, given: GivenImages) -> Mapping[str, Source] | None:
     """The files of a run by role; None if an image is not a file."""
     files = {role: each for role, each in given.images.items() if isinstance(each, Path)}
     if len(files) < len(given.images):
@@ -262,145 +254,27 @@ def _sources(engine: Engine, given: _Given) -> Mapping[str, Source] | None:
     return files_read(engine, sources, given.settings)
 
 
-# What is given
-
-
-@dataclass(frozen=True)
-class _Given:
-    """The images of a call.
-
-    Attributes:
-        images: by role, see `load.make_problems`.
-        settings: of the run; they name those images, or `IN_MEMORY`.
-    """
-
-    images: Mapping[str, AnyImage]
-    settings: Settings
-
-
-def _read_images(
-    content: object,
-    style: object,
-    weights: Sequence[float] | None,
-    companions: Mapping[str, object],
-    settings: Settings,
-) -> _Given:
-    """Check all images of a call and convert those in memory.
-
-    Args:
-        content: the content image.
-        style: a style image, or a list of them.
-        weights: of the style images; None for equal ones.
-        companions: masks and start by role, as they were given; None for those of the settings.
-        settings: of the run, without those images.
-    """
-    styles = style if isinstance(style, list | tuple) else [style]
-    if not styles:
-        raise ImageError("there is no style image; give at least one.")
-    own, *others = styles
-    images: dict[str, AnyImage] = {
-        "content": read_image(content, "the content image"),
-        "style": _read_style(own, "the style image"),
-    }
-    in_memory: dict[str, AnyImage] = {}
-    blend = dict(settings.blend)
-    for number, (other, weight) in enumerate(
-        zip(others, _shares(weights, 1 + len(others)), strict=True), start=2
-    ):
-        image = _read_style(other, f"style image {number}")
-        name = str(image) if isinstance(image, Path) else f"{number} {IN_MEMORY}"
-        blend[name] = blend.get(name, 0.0) + weight
-        in_memory[name] = image
-    names: dict[str, Any] = {"blend": dict(sorted(blend.items()))}
-    for role, given in companions.items():
-        words = STARTS if role == INIT else (BESIDE,)
-        if given is None or (isinstance(given, str) and given in words):
-            names |= {} if given is None else {role: given}
-            continue
-        what = f"the {_NAMES[role]}"
-        image = read_image(given, what) if role == INIT else read_mask(given, what)
-        names[role] = str(image) if isinstance(image, Path) else IN_MEMORY
-        in_memory[role] = image
-    named = replace(settings, **names)
-    images |= _companions(images, named, in_memory)
-    start, contents = images.get(INIT), images["content"]
-    if isinstance(start, Tensor) and len(start) not in (1, _count(contents)):
-        raise ImageError(
-            f"the image to start from is {len(start)} images, but there are {_count(contents)} "
-            "content images; give one for each, or one for all."
-        )
-    return _Given(images, named)
-
-
-def _companions(
-    images: Mapping[str, AnyImage], settings: Settings, in_memory: Mapping[str, AnyImage]
-) -> dict[str, AnyImage]:
-    """The companions of a call by role: files by their names, and those in memory."""
-    for key, role in ((MASK, "content"), (STYLE_MASK, "style")):
-        if getattr(settings, key) == BESIDE and not isinstance(images[role], Path):
-            raise ImageError(
-                f"{key}: beside means the file beside the {role} image, which is not a file; give "
-                "the mask itself."
-            )
-    pair = (images["content"], images["style"])
-    content, style = (each if isinstance(each, Path) else Path() for each in pair)
-    roles = {blended(number): name for number, name in enumerate(settings.blend, start=1)}
-    return {
-        role: in_memory.get(roles.get(role, role), path)
-        for role, path in companions_of(content, style, settings).items()
-    }
-
-
-def _read_style(given: object, what: str) -> AnyImage:
-    image = read_image(given, what)
-    if _count(image) > 1:
-        raise ImageError(f"{what} is {_count(image)} images; give a list of images instead.")
-    return image
-
-
-def _count(image: AnyImage) -> int:
-    """The number of images of a tensor, else 1."""
-    return len(image) if isinstance(image, Tensor) else 1
-
-
-def _shares(weights: Sequence[float] | None, count: int) -> list[float]:
-    """The weights of the style images after the first, in units of the weight of the first."""
-    if weights is None:
-        return [1.0] * (count - 1)
-    try:
-        numbers = [float(weight) for weight in weights]
-    except (TypeError, ValueError):
-        numbers = []
-    if len(numbers) != count or not all(0 < number < math.inf for number in numbers):
-        raise ImageError(
-            f"style_weights: {weights!r} is not allowed; give a number above 0 for each of the "
-            f"{count} style images."
-        )
-    return [number / numbers[0] for number in numbers[1:]]
-
-
 def find_device(device: str | torch.device) -> torch.device:
     """The device of a name.
 
     Raises:
         DeviceError: there is none.
     """
-    if isinstance(device, str) and device in DEVICES:
-        try:
-            return choose_device(device)
-        except DeviceError as error:  # it speaks of the command line
-            raise DeviceError(str(error).replace("`--device cpu`", "the device cpu")) from error
     try:
+        if isinstance(device, str) and device in DEVICES:
+            return choose_device(device)
         found = torch.device(device)
         if found.type not in DEVICES:
             raise RuntimeError("not supported")
         choose_device(found.type)
         torch.empty(0, device=found)
+        return found
+    except DeviceError as error:  # it speaks of the command line
+        raise DeviceError(str(error).replace("`--device cpu`", "the device cpu")) from error
     except (RuntimeError, TypeError) as error:
         raise DeviceError(
             f"device: {str(device)!r} is not available here; use {', '.join(DEVICES)}."
         ) from error
-    return found
 
 
 # The run

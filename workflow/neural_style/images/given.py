@@ -6,8 +6,10 @@ says what was given and what to give.
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +19,20 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from neural_style.config.inputs import INIT, MASK, STYLE_MASK, blended, companions_of
+from neural_style.config.settings import BESIDE, STARTS, Settings
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import ImageError, convert_image
 from neural_style.images.encode import Postprocessor
+from neural_style.images.tensors import AnyImage
 from neural_style.io import expand_path
 
 KINDS = "a path, a Pillow image, a NumPy array, or a torch tensor"
+
+IN_MEMORY = "(in memory)"
+"""Stands for an image without a file in the settings of an output."""
+
+_NAMES = {MASK: "mask", STYLE_MASK: "style mask", INIT: "image to start from"}
 
 ROUNDING = 1e-3
 """How far values may lie outside [0, 1]: rounding, in half precision, of an image that is in it."""
@@ -81,7 +91,130 @@ def kind_of(content: object) -> OutputKind:
     return OutputKind("image")
 
 
-def read_image(given: object, what: str) -> Path | Image.Image | Tensor:
+# All images of a call
+
+
+@dataclass(frozen=True)
+class GivenImages:
+    """The images of a call.
+
+    Attributes:
+        images: by role, see `load.make_problems`.
+        settings: of the run; they name those images, or `IN_MEMORY`.
+    """
+
+    images: Mapping[str, AnyImage]
+    settings: Settings
+
+
+def read_images(
+    content: object,
+    style: object,
+    weights: Sequence[float] | None,
+    companions: Mapping[str, object],
+    settings: Settings,
+) -> GivenImages:
+    """Check all images of a call, and convert those in memory.
+
+    Args:
+        content: the content image.
+        style: a style image, or a list of them.
+        weights: of the style images; None for equal ones.
+        companions: masks and start by role, as they were given; None for those of the settings.
+        settings: of the run, without those images.
+
+    Raises:
+        ImageError: an image, or a weight, is not as it must be.
+    """
+    styles = style if isinstance(style, list | tuple) else [style]
+    if not styles:
+        raise ImageError("there is no style image; give at least one.")
+    own, *others = styles
+    images: dict[str, AnyImage] = {
+        "content": read_image(content, "the content image"),
+        "style": _read_style(own, "the style image"),
+    }
+    in_memory: dict[str, AnyImage] = {}
+    blend = dict(settings.blend)
+    for number, (other, weight) in enumerate(
+        zip(others, _shares(weights, 1 + len(others)), strict=True), start=2
+    ):
+        image = _read_style(other, f"style image {number}")
+        name = str(image) if isinstance(image, Path) else f"{number} {IN_MEMORY}"
+        blend[name] = blend.get(name, 0.0) + weight
+        in_memory[name] = image
+    names: dict[str, Any] = {"blend": dict(sorted(blend.items()))}
+    for role, given in companions.items():
+        words = STARTS if role == INIT else (BESIDE,)
+        if given is None or (isinstance(given, str) and given in words):
+            names |= {} if given is None else {role: given}
+            continue
+        what = f"the {_NAMES[role]}"
+        image = read_image(given, what) if role == INIT else read_mask(given, what)
+        names[role] = str(image) if isinstance(image, Path) else IN_MEMORY
+        in_memory[role] = image
+    named = replace(settings, **names)
+    images |= _companions(images, named, in_memory)
+    start, contents = images.get(INIT), images["content"]
+    if isinstance(start, Tensor) and len(start) not in (1, _count(contents)):
+        raise ImageError(
+            f"the image to start from is {len(start)} images, but there are {_count(contents)} "
+            "content images; give one for each, or one for all."
+        )
+    return GivenImages(images, named)
+
+
+def _companions(
+    images: Mapping[str, AnyImage], settings: Settings, in_memory: Mapping[str, AnyImage]
+) -> dict[str, AnyImage]:
+    """The companions of a call by role: files by their names, and those in memory."""
+    for key, role in ((MASK, "content"), (STYLE_MASK, "style")):
+        if getattr(settings, key) == BESIDE and not isinstance(images[role], Path):
+            raise ImageError(
+                f"{key}: beside means the file beside the {role} image, which is not a file; give "
+                "the mask itself."
+            )
+    pair = (images["content"], images["style"])
+    content, style = (each if isinstance(each, Path) else Path() for each in pair)
+    roles = {blended(number): name for number, name in enumerate(settings.blend, start=1)}
+    return {
+        role: in_memory.get(roles.get(role, role), path)
+        for role, path in companions_of(content, style, settings).items()
+    }
+
+
+def _read_style(given: object, what: str) -> AnyImage:
+    image = read_image(given, what)
+    if _count(image) > 1:
+        raise ImageError(f"{what} is {_count(image)} images; give a list of images instead.")
+    return image
+
+
+def _count(image: AnyImage) -> int:
+    """The number of images of a tensor, else 1."""
+    return len(image) if isinstance(image, Tensor) else 1
+
+
+def _shares(weights: Sequence[float] | None, count: int) -> list[float]:
+    """The weights of the style images after the first, in units of the weight of the first."""
+    if weights is None:
+        return [1.0] * (count - 1)
+    try:
+        numbers = [float(weight) for weight in weights]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) != count or not all(0 < number < math.inf for number in numbers):
+        raise ImageError(
+            f"style_weights: {weights!r} is not allowed; give a number above 0 for each of the "
+            f"{count} style images."
+        )
+    return [number / numbers[0] for number in numbers[1:]]
+
+
+# An image
+
+
+def read_image(given: object, what: str) -> AnyImage:
     """Check an image and convert it.
 
     Args:
@@ -98,7 +231,7 @@ def read_image(given: object, what: str) -> Path | Image.Image | Tensor:
     """
     match given:
         case str() | os.PathLike():
-            return _read_path(given, what)
+            return read_path(given, what)
         case Image.Image():
             try:
                 return convert_image(given)
@@ -145,10 +278,15 @@ def read_mask(given: object, what: str) -> Path | Image.Image:
     return Image.fromarray(levels)
 
 
-def _read_path(given: str | os.PathLike[Any], what: str) -> Path:
-    path = os.fspath(given)
+def read_path(given: object, what: str) -> Path:
+    """Read a path; a leading `~` is the home folder.
+
+    Raises:
+        ImageError: it is something else, or has a variable.
+    """
+    path = os.fspath(given) if isinstance(given, os.PathLike) else given
     if not isinstance(path, str) or not path:
-        raise ImageError(f"{what} is {path!r}, which is not a path; give {KINDS}.")
+        raise ImageError(f"{what} is {path!r}, which is not a path; give another one.")
     try:
         return Path(expand_path(path))
     except NeuralStyleError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from PIL import Image
 from torch import Tensor
 
 from neural_style.images.decode import ImageError, fit_image, load_image, resize
+
+AnyImage: TypeAlias = Path | Image.Image | Tensor
+"""An image: a file, an image of mode RGB (a mask: L), or a tensor [B, 3, H, W] in [0, 1]."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 """Mean of the red, green and blue of ImageNet, in units of [0, 1]."""
