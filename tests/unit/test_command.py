@@ -149,6 +149,24 @@ def test_a_folder_and_a_pattern_stand_for_their_images(folder: Path, words, name
     assert files(folder / "outputs") == names
 
 
+@pytest.mark.parametrize("word", ["photos", "photos/*"])
+def test_files_that_are_not_taken_are_named_once(folder: Path, word: str, capsys):
+    for name in ("a.nef", "b.svg", "c.mp4", "d.txt", ".hidden.txt", "dog.txt", "dog.xmp"):
+        Path("photos", name).write_text("x")
+    assert main([word, word, "--style=wave.png", "-o", "outputs/", "-q", *SMALL]) == 0
+    said = capsys.readouterr().err
+    for name in ("a.nef", "b.svg", "c.mp4", "d.txt"):
+        assert said.count(f"'photos/{name}'") == 1
+    assert "because they are videos (save" in said
+    assert "hidden" not in said and "dog" not in said
+
+
+def test_an_image_counts_once_however_it_is_named(folder: Path):
+    words = ["photos", "photos/dog.png", "photos/../photos", str(folder / "photos")]
+    assert main([*words, "--style=wave.png", "-o", "outputs", *SMALL]) == 0
+    assert files(folder / "outputs") == {"dog_wave.jpg", "far/sky_wave.jpg"}
+
+
 def test_a_file_is_taken_before_a_pattern_and_a_command(folder: Path):
     for name in ("[cat].png", "status", "init"):
         Path(name).write_bytes(Path("cat.png").read_bytes())
@@ -248,7 +266,11 @@ def test_outputs_that_would_share_a_name_are_refused(folder: Path, capsys):
         (["cat.png", "wave.png", "-o", "out"], "its suffix is not that of an output format"),
         (["cat.png", "wave.png", "-o", "o.png", "--format=jpg"], "is a png file, but --format is"),
         (["cat.png", "wave.png", "-o", "o.jpg", "--format=jgp"], "--format: 'jgp' is not allowed"),
-        (["photos", "wave.png", "-o", "o.png"], "is one file, but there are 2 outputs"),
+        (["photos", "wave.png", "-o", "o.png"], "the name of an image, but there are 2 outputs"),
+        (
+            ["cat.png", "wave.png", "-o", "o.png/"],
+            "of an image, but ends as a folder does",
+        ),
         (["cat.png", "wave.png", "-o", "o.png", "--sise=3"], "did you mean --size?"),
         (["cat.png", "wave.png", "-o", "o.png", "--device=gpu"], "use one of auto, cpu"),
         (["cat.png", "wave.png", "-o", "o.png", "--threads=x"], "--threads: 'x' is not a whole"),
@@ -293,6 +315,10 @@ def test_wrong_use_gets_a_sentence_and_exit_code_2(folder: Path, arguments, word
         (["cat.png", "wave.png", "-o", "o.png", "--blend=no.png:1"], "--blend: there is no file"),
         (["cat.png", "wave.png", "-o", "o.png", "--init=nois"], "--init: there is no file 'nois'"),
         (["cat.png", "wave.png", "-o", "o.png", "--weights=no.pth"], "--weights: there is no file"),
+        (
+            ["cat.png", "wave.png", "-o", "o.png", "--weights=text.png"],
+            "--weights: text.png cannot be read as a file of PyTorch weights",
+        ),
         (["cat.png", "wave.png", "-o", "o.png", "--max-pixels=9"], "over the limit of 9"),
         (["remake", "cat.png", "-o", "o.png"], "does not say how it was made"),
         (["remake", "none.png", "-o", "o.png"], "there is no such file"),
@@ -315,11 +341,14 @@ def test_a_failure_gets_a_sentence_and_exit_code_1(
 
 
 def test_all_wrong_options_are_named_at_once(folder: Path, capsys):
-    said = refused(capsys, ["cat.png", "wave.png", "-o", "o.png", "--beta=x", "--size=3"])
+    wrong = ["--beta=x", "--size=3", "--preset=strnog"]
+    said = refused(capsys, ["cat.png", "wave.png", "-o", "o.png", *wrong])
     assert said == (
         "neural-style: invalid options:\n"
         "  --size: '3' is not allowed; give a number from 32 up to 4096.\n"
         "  --beta: 'x' is not allowed; give a number.\n"
+        "  --preset: 'strnog' is not allowed; did you mean strong? Allowed: "
+        f"{', '.join(PRESETS)}.\n"
     )
 
 

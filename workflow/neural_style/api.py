@@ -180,15 +180,19 @@ class Stylizer:
             (3,)
         """
         from neural_style.display import bar_for
+        from neural_style.model.weights import WeightsError
 
-        return self._session.outputs(
-            content,
-            style,
-            _settings_from(settings or self.settings, values),
-            weights=style_weights,
-            companions={MASK: mask, STYLE_MASK: style_mask, INIT: init},
-            bar=bar_for if progress else None,
-        )
+        try:
+            return self._session.outputs(
+                content,
+                style,
+                _settings_from(settings or self.settings, values),
+                weights=style_weights,
+                companions={MASK: mask, STYLE_MASK: style_mask, INIT: init},
+                bar=bar_for if progress else None,
+            )
+        except WeightsError as error:
+            raise WeightsError(in_python(str(error))) from error
 
 
 def _settings_from(base: Settings | None, values: Mapping[str, Any]) -> Settings:

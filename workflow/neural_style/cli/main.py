@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         return _say(name, str(error), WRONG_USE)
     except NeuralStyleError as error:
-        return _say(name, str(error), FAILED)
+        from neural_style.config.options import in_options
+
+        return _say(name, in_options(str(error)), FAILED)
     except KeyboardInterrupt:
         return _say(name, "interrupted.", INTERRUPTED)
     except BrokenPipeError:  # such as `| head`

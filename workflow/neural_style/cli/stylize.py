@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import glob
 import os
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from neural_style.cli.parsing import (
     read_path,
     settings_from,
 )
-from neural_style.config.folders import NotTaken, is_image, walk_images
+from neural_style.config.folders import Found, NotTaken, find_named
 from neural_style.config.inputs import companions_of
 from neural_style.config.options import option_name
 from neural_style.config.settings import (
@@ -26,7 +26,7 @@ from neural_style.config.settings import (
     OUTPUT_FORMATS,
     Settings,
 )
-from neural_style.errors import NeuralStyleError
+from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.io import escape, expand_path
 
 USAGE = """\
@@ -256,20 +256,7 @@ def _whole(text: str, least: int) -> int:
 # Images
 
 
-@dataclass(frozen=True)
-class _Found:
-    """An image that the user named.
-
-    Attributes:
-        path: its file.
-        folder: where it is below the folder that the user named.
-    """
-
-    path: Path
-    folder: Path = Path()
-
-
-def _images_of(options: argparse.Namespace) -> tuple[list[_Found], list[_Found]]:
+def _images_of(options: argparse.Namespace) -> tuple[list[Found], list[Found]]:
     """Return the content images and the style images.
 
     Raises:
@@ -300,37 +287,17 @@ def _images_of(options: argparse.Namespace) -> tuple[list[_Found], list[_Found]]
             )
 
 
-def _find(words: Sequence[str]) -> list[_Found]:
-    """Return the image files that words name, each once.
+def _find(words: Sequence[str]) -> list[Found]:
+    """Return the image files that words name; a warning names the other files of their folders.
 
     Raises:
         NeuralStyleError: a word names none.
     """
-    found = [each for word in words for each in _find_word(word)]
-    return list({each.path: each for each in found}.values())
-
-
-def _find_word(word: str) -> Iterator[_Found]:
-    word = expand_path(word)
-    path = Path(word)
-    if os.path.isdir(word):  # noqa: PTH112 - does not raise for names that are too long
-        files = sorted(walk_images(path, NotTaken()))
-        if not files:
-            raise NeuralStyleError(f"there is no image in the folder {word!r}; name another one.")
-        yield from (_Found(file, file.parent.relative_to(path)) for file in files)
-    elif os.path.lexists(word) or not glob.has_magic(word):
-        if not os.path.exists(word):  # noqa: PTH110
-            raise NeuralStyleError(
-                f"there is no file or folder {word!r}{_command_hint(word)}; check the name."
-            )
-        yield _Found(path)
-    else:
-        matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - any path, also absolute
-        files = list(map(Path, matches))
-        images = [file for file in files if is_image(file.name) and file.is_file()]
-        if not images:
-            raise NeuralStyleError(f"no image matches {word!r}; check the pattern.")
-        yield from map(_Found, images)
+    not_taken = NotTaken()
+    found = find_named(words, not_taken, _command_hint)
+    for sentence in not_taken.sentences("images"):
+        warnings.warn(sentence, NeuralStyleWarning, stacklevel=2)
+    return found
 
 
 def _command_hint(word: str) -> str:
@@ -345,7 +312,7 @@ def _command_hint(word: str) -> str:
 
 
 def _plan(
-    contents: Sequence[_Found], styles: Sequence[_Found], options: argparse.Namespace
+    contents: Sequence[Found], styles: Sequence[Found], options: argparse.Namespace
 ) -> list[Task]:
     """Return the outputs to make.
 
@@ -359,10 +326,9 @@ def _plan(
         settings = settings_from(options)
         return [Task(contents[0].path, styles[0].path, output, settings, options.record)]
     if output.suffix.lower() in OUTPUT_FORMATS.values() and not output.is_dir():
-        raise UsageError(
-            f"-o {options.output!r} is one file, but there are {len(contents) * len(styles)} "
-            "outputs; name a folder."
-        )
+        count = len(contents) * len(styles)
+        reason = f"but there are {count} outputs" if count > 1 else "but ends as a folder does"
+        raise UsageError(f"-o {options.output!r} is the name of an image, {reason}; change it.")
     settings = settings_from(options)
     suffix = OUTPUT_FORMATS[settings.format]
     tasks: dict[Path, Task] = {}

@@ -1,18 +1,24 @@
 """What a folder of images holds: images, masks, files that are passed over, and all others.
 
+`walk_images` is for the folders of a configuration, `find_named` for the words of a command line.
+
 A file that is not taken is named once, with its reason. Hidden files, masks, files that systems
 leave in folders, and sidecars of images, such as `cat.json` beside `cat.jpg`, are not mentioned.
 """
 
 from __future__ import annotations
 
+import glob
 import os
 from collections import Counter
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from neural_style.config.settings import IMAGE_SUFFIXES, MASK_SUFFIXES
+from neural_style.errors import NeuralStyleError
+from neural_style.io import expand_path
 
 MOST_NAMED = 100
 """Files that are named for one reason; more are counted."""
@@ -70,8 +76,10 @@ class NotTaken:
 
     def add(self, path: str, reason: str) -> None:
         """Note a file; of one reason, the first `MOST_NAMED` names are kept."""
-        self._counts[reason] += 1
         named = self._named.setdefault(reason, [])
+        if path in named:
+            return
+        self._counts[reason] += 1
         if len(named) < MOST_NAMED:
             named.append(path)
 
@@ -81,7 +89,7 @@ class NotTaken:
         Args:
             key: of the configuration that names the folders.
         """
-        for reason, named in self._named.items():
+        for reason, named in sorted(self._named.items()):
             names = ", ".join(map(repr, sorted(named)))
             more = self._counts[reason] - len(named)
             names += f" and {more} more" if more else ""
@@ -156,6 +164,72 @@ def _without_suffixes(name: str) -> Iterator[str]:
 
 def _stem(name: str) -> str:
     return name.rpartition(".")[0]
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image that a word of a command line names.
+
+    Attributes:
+        path: its file.
+        folder: where it is below the folder that the word names.
+    """
+
+    path: Path
+    folder: Path = Path()
+
+
+def find_named(
+    words: Iterable[str], not_taken: NotTaken, hint: Callable[[str], str]
+) -> list[Found]:
+    """Return the images that words name: files, folders, and patterns. Each counts once.
+
+    Args:
+        words: of a command line. A file is taken whatever its suffix.
+        not_taken: gets the other files of folders, and those that match a pattern.
+        hint: gives what a word that names nothing may have meant, for the message.
+
+    Raises:
+        NeuralStyleError: a word names no image, or a folder cannot be read.
+    """
+    images: dict[str, Found] = {}
+    for word in words:
+        path = expand_path(word)
+        try:
+            for image in _find_named(path, not_taken, hint):
+                images.setdefault(place(image.path), image)
+        except OSError as error:
+            raise NeuralStyleError(
+                f"cannot read {str(error.filename or word)!r}: {error.strerror}; fix its "
+                "permissions, or name another one."
+            ) from error
+    return list(images.values())
+
+
+def _find_named(word: str, not_taken: NotTaken, hint: Callable[[str], str]) -> Iterator[Found]:
+    """Yield the images that a word names."""
+    if os.path.isdir(word):  # noqa: PTH112 - does not raise for names that are too long
+        files = sorted(walk_images(Path(word), not_taken))
+        if not files:
+            raise NeuralStyleError(f"there is no image in the folder {word!r}; name another one.")
+        yield from (Found(file, file.parent.relative_to(word)) for file in files)
+    elif os.path.lexists(word) or not glob.has_magic(word):
+        if not os.path.exists(word):  # noqa: PTH110
+            raise NeuralStyleError(
+                f"there is no file or folder {word!r}{hint(word)}; check the name."
+            )
+        yield Found(Path(word))
+    else:
+        matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 - any path, also absolute
+        files = [file for file in map(Path, matches) if file.is_file()]
+        images = [file for file in files if is_image(file.name)]
+        if not images:
+            raise NeuralStyleError(f"no image matches {word!r}; check the pattern.")
+        names = [image.name for image in images]
+        for file in files:
+            if not is_image(file.name):
+                note_others(f"{file.parent}{os.sep}", [file.name], names, not_taken)
+        yield from map(Found, images)
 
 
 def identity(path: str | Path) -> Hashable:

@@ -74,11 +74,15 @@ def settings_of(
         SettingsError: settings contradict each other.
     """
     setting = own = _sections(values)
-    if preset is not None or defaults:
-        filled = with_preset({**own, "preset": _known_preset(preset)})
-        setting = laid_over(_sections(defaults or {}), filled)
+    if preset in tuple(PRESETS) or defaults:
+        entry = {**own, "preset": preset} if preset in tuple(PRESETS) else own
+        setting = laid_over(_sections(defaults or {}), with_preset(entry))
     lists = {name: [setting.pop(name)] for name in LISTED_KEYS if name in setting}
-    checked = complete({**setting, "settings": lists})
+    presets = [] if preset is None else [preset]  # to check its name with all other values
+    try:
+        checked = complete({**setting, "settings": {**lists, "presets": presets}})
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("settings.presets[0]", "preset")) from None
     listed = {name: checked["settings"][name][0] for name in LISTED_KEYS}
     optimization = checked["optimization"]
     own_optimization = {name: optimization[name] for name in own["optimization"]}
@@ -365,17 +369,6 @@ def _unknown(key: str, kind: str, known: Sequence[str]) -> str:
     if RENAMED.get(key) in known:
         return f"this {kind} is now called {RENAMED[key]}; rename it."
     return f"there is no such {kind}; {_nearest(key, known)}"
-
-
-def _known_preset(name: str | None) -> str | None:
-    """Return the name of a preset, if there is one of that name.
-
-    Raises:
-        ConfigError: there is none.
-    """
-    if name is not None and name not in PRESETS:
-        raise ConfigError(f"preset: there is no preset {name!r}; {_nearest(name, list(PRESETS))}")
-    return name
 
 
 def _nearest(wrong: object, allowed: Sequence[str]) -> str:

@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from neural_style.config.options import in_python
 from neural_style.config.settings import ORIGINAL, Settings, SettingsError, find_conflicts
 from neural_style.engine.engine import Engine
 from neural_style.engine.job import files_read
@@ -46,7 +45,6 @@ from neural_style.images.encode import (
 from neural_style.images.given import GivenImages, OutputKind, kind_of, read_images, read_path
 from neural_style.io import sha256
 from neural_style.losses.problem import TransferProblem
-from neural_style.model.weights import WeightsError
 from neural_style.optim.loop import Progress
 from neural_style.runtime.device import DEVICES, DeviceError, choose_device
 from neural_style.runtime.memory import MemoryShortageError
@@ -100,10 +98,7 @@ class Session:
         with _own_modes(device):
             given = read_images(content, style, weights, companions, settings)
             problems, size = make_problems(given.images, given.settings, device)
-            try:
-                self._engine.weights(settings)  # it keeps them
-            except WeightsError as error:
-                raise WeightsError(in_python(str(error))) from error
+            self._engine.weights(settings)  # errors come now, not at the first iteration
             run = _Run(
                 given.settings,
                 kind_of(content),
