@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
+import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +19,7 @@ import pytest
 from tests.unit.data_sets import Copying, DataSet, save
 
 from neural_style.bulk import verify as verify_module
-from neural_style.bulk.journal import Journal
+from neural_style.bulk.journal import Journal, latest_rows
 from neural_style.bulk.plan import BulkError, plan_to_json, read_plan
 from neural_style.bulk.status import Status, format_status, read_status, total_status
 from neural_style.bulk.target import discover
@@ -202,6 +206,41 @@ def test_the_status_names_who_works_and_keeps_the_rate_of_the_run_before(data: D
     paths = data.plan.paths
     with Journal(paths.journal(0), paths.worker(0)):
         assert read_status(data.plan).notes == [f"process {os.getpid()} works on shard 0."]
+
+
+KILLED = """
+import os, pickle, signal, sys, time
+from neural_style.bulk.journal import latest_rows
+from neural_style.bulk.worker import run_shard
+from tests.unit.data_sets import Copying
+class Killed(Copying):
+    def __call__(self, tasks, take):
+        super().__call__(tasks, take)
+        while not latest_rows(plan.paths.journal(0)):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGKILL)
+plan = pickle.load(sys.stdin.buffer)
+run_shard(plan, 0, Killed, print)
+"""
+
+
+def test_the_rate_after_a_kill_is_that_of_what_was_made(data: DataSet):
+    discover(data.plan, walk=True).write()
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED],
+        input=pickle.dumps(data.plan),
+        cwd=Path(__file__).parents[2],
+    )
+    assert killed.returncode == -signal.SIGKILL
+    made = len(latest_rows(data.plan.paths.journal(0)))
+    begun = data.plan.paths.plan.stat().st_mtime
+    status = read_status(data.plan, now=begun + 100)
+    sums = total_status(status.table)
+    assert made >= 1 and (sums.done, sums.left) == (made, 12 - made)
+    assert sums.rate == pytest.approx(made / 100)
+    assert status.notes == [
+        "nothing works on it now; run `snakemake bulk` to make what is missing."
+    ]
 
 
 def test_verification_sees_a_shard_that_was_never_made(data: DataSet):
