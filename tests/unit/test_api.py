@@ -609,7 +609,7 @@ def test_the_examples_of_the_docstrings_run(
         ({"sise": 3}, "sise: there is no such setting; did you mean size?"),
         ({"fit": "krop"}, "fit: 'krop' is not allowed; did you mean crop?"),
         ({"beta": -1}, "beta: -1 is not allowed; give a number from 0"),
-        ({"preset": "strng"}, "preset: there is no preset 'strng'; did you mean strong?"),
+        ({"preset": "strng"}, "preset: 'strng' is not allowed; did you mean strong?"),
         ({"style_layers": {"conv9_1": 1}}, "did you mean conv5_1?"),
         ({"stages": [(600, 5)]}, "stages: the sizes 600 must grow and stay below size 512"),
         ({"size": "big", "beta": "x"}, "invalid settings:\n  size: 'big'"),

@@ -246,7 +246,7 @@ def test_all_mistakes_are_named_at_once():
         (["--tile-size", "64"], "there is no option --tile-size; did you mean --tile?"),
         (["-x"], "there is no option -x; see"),
         (["--siz", "64"], "there is no option --siz; did you mean --size?"),
-        (["--preset=stong"], "--preset: there is no preset 'stong'; did you mean strong?"),
+        (["--preset=stong"], "--preset: 'stong' is not allowed; did you mean strong?"),
         (["--style-layers=conv1_1,conf2_1"], "did you mean conv2_1?"),
         (["--size"], "--size: expected one argument; see `neural-style --help`"),
     ],

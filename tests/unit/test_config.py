@@ -625,7 +625,7 @@ def test_settings_in_python_are_checked_by_their_names():
         ({"betta": 1}, None, "betta: there is no such setting; did you mean beta?"),
         ({"beta": "x"}, None, "settings.beta[0]: 'x' is not allowed; give a number"),
         ({"fit": "crp"}, None, "image.fit: 'crp' is not allowed; did you mean crop?"),
-        ({}, "papper", "preset: there is no preset 'papper'; did you mean paper?"),
+        ({}, "papper", "preset: 'papper' is not allowed; did you mean paper?"),
     ]:
         with pytest.raises(ConfigError, match=re.escape(said)):
             settings_of(values, preset)
