@@ -221,6 +221,17 @@ def test_an_output_without_pixels_and_a_layer_of_no_network_are_damage(folder):
         (folder / "run.json").write_text(before, encoding="utf-8")
 
 
+@pytest.mark.parametrize("kind", ["content", "style"])
+def test_a_record_without_layers_of_a_kind_is_damage_whatever_other_terms_it_has(folder, kind):
+    def damage(facts):
+        facts["settings"][f"{kind}_layers"] = {}
+        facts["further_weights"] = {"smoothness/total_variation": 100.0}
+
+    edit(folder, damage)
+    with pytest.raises(RunError, match="damaged"):
+        read_curves(folder)
+
+
 def test_a_number_too_small_for_a_quotient_counts_as_0(folder):
     path = folder / "losses.csv"
     lines = path.read_text(encoding="utf-8").splitlines()

@@ -473,7 +473,7 @@ def _term_factors(
     }
     factors |= {str(term): _number(weight) for term, weight in further.items()}
     kinds = {term.partition("/")[0] for term in factors if _TERM.fullmatch(term)}
-    if len(kinds) < len(KINDS) or not all(map(_TERM.fullmatch, factors)):
+    if not kinds.issuperset(KINDS) or not all(map(_TERM.fullmatch, factors)):
         raise ValueError("its layers are not those of a network")
     return factors
 
