@@ -232,6 +232,7 @@ def test_the_look_is_measured_from_the_style_to_the_content(tmp_path: Path):
     assert page.size == (50 + 1 + 50, 75 + 1 + 75)
 
 
+@pytest.mark.slow
 def test_the_measurement_for_a_gpu_runs_on_a_cpu(tmp_path: Path):
     """As on a bare machine, with `--device cpu --quick`."""
     environment = {

@@ -8,6 +8,7 @@ import re
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.data_sets import Copying, DataSet
@@ -70,11 +71,15 @@ def test_a_fault_of_the_machine_ends_the_shard_and_loses_nothing(data: DataSet, 
 
 
 def test_a_full_disk_is_one_sentence_and_is_resumed(data: DataSet, monkeypatch):
-    def full(self: OutputSaver, folder: Path) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    make_folder = Path.mkdir
+
+    def full(self: Path, *arguments: Any, **named: Any) -> None:
+        if self.is_relative_to(data.plan.output / "s0"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        make_folder(self, *arguments, **named)
 
     with monkeypatch.context() as patch:
-        patch.setattr(OutputSaver, "_make_folder", full)
+        patch.setattr(Path, "mkdir", full)
         with pytest.raises(NeuralStyleError, match=r"cannot write .*No space left"):
             data.run()
     assert data.dates() == {} and not list(data.plan.paths.root.glob("partial/*"))

@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import pytest
 import torch
+from tests.unit.checkpoint_files import write_file
 from torch import Tensor
 
 from neural_style.config.keys import Stage
@@ -215,8 +216,7 @@ def test_a_damaged_checkpoint_is_refused(saved: Checkpoint, tmp_path: Path, dama
     damaged = {"cut": bytes(data[: len(data) // 2]), "empty": b"", "text": b"no checkpoint"}
     path.write_bytes(damaged.get(damage, bytes(data)))
     if damage == "pickle":
-        with path.open("wb") as file:
-            checkpoint_module._write({"key": "key", "checkpoint": Clock()}, file)
+        write_file({"key": "key", "checkpoint": Clock()}, path)
     with pytest.raises(CheckpointError, match="starting over"):
         CheckpointStore(tmp_path, "key").load(CPU)
 
@@ -291,7 +291,7 @@ def test_otherwise_it_is_once_a_minute_or_as_often_as_it_is_cheap(
     def write(content: object, file: object) -> None:
         clock.now += costs.pop(0)
 
-    monkeypatch.setattr(checkpoint_module, "_write", write)
+    monkeypatch.setattr(torch, "save", write)
     for pause in (SECONDS_BETWEEN, 10.0 / LARGEST_SHARE):
         store.save(saved)
         clock.now += pause - 1

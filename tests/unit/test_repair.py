@@ -170,15 +170,14 @@ def test_zeros_in_place_of_the_end_marker_are_read(tmp_path: Path) -> None:
     assert_read(write_file(tmp_path / "a.jpg", data[:-2] + bytes(500)), whole, "no end marker")
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("lost", [4, 6, 10, 40, 400, 1500])
 @pytest.mark.parametrize("kind", JPEGS)
-def test_a_jpeg_without_its_last_pixels_is_refused(
-    tmp_path: Path, kind: str, lost: int, seed: int
-) -> None:
-    data = jpeg(kind, seed)
-    with pytest.raises(ImageError, match="truncated"):
-        load_image(write_file(tmp_path / "a.jpg", data[:-lost]))
+def test_a_jpeg_without_its_last_pixels_is_refused(tmp_path: Path, kind: str) -> None:
+    for seed in range(3):
+        data = jpeg(kind, seed)
+        for lost in (4, 6, 10, 40, 400, 1500):
+            path = write_file(tmp_path / f"{seed}-{lost}.jpg", data[:-lost])
+            with pytest.raises(ImageError, match="truncated"):
+                load_image(path)
 
 
 def test_a_progressive_jpeg_without_its_last_scans_is_refused(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from neural_style.runtime.snakemake_lock import MACHINES
 OURS = "results/cat/sea/1_1e6_1/generated_1000.jpg"
 THEIRS = "thesis/figures/1.pdf"
 ENTER = (
-    "import sys; from pathlib import Path; from neural_style.runtime import snakemake_lock;"
-    "snakemake_lock._machine = lambda: sys.argv[2];"
+    "import socket, sys; from pathlib import Path; from neural_style.runtime import snakemake_lock;"
+    "socket.gethostname = lambda: sys.argv[2];"
     "snakemake_lock.enter_run(Path(sys.argv[1]), lambda path: path.startswith('results/'));"
     "print('in', flush=True); sys.stdin.read()"
 )

@@ -23,49 +23,39 @@ EDGES = [32, 48, 96]
 LAYER_SETS = [["conv1_1"], ["conv3_1", "conv2_2"], ["conv5_1"]]
 
 
-def every_division() -> list[tuple[int, int, int, list[str]]]:
-    return [(*size, edge, layers) for size in SIZES for edge in EDGES for layers in LAYER_SETS]
+divisions = pytest.mark.parametrize(
+    ("height", "width", "edge"), [(*size, edge) for size in SIZES for edge in EDGES]
+)
 
 
-@pytest.mark.parametrize(("height", "width", "edge", "layers"), every_division())
-def test_every_feature_of_every_layer_belongs_to_one_tile(
-    height: int, width: int, edge: int, layers: list[str]
-):
-    for layer in layers:
-        step = stride(layer)
-        owners = np.zeros((height // step, width // step), dtype=int)
-        for tile in split_into_tiles(height, width, edge, layers):
-            owners[tile.rows.within_image(step), tile.columns.within_image(step)] += 1
-        assert (owners == 1).all()
-
-
-@pytest.mark.parametrize(("height", "width", "edge", "layers"), every_division())
-def test_a_tile_sees_all_that_its_features_see(
-    height: int, width: int, edge: int, layers: list[str]
-):
-    """A feature i of stride s sees from i·s - m on, m = (r - s)/2, as far as there is an image."""
-    for tile in split_into_tiles(height, width, edge, layers):
+@divisions
+def test_every_feature_of_every_layer_belongs_to_one_tile(height: int, width: int, edge: int):
+    for layers in LAYER_SETS:
         for layer in layers:
-            step, field = stride(layer), receptive_field(layer)
-            margin = (field - step) // 2
+            step = stride(layer)
+            owners = np.zeros((height // step, width // step), dtype=int)
+            for tile in split_into_tiles(height, width, edge, layers):
+                owners[tile.rows.within_image(step), tile.columns.within_image(step)] += 1
+            assert (owners == 1).all(), layer
+
+
+@divisions
+def test_tiles_see_enough_and_lie_on_the_grid_of_the_poolings(height: int, width: int, edge: int):
+    """A feature i of stride s sees from i·s - m on, m = (r - s)/2, as far as there is an image."""
+    for layers in LAYER_SETS:
+        for tile in split_into_tiles(height, width, edge, layers):
             for side in (tile.rows, tile.columns):
-                own = side.within_image(step)
-                assert side.input_start <= max(0, own.start * step - margin)
-                end = min(own.stop, side.length // step)
-                assert side.input_stop >= min(side.length, end * step + margin)
-
-
-@pytest.mark.parametrize(("height", "width", "edge", "layers"), every_division())
-def test_tiles_lie_on_the_grid_of_the_poolings_and_are_no_longer_than_asked(
-    height: int, width: int, edge: int, layers: list[str]
-):
-    for tile in split_into_tiles(height, width, edge, layers):
-        for side in (tile.rows, tile.columns):
-            assert side.start % MAX_STRIDE == side.input_start % MAX_STRIDE == 0
-            assert side.stop == side.length or side.stop % MAX_STRIDE == 0
-            assert side.input_stop == side.length or side.input_stop % MAX_STRIDE == 0
-            assert 0 < side.stop - side.start < edge + MAX_STRIDE
-            assert side.stop - side.start >= min(MAX_STRIDE, side.length)
+                assert side.start % MAX_STRIDE == side.input_start % MAX_STRIDE == 0
+                assert side.stop == side.length or side.stop % MAX_STRIDE == 0
+                assert side.input_stop == side.length or side.input_stop % MAX_STRIDE == 0
+                assert min(MAX_STRIDE, side.length) <= side.stop - side.start < edge + MAX_STRIDE
+                for layer in layers:
+                    step, field = stride(layer), receptive_field(layer)
+                    margin = (field - step) // 2
+                    own = side.within_image(step)
+                    assert side.input_start <= max(0, own.start * step - margin), layer
+                    end = min(own.stop, side.length // step)
+                    assert side.input_stop >= min(side.length, end * step + margin), layer
 
 
 def test_the_own_features_are_found_among_those_that_the_network_makes():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import fcntl
 import json
 import os
 import re
@@ -11,7 +13,9 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import numpy as np
@@ -151,8 +155,11 @@ class Project:
 
 def run(command: Sequence[str | Path], folder: Path, **variables: str) -> Outcome:
     """Run a program like a user who has not activated the environment and has no profile."""
+    words = [str(word) for word in command]
+    if Path(words[0]) == BINARIES / "snakemake" and not variables:
+        return run_forked(words, folder)
     ended = subprocess.run(
-        [str(word) for word in command],
+        words,
         cwd=folder,
         env=environment(folder, **variables),
         stdin=subprocess.DEVNULL,
@@ -161,6 +168,41 @@ def run(command: Sequence[str | Path], folder: Path, **variables: str) -> Outcom
         timeout=SECONDS_BEFORE_A_RUN_HANGS,
     )
     return Outcome(ended.returncode, ended.stdout, ended.stderr)
+
+
+def run_forked(words: Sequence[str], folder: Path) -> Outcome:
+    """Run Snakemake in a fork of a process that has imported it."""
+    with TemporaryDirectory() as temporary:
+        files = {name: Path(temporary, name) for name in ("out", "err")}
+        for file in files.values():
+            file.touch()
+        call = {
+            "command": words,
+            "folder": str(folder),
+            "environment": environment(folder),
+            "seconds": SECONDS_BEFORE_A_RUN_HANGS,
+            **{name: str(file) for name, file in files.items()},
+        }
+        server = forks()
+        assert server.stdin is not None and server.stdout is not None
+        server.stdin.write(f"{json.dumps(call)}\n")
+        server.stdin.flush()
+        code = int(server.stdout.readline())
+        out, err = (file.read_text(encoding="utf-8") for file in files.values())
+    return Outcome(code, out, err)
+
+
+@cache
+def forks() -> subprocess.Popen[str]:
+    """The process that `snakemake_forks.py` describes; it ends with this one."""
+    server = subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("snakemake_forks.py")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+    )
+    atexit.register(server.communicate)
+    return server
 
 
 def environment(folder: Path, **variables: str) -> dict[str, str]:
@@ -216,6 +258,29 @@ def job_arguments(options: Sequence[str | Path]) -> list[str]:
     return [*others, f"--images={images}", f"--settings={settings}"]
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Call a function with an empty folder, once for all processes of pytest-xdist.
+
+    It returns what can be written as JSON. Tests must not change the folder.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+
+    def call(name: str, make: Callable[[Path], Any]) -> tuple[Path, Any]:
+        folder, answer = root / name, root / f"{name}.json"
+        with (root / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not answer.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                answer.write_text(json.dumps(make(folder)), encoding="utf-8")
+        return folder, json.loads(answer.read_text(encoding="utf-8"))
+
+    return call
+
+
 @dataclass(frozen=True)
 class BaseSweep:
     """A sweep that was run once, and how that run ended."""
@@ -226,13 +291,8 @@ class BaseSweep:
 
 
 @pytest.fixture(scope="session")
-def base(tmp_path_factory: pytest.TempPathFactory) -> BaseSweep:
-    """Two content and two style images × three settings, made once; tests must not change it."""
-    project = Project(tmp_path_factory.mktemp("base") / "project")
-    project.add("content", "cat.png", seed=0)
-    project.add("content", "dog.png", seed=1)
-    project.add("style", "sea.png", seed=2)
-    project.add("style", "sun.png", seed=3)
+def base(made_once: Callable[..., Any]) -> BaseSweep:
+    """Two content and two style images × three settings; tests must not change it."""
     config = {
         "image": {"size": 64},
         "settings": {
@@ -241,10 +301,20 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> BaseSweep:
         },
         "optimization": {"epochs": 4, "save_every": 2, "precision": "fp32"},
     }
-    project.configure(config)
-    outcome = project.snakemake()
-    outcome.assert_good()
-    return BaseSweep(project, outcome, config)
+
+    def make(folder: Path) -> dict[str, Any]:
+        project = Project(folder)
+        project.add("content", "cat.png", seed=0)
+        project.add("content", "dog.png", seed=1)
+        project.add("style", "sea.png", seed=2)
+        project.add("style", "sun.png", seed=3)
+        project.configure(config)
+        outcome = project.snakemake()
+        outcome.assert_good()
+        return asdict(outcome)
+
+    folder, outcome = made_once("base", make)
+    return BaseSweep(Project(folder), Outcome(**outcome), config)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ SMALLEST = {
 }
 
 
+@pytest.mark.slow
 def test_a_broken_style_image_stops_no_other_job_and_is_made_up_for(project):
     project.configure(SMALLEST)
     project.add("content", "cat.png", seed=0)
@@ -116,6 +117,7 @@ def test_a_configuration_that_cannot_be_followed(project, text, words):
     assert not project.results.exists()
 
 
+@pytest.mark.slow
 def test_files_that_cannot_take_part_are_listed_and_stop_no_other_job(project):
     project.configure(SMALLEST)
     project.add("content", "dog.png", seed=0)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -61,16 +62,19 @@ def run_bulk(project: Project, *options: str) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+def finished(made_once: Callable[..., Any]) -> Project:
     """A finished data set of two shards, one content image unreadable; tests must not change it."""
-    project = Project(tmp_path_factory.mktemp("bulk") / "project")
-    for seed, name in enumerate(CONTENT_IMAGES):
-        add(project, f"photos/{name}", seed)
-    (project.root / "photos" / "a" / "0bad.jpg").write_bytes(b"no image")
-    add(project, "styles/sea.png", 50)
-    project.configure(CONFIG)
-    assert run_bulk(project) == ["bulk_shard 000000", "bulk_shard 000001"]
-    return project
+
+    def make(folder: Path) -> None:
+        project = Project(folder)
+        for seed, name in enumerate(CONTENT_IMAGES):
+            add(project, f"photos/{name}", seed)
+        (project.root / "photos" / "a" / "0bad.jpg").write_bytes(b"no image")
+        add(project, "styles/sea.png", 50)
+        project.configure(CONFIG)
+        assert run_bulk(project) == ["bulk_shard 000000", "bulk_shard 000001"]
+
+    return Project(made_once("bulk", make)[0])
 
 
 @pytest.fixture
@@ -115,6 +119,7 @@ def test_adding_a_content_image_a_style_and_a_setting_makes_nothing_again(data: 
     assert len(after) == 6 * 2 * 2
 
 
+@pytest.mark.slow
 def test_what_verify_finds_is_made_again_and_nothing_else(data: Project):
     data.snakemake("--", "bulk_verify").assert_good()
     before = dates(data)

@@ -44,6 +44,7 @@ def parent(project):
     return project
 
 
+@pytest.mark.slow
 def test_a_module_makes_all_below_its_prefix_and_shows_what_failed(parent):
     snakemake = str(BINARIES / "snakemake")
     targets = ["style_all", "style_bulk"]

@@ -138,6 +138,7 @@ def copy(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", with_block(PAGES, "sh"), ids=name_of)
 def test_the_commands_of_a_page_work(page: Path, copy: Path):
     ran = ""

@@ -55,6 +55,7 @@ def tiles(project):
     return {path.parent.name: path.stat().st_mtime_ns for path in found}
 
 
+@pytest.mark.slow
 def test_a_grid_is_made_once_and_after_a_change_only_the_tiles_that_it_affects(documented):
     outcome = documented.snakemake("docs_images")
     outcome.assert_good()

@@ -7,6 +7,8 @@ import shlex
 import subprocess
 import sys
 
+import pytest
+
 from neural_style.report.gallery_page import embed
 
 
@@ -51,6 +53,7 @@ def test_its_command_makes_the_same_image_again(again):
     assert made.read_bytes() == first.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_failed_job_leaves_a_gallery_that_is_made_up_for(again, base):
     torn = again.add("style", "torn.png", seed=7)
     whole = torn.read_bytes()

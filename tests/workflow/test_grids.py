@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import yaml
 from PIL import PdfParser
 
@@ -15,6 +16,7 @@ from neural_style.report.outputs import sweep_grids
 SMALLEST = {"image": {"size": 32}, "optimization": {"epochs": 1, "precision": "fp32"}}
 
 
+@pytest.mark.slow
 def test_a_sweep_of_both_weights_on_pages_of_two(project):
     project.add("content", "cat.png", seed=0)
     project.add("style", "sea.png", seed=1)
@@ -53,6 +55,7 @@ def test_a_sweep_of_both_weights_on_pages_of_two(project):
     )
 
 
+@pytest.mark.slow
 def test_a_job_that_failed_is_marked_with_its_reason(project, monkeypatch):
     project.add("content", "cat.png", seed=0)
     project.add("style", "sea.png", seed=1)

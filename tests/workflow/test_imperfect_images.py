@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from tests.workflow.conftest import Project, paint
 
@@ -20,6 +21,7 @@ def add_without_end(path: Path, seed: int = 0) -> None:
     path.write_bytes(file.getvalue()[:-2])
 
 
+@pytest.mark.slow
 def test_a_sweep_warns_once_in_the_log_of_a_job_and_reads_up_to_its_own_limit(project: Project):
     content = project.root / "images/content"
     add_without_end(content / "cat.jfif")
@@ -54,6 +56,7 @@ def test_a_sweep_warns_once_in_the_log_of_a_job_and_reads_up_to_its_own_limit(pr
     assert "64 × 64 px, over the limit of 4095; make it smaller, or raise" in log.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_shard_warns_once_in_its_log(project: Project):
     for seed in range(3):
         add_without_end(project.root / f"photos/{seed}.jpe", seed)

@@ -163,6 +163,7 @@ def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_image_right
     assert len(re.findall(r"resuming from iteration \d+", text)) >= 5, "hardly a job went on"
 
 
+@pytest.mark.slow
 def test_what_was_left_of_grids_plots_and_gallery_is_removed_when_they_are_made(again):
     for path in list(again.results.rglob("*")):
         if path.is_file() and path.relative_to(again.results).parts[0] in SHARED:

@@ -51,6 +51,7 @@ def would_run(project, config):
     return outcome.jobs
 
 
+@pytest.mark.slow
 def test_it_is_made_once_and_again_only_for_what_it_depends_on(studied):
     (studied.root / FOLDER / "images").mkdir(parents=True)
     for name in LEFT:

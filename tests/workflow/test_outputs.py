@@ -11,6 +11,8 @@ from tests.workflow.conftest import Project, paint
 from neural_style.images.decode import load_image
 from neural_style.images.tensors import luminance, to_tensor
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("outputs")]
+
 SMALL = {
     "image": {"size": 32, "fit": "stretch", "format": "png"},
     "optimization": {"epochs": 2, "save_every": 2, "precision": "fp32"},

@@ -108,11 +108,13 @@ def test_captions_and_the_description_are_whole(report):
         assert facts["labels"], path
 
 
+@pytest.mark.slow
 def test_an_archive_can_be_made_too(again):
     again.query("--report", "report.zip").assert_good()
     assert (again.root / "report.zip").read_bytes()[:2] == b"PK"
 
 
+@pytest.mark.slow
 def test_names_in_it_are_only_names(project):
     # A folder and a file, which together end a script and begin an image.
     folder = project.root / "images" / "style" / "a<"

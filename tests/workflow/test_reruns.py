@@ -7,6 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
+import pytest
 import yaml
 from PIL import Image
 
@@ -89,6 +90,7 @@ def test_how_often_jobs_save_their_state(base, again):
     assert again.would_run() == []
 
 
+@pytest.mark.slow
 def test_a_lost_snapshot_is_remade_by_its_own_job(again):
     before = {name: (again.root / name).stat().st_mtime_ns for name in again.files()}
     lost = again.results / "dog" / "sun" / "long" / "generated_2.jpg"
@@ -153,6 +155,7 @@ QUERIES = [
 ]
 
 
+@pytest.mark.slow
 def test_snakemake_answers_without_a_number_of_cores(again):
     path = again.root / "images" / "content" / "cat.png"
     with Image.open(path) as picture:

@@ -9,6 +9,8 @@ from tests.workflow.conftest import Project, paint
 
 from neural_style.io import sha256
 
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("searching")]
+
 SMALL = {
     "image": {"size": 32, "format": "png"},
     "optimization": {"epochs": 2, "save_every": 2, "precision": "fp32"},
