@@ -74,7 +74,7 @@ def test_a_full_disk_is_one_sentence_and_is_resumed(data: DataSet, monkeypatch):
     make_folder = Path.mkdir
 
     def full(self: Path, *arguments: Any, **named: Any) -> None:
-        if self.is_relative_to(data.plan.output / "s0"):
+        if {"s0", "s1"} & {*self.parts}:
             raise OSError(errno.ENOSPC, "No space left on device")
         make_folder(self, *arguments, **named)
 
