@@ -39,6 +39,8 @@ from neural_style.optim.state import State
 
 CPU = torch.device("cpu")
 EPOCHS = 24  # more than the optimizer's memory of 20 pairs holds
+RESUMED = (0, 1, 9, 10, 19, 20, 21, EPOCHS)
+"""With no pair, few and all of them, and at both sides of the ends of stages of 9 and 10 epochs."""
 GENERATOR = torch.Generator().manual_seed(1)
 CONTENTS = torch.rand(2, 3, 32, 32, generator=GENERATOR)
 STYLES = [torch.rand(1, 3, 32, 32, generator=GENERATOR), torch.rand(1, 3, 24, 40)]
@@ -89,7 +91,7 @@ def assert_same(one: Progress, other: Progress) -> None:
     ],
     ids=["fp32", "bf16", "fp32-batch", "bf16-batch", "falls", "adam", "adam-falls", "stages"],
 )
-def test_going_on_from_every_epoch_is_the_same_run(
+def test_going_on_is_the_same_run(
     random_convolutions: Convolutions,
     shallow: Settings,
     tmp_path: Path,
@@ -104,8 +106,8 @@ def test_going_on_from_every_epoch_is_the_same_run(
     for state in whole:
         states.append(state)
         checkpoints.append(through_a_file(whole, tmp_path))
-    for epoch, saved in enumerate(checkpoints):
-        run = optimization(random_convolutions, settings, dtype, saved.state)
+    for epoch in RESUMED:
+        run = optimization(random_convolutions, settings, dtype, checkpoints[epoch].state)
         resumed = list(run)
         assert len(resumed) == EPOCHS + 1 - epoch
         for one, other in zip(resumed, states[epoch:], strict=True):

@@ -402,8 +402,7 @@ print(json.dumps([code, [spent - before.get(name, 0) for name, spent in ticks().
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no list of threads here")
-@pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("threads", "precision"), [(1, "fp32"), (3, "bf16")])
 def test_a_job_on_the_cpu_uses_the_given_number_of_threads(
     image_files: tuple[Path, Path], tmp_path: Path, threads: int, precision: str
 ):
