@@ -93,6 +93,17 @@ def test_knows_where_every_output_is(jobs, defaults):
     assert (FOLDER / data["styles"][0]["thumbnail"]).is_file()
 
 
+def test_each_output_has_its_own_images_and_setting(home, defaults):
+    jobs = make_jobs(["cat.png", "dog.png"], ["sea.png", "sun.png"], [1e5, 1e6, 1e7], defaults)
+    make_inputs(jobs)
+    data = collect(jobs, defaults, FOLDER)
+    found = [
+        tuple(data[f"{kind}s"][output[kind]]["id"] for kind in ("content", "style", "setting"))
+        for output in data["outputs"]
+    ]
+    assert found == [(job.content, job.style, job.setting) for job in jobs]
+
+
 def test_knows_the_losses_as_saved_and_over_the_epochs(jobs, defaults):
     data = collect(jobs, defaults, FOLDER)
     second = data["outputs"][1]
