@@ -39,9 +39,10 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _ctrl_c() -> None:
-    """A shell that starts the tests in the background has them, and what they start, ignore it."""
+def _signals() -> None:
+    """Tests that run in the background or under `nohup`, and what they start, would ignore some."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

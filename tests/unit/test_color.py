@@ -47,6 +47,12 @@ def test_brightness_alone_takes_mean_and_deviation():
     assert float(moved.std()) == pytest.approx(float(content.std()), rel=1e-3)
 
 
+def test_colors_out_of_range_are_clipped():
+    moved = match_color(painted(0.1, 0.04, 0.02), painted(0.3, 0.3, 0.3, mean=0.9, seed=1))
+    assert moved.max() == 1
+    assert moved.min() >= 0
+
+
 @pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
 def test_one_colored_images_give_numbers_in_range(level: float):
     colorful = painted(0.1, 0.04, 0.02)

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,13 +88,17 @@ class Jobs:
             assert said == what
             return Done(job.returncode, int(process), folder, error)
 
-    def waiting(self) -> subprocess.Popen[str]:
+    @contextmanager
+    def waiting(self) -> Iterator[subprocess.Popen[str]]:
         """A job that has started and waits for a signal."""
         for name in ("started", "stopped"):
             (self.folder / "run" / name).unlink(missing_ok=True)
-        job = self.start("wait")
-        until((self.folder / "run" / "started").exists)
-        return job
+        with self.start("wait") as job:
+            try:
+                until((self.folder / "run" / "started").exists)
+                yield job
+            finally:
+                job.kill()
 
 
 def until(what: Callable[[], object]) -> None:
