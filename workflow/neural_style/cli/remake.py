@@ -7,15 +7,16 @@ import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
-from neural_style.cli.parsing import Parser, UsageError, add_settings, read_path, settings_from
-from neural_style.cli.stylize import (
-    Task,
+from neural_style.cli.parsing import (
+    Parser,
+    UsageError,
     add_machine_options,
     add_output_options,
-    choose_format,
-    require_output,
-    work,
+    add_settings,
+    read_path,
+    settings_from,
 )
+from neural_style.cli.stylize import Task, choose_format, require_output, work
 from neural_style.config.inputs import MASK, STYLE_MASK
 from neural_style.config.options import option_name
 from neural_style.config.settings import BESIDE, ENGINE_VERSION, Settings

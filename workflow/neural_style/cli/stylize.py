@@ -13,19 +13,16 @@ import neural_style
 from neural_style.cli.parsing import (
     Parser,
     UsageError,
+    add_machine_options,
+    add_output_options,
     add_settings,
     nearest,
-    read_path,
     settings_from,
 )
 from neural_style.config.folders import Found, NotTaken, find_named
 from neural_style.config.inputs import companions_of
 from neural_style.config.options import option_name
-from neural_style.config.settings import (
-    MAX_PIXELS_VARIABLE,
-    OUTPUT_FORMATS,
-    Settings,
-)
+from neural_style.config.settings import MAX_PIXELS_VARIABLE, OUTPUT_FORMATS, Settings
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.io import escape, expand_path
 
@@ -180,77 +177,6 @@ def make_parser() -> Parser:
     add_settings(parser, without=["save_every"])
     add_machine_options(parser)
     return parser
-
-
-def add_output_options(parser: argparse.ArgumentParser, metavar: str) -> None:
-    """Add the options that say what is written, and where."""
-    group = parser.add_argument_group("outputs")
-    more = ". For several images, a folder, where they are named after content and style"
-    group.add_argument(
-        "-o",
-        "--output",
-        metavar=metavar,
-        help="the output; its suffix chooses the format: "
-        f"{', '.join(sorted(set(OUTPUT_FORMATS.values())))}. An older file is replaced, but never "
-        "an image that is read" + (more if "FOLDER" in metavar else ""),
-    )
-    group.add_argument(
-        "--save-every",
-        default=argparse.SUPPRESS,
-        metavar="N",
-        help="also save the image every N iterations, as out_100.jpg beside out.jpg",
-    )
-    group.add_argument(
-        "--record",
-        metavar="FOLDER",
-        type=read_path,
-        help="also keep what a job of the pipeline keeps: outputs, losses.csv, run.json, and "
-        "checkpoints, from which the same command resumes",
-    )
-
-
-def add_machine_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that do not change the output."""
-    group = parser.add_argument_group("machine (no effect on the output)")
-    group.add_argument(
-        "--device",
-        default="auto",
-        metavar="NAME",
-        help="auto, cpu, cuda, or mps; auto uses a GPU if there is one (default: auto)",
-    )
-    group.add_argument(
-        "--threads", type=_positive, metavar="N", help="CPU threads; without it, torch chooses"
-    )
-    group.add_argument(
-        "--checkpoint-every",
-        type=_not_negative,
-        metavar="N",
-        help="iterations between two checkpoints, with --record; 0 for none; without it, about "
-        "one a minute",
-    )
-    group.add_argument(
-        "--max-pixels",
-        type=_positive,
-        metavar="N",
-        help="largest width × height of an image file that is read; without it, 250 million",
-    )
-    group.add_argument("-q", "--quiet", action="store_true", help="show only warnings and errors")
-
-
-def _positive(text: str) -> int:
-    """Read a whole number from 1 up."""
-    return _whole(text, 1)
-
-
-def _not_negative(text: str) -> int:
-    """Read a whole number from 0 up."""
-    return _whole(text, 0)
-
-
-def _whole(text: str, least: int) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} up")
-    return int(text)
 
 
 # Images
