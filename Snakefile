@@ -27,6 +27,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/bulk_inputs.smk"
+include: "workflow/rules/terminal.smk"
 include: "workflow/rules/remaining.smk"
 include: "workflow/rules/stylize.smk"
 
@@ -36,6 +37,7 @@ if not SWEEP_ERROR:  # a data set (bulk.smk) does not need the images of the swe
     include: "workflow/rules/grids.smk"
     include: "workflow/rules/plots.smk"
     include: "workflow/rules/gallery.smk"
+    include: "workflow/rules/report.smk"
 
 
 include: "workflow/rules/layer_study.smk"
@@ -59,6 +61,7 @@ rule all:
         OUTPUTS,
         GRIDS,
         PLOTS,
+        TIME_LAPSES,
         GALLERY,
         REFUSED,
 

@@ -13,7 +13,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[2]))
 
 from tests.slurm.private_slurm import PrivateSlurm, missing_binaries
-from tests.workflow.conftest import BINARIES, REPOSITORY, Outcome, Project, run
+from tests.workflow.conftest import BINARIES, LOUD, REPOSITORY, Outcome, Project, run
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 
@@ -30,7 +30,7 @@ class ClusterProject(Project):
 
     def snakemake(self, *options: str, config: str = "config.yaml", **variables: str) -> Outcome:
         """Run `snakemake --profile profiles/slurm`, asking squeue, and impatiently."""
-        command = [str(BINARIES / "snakemake"), "-s", str(REPOSITORY / "Snakefile")]
+        command = [str(BINARIES / "snakemake"), *LOUD, "-s", str(REPOSITORY / "Snakefile")]
         command += ["--configfile", str(self.root / config), "--directory", str(self.root)]
         command += ["--profile", str(REPOSITORY / "profiles" / "slurm")]
         command += ["--slurm-status-command", "squeue", "--latency-wait", "10"]

@@ -9,7 +9,7 @@ import pytest
 from neural_style.config.keys import Stage
 from neural_style.config.sections import Cluster
 from neural_style.config.settings import Settings
-from neural_style.runtime.estimates import memory_mb, runtime_minutes
+from neural_style.runtime.estimates import memory_mb, runtime_minutes, time_left
 
 CLUSTER = Cluster()
 WITHOUT = replace(CLUSTER, gpu_as="none")
@@ -77,3 +77,9 @@ def test_a_retry_and_a_factor_request_more(defaults: Settings, request_for):
     assert request_for(defaults, CLUSTER, 3) == pytest.approx(3 * first, abs=3)
     doubled = replace(CLUSTER, memory_factor=2, runtime_factor=2)
     assert request_for(defaults, doubled, 1) == pytest.approx(2 * first, abs=2)
+
+
+def test_the_time_of_a_sweep_follows_from_its_first_outputs():
+    assert time_left([1, 1], 4, 10) is None
+    assert time_left([1, 2, 1], 8, 10) == 20
+    assert time_left([1, 2, 1], 0, 10) is None

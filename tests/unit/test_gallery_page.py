@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 import re
@@ -14,7 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 from tests.fake_results import fail, finish, make_inputs, make_jobs
 
 from neural_style.config.options import shell_argument
@@ -25,7 +26,9 @@ from neural_style.report.gallery_data import (
     curve_epochs,
     spread,
 )
-from neural_style.report.gallery_page import embed, render, write_gallery
+from neural_style.report.gallery_page import embed, render, report_table, write_gallery
+from neural_style.report.grid_render import write_time_lapse
+from neural_style.report.outputs import time_lapse
 
 FOLDER = Path("results/gallery")
 HOSTILE = (
@@ -310,3 +313,44 @@ def test_a_content_image_is_shown_whole_where_outputs_have_its_dimensions(home, 
     data = collect([job], defaults, FOLDER)
     copy = data["contents"][0]["copies"][data["settings"][0]["fit"]]
     assert load_image(FOLDER / copy).size == (96, 64)
+
+
+def test_the_table_of_a_report_has_every_output_and_no_name_is_markup(home, defaults):
+    jobs = make_jobs(["cat.png", HOSTILE[0]], ["two\nlines.png"], [1e5, 1e6], defaults)
+    for number, job in enumerate(jobs[:-1]):
+        finish(job, number)
+    table = report_table(jobs)
+    assert table.count("<img ") == table.count("data:image/jpeg;base64,") == len(jobs) - 1
+    assert "<td>–</td>" in table, "the missing output"
+    assert html.escape(Path(HOSTILE[0]).stem) in table
+    assert max(map(len, table.splitlines())) < 10_000, "docutils refuses longer lines"
+    first = re.search(r'data-path="([^"]*)"', table)
+    assert first
+    assert first[1] == str(jobs[0].final_output)
+    assert "The first 240 of 300 outputs" in report_table(jobs[:1] * 300)
+
+
+def frames_of(image: Image.Image) -> int:
+    return len([*ImageSequence.Iterator(image)])
+
+
+def test_a_time_lapse_plays_every_iteration_from_the_start_again_and_again(home, defaults):
+    (job,) = make_jobs(["cat.png"], ["sea.png"], [1e6], defaults)
+    make_inputs([job])
+    finish(job, 0)
+    film = time_lapse(job.root, job.content, job.style, job.setting)
+    write_time_lapse(job, film, side=32, quality=90)
+    with Image.open(film) as image:
+        assert (frames_of(image), image.size, image.info["loop"]) == (4, (32, 21), 0)
+        image.seek(3)
+        image.load()
+        assert image.info["duration"] == 2000
+    first = film.read_bytes()
+    write_time_lapse(job, film, side=32, quality=90)
+    assert film.read_bytes() == first
+    (output,) = collect([job], defaults, FOLDER)["outputs"]
+    assert (FOLDER / output["time_lapse"]).resolve() == film.resolve()
+    noisy = replace(job, settings=replace(job.settings, init="noise"))
+    write_time_lapse(noisy, film, side=32, quality=90)
+    with Image.open(film) as image:
+        assert frames_of(image) == 3, "what an optimization from noise starts from is no image"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from matplotlib.axes import Axes
 from PIL import Image
 from tests import samples
 
@@ -43,8 +44,9 @@ from neural_style.losses.terms import gram_matrix
 from neural_style.model.layers import CONVOLUTIONS, receptive_field
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.model.weights import Weights
+from neural_style.report.figure import DOTS_PER_INCH, WIDTH, plot_style
 from neural_style.report.grid_render import render_grid
-from neural_style.report.study_figure import study_grid, write_study_chart
+from neural_style.report.study_figure import plot_study, study_grid
 
 Schema = Mapping[str, Any]
 CPU = torch.device("cpu")
@@ -319,32 +321,49 @@ def test_the_figure_shows_every_image_in_its_place(study: LayerStudy, made: Any)
     assert image.height > 4 * 64
 
 
-def test_the_chart_is_drawn_and_whole(made: Any, tmp_path: Path):
+def chart_of(rows: list[LayerLoss], folder: Path) -> list[Axes]:
+    """Draw the chart into a folder; its panels."""
+    study = plan_study(complete({"layer_study": {"size": 64, "epochs": 20}}))
+    with plot_style():
+        page = plot_study(rows, "cat", "sea $1$", study)
+        page.save(folder / "chart")
+    with Image.open(folder / "chart.png") as chart:
+        assert chart.width == round(WIDTH * DOTS_PER_INCH)
+    assert (folder / "chart.pdf").read_bytes().startswith(b"%PDF")
+    assert len(list(folder.iterdir())) == 2
+    return page.figure.axes
+
+
+def test_the_chart_has_a_line_for_each_reconstruction_and_rings(made: Any, tmp_path: Path):
     folder, _ = made
-    write_study_chart(read_layer_losses(folder / LAYER_LOSSES), tmp_path / "chart.png")
-    assert [path.name for path in tmp_path.iterdir()] == ["chart.png"]
-    with Image.open(tmp_path / "chart.png") as chart:
-        chart.load()
-        assert chart.format == "PNG"
-        colors = chart.convert("RGB").getcolors(chart.width * chart.height)
-        assert colors and len(colors) > 100, "the chart is empty"
+    rows = read_layer_losses(folder / LAYER_LOSSES)
+    for axes, kind in zip(chart_of(rows, tmp_path), ("content", "style"), strict=True):
+        other = "style_layers" if kind == "content" else "content_layer"
+        own = [row for row in rows if not getattr(row, other)]
+        images = {row.image for row in own}
+        *lines, _ = axes.lines  # the last one is that of the noise
+        rings = [line for line in lines if line.get_markersize() > 7]
+        assert len(rings) == len(lines) - len(rings) == len(images)
+        assert [tick.get_text().split("\n")[0] for tick in axes.get_xticklabels()] == list(
+            dict.fromkeys(row.layer for row in own)
+        )
+        assert axes.get_title(loc="left").startswith(f"{kind} reconstructions")
 
 
 @pytest.mark.parametrize("of_noise", [2.0, 0.0])
 def test_a_loss_of_zero_has_no_place_on_a_logarithmic_scale(tmp_path: Path, of_noise: float):
     row = LayerLoss("images/a.png", "conv1_1", "", "conv1_1", 3, 64, 0.0, 1.0, of_noise, 2.0)
     other = replace(row, image="images/b.png", content_layer="", style_layers="conv1_1")
-    write_study_chart([row, other], tmp_path / "chart.png")
-    assert (tmp_path / "chart.png").is_file()
+    content, style = chart_of([row, other], tmp_path)
+    assert [len(axes.lines[0].get_xdata()) for axes in (content, style)] == [0, 1]
 
 
-def test_the_chart_is_wider_for_many_layers(tmp_path: Path):
+def test_the_names_of_many_layers_are_rotated(tmp_path: Path):
     row = LayerLoss("images/a.png", "conv1_1", "", "conv1_1", 3, 64, 1.0, 1.0, 2.0, 2.0)
     rows = [replace(row, layer=layer) for layer in CONVOLUTIONS]
     rows += [replace(each, content_layer="", style_layers="conv5_4") for each in rows]
-    write_study_chart(rows, tmp_path / "chart.png")
-    with Image.open(tmp_path / "chart.png") as chart:
-        assert chart.width > 2 * 1050
+    for axes in chart_of(rows, tmp_path):
+        assert {tick.get_rotation() for tick in axes.get_xticklabels()} == {90.0}
 
 
 def test_the_table_is_read_as_it_was_written(tmp_path: Path):

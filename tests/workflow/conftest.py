@@ -28,6 +28,7 @@ from neural_style.cli.parsing import Parser, add_settings, settings_from
 
 REPOSITORY = Path(__file__).parents[2]
 BINARIES = Path(sys.executable).parent
+LOUD = ("--quiet", "host")
 SECONDS_BEFORE_A_RUN_HANGS = 900
 
 
@@ -129,8 +130,8 @@ class Project:
         )
 
     def command(self, *options: str, config: str = "config.yaml") -> list[str]:
-        """How Snakemake is called on this folder."""
-        command = [str(BINARIES / "snakemake"), "-s", str(REPOSITORY / "Snakefile")]
+        """How Snakemake is called on this folder; it tells more than with the default profile."""
+        command = [str(BINARIES / "snakemake"), *LOUD, "-s", str(REPOSITORY / "Snakefile")]
         if config:
             command += ["--configfile", str(self.root / config)]
         return [*command, "--directory", str(self.root), *options]

@@ -58,7 +58,9 @@ def test_a_failed_job_leaves_a_gallery_that_is_made_up_for(again, base):
     torn = again.add("style", "torn.png", seed=7)
     whole = torn.read_bytes()
     torn.write_bytes(whole[: len(whole) // 2])
-    again.configure({**base.config, "settings": {"beta": [1e5]}})
+    again.configure(
+        {**base.config, "settings": {"beta": [1e5]}, "grids": {"time_lapse": 32}},
+    )
     page = again.results / "gallery" / "index.html"
 
     outcome = again.snakemake()
@@ -69,10 +71,13 @@ def test_a_failed_job_leaves_a_gallery_that_is_made_up_for(again, base):
     assert len(reasons) == 2 * 3
     assert sum("torn.png" in (reason or "") for reason in reasons) == 2
     assert page.stat().st_mtime == 0, "the next run could take it for finished"
+    films = [picture.get("time_lapse") for picture in data_of(again)["outputs"]]
+    assert sum((page.parent / film).is_file() for film in films if film) == 2 * 2
 
     torn.write_bytes(whole)
     second = again.snakemake()
     second.assert_good()
     assert "gallery" in second.jobs
+    assert all("time_lapse" in picture for picture in data_of(again)["outputs"])
     assert not any("missing" in picture for picture in data_of(again)["outputs"])
     assert again.would_run() == []

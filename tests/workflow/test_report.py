@@ -101,11 +101,20 @@ def test_captions_and_the_description_are_whole(report):
     results = report.read("results")
     assert "Gatys, Ecker and Bethge" in report.read("workflow-desc")
     for path, facts in results.items():
-        assert facts["caption"].startswith("<p>"), path
+        assert "<p>" in facts["caption"], path
         # docutils writes what it does not understand into the text.
         assert "system-message" not in facts["caption"], path
         assert "{{" not in facts["caption"], path
         assert facts["labels"], path
+
+
+def test_its_first_page_shows_the_outputs_and_each_caption_its_own(report):
+    cells = re.findall(r'data-path="([^"]*)"', report.read("workflow-desc"))
+    results = report.read("results")
+    assert sorted(cells) == sorted(path for path in results if "generated" in path)
+    picture = 'src="data:image/jpeg;base64,'
+    assert report.read("workflow-desc").count(picture) == len(cells)
+    assert all(picture in results[path]["caption"] for path in cells)
 
 
 @pytest.mark.slow
@@ -127,5 +136,6 @@ def test_names_in_it_are_only_names(project):
     project.snakemake().assert_good()
     page = report_of(project)
     assert "img" not in page.tags, "a name ended a script"
+    assert "&lt;img src=x" in page.read("workflow-desc"), "the name is not in the table"
     params = [facts["job_properties"]["params"] for facts in page.read("results").values()]
     assert any(r"a\u003c/script>" in each for each in params), "the name is nowhere"

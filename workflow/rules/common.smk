@@ -34,19 +34,22 @@ from neural_style.config.settings import (
 )
 from neural_style.config.sweep import Sweep, SweepError, expand_settings, plan_sweep
 from neural_style.errors import NeuralStyleError
+from neural_style.io import format_duration
 from neural_style.report.names import setting_labels
 from neural_style.report.outputs import (
     QUANTITIES,
+    files_of,
     losses_figure,
     plots_of,
     records_of,
     shown_pairs,
     sweep_figure,
     sweep_grids,
+    time_lapse,
     tradeoff_figure,
 )
 from neural_style.runtime.changes import Checksums, changed_inputs
-from neural_style.runtime.estimates import memory_mb, runtime_minutes
+from neural_style.runtime.estimates import memory_mb, runtime_minutes, time_left, work_until
 
 BEGAN = time.time()
 WORKFLOW = Path(workflow.current_basedir).parent
@@ -145,6 +148,11 @@ PAGES = [str(path) for path in SWEEP_GRIDS.all_paths]
 GRIDS = [*PAGES, str(SWEEP_GRIDS.pdf)]
 GALLERY = str(SWEEP.root / "gallery" / "index.html")
 PLOTS = plots_of(SWEEP.root, SWEEP.contents, SWEEP.styles)
+TIME_LAPSES = [
+    str(time_lapse(SWEEP.root, job.content, job.style, job.setting))
+    for job in SWEEP.jobs
+    if CONFIG["grids"]["time_lapse"]
+]
 LABELS = setting_labels(SWEEP.settings)[0]
 OUTPUTS = [
     str(job.folder / name)

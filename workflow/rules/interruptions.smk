@@ -34,6 +34,7 @@ def pass_termination_on():
 
 def begin_run():
     """Do what comes before the first job of a run."""
+    write_whole_log()
     freeze_bulk()
     pass_termination_on()
 

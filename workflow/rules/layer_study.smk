@@ -7,7 +7,7 @@ include: "layer_study_inputs.smk"
 rule layer_study:
     input:
         STUDY_FOLDER / FIGURE,
-        STUDY_FOLDER / CHART,
+        files_of(STUDY_FOLDER / CHART),
     localrule: True
 
 
@@ -49,7 +49,7 @@ rule layer_study_figure:
         losses=rules.layer_study_images.output.losses,
     output:
         figure=STUDY_FOLDER / FIGURE,
-        chart=STUDY_FOLDER / CHART,
+        chart=files_of(STUDY_FOLDER / CHART),
     log:
         STUDY_LOGS / "figure.log",
     localrule: True

@@ -3,14 +3,6 @@
 # as soon as they can.
 
 
-def tell_end():
-    """Say at the very end what the run made, what failed and why, and where to look."""
-    from neural_style.report.runs import run_summary  # numpy is slow to import
-
-    for line in run_summary(SWEEP.jobs, BEGAN, time.time(), Path(GALLERY)):
-        print(line, file=sys.stderr)
-
-
 def make_remaining():
     """Make everything that shows several outputs, with the reasons in place of missing ones."""
     for script, options, files in remaining():
@@ -26,9 +18,18 @@ def remaining():
     if failed:
         yield from remaining_grids()
         contents = list(dict.fromkeys(job.content for job in failed))
+        if TIME_LAPSES:
+            yield "time_lapse.py", ["--content", *contents], list(films_of(contents))
         yield "gallery.py", ["--output", GALLERY], [GALLERY]
         plots = plots_of(SWEEP.root, contents, SWEEP.styles)
         yield "plots.py", ["--sweep", "--content", *contents], plots
+
+
+def films_of(contents):
+    """Return the time-lapses of the outputs of some content images that are there."""
+    for job in (job for content in contents for job in SWEEP.jobs_of(content)):
+        if job.final_output.exists():
+            yield time_lapse(SWEEP.root, job.content, job.style, job.setting)
 
 
 def remaining_grids():

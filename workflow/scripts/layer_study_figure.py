@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
 from options import add_study_options, command, study_from
 
@@ -11,8 +12,10 @@ from neural_style.config.layer_study import CHART, FIGURE, LAYER_LOSSES
 from neural_style.engine.layer_study import read_layer_losses
 from neural_style.images.encode import save_image
 from neural_style.io import remove_leftovers
+from neural_style.report.figure import plot_style
 from neural_style.report.grid_render import render_grid
-from neural_style.report.study_figure import study_grid, write_study_chart
+from neural_style.report.outputs import files_of
+from neural_style.report.study_figure import plot_study, study_grid
 
 
 @command("layer study")
@@ -22,9 +25,11 @@ def main(arguments: list[str] | None = None) -> None:
     folder = options.output
     content, style = options.images
     grid = study_grid(study_from(options), content, style, folder)
-    remove_leftovers([folder / FIGURE, folder / CHART])
+    remove_leftovers(map(Path, [folder / FIGURE, *files_of(folder / CHART)]))
     save_image(render_grid(grid, options.tile_size), folder / FIGURE, options.quality)
-    write_study_chart(read_layer_losses(folder / LAYER_LOSSES), folder / CHART)
+    rows = read_layer_losses(folder / LAYER_LOSSES)
+    with plot_style():
+        plot_study(rows, content.stem, style.stem, study_from(options)).save(folder / CHART)
 
 
 def make_parser() -> argparse.ArgumentParser:

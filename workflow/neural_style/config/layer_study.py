@@ -20,7 +20,8 @@ FOLDER = "layer_study"
 """Name of the study's folder, in the folder of the sweep and in that of the logs."""
 
 FIGURE = "figure.jpg"
-CHART = "chart.png"
+CHART = "chart"
+"""The figure of the losses, without suffix; see `report.outputs.files_of`."""
 LAYER_LOSSES = "losses.csv"
 
 _FROM_THE_SWEEP: Mapping[str, tuple[str, ...]] = {

@@ -128,10 +128,12 @@ class Jobs(TypedDict, total=False):
 @closed
 @dataclass(frozen=True)
 class Grids:
-    """Grids, pages that show outputs side by side."""
+    """Grids, pages that show outputs side by side, and time-lapses."""
 
     format: Annotated[Literal["jpg", "png"], Field(description="file type of the pages")] = "jpg"
-    quality: Annotated[Quality, Field(description="quality of JPEG, also inside grids.pdf")] = 90
+    quality: Annotated[
+        Quality, Field(description="quality of JPEG, also inside grids.pdf, and of time-lapses")
+    ] = 90
     tile_size: Annotated[
         WholeNumber,
         Field(
@@ -158,6 +160,14 @@ class Grids:
             "thousands of pages",
         ),
     ] = 2000
+    time_lapse: Annotated[
+        Annotated[WholeNumber, Field(ge=32, le=1024)] | None,
+        NULL,
+        Field(
+            description="long side in pixels of a time-lapse of each output, a WebP that plays its "
+            "saved iterations again and again; null makes none",
+        ),
+    ] = None
 
 
 @closed

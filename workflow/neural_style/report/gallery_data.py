@@ -41,6 +41,7 @@ from neural_style.report.names import (
     setting_label,
     setting_labels,
 )
+from neural_style.report.outputs import time_lapse
 from neural_style.report.runs import (
     KINDS,
     EpochLosses,
@@ -256,6 +257,9 @@ def _output(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
     epochs = curve_epochs(job.settings)
     losses = read_losses(job.folder, epochs)
     entry |= {"thumbnail": _url(thumbnail, folder), "shown": _shown(job, folder)}
+    film = time_lapse(job.root, job.content, job.style, job.setting)
+    if film.exists():
+        entry["time_lapse"] = _url(film, folder)
     run: Run | None = None
     with suppress(RunError):  # an output is shown without its record
         run = read_run(job.folder)

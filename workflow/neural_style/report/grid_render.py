@@ -1,4 +1,7 @@
-"""Draw a page of a grid where `grid_layout.measure` puts everything, and bind pages into a PDF."""
+"""Draw a page of a grid where `grid_layout.measure` puts everything, and bind pages into a PDF.
+
+Also the iterations of an output as an animation, where a grid puts them side by side.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,11 @@ from fpdf.enums import TextMode
 from fpdf.fonts import TTFFont
 from PIL import Image, ImageDraw
 
+from neural_style.config.settings import ORIGINAL, output_name
+from neural_style.config.sweep import Job
 from neural_style.images.decode import ImageError, fit_image, load_image, load_reduced
 from neural_style.io import atomic
+from neural_style.report.gallery_data import shrink, spread
 from neural_style.report.grid_layout import Box, Grid, Layout, Row, Tile, measure
 from neural_style.report.names import replace_undecodable
 from neural_style.report.text import SECOND_FACE, draw_lines, draw_rotated, plain, wrap
@@ -31,6 +37,12 @@ fpdf2 keeps all encoded pages, and then the file, in memory: about 1.2 GB for th
 
 SMALLEST_PAGE = 800
 """Pixels of the longer side that pages of the PDF have at least."""
+
+MOST_FRAMES = 100
+"""The most iterations in a time-lapse; of more, an even choice."""
+
+FRAME_MS, REST_MS = 200, 2000
+"""Milliseconds of a frame of a time-lapse, and of its last one."""
 
 _PAPER, _INK, _GRAY, _RULE, _BLANK = "#fbfaf8", "#1d1c1a", "#68645d", "#d9d5cd", "#f1eee9"
 _FONT = "DejaVu"
@@ -211,3 +223,44 @@ def _add_page(pdf: FPDF, font: TTFFont, title: str, path: Path, side: int, quali
     pdf.set_font_size(12 * min(1, width / (pdf.get_string_width(text) + 24)))
     with pdf.local_context(text_mode=TextMode.INVISIBLE):
         pdf.text(12, 18, text)
+
+
+def write_time_lapse(job: Job, path: Path, side: int, quality: int) -> None:
+    """Write the iterations of an output as a WebP that plays again and again.
+
+    It begins with the content image if the optimization did. The file is replaced as a whole.
+
+    Args:
+        job: finished.
+        path: of the file.
+        side: the greatest longer side in pixels.
+        quality: of the frames, 1 … 100.
+
+    Raises:
+        NeuralStyleError: an output cannot be read, or the file cannot be written.
+    """
+    settings = job.settings
+    size = shrink(load_image(job.final_output, side=side), side).size
+    frames = [
+        _frame(load_image(job.folder / output_name(epoch, settings.format), side=side), size)
+        for epoch in spread(settings.snapshots, MOST_FRAMES)
+    ]
+    if settings.init == "content" and not settings.noise_share:
+        start = load_image(job.content_path, side=max(side, settings.size))
+        fitted = settings.dimensions != ORIGINAL
+        start = fit_image(start, settings.size, settings.fit) if fitted else start
+        frames.insert(0, _frame(start, size))
+    with atomic(path) as temporary:
+        frames[0].save(
+            temporary,
+            "WebP",
+            save_all=True,
+            append_images=frames[1:],
+            duration=[FRAME_MS] * (len(frames) - 1) + [REST_MS],
+            loop=0,
+            quality=quality,
+        )
+
+
+def _frame(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)

@@ -271,6 +271,11 @@ def sweep_figure(folder: Path, quantity: str) -> Path:
     return folder / "plots" / quantity
 
 
+def time_lapse(folder: Path, content: str, style: str, setting: str) -> Path:
+    """Return the file of the time-lapse of an output."""
+    return folder / "time_lapses" / content / style / f"{setting}.webp"
+
+
 def files_of(figure: Path) -> list[str]:
     """Return the files of a figure; an id may contain a dot, and keeps it."""
     return [f"{figure}{suffix}" for suffix in SUFFIXES]

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import io
-import math
 from collections.abc import Callable, Sequence
+from math import isfinite
 from pathlib import Path
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from PIL import Image
 
 from neural_style.config.layer_study import LayerStudy, StudyImage
 from neural_style.engine.layer_study import LayerLoss
-from neural_style.images.encode import save_image
+from neural_style.report.figure import GRAY, Page, line_styles
 from neural_style.report.grid_layout import Grid, Row, Tile
+from neural_style.report.names import SEPARATOR, iterations_label
+from neural_style.report.plot_losses import scale_log
 
-# The palette of Okabe and Ito, which color-blind readers can distinguish; markers differ in print.
-_COLORS = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9", "#000000")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-_INCHES = (10.5, 4.6)  # at least
-_INCHES_PER_LAYER = 1.6
-_DPI = 100
-_LEGEND_COLUMNS = 5
+_HEIGHT = 1.9  # of a panel, in inches
+_TICK_LINES = 0.06  # room for the second and third line below the ticks, in inches
+_TICK_LENGTH = 0.62  # room for rotated text below the ticks, in inches
+_MOST_UPRIGHT = 12  # layers whose names are not rotated
+_BETWEEN = 0.1  # the two panels, in inches
+_RING = 8.0  # points
 
 
 def study_grid(study: LayerStudy, content: Path, style: Path, folder: Path) -> Grid:
@@ -62,87 +60,96 @@ def study_grid(study: LayerStudy, content: Path, style: Path, folder: Path) -> G
     )
 
 
-def write_study_chart(rows: Sequence[LayerLoss], path: Path) -> None:
-    """Draw the losses of the reconstructions over the layers, as a PNG; the file is replaced whole.
+def plot_study(rows: Sequence[LayerLoss], content: str, style: str, study: LayerStudy) -> Page:
+    """Plot the losses of the reconstructions over the layers.
 
-    Left: the content loss at every layer, a line for each content reconstruction. Right: the style
+    Above: the content loss at every layer, a line for each content reconstruction. Below: the style
     loss at every layer, a line for each style reconstruction. Both are relative to the loss of the
     white noise that they started from, on a logarithmic scale. The layer that was optimized, or
     the deepest of several, has a ring.
 
     Args:
         rows: of `losses.csv`.
-        path: a `.png`.
+        content: name of the content image.
+        style: name of the style image.
+        study: which images there are.
     """
-    content = [row for row in rows if not row.style_layers]
-    style = [row for row in rows if not row.content_layer]
-    width = max(_INCHES[0], _INCHES_PER_LAYER * len({row.layer for row in rows}))
-    figure = Figure(figsize=(width, _INCHES[1]), dpi=_DPI, layout="constrained")
-    left, right = figure.subplots(1, 2)
-    _draw(left, content, lambda row: row.relative_content, lambda row: row.content_layer)
-    _label(left, "content", "Content reconstruction from")
-    _draw(right, style, lambda row: row.relative_style, lambda row: row.style_layers.split("+")[-1])
-    _label(right, "style", "Style reconstruction from the layers down to")
-    encoded = io.BytesIO()
-    figure.savefig(encoded, format="png")
-    save_image(Image.open(encoded).convert("RGB"), path)
+    page = Page()
+    size, epochs = study.settings.size, study.settings.epochs
+    facts = SEPARATOR.join((f"{size} × {size} px", iterations_label([epochs])))
+    page.heading((content, style), ": losses layer by layer", facts)
+    of_content = [row for row in rows if not row.style_layers]
+    _plot(page, "content", of_content, lambda row: row.relative_content, _deepest_of_content)
+    of_style = [row for row in rows if not row.content_layer]
+    _plot(page, "style", of_style, lambda row: row.relative_style, _deepest_of_style)
+    page.notes(
+        [
+            "Below a layer: its receptive field and its number of channels. A ring: the layer that "
+            "was optimized, or the deepest of several. 1, dotted: the white noise of the start. "
+            "The two panels have their own scales, as they show losses of different kinds."
+        ]
+    )
+    return page
 
 
-def _draw(
-    axes: Axes,
+def _deepest_of_content(row: LayerLoss) -> str:
+    return row.content_layer
+
+
+def _deepest_of_style(row: LayerLoss) -> str:
+    return row.style_layers.split("+")[-1]
+
+
+def _plot(
+    page: Page,
+    kind: str,
     rows: Sequence[LayerLoss],
     loss: Callable[[LayerLoss], float],
     deepest: Callable[[LayerLoss], str],
 ) -> None:
-    """Draw a line for each image over the layers; values without a logarithm are left out."""
+    """Plot a line for each image over the layers; values without a logarithm are left out."""
     layers = {row.layer: row for row in rows}
     places = {layer: number for number, layer in enumerate(layers)}
-    for number, image in enumerate(dict.fromkeys(row.image for row in rows)):
-        line = [row for row in rows if row.image == image]
-        values = [loss(row) if loss(row) > 0 else math.nan for row in line]
-        color = _COLORS[number % len(_COLORS)]
-        marker = _MARKERS[number % len(_MARKERS)]
-        name = deepest(line[0])
+    images = [[row for row in rows if row.image == image] for image in _images(rows)]
+    (axes,) = page.panels(1, 1, _HEIGHT, (0, 0))
+    axes.set_title(f"{kind} reconstructions: {kind} loss at each layer")
+    styles = line_styles(len(images))
+    shown = [1.0]
+    for line, style in zip(images, styles, strict=True):
+        values = {row.layer: loss(row) for row in line if loss(row) > 0 and isfinite(loss(row))}
+        shown += values.values()
         axes.plot(
-            [places[row.layer] for row in line], values, color=color, marker=marker, label=name
+            [places[name] for name in values],
+            [*values.values()],
+            color=style.color,
+            linestyle=style.dash,
+            marker=style.marker,
         )
-        axes.plot(
-            [places[name]],
-            [values[[row.layer for row in line].index(name)]],
-            linestyle="none",
-            marker="o",
-            markersize=14,
-            markerfacecolor="none",
-            markeredgecolor=color,
-        )
-    axes.axhline(1, color="0.6", linestyle=":")
-    axes.set_yscale("log")
-    axes.set_xticks(list(places.values()), [_tick(row) for row in layers.values()])
-    axes.grid(axis="y", color="0.9")
-    axes.set_axisbelow(True)
+        if (ring := deepest(line[0])) in values:
+            axes.plot(places[ring], values[ring], "o", ms=_RING, mfc="none", mec=style.color)
+    axes.axhline(1, color=GRAY, linestyle=":", linewidth=0.8)
+    scale_log(axes, "y", min(shown), max(shown))
+    _name_layers(page, axes, list(layers.values()))
+    page.label_y(axes, "loss relative to white noise")
+    prefix = "from" if kind == "content" else "from the layers down to"
+    page.legend([f"{prefix} {deepest(line[0])}" for line in images], styles)
+    page.used += _BETWEEN
 
 
-def _label(axes: Axes, kind: str, title: str) -> None:
-    """Label the axes, and add a legend above them."""
-    axes.set_ylabel(f"{kind} loss relative to white noise")
-    axes.set_xlabel(
-        "layer, its receptive field, and its number of channels\n(ring: layer that was optimized)"
+def _images(rows: Sequence[LayerLoss]) -> list[str]:
+    return list(dict.fromkeys(row.image for row in rows))
+
+
+def _name_layers(page: Page, axes: Axes, layers: Sequence[LayerLoss]) -> None:
+    """Write the facts of the layers below the axis, upright or, of many layers, rotated."""
+    facts = [(row.layer, f"{row.receptive_field} px", str(row.channels)) for row in layers]
+    upright = len(layers) <= _MOST_UPRIGHT
+    axes.set_xticks(
+        range(len(layers)),
+        [("\n" if upright else ", ").join(each) for each in facts],
+        rotation=0 if upright else 90,
     )
-    axes.legend(
-        title=title,
-        loc="lower center",
-        bbox_to_anchor=(0.5, 1.0),
-        ncols=_LEGEND_COLUMNS,
-        frameon=False,
-        fontsize="small",
-        handlelength=1.2,
-        handletextpad=0.4,
-        columnspacing=1.0,
-    )
-
-
-def _tick(row: LayerLoss) -> str:
-    return f"{row.layer}\n{row.receptive_field} px\n{row.channels}"
+    page.used += _TICK_LINES if upright else _TICK_LENGTH
 
 
 def _heading(layers: tuple[str, ...]) -> str:

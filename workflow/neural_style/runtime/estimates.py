@@ -8,6 +8,7 @@ killed. A retry asks for more.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from neural_style.config.sections import Cluster
 from neural_style.config.settings import BYTES_PER_HISTORY_ENTRY, Settings, history_size
@@ -56,6 +57,9 @@ START_SECONDS = 300.0
 """Seconds to read torch from a slow file system: an allowance, not measured."""
 
 RUNTIME_MARGIN = 2.0
+
+OUTPUTS_BEFORE_ESTIMATE = 3
+"""Outputs after which the time of a sweep is estimated."""
 
 MEASURED_SIZE = 512
 """Pixels of the edge to which `CPU_SECONDS` and `GPU_SECONDS` refer."""
@@ -130,3 +134,19 @@ def runtime_minutes(settings: Settings, cluster: Cluster, attempt: int, outputs:
     evaluations = work_until(settings, settings.epochs) / MEASURED_SIZE**2
     seconds = START_SECONDS + per_evaluation * evaluations * outputs
     return math.ceil(seconds / 60 * RUNTIME_MARGIN * cluster.runtime_factor * attempt)
+
+
+def time_left(done: Sequence[float], left: float, elapsed: float) -> float | None:
+    """Estimate how long the other outputs of a sweep take, from those that are made.
+
+    Args:
+        done: work of each output that this run has made, as `work_until` returns it.
+        left: work of the others, those that are being made included.
+        elapsed: seconds since the run began the first output.
+
+    Returns:
+        Seconds; None before `OUTPUTS_BEFORE_ESTIMATE` outputs are made, and if none is left.
+    """
+    if len(done) < OUTPUTS_BEFORE_ESTIMATE or left <= 0:
+        return None
+    return elapsed * left / sum(done)

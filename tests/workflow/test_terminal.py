@@ -1,0 +1,50 @@
+"""What the terminal shows with the default profile: little of each job, and errors whole."""
+
+from __future__ import annotations
+
+from tests.workflow.conftest import LOUD, Outcome, Project, run
+
+SMALLEST = {
+    "image": {"size": 32},
+    "optimization": {"epochs": 1, "precision": "fp32"},
+    "network": {"content_layers": {"conv4_2": 0, "conv1_1": 1}},
+    "settings": {"beta": [1e4, 1e5, 1e6, 1e7]},
+}
+
+
+def test_a_job_has_few_lines_an_error_all_and_the_end_says_what_came_of_it(project):
+    project.add("content", "cat.png", seed=0)
+    project.add("style", "sea.png", seed=1)
+    torn = project.add("style", "torn.png", seed=2)
+    torn.write_bytes(torn.read_bytes()[:2000])
+    project.configure(SMALLEST)
+    outputs = [f"results/cat/sea/1_1e{power}_1/generated_1.jpg" for power in (4, 5, 6, 7)]
+    outputs.append("results/cat/torn/1_1e4_1/generated_1.jpg")
+    outcome = quietly(project, "--cores", "1", *outputs)
+    assert outcome.code == 1
+
+    lines = outcome.err.splitlines()
+    assert "5 jobs to run, 5 of them make an output." in lines
+    assert outcome.out.count("cat × sea × 1_1e") == 4
+    done = [line for line in lines if "jobs are done" in line]
+    assert done[:2] == ["1 of 5 jobs are done.", "2 of 5 jobs are done."]
+    assert done[2].startswith("3 of 5 jobs are done. The other outputs will take about ")
+    assert len(done) == 4
+    for noise in ("Finished jobid", "Select jobs", "Execute 1", "reason:"):
+        assert noise not in outcome.err
+    assert "    log: results/logs/cat/torn/1_1e4_1.log" in outcome.err, "the error is not whole"
+    assert lines[-2].startswith("Failed: cat/torn/1_1e4_1: cannot read 'images/style/torn.png'")
+    assert lines[-1] == "open results/gallery/index.html"
+    (log,) = (project.root / ".snakemake" / "log").glob("*.log")
+    text = log.read_text(encoding="utf-8")
+    assert "localrule stylize_1_1e5_1:" in text and "4 of 5 steps (80%) done" in text
+
+    dry = quietly(project, "-n")
+    assert "stylize_1_1e4_1 cat torn" in dry.jobs
+    assert "Job stats:" in dry.out
+
+
+def quietly(project: Project, *options: str) -> Outcome:
+    """Run Snakemake with the default profile as it is."""
+    command = [word for word in project.command(*options) if word not in LOUD]
+    return run(command, project.root)
