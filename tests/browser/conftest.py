@@ -21,6 +21,8 @@ from tests.fake_results import fail, finish, make_inputs, make_jobs
 
 from neural_style.config.settings import Settings
 from neural_style.report.gallery_page import write_gallery
+from neural_style.report.grid_render import write_time_lapse
+from neural_style.report.outputs import time_lapse
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -54,6 +56,10 @@ def gallery(tmp_path_factory: pytest.TempPathFactory, defaults: Settings) -> Gal
         for number, job in enumerate(jobs[:-1]):
             finish(job, number)
         fail(jobs[-1], REASON)
+        film = jobs[NUMBER]
+        write_time_lapse(
+            film, time_lapse(film.root, film.content, film.style, film.setting), 48, 90
+        )
         page = Path("results", "gallery", "index.html")
         write_gallery(jobs, defaults, page)
     return Gallery(root, jobs)

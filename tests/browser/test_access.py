@@ -213,6 +213,25 @@ def test_a_picture_has_most_of_a_small_window(open_page, gallery):
         assert stage["height"] > 0.25 * height
 
 
+def test_nothing_covers_the_controls_of_many_outputs_in_any_window(open_page, gallery):
+    page = open_page(gallery.page)
+    for number in range(9):
+        page.locator(".card .open").nth(number).focus()
+        page.keyboard.press("c")
+    page.keyboard.press("v")
+    for count in (9, 3, 2):
+        while page.locator("#compare-pair figure").count() > count:
+            page.locator("#compare-pair .drop").first.click()
+        for width, height in WINDOWS:
+            page.set_viewport_size({"width": width, "height": height})
+            for control in ("#compare-fit", "#compare-snapshot", "#compare-difference"):
+                page.locator(control).click(trial=True)
+            page.locator("#compare-pair .drop").last.click(trial=True)
+            page.locator("#compare-pair .look").first.click(trial=True)
+            assert page.evaluate("document.querySelector('#compare').scrollWidth") <= width
+        page.set_viewport_size({"width": 1200, "height": 800})
+
+
 def test_prints_a_contact_sheet_and_no_blank_pages(page):
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import zipfile
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -69,6 +70,11 @@ def test_iterations_difference_flicker_and_the_way_to_one_output(page):
     page.locator("#compare-title").focus()
     page.keyboard.press(".")
     until(page, "document.querySelector('#compare-pair .result').src.endsWith('generated_4.png')")
+    page.keyboard.press("Space")
+    expect(page.locator("#compare-play")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#compare-epoch")).to_have_text("6 of 6")
+    page.get_by_role("button", name="Play the iterations").click()
+    expect(page.locator("#compare-play")).to_have_attribute("aria-pressed", "false")
     before = page.locator("#compare-pair .before")
     shown = "befores => befores.map(each => !each.hidden)"
     page.keyboard.down("2")
@@ -108,7 +114,7 @@ def test_nine_can_be_compared_and_a_tenth_is_refused(page):
     expect(page.locator("#tray")).to_be_hidden()
 
 
-def test_picks_are_kept_filtered_and_exported(page):
+def test_picks_are_kept_filtered_and_exported(page, gallery):
     expect(page.locator("#export-open")).to_be_hidden()
     page.locator(".open").nth(1).focus()
     page.keyboard.press("p")
@@ -140,8 +146,23 @@ def test_picks_are_kept_filtered_and_exported(page):
         page.get_by_role("button", name="Save the text").click()
     assert saved.value.suggested_filename == "copy_picks.sh"
     assert saved.value.path().read_text() == text.input_value()
-    # A browser shows a local file instead of saving it under another name.
+    # A browser shows a local file instead of saving it under another name, unless it is chosen.
     expect(page.locator("#export-download")).to_be_hidden()
+    for folder, said in (("images", "None of them is in that folder"), ("results", "3 images")):
+        with page.expect_file_chooser() as chooser:
+            page.get_by_role("button", name="Save the images as a ZIP").click()
+        if folder == "images":
+            chooser.value.set_files(gallery.root / folder)
+        else:
+            with page.expect_download() as saved:
+                chooser.value.set_files(gallery.root / folder)
+        expect(page.locator("#status")).to_contain_text(said)
+    with zipfile.ZipFile(saved.value.path()) as images:
+        assert images.testzip() is None
+        assert images.namelist()[0] == "cat_sea_beta1e6_6.png"
+        first = gallery.root / "results/cat/sea/1_1e6_1/generated_6.png"
+        assert images.read(images.namelist()[0]) == first.read_bytes()
+        assert len(images.namelist()) == 3
     page.select_option("#export-what", "link")
     link = text.input_value().strip()
     page.keyboard.press("Escape")

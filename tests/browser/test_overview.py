@@ -108,6 +108,8 @@ SEARCHES = {
     "beta<1e6 cat": 2,
     "beta!=1e5": 20,
     "beta=": 30,
+    "palette>39 cat": 1,
+    "shared_edges=0.25": 29,
     "size>=512": 0,
     "size=48": 30,
     "content:ca": 12,
@@ -137,13 +139,16 @@ def test_searches_words_of_names_and_values_of_fields(page):
 
 
 def test_what_a_card_prints_finds_that_card(page):
-    page.select_option("#sort", "style")
-    first = page.locator(".card").first
-    place = first.get_attribute("data-at")
-    printed = [first.locator(part).inner_text() for part in (".name", ".of", ".setting", ".loss")]
-    page.get_by_role("searchbox").fill(" ".join(printed))
-    found = page.locator(".card").evaluate_all("cards => cards.map(card => card.dataset.at)")
-    assert place in found and len(found) < 3
+    for sort in ("style", "total", "palette"):
+        page.get_by_role("searchbox").fill("")
+        page.select_option("#sort", sort)
+        first = page.locator(".card").first
+        place = first.get_attribute("data-at")
+        parts = (".name", ".of", ".setting", ".loss")
+        printed = [first.locator(part).inner_text() for part in parts]
+        page.get_by_role("searchbox").fill(" ".join(printed))
+        found = page.locator(".card").evaluate_all("cards => cards.map(card => card.dataset.at)")
+        assert place in found and len(found) < 3, sort
 
 
 def test_shows_only_losses_in_a_range_and_groups(page):
@@ -171,8 +176,8 @@ def test_shows_only_losses_in_a_range_and_groups(page):
     expect(page.locator(".card").last.locator(".open")).to_be_focused()
 
 
-@pytest.mark.parametrize("loss", ["total", "content", "style"])
-def test_sorts_by_each_loss_both_ways(page, loss):
+@pytest.mark.parametrize("loss", ["total", "content", "style", "palette"])
+def test_sorts_by_each_loss_and_measure_both_ways(page, loss):
     page.select_option("#content", label="cat")
     page.select_option("#sort", loss)
     rising = losses(page)
@@ -180,7 +185,7 @@ def test_sorts_by_each_loss_both_ways(page, loss):
     assert len(set(rising)) == 6
     page.get_by_role("button", name="Reverse the order").click()
     assert losses(page) == rising[::-1]
-    said = "minimized" if loss == "total" else f"{loss} loss"
+    said = {"total": "minimized", "palette": "palette distance"}.get(loss, f"{loss} loss")
     assert page.locator(".card .loss").first.text_content().startswith(f"{said} ")
 
 

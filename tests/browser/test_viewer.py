@@ -209,6 +209,15 @@ def test_shows_the_settings_of_the_run(viewer):
     assert facts["content layers"] == "conv4_2:1"
     assert (facts["time"], facts["pixels"]) == ("84 s", "48 × 32")
     assert facts["device"] == "x86_64 CPU, 2 threads, float32"
+    assert viewer.locator("#viewer-measures dd").all_text_contents()[1:] == [
+        "1.500",
+        "0.5000",
+        "0.2500",
+    ]
+    film = viewer.get_by_role("link", name="Open the time-lapse")
+    assert film.get_attribute("href") == "../time_lapses/cat/sea/1_1e6_1.webp"
+    viewer.keyboard.press("ArrowRight")
+    expect(film).to_be_hidden()
 
 
 def test_one_click_copies_the_command(viewer):

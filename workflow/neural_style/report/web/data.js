@@ -6,6 +6,14 @@ const DATA = JSON.parse(byId("data").textContent);
 const OUTPUTS = DATA.outputs;
 const LOSSES = ["total", "content", "style"]; // in this order in the data
 const LOSS_NAMES = { total: "minimized", content: "content loss", style: "style loss" };
+const MEASURES = ["palette", "speckle", "grain", "edges"]; // how an output looks
+const NUMBERS = {
+  ...LOSS_NAMES,
+  palette: "palette distance",
+  speckle: "color speckle",
+  grain: "grain",
+  edges: "shared edges",
+};
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 
 const contentOf = (output) => DATA.contents[output.content];
@@ -76,6 +84,11 @@ function lossesAt(output, epoch) {
 
 function lossOf(output, name) {
   return output.losses?.[LOSSES.indexOf(name)] ?? null;
+}
+
+/** A loss or a measure of an output as saved; null if it is not recorded. */
+function numberOf(output, name) {
+  return MEASURES.includes(name) ? (output.measures?.[name] ?? null) : lossOf(output, name);
 }
 
 /** The arguments of the command that makes an output again, already quoted. */

@@ -15,6 +15,7 @@ const filters = {
       select.addEventListener("change", () => this.filter(axis.key, select.value));
     }
     this.summarize();
+    byId("sort-measures").hidden = !OUTPUTS.some(({ measures }) => measures);
     for (const key of ["group", "rows", "columns"]) {
       const axes = key === "group" ? AXES.filter(({ values }) => values.length > 1) : matrix.choices;
       byId(key).append(...axes.map((axis) => new Option(axis.name, axis.key)));
@@ -171,7 +172,7 @@ const filters = {
   },
 
   reason() {
-    if (query.unknown) return `There is no field “${query.unknown}”. Fields are content, style, setting, ${AXES.map(({ key }) => key).slice(2).join(", ")}, content_loss, style_loss, and every key of the settings.`;
+    if (query.unknown) return `There is no field “${query.unknown}”. Fields are content, style, setting, ${AXES.map(({ key }) => key).slice(2).join(", ")}, content_loss, style_loss, ${MEASURES.join(", ")}, and every key of the settings.`;
     return state.picked && !picks.size ? "You have picked nothing yet: press the star of an output." : "";
   },
 
@@ -196,7 +197,7 @@ const filters = {
     return value !== null && !(value < low) && !(value > high);
   },
 
-  /** Sort; outputs without a loss are last in either direction. Groups come first. */
+  /** Sort; outputs without the number are last in either direction. Groups come first. */
   order(shown) {
     const axis = axisOf(state.group);
     const sorted = this.sorted(shown);
@@ -206,10 +207,10 @@ const filters = {
 
   sorted(shown) {
     const turn = state.descending ? -1 : 1;
-    if (LOSSES.includes(state.sort)) {
-      const loss = (at) => lossOf(OUTPUTS[at], state.sort);
-      const known = shown.filter((at) => loss(at) !== null).sort((one, two) => turn * (loss(one) - loss(two)) || one - two);
-      return [...known, ...shown.filter((at) => loss(at) === null)];
+    if (state.sort in NUMBERS) {
+      const value = (at) => numberOf(OUTPUTS[at], state.sort);
+      const known = shown.filter((at) => value(at) !== null).sort((one, two) => turn * (value(one) - value(two)) || one - two);
+      return [...known, ...shown.filter((at) => value(at) === null)];
     }
     if (state.sort === "name") {
       const ranks = ["contents", "styles", "settings"].map((list) => this.ranks(DATA[list]));

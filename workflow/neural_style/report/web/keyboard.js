@@ -94,6 +94,7 @@ const keyboard = {
     return {
       ".": () => table.scrubTo(table.place + 1),
       ",": () => table.scrubTo(table.place - 1),
+      " ": () => play.toggle(),
       x: () => repeat || table.flicker(0),
       w: () => state.chosen.length === 2 && table.openSlider(),
     }[key];

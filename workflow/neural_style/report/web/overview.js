@@ -207,8 +207,9 @@ const overview = {
     find(".of").textContent = contentOf(output).name;
     find(".setting").textContent = settingOf(output).label;
     card.title = `${titleOf(output)}\n${settingOf(output).name}`;
-    if (!output.missing && LOSSES.includes(state.sort)) {
-      find(".loss").textContent = output.losses ? `${LOSS_NAMES[state.sort]} ${digits(lossOf(output, state.sort))}` : "";
+    if (!output.missing && state.sort in NUMBERS) {
+      const value = numberOf(output, state.sort);
+      find(".loss").textContent = value === null ? "" : `${NUMBERS[state.sort]} ${digits(value)}`;
     }
     showPicture(card, output, output.thumbnail);
     this.mark(card);

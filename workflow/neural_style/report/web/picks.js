@@ -16,7 +16,11 @@ const picks = {
     byId("export-copy").addEventListener("click", () => copyText(byId("export-text").value, byId("export-text")));
     byId("export-save").addEventListener("click", () => this.save());
     byId("export-download").addEventListener("click", () => this.download());
-    byId("export-download").hidden = location.protocol === "file:"; // browsers would show the files instead
+    // A page from the disk may neither read nor save the files beside it: the user chooses them.
+    byId("export-download").hidden = location.protocol === "file:";
+    byId("export-zip").hidden = location.protocol !== "file:";
+    byId("export-zip").addEventListener("click", () => byId("export-folder").click());
+    byId("export-folder").addEventListener("change", () => this.saveZip([...byId("export-folder").files]));
     byId("export-sheet").addEventListener("click", () => print.sheet(this.outputs()));
   },
 
@@ -69,6 +73,8 @@ const picks = {
 
   open() {
     byId("export-title").textContent = `My picks: ${several(this.size, "output")}`;
+    byId("export-where").textContent = `Asks for the folder of the results, ${DATA.root.path}: a page from the disk may not read files unasked.`;
+    byId("export-where").hidden = byId("export-zip").hidden;
     this.write();
     this.dialog.showModal();
     byId("export-title").focus();
@@ -93,6 +99,21 @@ const picks = {
     const address = URL.createObjectURL(new Blob([byId("export-text").value], { type: "text/plain" }));
     this.saveAs(address, { copies: "copy_picks.sh", commands: "make_picks.sh" }[byId("export-what").value] ?? "picks.txt");
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  },
+
+  /** Save the files of the picks, out of those of a folder that the user has chosen, as one ZIP. */
+  async saveZip(files) {
+    byId("export-folder").value = ""; // so that the same folder can be chosen again
+    const tail = (path) => path.split("/").slice(-4).join("/");
+    const found = new Map(files.map((file) => [tail(file.webkitRelativePath), file]));
+    const made = this.outputs().map((at) => OUTPUTS[at]).filter(({ missing }) => !missing);
+    const entries = made.map((output) => [downloadName(output), found.get(tail(pathOf(output)))]).filter(([, file]) => file);
+    if (!entries.length) return announce(`None of them is in that folder; choose ${DATA.root.path}`);
+    if (entries.reduce((sum, [name, file]) => sum + file.size + 100 + 2 * name.length, 0) > LARGEST_ZIP) return announce("More than 4 GB do not fit into a ZIP; pick fewer");
+    const address = URL.createObjectURL(await zip.of(entries));
+    this.saveAs(address, "picks.zip");
+    setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    announce(entries.length < made.length ? `${several(made.length - entries.length, "image")} not found in that folder` : `${several(entries.length, "image")} saved`);
   },
 
   saveAs(address, name) {

@@ -2,7 +2,7 @@
 // matches by its value: `beta=1e5`, `size>=512`, `content:cat`, `style_loss<0.1`.
 
 const query = {
-  symbols: new Map(Object.entries({ α: "alpha", β: "beta", lr: "learning_rate", minimized: "total_loss", iterations: "epochs" })),
+  symbols: new Map(Object.entries({ α: "alpha", β: "beta", lr: "learning_rate", minimized: "total_loss", iterations: "epochs", palette_distance: "palette", color_speckle: "speckle", shared_edges: "edges" })),
 
   /** The output's fields of a name: its texts and, where it has one, its number. */
   field(name) {
@@ -12,6 +12,7 @@ const query = {
     if (key === "setting") return (output) => ({ texts: [settingOf(output).label, settingOf(output).name, settingOf(output).id], number: NaN });
     const loss = LOSSES.find((each) => key === `${each}_loss`);
     if (loss) return (output) => this.number(lossOf(output, loss));
+    if (MEASURES.includes(key)) return (output) => this.number(numberOf(output, key));
     if (key === "width" || key === "height") return (output) => this.number(output.size?.[key === "width" ? 0 : 1]);
     if (key === "seconds") return (output) => this.number(output.seconds);
     if (!Object.hasOwn(DATA.settings[0]?.facts ?? {}, key)) return null;
@@ -49,11 +50,13 @@ const query = {
 
   /** What a card says of a number: `β 1e6`, `style loss 0.5`. The words may be a name, too. */
   pair(words, place) {
-    const named = words[place + 1] === "loss" ? `${words[place]}_loss` : words[place];
-    const length = words[place + 1] === "loss" ? 3 : 2;
-    const value = this.toNumber(words[place + length - 1] ?? "");
-    const field = Number.isFinite(value) ? this.field(named) : null;
-    if (!field) return null;
+    const fieldOf = (length) => {
+      const isNumber = Number.isFinite(this.toNumber(words[place + length - 1] ?? ""));
+      return isNumber ? this.field(words.slice(place, place + length - 1).join("_")) : null;
+    };
+    const length = [3, 2].find(fieldOf);
+    if (!length) return null;
+    const [field, value] = [fieldOf(length), this.toNumber(words[place + length - 1])];
     const other = words.slice(place, place + length).map((word) => this.word(word));
     const test = (output) => {
       const { number, texts } = field(output);

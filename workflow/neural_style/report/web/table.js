@@ -10,6 +10,7 @@ const table = {
       "tray-compare": () => this.open(),
       "tray-clear": () => this.clear(),
       "compare-close": () => this.leave(),
+      "compare-play": () => play.toggle(),
       "compare-in": () => this.view.magnify(1.5),
       "compare-out": () => this.view.magnify(1 / 1.5),
       "compare-fit": () => this.view.reset(),
@@ -90,6 +91,7 @@ const table = {
 
   hide() {
     if (!this.dialog.open) return;
+    play.stop();
     this.dialog.close();
     byId("tray-compare").focus();
   },
@@ -97,6 +99,7 @@ const table = {
   /** Look at one of the outputs alone, with another one on the left side if it is named. */
   openViewer(at, other = null) {
     state.comparing = false;
+    play.stop();
     this.dialog.close();
     Object.assign(state, { open: at, snapshot: snapshotAt(OUTPUTS[at], this.epoch), right: "output", difference: false });
     Object.assign(state, other === null ? { left: "content", slider: 0 } : { left: keyOf(OUTPUTS[other]), slider: 50 });
@@ -122,9 +125,8 @@ const table = {
   show() {
     this.layOut();
     this.epochs = [...new Set(state.chosen.flatMap((at) => snapshotsOf(OUTPUTS[at]).map(({ epoch }) => epoch)))].sort((one, two) => one - two);
-    const last = this.epochs.length - 1;
-    byId("compare-scrubber").hidden = last < 1;
-    byId("compare-snapshot").max = last;
+    byId("compare-scrubber").hidden = this.last < 1;
+    byId("compare-snapshot").max = this.last;
     const facts = this.differing();
     this.panes.forEach((pane, place) => this.fill(pane, state.chosen[place], facts));
     byId("compare-slider").hidden = state.chosen.length !== 2;
@@ -132,7 +134,7 @@ const table = {
       this.dialog.showModal();
       byId("compare-title").focus();
     }
-    this.scrubTo(last);
+    this.scrubTo(this.last);
     this.view.draw();
     this.mark();
   },
@@ -187,8 +189,12 @@ const table = {
     if (output.size) pane.stage.setSize(...output.size);
   },
 
+  get last() {
+    return this.epochs.length - 1;
+  },
+
   scrubTo(place) {
-    this.place = Math.min(this.epochs.length - 1, Math.max(0, place));
+    this.place = Math.min(this.last, Math.max(0, place));
     this.epoch = this.epochs[this.place] ?? Infinity;
     const said = `${this.epoch} of ${this.epochs.at(-1)}`;
     byId("compare-snapshot").value = this.place;

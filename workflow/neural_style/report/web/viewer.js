@@ -132,6 +132,15 @@ const viewer = {
     part("placeholder").replaceChildren(element("strong", "", "missing"), " ", element("bdi", "", reason));
   },
 
+  /** The place of the iteration that is shown, and of the last one, for `play`. */
+  get place() {
+    return state.snapshot;
+  },
+
+  get last() {
+    return state.open === null || OUTPUTS[state.open].missing ? 0 : lastOf(OUTPUTS[state.open]);
+  },
+
   scrubTo(snapshot) {
     const output = OUTPUTS[state.open];
     state.snapshot = Math.min(lastOf(output), Math.max(0, snapshot));
@@ -150,6 +159,8 @@ const viewer = {
     const file = output.missing ? null : fileOf(output, state.snapshot);
     part("file").hidden = !file;
     if (file) part("file").href = file;
+    part("film").hidden = !output.time_lapse;
+    if (output.time_lapse) part("film").href = output.time_lapse;
     part("result").alt = `${describeOutput(output)}, iteration ${epoch}`;
     if (!output.missing) {
       for (const near of [state.snapshot - 1, state.snapshot + 1]) {
@@ -211,8 +222,14 @@ const viewer = {
     if (output.finished) run.push(["finished", output.finished.replace("T", " ").replace("+00:00", " UTC")]);
     if (output.size) run.push(["pixels", output.size.join(" × ")]);
     const facts = Object.entries(settingOf(output).facts).map(([name, value]) => [inWords(name), value.replaceAll(",", ", ")]);
-    part("facts").replaceChildren(...[...facts, ...run].flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]));
+    this.listFacts("facts", [...facts, ...run]);
+    this.listFacts("measures", MEASURES.filter((name) => name in (output.measures ?? {})).map((name) => [NUMBERS[name], digits(output.measures[name])]));
+    part("look").hidden = !output.measures;
     this.showNumbers(output);
+  },
+
+  listFacts(place, facts) {
+    part(place).replaceChildren(...facts.flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]));
   },
 
   /** Show whether the output is selected for comparison, and picked. */
@@ -223,24 +240,29 @@ const viewer = {
   },
 };
 
-/** The iterations one after the other, again and again. */
+/** The iterations one after the other, again and again, of one output or of several side by side. */
 const play = {
   timer: 0,
 
+  get host() {
+    return table.dialog.open ? table : viewer;
+  },
+
   toggle() {
     if (this.timer) return this.stop();
-    if (state.open === null || part("scrubber").hidden) return;
-    if (state.snapshot === lastOf(OUTPUTS[state.open])) viewer.scrubTo(0);
+    const { host } = this;
+    if (host.last < 1) return;
+    if (host.place === host.last) host.scrubTo(0);
     this.timer = setInterval(() => this.next(), 350);
     this.mark();
   },
 
   /** Go on; rest at the end for as long as it takes to look at it. */
   next() {
-    const last = lastOf(OUTPUTS[state.open]);
-    this.rest = state.snapshot === last ? (this.rest ?? 0) + 1 : 0;
-    if (state.snapshot < last) viewer.scrubTo(state.snapshot + 1);
-    else if (this.rest > 4) viewer.scrubTo(0);
+    const { host } = this;
+    this.rest = host.place === host.last ? (this.rest ?? 0) + 1 : 0;
+    if (host.place < host.last) host.scrubTo(host.place + 1);
+    else if (this.rest > 4) host.scrubTo(0);
   },
 
   stop() {
@@ -250,7 +272,7 @@ const play = {
   },
 
   mark() {
-    part("play").ariaPressed = String(Boolean(this.timer));
+    for (const id of ["viewer-play", "compare-play"]) byId(id).ariaPressed = String(Boolean(this.timer));
   },
 };
 
