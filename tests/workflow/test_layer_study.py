@@ -59,9 +59,8 @@ def test_it_is_made_once_and_again_only_for_what_it_depends_on(studied):
     outcome = studied.snakemake("layer_study")
     outcome.assert_good()
     assert outcome.jobs == EVERYTHING
-    expected = {
-        f"{FOLDER}/{name}" for name in ("figure.jpg", "chart.png", "losses.csv", "run.json")
-    }
+    files = ("figure.jpg", "chart.png", "chart.pdf", "losses.csv", "run.json")
+    expected = {f"{FOLDER}/{name}" for name in files}
     assert studied.files() == expected | {f"{FOLDER}/images/{name}.png" for name in PICTURES}
     for name in PICTURES:
         with Image.open(studied.root / FOLDER / "images" / f"{name}.png") as picture:
