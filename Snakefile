@@ -57,13 +57,7 @@ include: "workflow/rules/interruptions.smk"
 rule all:
     input:
         require_sweep,
-        INDEX,
-        OUTPUTS,
-        GRIDS,
-        PLOTS,
-        TIME_LAPSES,
-        GALLERY,
-        REFUSED,
+        of_report([INDEX, *OUTPUTS, *GRIDS, *PLOTS, *TIME_LAPSES, GALLERY, *REFUSED]),
 
 
 onstart:

@@ -74,6 +74,8 @@ def test_a_failed_job_leaves_a_gallery_that_is_made_up_for(again, base):
     films = [picture.get("time_lapse") for picture in data_of(again)["outputs"]]
     assert sum((page.parent / film).is_file() for film in films if film) == 2 * 2
 
+    again.query("--report", "report.html").assert_good()  # of what is finished
+
     torn.write_bytes(whole)
     second = again.snakemake()
     second.assert_good()

@@ -140,6 +140,20 @@ CONFIG_TEXT = to_json(CONFIG)
 if len(CONFIG_TEXT) > 100_000:  # Linux limits each word of a command to 128 KiB
     raise WorkflowError("the configuration is too long for a command; name folders, not files.")
 
+# Snakemake's report stops at a file that does not exist, so it gets only those that do.
+IS_REPORT = "--report" in {word.partition("=")[0] for word in sys.argv}
+UNFINISHED = {
+    job.folder for job in (SWEEP.jobs if IS_REPORT else ()) if not job.final_output.exists()
+}
+
+
+def of_report(files):
+    """Return files; for Snakemake's report only those that exist, of finished jobs."""
+    if not IS_REPORT:
+        return list(files)
+    return [file for file in map(Path, files) if file.exists() and file.parent not in UNFINISHED]
+
+
 LOGS = SWEEP.root / "logs"
 INDEX = str(SWEEP.root / "index.tsv")
 REFUSED = [str(SWEEP.root / "refused_files")] if SWEEP.refused else []
@@ -274,11 +288,11 @@ def config_of(*sections):
 
 def records_of_content(wildcards):
     """Return what the jobs of a content image leave behind for its plots."""
-    return [
+    return of_report(
         name
         for job in SWEEP.jobs_of(wildcards.content)
         for name in (*records_of(job), str(job.final_output))
-    ]
+    )
 
 
 def on_cluster():

@@ -3,11 +3,11 @@
 
 rule time_lapses:
     input:
-        lambda wildcards: [
+        lambda wildcards: of_report(
             str(job.folder / name)
             for job in SWEEP.jobs_of(wildcards.content)
             for name in output_names(job.settings)
-        ],
+        ),
     output:
         [
             time_lapse(SWEEP.root, "{content}", style, setting)
@@ -28,7 +28,7 @@ rule time_lapses:
 rule gallery:
     # The final output of a job is enough as input, because a job makes all its files together.
     input:
-        lambda wildcards: [*(str(job.final_output) for job in SWEEP.jobs), *TIME_LAPSES],
+        lambda wildcards: of_report([*(str(job.final_output) for job in SWEEP.jobs), *TIME_LAPSES]),
     output:
         GALLERY,
     log:

@@ -26,7 +26,7 @@ for kind in SWEEP_GRIDS.kinds:
         name:
             f"grid_{kind}"
         input:
-            lambda wildcards, kind=kind: SWEEP_GRIDS.inputs(kind, wildcards[0]),
+            lambda wildcards, kind=kind: of_report(SWEEP_GRIDS.inputs(kind, wildcards[0])),
         output:
             [
                 report(
@@ -59,7 +59,7 @@ for kind in SWEEP_GRIDS.kinds:
 
 rule grids_pdf:
     input:
-        PAGES,
+        of_report(PAGES),
     output:
         SWEEP_GRIDS.pdf,
     log:

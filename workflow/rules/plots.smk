@@ -41,12 +41,12 @@ rule plots:
 
 rule sweep_plots:
     input:
-        lambda wildcards: [
+        lambda wildcards: of_report(
             name
             for content, style in shown_pairs(SWEEP)
             for setting in SWEEP.settings
             for name in records_of(SWEEP.job(content, style, setting))
-        ],
+        ),
     output:
         screen=[
             report(
