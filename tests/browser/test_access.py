@@ -203,6 +203,8 @@ def test_a_picture_has_most_of_a_small_window(open_page, gallery):
         page.locator(".card .open").nth(NUMBER).click()
         stage = page.locator("#viewer-stage").bounding_box()
         assert stage["height"] > share * height
+        for side in ("left", "right"):
+            expect(page.locator(f"#viewer-{side}")).to_be_visible()
         assert page.evaluate("document.querySelector('#viewer').scrollWidth") <= width
         page.keyboard.press("c")
         page.keyboard.press("Escape")
@@ -230,6 +232,23 @@ def test_nothing_covers_the_controls_of_many_outputs_in_any_window(open_page, ga
             page.locator("#compare-pair .look").first.click(trial=True)
             assert page.evaluate("document.querySelector('#compare').scrollWidth") <= width
         page.set_viewport_size({"width": 1200, "height": 800})
+
+
+def test_forced_colors_keep_the_legend_and_the_edges_of_controls(open_page, gallery):
+    page = open_page(gallery.page, forced_colors="active")
+    page.locator(".card .open").nth(NUMBER).click()
+    colors = page.evaluate(
+        """['content', 'style'].map(kind => [
+            ['.losses tr', '::before', 'backgroundColor', ' th'],
+            [`#viewer-curve-${kind} path`, null, 'stroke', ''],
+        ].map(([where, part, property, inside]) => getComputedStyle(
+            document.querySelector(`${where}.${kind}${inside}`), part)[property]))"""
+    )
+    assert [one == other for one, other in colors] == [True, True], "legend and line differ"
+    assert len({color for pair in colors for color in pair}) == 2, "content and style look alike"
+    for control in ("#viewer-copy", "#viewer-left"):
+        edge = page.locator(control).evaluate("each => getComputedStyle(each).borderStyle")
+        assert "solid" in edge
 
 
 def test_prints_a_contact_sheet_and_no_blank_pages(page):
