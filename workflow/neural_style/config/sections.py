@@ -164,8 +164,8 @@ class Grids:
         Annotated[WholeNumber, Field(ge=32, le=1024)] | None,
         NULL,
         Field(
-            description="long side in pixels of a time-lapse of each output, a WebP that plays its "
-            "saved iterations again and again; null makes none",
+            description="long side in pixels of a time-lapse of each output; an animated WebP of "
+            "its saved iterations; null makes none",
         ),
     ] = None
 
