@@ -74,6 +74,17 @@ def test_a_log_gets_plain_lines_now_and_then_and_at_the_end(clock: Clock, defaul
     ]
 
 
+def test_a_longer_run_has_no_more_lines_and_none_is_silent_for_long(
+    clock: Clock, defaults: Settings
+):
+    few = lines(clock, replace(defaults, epochs=1000), seconds=0.5)
+    assert [line.split(",")[0].split()[-1] for line in few] == [
+        f"{epoch}/1000" for epoch in (20, 270, 520, 770, 1000)
+    ]
+    many = lines(clock, replace(defaults, epochs=4000), seconds=1.0)
+    assert len(many) == 15  # one after 10 s, then one every five minutes
+
+
 def test_epochs_of_small_stages_count_by_their_pixels(clock: Clock, defaults: Settings):
     """After 40 of 100 epochs, 40 of 40 + 60 · 4 are done, in 10 s of 70."""
     staged = replace(defaults, epochs=100, stages=(Stage(256, 40),))

@@ -22,7 +22,8 @@ from neural_style.engine.record import summarize_losses
 from neural_style.io import format_duration
 from neural_style.optim.loop import Progress
 
-SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_LINES = (10.0, 300.0)  # at least, at most
+LINES_OF_A_RUN = 4
 SECONDS_BETWEEN_LOSSES = 0.5
 LONG_RUN_SECONDS = 180.0
 ITERATIONS_BEFORE_ADVICE = 3
@@ -32,7 +33,8 @@ SMALLEST_ADVISED_SIZE = 128
 class Display:
     """Shows iteration, losses and time left of one run; use it as a context manager.
 
-    On a terminal it is a progress bar, in a log a line every few seconds.
+    On a terminal it is a progress bar, in a log a line now and then: about `LINES_OF_A_RUN` in all,
+    so that the lines of several runs can be read together.
 
     Args:
         title: names the run, since lines of several runs may mix.
@@ -66,6 +68,7 @@ class Display:
             mininterval=SECONDS_BETWEEN_LOSSES,
         )
         self._began = self._shown = 0.0
+        self._pause = SECONDS_BETWEEN_LOSSES if self._has_bar else SECONDS_BETWEEN_LINES[0]
         self._first: int | None = None
 
     def __enter__(self) -> Self:
@@ -88,8 +91,7 @@ class Display:
         if done == ITERATIONS_BEFORE_ADVICE and self._on_cpu:
             self._advise(now - self._began, progress.epoch)
         last = progress.epoch == self._settings.epochs
-        pause = SECONDS_BETWEEN_LOSSES if self._has_bar else SECONDS_BETWEEN_LINES
-        if last or now - self._shown >= pause:
+        if last or now - self._shown >= self._pause:
             self._shown = now
             self._report(progress, now - self._began)
 
@@ -106,6 +108,8 @@ class Display:
             return
         left = seconds * self._share(progress.epoch, self._settings.epochs)
         left /= self._share(self._first or 0, progress.epoch)
+        least, most = SECONDS_BETWEEN_LINES
+        self._pause = min(most, max(least, (seconds + left) / LINES_OF_A_RUN))
         self._write(
             f"{self._title}: iteration {progress.epoch}/{self._settings.epochs}, {parts}, "
             f"{format_duration(left)} left"
