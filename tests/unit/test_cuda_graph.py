@@ -450,7 +450,7 @@ NO_KERNELS = {
 TWO_KERNELS = {"masked_fill"}
 """Operations that copy a tensor first."""
 
-MOST_KERNELS = 84
+MOST_KERNELS = 68
 """Of an iteration, without the objective. There were 145 before L-BFGS kept R⁻¹ and P·y."""
 
 HISTORY_READS = 2

@@ -19,12 +19,9 @@ from neural_style.losses.build import make_objective
 from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.model.weights import Weights
-from neural_style.optim.loop import (
-    MAX_END_RATIO,
-    Optimization,
-    Progress,
-    projected_gradient,
-)
+from neural_style.optim.loop import Optimization, Progress
+from neural_style.optim.parameterization import projected_gradient
+from neural_style.optim.safeguard import MAX_END_RATIO
 
 Convolutions = Mapping[str, Convolution]
 SIDE = 32

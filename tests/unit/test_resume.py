@@ -188,7 +188,7 @@ def test_a_job_that_diverges_keeps_no_checkpoint_to_diverge_from_again(
 ):
     stopped(tmp_path, settings)
     monkeypatch.setattr(writer_module, "divergence_sentence", lambda epoch, settings: "it diverged")
-    monkeypatch.setattr("neural_style.optim.loop.MAX_FAILURES", 0)
+    monkeypatch.setattr("neural_style.optim.safeguard.MAX_FAILURES", 0)
     with pytest.raises(DivergedError):
         make(tmp_path, settings)
     assert not (tmp_path / FOLDER).exists()
@@ -238,8 +238,8 @@ def one_nan(tensor: Tensor) -> Tensor:
 TENSORS = [
     *("variable", "evaluation.losses", "evaluation.gradient", "safeguard.best"),
     *("safeguard.failures", "safeguard.diverged", "safeguard.evaluation.losses"),
-    *(f"optimizer.{name}" for name in ("entries", "previous", "has_previous", "slots")),
-    *(f"optimizer.{name}" for name in ("scale", "gamma", "products")),
+    *("safeguard.lowest", "optimizer.products", "optimizer.scale"),
+    *(f"optimizer.{name}" for name in ("entries", "previous", "threshold", "slots")),
 ]
 TENSOR_CHANGES: dict[str, Callable[[Tensor], Any]] = {
     "shape": lambda tensor: tensor.unsqueeze(0),

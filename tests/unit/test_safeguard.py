@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from neural_style.losses.objective import Evaluation
-from neural_style.optim.loop import MAX_END_RATIO, MAX_FAILURES, MAX_LOSS_RATIO, Safeguard
+from neural_style.optim.safeguard import MAX_END_RATIO, MAX_FAILURES, MAX_LOSS_RATIO, Safeguard
 
 NAN, INF = float("nan"), float("inf")
 
@@ -59,7 +59,7 @@ def test_a_bad_step_of_one_problem_is_undone_and_the_other_untouched(bad: Evalua
     assert levels(x) == pytest.approx([0.3, 0.2])
     assert found.losses.tolist() == [[1.0, 2.0], [3.0, 6.0]]
     assert levels(found.gradient) == [1.0, 6.0]
-    assert not guard.diverged.any()
+    assert not guard.state.diverged.any()
 
 
 def test_one_bad_pixel_of_the_gradient_is_enough():
@@ -90,7 +90,7 @@ def test_a_problem_that_only_falls_is_given_up_and_keeps_its_best():
     guard = Safeguard.begin(pictures(0.1, 0.5), evaluation([8.0, 8.0]))
     for fall in range(1, MAX_FAILURES + 1):
         x, _, _ = guard.check(pictures(0.9, 0.5 + fall / 100), evaluation([NAN, 8.0 - fall]))
-        assert guard.diverged.tolist() == [fall == MAX_FAILURES, False]
+        assert guard.state.diverged.tolist() == [fall == MAX_FAILURES, False]
     assert levels(x) == pytest.approx([0.1, 0.5 + MAX_FAILURES / 100])
 
 
@@ -100,7 +100,7 @@ def test_a_better_image_in_between_resets_the_failures():
         for _ in range(MAX_FAILURES - 1):
             guard.check(pictures(0.9), evaluation([INF]))
         guard.check(pictures(0.2), evaluation([1e5 / (round_ + 1)]))
-    assert not guard.diverged.any()
+    assert not guard.state.diverged.any()
 
 
 def test_a_step_without_progress_forgives_nothing():
@@ -108,13 +108,13 @@ def test_a_step_without_progress_forgives_nothing():
     for _ in range(MAX_FAILURES):
         guard.check(pictures(0.9), evaluation([INF]))
         guard.check(pictures(0.2), evaluation([9.0]))
-    assert guard.diverged.all()
+    assert guard.state.diverged.all()
 
 
 @pytest.mark.parametrize("slope", [1.0, NAN])
 def test_a_start_that_is_not_finite_is_hopeless(slope: float):
     start = evaluation([8.0, 8.0], [1.0, slope]) if slope != slope else evaluation([8.0, NAN])
-    assert Safeguard.begin(pictures(0.1, 0.1), start).diverged.tolist() == [False, True]
+    assert Safeguard.begin(pictures(0.1, 0.1), start).state.diverged.tolist() == [False, True]
 
 
 def test_a_loss_of_zero_is_no_reason_to_fall():

@@ -25,13 +25,14 @@ from neural_style.errors import NeuralStyleError
 from neural_style.io import atomic, atomic_file, remove_leftovers, sha256, sync_folder
 from neural_style.losses.objective import Evaluation
 from neural_style.optim.lbfgs import LbfgsState
-from neural_style.optim.state import SafeguardState, State, StateError
+from neural_style.optim.safeguard import SafeguardState
+from neural_style.optim.state import State, StateError
 from neural_style.runtime.memory import is_device_failure, is_shortage
 
 FOLDER = ".checkpoint"
 STATE = "state.pt"
 
-FORMAT = 3
+FORMAT = 4
 """Version of the file format; a part of the key that a checkpoint must match."""
 
 SECONDS_BETWEEN = 60.0

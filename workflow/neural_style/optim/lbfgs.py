@@ -18,8 +18,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
-SMALLEST_COSINE = 1e-8
-"""Cosine between s and y below which an entry is skipped: it says nothing about the curvature."""
+SMALLEST_RATIO = 1e-8
+"""Of γ to the one before: an entry with a smaller one is skipped, as one of negative curvature."""
 
 PARTS_ON_CUDA = 512
 """Parts in which long scalar products are added up on CUDA, at most, see `_row_products`."""
@@ -41,31 +41,31 @@ class LbfgsState:
     `exact_dtype`. The next step changes `entries` and `products` in place.
 
     Attributes:
-        entries: s and P·y in each slot, [B, m, 2, N]; most of the memory.
+        entries: s, then P·y in each slot, [B, 2, m, N]; most of the memory.
         previous: the iterates of the last step, the gradient there, and P times it, [B, 3, N].
-        has_previous: whether there was a step since the last restart, [B, 1] of booleans.
-        slots: the number k of the slot with the newest entry, and m + k; [2] of integers.
-        products: R⁻¹, YᵀPY and D (see `Lbfgs`) side by side, in the order of the slots,
-            [B, m, 2m + 1], exact. What belongs to an invalid slot is 0.
-        gamma: γ, see `Lbfgs`; 0 for problems without a valid entry; [B, 1, 1], exact.
-        scale: factor on the next first step, [B, 1].
+        threshold: what sᵀy of the next entry must exceed, [B, 1, 1], exact: 0, or after a restart
+            more than it can, because `previous` is from before it.
+        slots: columns of `products` that the newest entry changed: k for slot k, m + k, and 2m + 3.
+        products: R⁻¹, YᵀPY, D and (0, 0, γ, 0) side by side (see `Lbfgs`), in the order of the
+            slots, [B, m, 2m + 5], exact. What belongs to an invalid slot is 0, and γ without a
+            valid entry.
+        scale: of the next first step, [B, 1].
     """
 
     entries: Tensor
     previous: Tensor
-    has_previous: Tensor
+    threshold: Tensor
     slots: Tensor
     products: Tensor
-    gamma: Tensor
     scale: Tensor
 
     def after(self, steps: int) -> Self:
         """The memory after so many steps without the slots that none of them filled."""
-        history = self.entries.shape[1]
+        history = self.entries.shape[2]
         if steps >= history:
             return self
         # A view would write all slots to a file.
-        return replace(self, entries=self.entries[:, :steps].clone())
+        return replace(self, entries=self.entries[:, :, :steps].clone())
 
 
 class Lbfgs:
@@ -107,28 +107,31 @@ class Lbfgs:
     ) -> None:
         flat = like.flatten(start_dim=1)
         batch, size = flat.shape
-        self._shape = like.shape
         self._precondition = precondition
+        self._by_gradient = first_step is None
         self.history = history
-        self.first_step = first_step
         self._rate = flat.new_ones(batch, 1) * torch.as_tensor(
             learning_rate, dtype=flat.dtype, device=flat.device
         ).view(-1, 1)
-        exact = exact_dtype(like.device)
+        first_scale = 1.0 if first_step is None else first_step * size
+        self._smallest_scale = SMALLEST_SCALE * first_scale
+        self._smallest_norm = 1.0 if first_step is None else torch.finfo(flat.dtype).tiny * size
         # Constants: a number of Python would be copied to the device at each step.
-        self._zero = flat.new_zeros((), dtype=exact)
+        exact = exact_dtype(like.device)
+        self._zero, self._largest = flat.new_tensor([0, torch.finfo(exact).max], dtype=exact)
         self._no_products = flat.new_zeros(batch, 1, history, dtype=exact)
-        self._yes = flat.new_ones(batch, 1, dtype=torch.bool)
-        slots = torch.arange(history, device=flat.device)
-        self._next_slots = torch.stack([slots, history + slots], dim=1).roll(-1, 0)
+        self._no_tail = flat.new_zeros(batch, 1, 4, dtype=exact)
+        self._no_threshold = flat.new_zeros(batch, 1, 1, dtype=exact)
+        first = torch.arange(history, device=flat.device)
+        gamma = torch.full_like(first, 2 * history + 3)
+        self._next_slots = torch.stack([first, history + first, gamma], dim=1).roll(-1, 0)
         self.memory = LbfgsState(
-            entries=flat.new_zeros(batch, history, 2, size),
+            entries=flat.new_zeros(batch, 2, history, size),
             previous=flat.new_zeros(batch, 3, size),
-            has_previous=torch.zeros_like(self._yes),
+            threshold=self._no_threshold + self._largest,
             slots=self._next_slots[-2].clone() if history > 1 else self._next_slots[0].clone(),
-            products=flat.new_zeros(batch, history, 2 * history + 1, dtype=exact),
-            gamma=flat.new_zeros(batch, 1, 1, dtype=exact),
-            scale=flat.new_ones(batch, 1),
+            products=flat.new_zeros(batch, history, 2 * history + 5, dtype=exact),
+            scale=flat.new_full((batch, 1), first_scale),
         )
 
     def step(self, x: Tensor, gradient: Tensor) -> Tensor:
@@ -150,18 +153,17 @@ class Lbfgs:
         change = current - self.memory.previous
         slots = self._next_slots.index_select(0, self.memory.slots[:1])[0]
         # A value that is not finite would spoil the sums of entries, even with a weight of 0.
-        entry = change[:, None, ::2].nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
-        entries = self.memory.entries.index_copy_(1, slots[:1], entry)
+        entry = change[:, ::2, None].nan_to_num(nan=0.0, posinf=0.0, neginf=0.0)
+        entries = self.memory.entries.index_copy_(2, slots[:1], entry)
         rows = entries.flatten(start_dim=1, end_dim=2)
         vectors = torch.stack([change[:, 1], flat], dim=1)
         products = _row_products(rows, vectors).to(self._zero.dtype).view(*entries.shape[:3], 2)
-        gamma = self._add_products(change[:, :2], products[..., :1], slots)
-        weights = self._weights(products[..., 1:], gamma).to(flat.dtype)
-        share = gamma.to(flat.dtype)[:, 0]
-        share = torch.where(share > 0, share, self._first_length(flat, preconditioned))
-        direction = torch.addcmul((weights.mT @ rows)[:, 0], share, preconditioned)
+        self._add_products(products[..., :1], slots)
+        weights = self._weights(products[..., 1:], self._first_length(current)).to(flat.dtype)
+        along_rows = weights[:, :-1].mT @ rows
+        direction = torch.addcmul(along_rows[:, 0], weights[:, -1], preconditioned)
         self.memory = replace(
-            self.memory, previous=current, has_previous=self._yes, slots=slots, gamma=gamma
+            self.memory, previous=current, threshold=self._no_threshold, slots=slots
         )
         return torch.addcmul(point, self._rate, direction, value=-1).view_as(x)
 
@@ -173,13 +175,14 @@ class Lbfgs:
             scale: factor on the first step of these problems; it accumulates.
         """
         chosen = problems.view(-1, 1)
-        smaller = (self.memory.scale * scale).clamp(min=SMALLEST_SCALE)
+        before = self.memory.scale
         self.memory = replace(
             self.memory,
-            has_previous=self.memory.has_previous & ~chosen,
+            threshold=torch.where(chosen.unsqueeze(2), self._largest, self.memory.threshold),
             products=torch.where(chosen.unsqueeze(2), self._zero, self.memory.products),
-            gamma=torch.where(chosen.unsqueeze(2), self._zero, self.memory.gamma),
-            scale=torch.where(chosen, smaller, self.memory.scale),
+            scale=torch.addcmul(before, before, chosen, value=scale - 1).clamp(
+                min=self._smallest_scale
+            ),
         )
 
     def restore(self, state: LbfgsState) -> None:
@@ -188,73 +191,66 @@ class Lbfgs:
         Raises:
             ValueError: its newest slot is not possible.
         """
-        filled, history = state.entries.shape[1], self.history
-        newest, second = state.slots.tolist()
+        filled, history = state.entries.shape[2], self.history
+        newest, *others = state.slots.tolist()
         possible = range(history) if filled == history else [(filled - 1) % history]
-        if newest not in possible or second != history + newest:
+        if newest not in possible or others != [history + newest, 2 * history + 3]:
             raise ValueError(f"its L-BFGS history is not one of {history} entries")
         entries = self.memory.entries.zero_()
-        entries[:, :filled] = state.entries
+        entries[:, :, :filled] = state.entries
         self.memory = replace(state, entries=entries, products=state.products.clone())
 
     def _apply_preconditioner(self, images: Tensor) -> Tensor:
         """P times images [B, ...]."""
         return images if self._precondition is None else self._precondition(images)
 
-    def _add_products(self, change: Tensor, products: Tensor, slots: Tensor) -> Tensor:
+    def _add_products(self, products: Tensor, slots: Tensor) -> None:
         """Add the products of the newest entry to the memory, if it is of use to a problem.
 
         Args:
-            change: its s and y, [B, 2, N].
-            products: of s and P·y in each slot with its y, [B, m, 2, 1].
+            products: of s and P·y in each slot with its y, [B, 2, m, 1].
             slots: as in `LbfgsState`, of the newest entry.
-
-        Returns:
-            γ after that, [B, 1, 1].
         """
-        history = self.history
-        newest = products.index_select(1, slots[:1])  # [B, 1, 2, 1]
-        s_dot_y, y_dot_py = newest[:, :, 0], newest[:, :, 1]
-        lengths = torch.linalg.vector_norm(change, dim=2).prod(dim=1, keepdim=True)
-        is_positive = s_dot_y[:, 0] > SMALLEST_COSINE * lengths
-        useful = (is_positive & self.memory.has_previous).unsqueeze(2)
+        kept, history = self.memory.products, self.history
+        newest = products.index_select(2, slots[:1])  # [B, 2, 1, 1]
+        s_dot_y, y_dot_py = newest[:, 0], newest[:, 1]
+        margin = torch.addcmul(s_dot_y, _gamma(kept), y_dot_py, value=-SMALLEST_RATIO)
         # The new column of R⁻¹ is (e - R⁻¹·SᵀY·e) / d, for its diagonal value d and unit vector e.
-        sums = _product(self.memory.products[:, :, :history], products[:, :, 0], factor=-1)
+        sums = _product(kept[:, :, :history], products[:, 0], factor=-1)
         column = sums.index_fill_(1, slots[:1], 1.0) / s_dot_y
-        columns = torch.cat([column, products[:, :, 1]], dim=2)
-        columns = torch.where(useful, columns, self._zero)
-        diagonal = torch.where(useful, s_dot_y, self._zero)
-        row = torch.cat([self._no_products, columns[:, :, 1:].mT, diagonal], dim=2)
-        self.memory.products.index_copy_(1, slots[:1], row).index_copy_(2, slots, columns)
-        return torch.where(useful, s_dot_y / y_dot_py, self.memory.gamma)
+        numbers = (each.expand_as(column) for each in (s_dot_y / y_dot_py, s_dot_y))
+        columns = torch.cat([column, products[:, 1], *numbers], dim=2)
+        columns = torch.where(margin > self.memory.threshold, columns, kept[:, :, -4:])
+        y_p_y, diagonal = columns[:, :, 1:2].mT, columns[:, :1, 3:]
+        row = torch.cat([self._no_products, y_p_y, diagonal, self._no_tail], dim=2)
+        kept.index_copy_(1, slots[:1], row).index_copy_(2, slots, columns[:, :, :3])
 
-    def _weights(self, products: Tensor, gamma: Tensor) -> Tensor:
-        """The weights of s and P·y in H·g, in the order of `LbfgsState.entries`: [B, 2m, 1].
+    def _weights(self, products: Tensor, first_length: Tensor) -> Tensor:
+        """The weights of s, of P·y (in the order of the slots) and of P·g in H·g: [B, 2m + 1, 1].
 
         Args:
-            products: of s and P·y in each slot with g, [B, m, 2, 1].
-            gamma: γ, [B, 1, 1].
+            products: of s and P·y in each slot with g, [B, 2, m, 1].
+            first_length: the weight of P·g without a valid entry, [B, 1].
         """
         history, kept = self.history, self.memory.products
-        inverse, y_p_y, diagonal = (
-            kept[:, :, :history],
-            kept[:, :, history:-1],
-            kept[:, :, -1:],
-        )
-        minus_p = _product(inverse, products[:, :, 0], factor=-1)
-        minus_rest = gamma * torch.baddbmm(products[:, :, 1], y_p_y, minus_p)
+        inverse, y_p_y = kept[:, :, :history], kept[:, :, history : 2 * history]
+        diagonal, gamma = kept[:, :, 2 * history : 2 * history + 1], _gamma(kept)
+        minus_p = _product(inverse, products[:, 0], factor=-1)
+        minus_rest = gamma * torch.baddbmm(products[:, 1], y_p_y, minus_p)
         q = _product(inverse.mT, torch.addcmul(minus_rest, diagonal, minus_p), factor=-1)
-        return torch.stack([q, gamma * minus_p], dim=2).flatten(start_dim=1, end_dim=2)
+        last = torch.where(gamma > 0, gamma, first_length.unsqueeze(2))
+        return torch.cat([q, gamma * minus_p, last], dim=1)
 
-    def _first_length(self, gradient: Tensor, preconditioned: Tensor) -> Tensor:
+    def _first_length(self, current: Tensor) -> Tensor:
         """The factor on P·g of a step without a valid entry, [B, 1]."""
-        if self.first_step is None:
-            length: Tensor = torch.linalg.vector_norm(gradient, ord=1, dim=1, keepdim=True)
-            return self.memory.scale * length.reciprocal().clamp(max=1)
-        total: Tensor = torch.linalg.vector_norm(preconditioned, ord=1, dim=1, keepdim=True)
-        smallest = torch.finfo(total.dtype).tiny * gradient.shape[1]
-        first: Tensor = self.memory.scale * (self.first_step * gradient.shape[1])
-        return first / total.clamp(min=smallest)
+        given = current[:, 1 if self._by_gradient else 2]
+        norm: Tensor = torch.linalg.vector_norm(given, ord=1, dim=1, keepdim=True)
+        return self.memory.scale / norm.clamp(min=self._smallest_norm)
+
+
+def _gamma(products: Tensor) -> Tensor:
+    """γ, [B, 1, 1], see `LbfgsState.products`."""
+    return products[:, :1, -2:-1]
 
 
 def _row_products(rows: Tensor, vectors: Tensor) -> Tensor:

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -41,25 +40,16 @@ from neural_style.losses.problem import (
 )
 from neural_style.model.vgg import Vgg19, full_precision
 from neural_style.optim.optimizers import Optimizer, make_optimizer
-from neural_style.optim.parameterization import Parameterization, choose_parameterization
-from neural_style.optim.state import SafeguardState, State, StateError, require_alike
-
-MAX_LOSS_RATIO = 10.0
-"""A step is rejected if it makes the loss more than this many times the best loss."""
-
-MAX_FAILURES = 3
-"""A problem has diverged after so many non-finite losses without an improvement in between."""
-
-MAX_END_RATIO = 1.5
-"""The best image takes the place of the last one of a stage whose loss is more than this many times
-the best loss."""
+from neural_style.optim.parameterization import (
+    Parameterization,
+    choose_parameterization,
+    projected_gradient,
+)
+from neural_style.optim.safeguard import Safeguard
+from neural_style.optim.state import State, StateError, require_alike
 
 RESTART_SCALE = 0.1
 """Factor on the first step after a rejected one."""
-
-SHARE_MEMORY_ABOVE = 3 * 1536 * 1536
-"""Values per problem. Above this size, the best and the current iterate share memory when they are
-equal; that check synchronizes with the GPU."""
 
 GRAPH_DEVICES = ("cuda",)
 """Types of devices on which iterations may be recorded as a graph, see `cuda_graph`."""
@@ -165,7 +155,7 @@ class Optimization:
             raise RuntimeError("an optimization can be iterated once; make another one")
         self._has_begun = True
         images: Tensor | None = None
-        diverged = torch.zeros((), dtype=torch.bool, device=self._problems[0].content.device)
+        diverged: Tensor | None = None
         last = 0
         for stage in self._problems[0].settings.all_stages:
             first, last = last, last + stage.epochs
@@ -179,7 +169,7 @@ class Optimization:
             while run.epoch < last:
                 run.step(is_last=run.epoch + 1 == last)
                 yield run.progress(diverged)
-            images, diverged = run.images, diverged | run.safeguard.diverged
+            images, diverged = run.images, run.diverged(diverged)
             del run
 
     @property
@@ -258,8 +248,7 @@ class _PreparedStage:
         batch = len(self.start)
         losses = self.start.new_zeros(len(self.objective.term_names), batch)
         evaluation = Evaluation(losses, self.start)
-        flags = torch.zeros(batch, dtype=torch.bool, device=self.start.device)
-        safeguard = SafeguardState(self.start, evaluation, flags.int(), flags)
+        safeguard = Safeguard.begin(self.start, evaluation).state
         optimizer = self.optimizer.memory.after(epoch - self.epoch)
         return State(epoch, self.start, evaluation, safeguard, optimizer)
 
@@ -337,7 +326,7 @@ class _StageRun:
             self.epoch,
             self._variable,
             self._evaluation,
-            self.safeguard.state(),
+            self.safeguard.state,
             self._optimizer.memory,
         )
 
@@ -370,7 +359,12 @@ class _StageRun:
         """The current images, [B, 3, H, W] in [0, 1]."""
         return self._parameterization.to_images(self._variable)
 
-    def progress(self, diverged: Tensor) -> Progress:
+    def diverged(self, before: Tensor | None) -> Tensor:
+        """Which problems diverged in this stage, or before it, [B]."""
+        own = self.safeguard.state.diverged
+        return own if before is None else own | before
+
+    def progress(self, diverged: Tensor | None) -> Progress:
         """The result of the last iteration; problems that diverged in earlier stages stay so."""
         images, losses = self.images, self._evaluation.losses
         if self.graph == WHOLE_GRAPH:
@@ -380,7 +374,7 @@ class _StageRun:
             images,
             self._objective.term_names,
             losses,
-            self.safeguard.diverged | diverged,
+            self.diverged(diverged),
             self._excess,
         )
 
@@ -393,115 +387,3 @@ class _StageRun:
         """The losses at a value of the variable, with the gradient in the variable."""
         evaluation = self._objective(self._parameterization.network_input(variable))
         return replace(evaluation, gradient=self._parameterization.pull_back(evaluation.gradient))
-
-
-def projected_gradient(variable: Tensor, gradient: Tensor, low: Tensor, high: Tensor) -> Tensor:
-    """The gradient, with 0 where a descent step would leave the bounds; all [B, C, H, W].
-
-    The range [0, 1] is part of the problem (a departure from the paper, which clips the result):
-    a saved image is clipped anyway, and clipping undoes what the optimizer did outside the range.
-    """
-    return gradient * torch.where(gradient > 0, variable > low, variable < high)
-
-
-class Safeguard:
-    """Keeps the best iterate of each problem and returns to it when a step is rejected.
-
-    A step is rejected if it makes the loss or the gradient infinite or NaN, or the loss larger than
-    `MAX_LOSS_RATIO` times the best one. Only non-finite losses count towards `MAX_FAILURES`: a step
-    that is merely too long is cured by shorter ones. Nothing here synchronizes with the GPU, except
-    for problems of more than `SHARE_MEMORY_ABOVE` values; those iterates are kept without a copy:
-    do not modify them in place.
-
-    Args:
-        state: the memory to begin with; see `begin`.
-    """
-
-    def __init__(self, state: SafeguardState) -> None:
-        self.best = state.best
-        self.evaluation = state.evaluation
-        self._failures = state.failures
-        self.diverged = state.diverged
-        """[B] of booleans: which problems failed too often, or started from a non-finite loss."""
-
-    @classmethod
-    def begin(cls, x: Tensor, evaluation: Evaluation) -> Self:
-        """The safeguard of problems at their first iterates.
-
-        Args:
-            x: the iterates, [B, ...].
-            evaluation: the objective at `x`.
-        """
-        failures = torch.zeros_like(evaluation.total, dtype=torch.int)
-        diverged = ~_is_finite(evaluation.total, evaluation.gradient)
-        return cls(SafeguardState(x.clone(), evaluation, failures, diverged))
-
-    def check(self, x: Tensor, evaluation: Evaluation) -> tuple[Tensor, Evaluation, Tensor]:
-        """Accept or reject a step of each problem; a rejected one is replaced by the best so far.
-
-        Args:
-            x: the iterates, [B, ...].
-            evaluation: the objective at `x`.
-
-        Returns:
-            The iterates to continue from, the objective there, and which steps were rejected, [B].
-        """
-        total, best = evaluation.total, self.evaluation.total
-        finite = _is_finite(total, evaluation.gradient)
-        good = finite & (total <= MAX_LOSS_RATIO * best)
-        better = good & (total < best)
-        self._failures = (self._failures + ~finite) * ~better
-        self.diverged = self.diverged | (self._failures >= MAX_FAILURES)
-        self.best = _select(better, x, self.best)
-        self.evaluation = _select_evaluation(better, evaluation, self.evaluation)
-        return (
-            _select(good, x, self.best),
-            _select_evaluation(good, evaluation, self.evaluation),
-            ~good,
-        )
-
-    def settle(self, x: Tensor, evaluation: Evaluation) -> tuple[Tensor, Evaluation, Tensor]:
-        """Replace the last iterates by the best ones where they are much worse.
-
-        Steps that are too long for a problem, such as those of Adam with a high learning rate, are
-        not rejected as long as the loss stays below `MAX_LOSS_RATIO` times the best one.
-
-        Args:
-            x: the iterates, [B, ...].
-            evaluation: the objective at `x`.
-
-        Returns:
-            The iterates and the objective there, and `Progress.excess`.
-        """
-        best = self.evaluation.total
-        worse = (best > 0) & (evaluation.total > MAX_END_RATIO * best)
-        return (
-            _select(~worse, x, self.best),
-            _select_evaluation(~worse, evaluation, self.evaluation),
-            torch.where(worse, evaluation.total / best, 1.0),
-        )
-
-    def state(self) -> SafeguardState:
-        """Its memory, for a checkpoint."""
-        return SafeguardState(self.best, self.evaluation, self._failures, self.diverged)
-
-
-def _is_finite(total: Tensor, gradient: Tensor) -> Tensor:
-    """[B]: whether loss and gradient are finite."""
-    norms: Tensor = torch.linalg.vector_norm(gradient.flatten(start_dim=1), ord=1, dim=1)
-    return norms + total.abs() < torch.inf
-
-
-def _select(chosen: Tensor, these: Tensor, those: Tensor) -> Tensor:
-    """For each problem, `these` where `chosen` [B] is true and `those` elsewhere."""
-    if these[0].numel() > SHARE_MEMORY_ABOVE and bool(chosen.all()):
-        return these
-    return torch.where(chosen.view(-1, *[1] * (these.dim() - 1)), these, those)
-
-
-def _select_evaluation(chosen: Tensor, these: Evaluation, those: Evaluation) -> Evaluation:
-    """For each problem, one of two evaluations."""
-    return Evaluation(
-        losses=torch.where(chosen, these.losses, those.losses),
-        gradient=_select(chosen, these.gradient, those.gradient),
-    )

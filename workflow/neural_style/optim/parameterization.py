@@ -16,6 +16,9 @@ from torch import Tensor
 from neural_style.images.tensors import luminance
 from neural_style.losses.problem import TransferProblem, combined_mask
 
+FAR = 2.0**100
+"""Length of a descent step that leads to a bound for each gradient that matters."""
+
 
 class Parameterization(Protocol):
     """The variable x [B, C, H, W] of an optimization; images are [B, 3, H, W] in [0, 1].
@@ -163,3 +166,13 @@ def _unmasked_parameterization(problems: Sequence[TransferProblem]) -> Parameter
     if len(chroma) < len(problems):
         raise ValueError("problems with and without a chroma to keep cannot share a batch")
     return LuminanceParameterization(torch.cat(chroma))
+
+
+def projected_gradient(variable: Tensor, gradient: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """The gradient, with 0 where a descent step would leave the bounds; all [B, C, H, W].
+
+    The range [0, 1] is part of the problem (a departure from the paper, which clips the result):
+    a saved image is clipped anyway, and clipping undoes what the optimizer did outside the range.
+    """
+    far = torch.sub(variable, gradient, alpha=FAR).clamp(low, high)
+    return gradient * (far != variable)

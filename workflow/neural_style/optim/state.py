@@ -10,23 +10,7 @@ from torch import Tensor
 
 from neural_style.losses.objective import Evaluation
 from neural_style.optim.optimizers import OptimizerState
-
-
-@dataclass(frozen=True)
-class SafeguardState:
-    """The memory of a `Safeguard`.
-
-    Attributes:
-        best: the best iterates, [B, ...].
-        evaluation: the objective at `best`.
-        failures: non-finite losses of each problem since its last improvement, [B].
-        diverged: [B] of booleans.
-    """
-
-    best: Tensor
-    evaluation: Evaluation
-    failures: Tensor
-    diverged: Tensor
+from neural_style.optim.safeguard import SafeguardState
 
 
 @dataclass(frozen=True)
