@@ -106,3 +106,21 @@ def test_torch_under_a_small_limit_ends_in_a_sentence(tmp_path: Path, gigabytes:
         )
     if gigabytes < 1:
         assert ended.returncode == 1
+
+
+def test_python_code_under_a_small_limit_gets_the_sentence(tmp_path: Path):
+    code = (
+        "from neural_style import NeuralStyleError, Stylizer\n"
+        "try:\n"
+        "    Stylizer(device='cpu')\n"
+        "except NeuralStyleError as error:\n"
+        "    print(error)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (3 * GB // 10,) * 2),
+    )
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("torch cannot be loaded under the memory limit")

@@ -8,6 +8,7 @@ import torch; the first call does.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -130,6 +131,10 @@ class Stylizer:
         device: str | torch.device = "auto",
         **values: Any,  # noqa: ANN401 - the settings have their types
     ) -> None:
+        if "torch" not in sys.modules:
+            from neural_style.runtime.memory import require_room_for_torch
+
+            require_room_for_torch()  # whose libraries would end the process without a sentence
         from neural_style.engine.session import Session
 
         self.settings = _settings_from(settings, values)
