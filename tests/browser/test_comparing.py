@@ -124,6 +124,7 @@ def test_picks_are_kept_filtered_and_exported(page, gallery):
     page.locator(".open").nth(8).click()
     page.locator("#viewer-star").click()
     page.keyboard.press("Escape")
+    until(page, "!location.hash.includes('output=')")  # the browser goes back in its own time
     page.reload()
     page.get_by_role("button", name="My picks 3").click()
     expect(page.locator(".card.picked")).to_have_count(3)
