@@ -113,7 +113,7 @@ def test_the_stages_of_the_best_follow_the_entry_that_uses_it():
         optimization={"epochs": 33, "stages": [{"size": 100, "epochs": 3}]},
     )
     assert [stage.size for stage in settings["large"].stages][:3] == [128, 181, 256]
-    assert [stage.epochs for stage in settings["short"].all_stages] == [10, 10, 10, 10, 12]
+    assert [stage.epochs for stage in settings["short"].all_stages] == [18, 13, 9, 6, 6]
     assert settings["tiny"].stages == () and settings["tiny"].epochs == 2
     assert settings["flat"].stages == () and settings["flat"].epochs == 9
     assert settings["own"].stages == (Stage(64, 5),) and settings["own"].epochs == 33

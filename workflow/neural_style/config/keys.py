@@ -200,8 +200,9 @@ class Optimization:
     size_correction: Annotated[
         Boolean,
         Field(
-            description="multiply beta by long edge / 512; so the balance of content and style is "
-            "about the same at every size; false uses beta as it is"
+            description="multiply beta by long edge / 512, and below 512 pixels "
+            "transfer.total_variation, too; so the balance of the losses is about the same at "
+            "every size; false uses them as they are"
         ),
     ] = True
     epochs: Annotated[
@@ -297,7 +298,7 @@ class Transfer:
         Weight,
         Field(
             description="weight of the total variation loss, against grain; a weight of 1 has a "
-            "visible effect at the default beta; if you multiply beta, or "
-            "optimization.size_correction does, multiply this weight by the same factor"
+            "visible effect at the default beta; if you multiply beta, multiply this weight by the "
+            "same factor; optimization.size_correction lowers it below 512 pixels"
         ),
     ] = 0.0

@@ -57,7 +57,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     },
                     "padding": "replicate",
                 },
-                "optimization": {"optimizer": "lbfgs", "init": "content"},
+                "optimization": {"optimizer": "lbfgs", "init": "content", "init_noise": 0.5},
                 "transfer": {"style_loss": "wasserstein", "total_variation": 0.05},
             },
             has_stages=True,
@@ -107,10 +107,10 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 COARSEST = 120
 """Pixels that the smallest stage of `coarse_to_fine` has at least."""
 
-EPOCHS_PER_STAGE = 36
-"""Iterations of each stage of `coarse_to_fine`, unless an entry says how many there are in all. A
-stage costs half as much as the next, so all cost less than 100 iterations of the method, even if
-each takes 1.3 times as long."""
+LAST_EPOCHS = 22
+"""Iterations of the last stage of `coarse_to_fine`; each one before has √2 times as many and costs
+√½ times as much. So all cost less than 100 iterations of the method, even if each takes 1.3 times
+as long."""
 
 
 def describe_presets() -> str:
@@ -160,7 +160,7 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
 
     Args:
         size: edge of the output in pixels.
-        epochs: of all stages together; None for `EPOCHS_PER_STAGE` of each.
+        epochs: of all stages together; None for `LAST_EPOCHS` of the last one.
 
     Returns:
         Values of `stages` and `epochs`.
@@ -168,9 +168,17 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
     sizes = [size]
     while (smaller := round(size / math.sqrt(2) ** len(sizes))) >= COARSEST:
         sizes.append(smaller)
-    each = EPOCHS_PER_STAGE if epochs is None else epochs // len(sizes)
-    stages = [{"size": edge, "epochs": each} for edge in reversed(sizes[1:])] if each else []
-    return {"stages": stages, "epochs": each * len(sizes) if epochs is None else epochs}
+    shares = [math.sqrt(2) ** before for before in range(len(sizes))]
+    unit = LAST_EPOCHS if epochs is None else epochs / sum(shares)
+    counts = [int(unit * share) for share in shares]
+    if epochs is not None:
+        counts[0] = epochs - sum(counts[1:])
+    stages = [
+        {"size": edge, "epochs": count}
+        for edge, count in reversed(list(zip(sizes[1:], counts[1:], strict=True)))
+        if count
+    ]
+    return {"stages": stages, "epochs": sum(counts)}
 
 
 def laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
