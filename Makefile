@@ -12,8 +12,8 @@ PINS ?=
 STAMP := .venv/.installed
 # Snakemake's jobs call `python`: this makes it the environment's.
 RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
-# Processes of pytest share the cores, so the libraries in them get one thread each.
-PYTEST := $(RUN) OMP_NUM_THREADS=1 pytest --numprocesses logical --maxprocesses 4
+# Processes of pytest share the cores: their libraries get one thread each, and no thread spins.
+PYTEST := $(RUN) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive pytest --numprocesses logical --maxprocesses 4
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-all pytest lint bench docs format pins

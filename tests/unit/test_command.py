@@ -430,9 +430,13 @@ def test_help_needs_no_torch():
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+    ("number", "code", "record"),
+    [
+        (signal.SIGINT, 130, []),
+        (signal.SIGTERM, 143, ["--record=run"]),
+        (signal.SIGHUP, 129, []),
+    ],
 )
-@pytest.mark.parametrize("record", [[], ["--record=run"]])
 def test_a_signal_keeps_the_image_so_far(folder: Path, number, code, record):
     command = [sys.executable, "-m", "neural_style", "cat.png", "wave.png", "-o", "out.png"]
     running = [*command, *SMALL, *record, "--epochs=100000", "--save-every=1", "--threads=1"]

@@ -61,7 +61,8 @@ def test_the_content_image_lies_in_the_file_as_it_did_before_it_was_fitted(
     levels = Postprocessor(name, fit, size).to_pixels(fitted)
     assert levels.shape == (size[1], size[0], 3)
     restored = levels / np.iinfo(levels.dtype).max
-    assert np.abs(restored - whole.transpose(1, 2, 0)).mean() < 0.01
+    # A margin that is one pixel too wide makes 0.006.
+    assert np.abs(restored - whole.transpose(1, 2, 0)).mean() < 0.003
 
 
 def test_16_bits_are_resampled_from_more_than_8():

@@ -194,6 +194,20 @@ def test_a_job_that_diverges_keeps_no_checkpoint_to_diverge_from_again(
     assert not (tmp_path / FOLDER).exists()
 
 
+def test_a_job_that_diverges_ends_before_its_next_checkpoint(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("neural_style.optim.safeguard.MAX_FAILURES", 0)
+    seen = []
+    with pytest.raises(DivergedError):
+        for progress in run_job(
+            CONTENT, STYLE, tmp_path, replace(settings, save_every=EPOCHS), CPU, 1
+        ):
+            seen.append(progress.epoch)
+    assert seen == [0]
+    assert not (tmp_path / FOLDER).exists()
+
+
 def saved_with(**changes: Any) -> Callable[[Checkpoint], Any]:
     return lambda saved: replace(saved, **changes)
 

@@ -51,7 +51,12 @@ def main(arguments: list[str]) -> int:
     for _ in range(TRIES):
         try:
             with free_worker(_owner_in(arguments)) as connection:
-                _pass_signals_on(_hand_over(connection, arguments))
+                # A signal between the two would end this process and not reach the worker.
+                before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+                try:
+                    _pass_signals_on(_hand_over(connection, arguments))
+                finally:
+                    signal.pthread_sigmask(signal.SIG_SETMASK, before)
                 answer = _receive(connection)
         except NoWorkerError:
             continue
