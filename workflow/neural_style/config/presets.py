@@ -57,7 +57,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     },
                     "padding": "replicate",
                 },
-                "optimization": {"optimizer": "lbfgs", "init": "content", "init_noise": 0.5},
+                "optimization": {"optimizer": "lbfgs", "init": "content", "init_noise": 0.25},
                 "transfer": {"style_loss": "wasserstein", "total_variation": 0.05},
             },
             has_stages=True,
