@@ -1,6 +1,6 @@
 r"""How outputs look: measures of pairs in several settings, beside images of other programs.
 
-Prints a table in Markdown, and writes a sheet of the images. Outputs that are there already are not
+Prints a table in Markdown, and writes a grid of the images. Outputs that are there already are not
 made again. `images/measures.py` says what most columns mean; "unseen style" is the squared
 Wasserstein-2 distance to the style at layers that no setting here optimizes, averaged over them, in
 units of that of the content image. Images of other programs are named CONTENT_STYLE.png.
@@ -55,7 +55,7 @@ class Made:
 
 
 def main() -> int:
-    """Make what is missing, print the table, and write the sheet."""
+    """Make what is missing, print the table, and write the grid."""
     options = make_parser().parse_args()
     if options.threads:
         torch.set_num_threads(options.threads)
@@ -71,8 +71,8 @@ def main() -> int:
             row.append(made.file)
             print(judge.line(content, style, name, made), flush=True)
         rows.append(row)
-    if options.sheet:
-        save_image(sheet(rows, options.tile), options.sheet, 88)
+    if options.grid:
+        save_image(grid(rows, options.tile), options.grid, 88)
     return 0
 
 
@@ -86,7 +86,7 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--others", nargs="*", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--output", type=Path, required=True, help="folder of the outputs")
-    parser.add_argument("--sheet", type=Path, help="a JPEG of all images")
+    parser.add_argument("--grid", type=Path, help="a JPEG of all images")
     parser.add_argument("--tile", type=int, default=300, help="width of its images")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int)
@@ -160,7 +160,7 @@ class Judge:
         return {layer: moments(features[layer]) for layer in UNSEEN}
 
 
-def sheet(rows: list[list[Path]], width: int) -> Image.Image:
+def grid(rows: list[list[Path]], width: int) -> Image.Image:
     """The images in rows, each `width` pixels wide; a row is as high as its highest image."""
     gap = width // 50
     scaled = [[_scaled(load_image(path), width) for path in row] for row in rows]

@@ -228,7 +228,7 @@ def test_the_look_is_measured_from_the_style_to_the_content(tmp_path: Path):
     assert perfect.strip("|").split("|")[2:6] == [" 0.00 ", " 1.00 ", " 1.00 ", " 1.00 "]
     images = [to_tensor(load_image(path)) for path in (style, content, style)]
     assert judge.unseen_style(*images) == pytest.approx(0, abs=0.05)
-    page = look.sheet([[content, style], [style]], 50)
+    page = look.grid([[content, style], [style]], 50)
     assert page.size == (50 + 1 + 50, 75 + 1 + 75)
 
 
