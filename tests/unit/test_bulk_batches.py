@@ -121,7 +121,7 @@ def test_a_style_that_cannot_be_read_fails_only_its_own_outputs(tmp_path: Path, 
 class Diverging(Engine):
     """An engine whose second problem diverges."""
 
-    def optimization(self, problems: Sequence[TransferProblem]) -> Any:
+    def optimization(self, problems: Sequence[TransferProblem], **_: Any) -> Any:
         for progress in super().optimization(problems):
             yield replace(progress, diverged=torch.arange(len(problems)) == 1)
 
@@ -141,7 +141,7 @@ class Short(Engine):
         self.limit = limit
         self.tried: list[int] = []
 
-    def optimization(self, problems: Sequence[TransferProblem]) -> Any:
+    def optimization(self, problems: Sequence[TransferProblem], **_: Any) -> Any:
         self.tried.append(len(problems))
         if len(problems) > self.limit:
             raise torch.OutOfMemoryError

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, get_args
 from unittest.mock import Mock, patch
 
 import pytest
@@ -32,7 +32,7 @@ from neural_style.optim.cuda_graph import (
     recorded,
     recorded_iteration,
 )
-from neural_style.optim.loop import Optimization, Progress
+from neural_style.optim.loop import GraphKind, Optimization, Progress
 from neural_style.optim.state import clone
 
 CPU = torch.device("cpu")
@@ -240,6 +240,17 @@ def test_a_recorded_optimization_makes_the_same_images(
     eager = list(Optimization(network, problems))
     record_on_the_cpu(monkeypatch, warmed_up)
     require_the_same(network, problems, eager, "whole")
+
+
+@pytest.mark.parametrize("graph", get_args(GraphKind))
+def test_no_more_is_recorded_than_asked_for(
+    network: Vgg19, shallow: Settings, monkeypatch: pytest.MonkeyPatch, graph: GraphKind
+):
+    record_on_the_cpu(monkeypatch)
+    settings = replace(shallow, epochs=4, stages=(Stage(16, 2),))
+    problems = [single_style_problem(each[None], STYLE, settings) for each in PICTURES]
+    optimization = Optimization(network, problems, graph=graph)
+    assert {optimization.graph for progress in optimization if progress.epoch} == {graph}
 
 
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,6 +21,7 @@ from neural_style.losses.build import make_objective
 from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.model.weights import Weights
+from neural_style.optim.lbfgs import LbfgsState
 from neural_style.optim.loop import Optimization, Progress
 from neural_style.optim.parameterization import projected_gradient
 from neural_style.optim.safeguard import MAX_END_RATIO
@@ -301,3 +304,25 @@ def test_an_optimization_is_iterated_once(network: Vgg19, shallow: Settings):
         next(iter(run))
     with pytest.raises(RuntimeError, match="resumes before its first iteration"):
         run.resume(state)
+
+
+def test_what_ends_frees_its_memory_at_once(network: Vgg19, shallow: Settings):
+    """Memory on a GPU does not remind Python to look for cycles."""
+    optimization = Optimization(
+        network, [single_style_problem(CONTENTS[:1], STYLES[0], replace(shallow, history=1))]
+    )
+    steps = iter(optimization)
+    next(steps)
+    next(steps)
+    memory = optimization.state().optimizer
+    assert isinstance(memory, LbfgsState)
+    entries = weakref.ref(memory.entries)
+    del memory
+    assert entries() is not None
+    gc.collect()
+    gc.disable()
+    try:
+        del optimization, steps
+        assert entries() is None
+    finally:
+        gc.enable()

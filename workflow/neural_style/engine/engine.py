@@ -24,7 +24,7 @@ from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.problem import TransferProblem, check_batch
 from neural_style.model.vgg import Vgg19
 from neural_style.model.weights import Weights, load_weights
-from neural_style.optim.loop import Optimization
+from neural_style.optim.loop import WHOLE_GRAPH, GraphKind, Optimization
 from neural_style.optim.parameterization import choose_parameterization
 from neural_style.runtime.device import choose_precision
 from neural_style.runtime.memory import automatic_batch, explaining_shortage
@@ -74,11 +74,14 @@ class Engine:
         chosen = layers or settings.layers
         return Vgg19(convolutions, chosen, settings.pooling, settings.padding).to(self.device)
 
-    def optimization(self, problems: Sequence[TransferProblem]) -> Optimization:
+    def optimization(
+        self, problems: Sequence[TransferProblem], *, graph: GraphKind = WHOLE_GRAPH
+    ) -> Optimization:
         """Load the network and return the optimization of a batch, which runs as you iterate it.
 
         Args:
             problems: one for each image, all of one size and with the same `Settings.batch_key`.
+            graph: the most that is recorded as a CUDA graph.
 
         Raises:
             WeightsError: see `weights`.
@@ -93,7 +96,8 @@ class Engine:
             settings.padding,
             self.precision(settings),
         )
-        return Optimization(network, problems, targets if self._keep_styles else None)
+        kept = targets if self._keep_styles else None
+        return Optimization(network, problems, kept, graph=graph)
 
     @torch.no_grad()
     def saved_losses(

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Final, Literal, TypeAlias
 
 import torch
 from torch import Tensor
@@ -54,8 +55,11 @@ RESTART_SCALE = 0.1
 GRAPH_DEVICES = ("cuda",)
 """Types of devices on which iterations may be recorded as a graph, see `cuda_graph`."""
 
-WHOLE_GRAPH, NO_GRAPH = "whole", "none"
-"""How `Optimization.graph` begins if the iteration is recorded, and if nothing is."""
+GraphKind: TypeAlias = Literal["whole", "objective", "none"]
+"""What is recorded as a graph: the whole iteration, the objective alone, or nothing."""
+
+WHOLE_GRAPH: Final = "whole"
+NO_GRAPH: Final = "none"
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class Optimization:
         problems: one for each image, all of one size and with the same `Settings.batch_key`; loss
             weights, learning rate, start and seed are each problem's own.
         targets: caches the statistics of style images from one call to the next.
+        graph: the most that is recorded as a CUDA graph. Results differ by rounding at most.
 
     Raises:
         ValueError: there is no problem, the problems cannot share a batch, or the network lacks a
@@ -108,6 +113,8 @@ class Optimization:
         network: Vgg19,
         problems: Sequence[TransferProblem],
         targets: StyleTargets | None = None,
+        *,
+        graph: GraphKind = WHOLE_GRAPH,
     ) -> None:
         check_batch(problems)
         if missing := sorted(problems[0].settings.layers - network.layers):
@@ -115,6 +122,7 @@ class Optimization:
         self._network = network
         self._problems = problems
         self._targets = targets or StyleTargets(network)
+        self._most_recorded = graph
         self._has_begun = False
         self._resumed: _StageRun | None = None
         self._stage: _StageRun | None = None
@@ -209,7 +217,9 @@ class Optimization:
         )
         objective = make_objective(self._network, problems, self._targets)
         optimizer = make_optimizer(start, [problem.settings for problem in problems])
-        return _PreparedStage(objective, parameterization, optimizer, start, epoch, stage.epochs)
+        return _PreparedStage(
+            objective, parameterization, optimizer, start, epoch, stage.epochs, self._most_recorded
+        )
 
 
 @dataclass(frozen=True)
@@ -223,6 +233,7 @@ class _PreparedStage:
         start: first value of the variable, [B, C, H, W] within its bounds.
         epoch: number of iterations that came before.
         epochs: number of its iterations.
+        most_recorded: the most that is recorded as a graph.
     """
 
     objective: Objective
@@ -231,6 +242,7 @@ class _PreparedStage:
     start: Tensor
     epoch: int
     epochs: int
+    most_recorded: GraphKind
 
     def require_own(self, state: State, term_names: Sequence[str] | None) -> None:
         """Check that a state is one of this stage; see `Optimization.resume`."""
@@ -290,9 +302,10 @@ class _StageRun:
                 self._optimizer.restore(resumed.optimizer)
             except ValueError as error:
                 raise StateError(str(error)) from error
-        self._advance: Callable[[], None] = self.iterate
+        # Not `self.iterate`, with which the memory of a stage would outlive it.
+        self._replay: Callable[[], None] | None = None
         left = stage.epoch + stage.epochs - self.epoch
-        self.graph = self._record(stage.objective, left)
+        self.graph = self._record(stage, left)
 
     @full_precision()  # for the scalar products of the optimizer, too
     def step(self, is_last: bool) -> None:
@@ -302,7 +315,7 @@ class _StageRun:
             is_last: whether the stage ends with it, in which case images that are much worse than
                 the best ones are replaced by these.
         """
-        self._advance()
+        (self._replay or self.iterate)()
         if is_last:
             self._variable, self._evaluation, self._excess = self.safeguard.settle(
                 self._variable, self._evaluation
@@ -336,23 +349,26 @@ class _StageRun:
         self.safeguard = Safeguard(memory.safeguard)
         self._optimizer.memory = memory.optimizer
 
-    def _record(self, objective: Objective, iterations: int) -> str:
+    def _record(self, stage: _PreparedStage, iterations: int) -> str:
         """Record the iteration if that pays; return what is recorded, and why not more."""
-        if self._variable.device.type not in GRAPH_DEVICES:
+        if stage.most_recorded == NO_GRAPH or self._variable.device.type not in GRAPH_DEVICES:
             return NO_GRAPH
         from neural_style.optim.cuda_graph import reason_against, recorded, recorded_iteration
 
         if reason := reason_against(self._variable.shape, iterations):
             return f"{NO_GRAPH}, because {reason}"
-        try:
-            self._advance = recorded_iteration(self)
-        except RuntimeError as error:  # of CUDA, which may be short of memory
-            reason = str(error).partition("\n")[0]
-        else:
-            return WHOLE_GRAPH
-        self._objective = recorded(objective, self._parameterization.network_input(self._variable))
-        kind = NO_GRAPH if self._objective is objective else "objective"
-        return f"{kind}, because the iteration could not be recorded ({reason})"
+        if stage.most_recorded == WHOLE_GRAPH:
+            try:
+                self._replay = recorded_iteration(self)
+            except RuntimeError as error:  # of CUDA, which may be short of memory
+                text = str(error).partition("\n")[0]
+                reason = f", because the iteration could not be recorded ({text})"
+            else:
+                return WHOLE_GRAPH
+        like = self._parameterization.network_input(self._variable)
+        self._objective = recorded(stage.objective, like)
+        kind = NO_GRAPH if self._objective is stage.objective else "objective"
+        return kind + reason
 
     @property
     def images(self) -> Tensor:
@@ -369,14 +385,8 @@ class _StageRun:
         images, losses = self.images, self._evaluation.losses
         if self.graph == WHOLE_GRAPH:
             images, losses = images.clone(), losses.clone()
-        return Progress(
-            self.epoch,
-            images,
-            self._objective.term_names,
-            losses,
-            self.diverged(diverged),
-            self._excess,
-        )
+        names, diverged = self._objective.term_names, self.diverged(diverged)
+        return Progress(self.epoch, images, names, losses, diverged, self._excess)
 
     def state(self) -> State:
         """Everything that the following iterations depend on, in as little memory as possible."""
