@@ -81,8 +81,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 def run_step(options: argparse.Namespace) -> int:
     """Run one step in this process, and write each row as it comes."""
-    with tempfile.TemporaryDirectory() as folder, options.rows.open("w", encoding="utf-8") as file:
-        for row in STEPS[options.step].run(Options(options.device, options.quick, Path(folder))):
+    of_step = Options(options.device, options.quick, options.rows.parent)
+    with options.rows.open("w", encoding="utf-8") as file:
+        for row in STEPS[options.step].run(of_step):
             print(json.dumps(row), file=file, flush=True)
     return 0
 
@@ -90,7 +91,8 @@ def run_step(options: argparse.Namespace) -> int:
 def run_apart(name: str, limit: float, options: argparse.Namespace) -> Result:
     """Run a step in a process of its own, which ends at the limit in seconds."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
+    # What a step has started may still write there when the step is ended.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         rows, log = Path(folder, "rows"), Path(folder, "log")
         command = [sys.executable, __file__, "--out", options.out, "--device", options.device]
         command += [*(["--quick"] if options.quick else []), "--step", name, "--rows", rows]

@@ -13,12 +13,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 export OUT="${OUT:-results/gpu}"
 export PYTHONPATH="$PWD/workflow:$PWD/benchmarks${PYTHONPATH:+:$PYTHONPATH}"
 mkdir -p "$OUT"
+# Each job of the sweep imports Snakemake or parts of it again, which takes twice as long without compiled files.
+unset PYTHONDONTWRITEBYTECODE
 
 if [ -d .whl ]; then
   site="$(mktemp -d)"
   trap 'rm -rf "$site"' EXIT
   # The machine's own packages come first but for those in .whl/.
   python3 -m pip --disable-pip-version-check install --quiet --no-index --no-deps --no-compile --target "$site" .whl/*.whl
+  python3 -m compileall -q -j 0 "$site" || true  # what cannot be compiled is not imported either
   export PYTHONPATH="$site:$PYTHONPATH"
 fi
 python3 benchmarks/gpu/measure.py --out "$OUT" "$@"

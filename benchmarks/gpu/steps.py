@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import statistics
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from xml.etree import ElementTree
@@ -22,7 +25,7 @@ import yaml
 if TYPE_CHECKING:
     from neural_style.engine.engine import Engine
     from neural_style.losses.problem import TransferProblem
-    from neural_style.optim.loop import Optimization
+    from neural_style.optim.loop import GraphKind
 
 Row = dict[str, Any]
 T = TypeVar("T")
@@ -31,7 +34,6 @@ ROOT = Path(__file__).parents[2]
 CONTENT = ROOT / "images/samples/content/chelsea.jpg"
 STYLE = ROOT / "images/samples/style/swirling_night.jpg"
 STYLES = ("swirling_night", "stained_glass", "woodcut_wave", "molten_harbour")
-SNAKEMAKE = [sys.executable, "-m", "snakemake", "--scheduler", "greedy"]
 
 
 @dataclass(frozen=True)
@@ -102,21 +104,17 @@ def tests(options: Options) -> Iterator[Row]:
 def resume(options: Options) -> Iterator[Row]:
     """A job from the command line, killed in the middle and resumed, beside one that was not."""
     epochs, size = options.of((600, 512), (12, 32))
-    for name in ("uninterrupted", "killed and resumed"):
-        folder = options.folder / name.replace(" ", "_")
+    for name in ("uninterrupted", "killed"):
+        folder = options.folder / name
         words = [CONTENT, STYLE, "-o", folder / "out.png", "--record", folder / "record"]
         words += ["--save-every", epochs // 6, "--epochs", epochs, "--size", size]
-        command = [sys.executable, "-m", "neural_style", "--device", options.device]
-        command += map(str, words)
+        words += ["--device", options.device]
+        command = [sys.executable, "-m", "neural_style", *map(str, words)]
         folder.mkdir()
-        resumed_from = 0
-        if name != "uninterrupted":
-            resumed_from = kill_when_saved(command, folder)
+        resumed_from = kill_when_saved(command, folder) if name == "killed" else 0
         began = time.monotonic()
-        outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+        subprocess.run(command, check=True)
         seconds = time.monotonic() - began
-        if outcome.returncode:
-            raise RuntimeError(f"{name}: {outcome.stdout[-1000:]}\n{outcome.stderr[-2000:]}")
         facts = json.loads((folder / "record" / "run.json").read_text(encoding="utf-8"))
         yield {
             "run": name,
@@ -148,26 +146,25 @@ def iterations(options: Options) -> Iterator[Row]:
     from machine import peak_megabytes
     from race import wait
 
-    count = options.of(200, 4)
-    graphs = ("whole", "objective", "none")
+    device, count = torch.device(options.device), options.of(200, 4)
+    graphs: tuple[GraphKind, ...] = ("whole", "objective", "none")
     for loss, size in options.of(
         [("gram", 512), ("wasserstein", 512), ("gram", 256), ("gram", 1024), ("wasserstein", 1024)],
         [("gram", 32)],
     ):
-        for graph in graphs if loss == "gram" and size <= 512 else ("whole", "none"):
+        for graph in graphs if loss == "gram" and size <= 512 else graphs[::2]:
             if options.device == "cuda":
                 torch.cuda.empty_cache()
                 torch.cuda.reset_peak_memory_stats()
-            with only_graph(graph):
-                optimization = make_optimization(options, loss, size, count)
-                stream = iter(optimization)
-                for _ in range(count // 4):
-                    next(stream)
-                wait(torch.device(options.device))
-                began = time.perf_counter()
-                deque(stream, maxlen=0)
-                wait(torch.device(options.device))
-                seconds = (time.perf_counter() - began) / (count - count // 4 + 1)
+            engine, problems = prepare(options, loss, size, count)
+            optimization = engine.optimization(problems, graph=graph)
+            stream = iter(optimization)
+            deque(islice(stream, count // 4), maxlen=0)
+            wait(device)
+            began = time.perf_counter()
+            deque(stream, maxlen=0)
+            wait(device)
+            seconds = (time.perf_counter() - began) / (count - count // 4 + 1)
             yield {
                 "style loss": loss,
                 "size": size,
@@ -175,42 +172,15 @@ def iterations(options: Options) -> Iterator[Row]:
                 "graph": optimization.graph,
                 "ms an iteration": 1000 * seconds,
                 "iterations a second": 1 / seconds,
-                "peak memory, MB": peak_megabytes(torch.device(options.device)),
+                "peak memory, MB": peak_megabytes(device),
             }
-
-
-@contextmanager
-def only_graph(kind: str) -> Iterator[None]:
-    """Within the block, no more than this is recorded: `whole`, `objective` or `none`."""
-    from neural_style.optim import cuda_graph, loop
-
-    before = loop.GRAPH_DEVICES, cuda_graph.recorded_iteration
-
-    def refuse(*_: object) -> None:
-        raise RuntimeError("not asked for")
-
-    if kind == "none":
-        loop.GRAPH_DEVICES = ()  # type: ignore[assignment]
-    elif kind == "objective":
-        cuda_graph.recorded_iteration = refuse  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        loop.GRAPH_DEVICES, cuda_graph.recorded_iteration = before
-
-
-def make_optimization(
-    options: Options, loss: str, size: int, epochs: int, batch: int = 1
-) -> Optimization:
-    """An optimization of the sample pair at a size, in one stage, the same several times."""
-    engine, problems = prepare(options, loss, size, epochs)
-    return engine.optimization(list(problems) * batch)
+            del engine, optimization, stream  # the next one needs the memory
 
 
 def prepare(
-    options: Options, loss: str, size: int, epochs: int
-) -> tuple[Engine, Sequence[TransferProblem]]:
-    """An engine, and the transfer problem of the sample pair at a size, in one stage."""
+    options: Options, loss: str, size: int, epochs: int, batch: int = 1
+) -> tuple[Engine, list[TransferProblem]]:
+    """An engine, and the same transfer problem several times: the sample pair, in one stage."""
     import torch
 
     from neural_style.config.schema import settings_of
@@ -222,7 +192,7 @@ def prepare(
     device = torch.device(options.device)
     images = {"content": CONTENT, "style": STYLE}
     problems, _ = make_problems(images, replace(settings, stages=()), device)
-    return Engine(device), problems
+    return Engine(device), list(problems) * batch
 
 
 def profile(options: Options) -> Iterator[Row]:
@@ -232,34 +202,27 @@ def profile(options: Options) -> Iterator[Row]:
     from torch.profiler import ProfilerActivity
     from torch.profiler import profile as profiler
 
-    count = options.of(10, 2)
-    device = torch.device(options.device)
-    activities = [ProfilerActivity.CPU]
-    if options.device == "cuda":
-        activities.append(ProfilerActivity.CUDA)
-    size = options.of(512, 32)
-    runs = [
+    device, count, size = torch.device(options.device), options.of(10, 2), options.of(512, 32)
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] * (options.device == "cuda"))]
+    runs: list[tuple[str, GraphKind, int, int]] = [
         ("gram", "whole", 1, size),
         ("gram", "whole", 8, size // 2),
         ("wasserstein", "whole", 1, size),
         ("gram", "none", 1, size),
     ]
     for loss, graph, batch, size in options.of(runs, runs[:1]):
-        with only_graph(graph):
-            optimization = make_optimization(options, loss, size, 200, batch)
-            stream = iter(optimization)
-            for _ in range(count + 10):
-                next(stream)
+        engine, problems = prepare(options, loss, size, 200, batch)
+        optimization = engine.optimization(problems, graph=graph)
+        stream = iter(optimization)
+        deque(islice(stream, count + 10), maxlen=0)
+        wait(device)
+        began = time.perf_counter()
+        deque(islice(stream, count), maxlen=0)
+        wait(device)
+        wall = (time.perf_counter() - began) / count
+        with profiler(activities=activities) as found:
+            deque(islice(stream, count), maxlen=0)
             wait(device)
-            began = time.perf_counter()
-            for _ in range(count):
-                next(stream)
-            wait(device)
-            wall = (time.perf_counter() - began) / count
-            with profiler(activities=activities) as found:
-                for _ in range(count):
-                    next(stream)
-                wait(device)
         events = [
             (event.key, event.self_device_time_total / count, event.count / count)
             for event in found.key_averages()
@@ -326,67 +289,69 @@ def textbook(options: Options) -> Iterator[Row]:
 
 
 def sweep(options: Options) -> Iterator[Row]:
-    """Twelve outputs through Snakemake, with and without a process that the jobs share."""
-    size, epochs = options.of((512, 1000), (32, 2))
-    for shared in options.of([True, False], [True]):
-        folder = options.folder / f"shared_{shared}"
+    """Sweeps through Snakemake of 4 and 12 outputs, and of 4 without a process that jobs share."""
+    for shared, betas in options.of([(True, 1), (True, 3), (False, 1)], [(True, 1)]):
+        folder = options.folder / f"{shared}_{betas}"
         folder.mkdir()
-        config = {
-            "content": str(CONTENT),
-            "style": [str(STYLE.with_name(f"{name}.jpg")) for name in STYLES],
-            "settings": {"beta": [1e5, 1e6, 1e7][: options.of(3, 1)]},
-            "image": {"size": size},
-            "optimization": {"epochs": epochs, "save_every": epochs // 2},
-            "jobs": {"share_process": shared},
-        }
-        (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-        command = [*SNAKEMAKE, "--snakefile", str(ROOT / "Snakefile"), "--directory", str(folder)]
-        command += ["--configfile", str(folder / "config.yaml"), "--resources", "gpu=1"]
-        run = [*command, "--cores", str(os.cpu_count())]
-        began, since = time.monotonic(), time.time()
-        with busy_share(options.device) as shares:
-            outcome = subprocess.run(
-                run, capture_output=True, text=True, check=False, env=with_this_python()
-            )
-        seconds = time.monotonic() - began
-        if outcome.returncode:
-            raise RuntimeError(outcome.stdout[-1500:] + outcome.stderr[-3000:])
-        records = list((folder / "results").rglob("run.json"))
-        until_last = max(path.stat().st_mtime for path in records) - since
-        optimizing = [json.loads(path.read_text(encoding="utf-8"))["seconds"] for path in records]
-        yield {
-            "jobs share a process": shared,
-            "outputs": len(records),
-            "size": size,
-            "iterations": epochs,
-            "s, with grids and gallery": seconds,
-            "s until the last output": until_last,
-            "s an output": until_last / len(records),
-            "of them optimizing": statistics.mean(optimizing),
-            "GPU busy, mean %": statistics.mean(shares[: int(5 * until_last)]) if shares else "",
-        }
+        yield run_sweep(options, folder, shared, [1e5, 1e6, 1e7][:betas])
 
 
-def with_this_python() -> dict[str, str]:
-    """The environment with this Python as `python`, which Snakemake's jobs call."""
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+def run_sweep(options: Options, folder: Path, shared: bool, betas: list[float]) -> Row:
+    """Run a sweep in a folder; Snakemake says meanwhile how far it is."""
+    size, epochs = options.of((512, 1000), (32, 2))
+    config = {
+        "content": str(CONTENT),
+        "style": [str(STYLE.with_name(f"{name}.jpg")) for name in STYLES],
+        "settings": {"beta": betas},
+        "image": {"size": size},
+        "optimization": {"epochs": epochs, "save_every": epochs // 2},
+        "jobs": {"share_process": shared},
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    command = [sys.executable, "-m", "snakemake", "--scheduler", "greedy", "--resources", "gpu=1"]
+    command += ["--cores", str(os.cpu_count()), "--directory", str(folder)]
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    began = time.time()
+    with busy_share(options.device) as shares:
+        subprocess.run(command, check=True, cwd=ROOT, env=environment)  # jobs call `python`
+    seconds = time.time() - began
+    records = list((folder / "results").rglob("run.json"))
+    first, *_, last = sorted(path.stat().st_mtime for path in records)
+    optimizing = [json.loads(path.read_text(encoding="utf-8"))["seconds"] for path in records]
+    busy = [share for when, share in shares if first <= when <= last]
+    return {
+        "jobs share a process": shared,
+        "outputs": len(records),
+        "size": size,
+        "iterations": epochs,
+        "s until the first output": first - began,
+        "s for each further one": (last - first) / (len(records) - 1),
+        "of them optimizing": statistics.median(optimizing),
+        "GPU busy meanwhile, mean %": statistics.mean(busy) if busy else "",
+        "s, with grids and gallery": seconds,
+    }
 
 
 @contextmanager
-def busy_share(device: str) -> Iterator[list[float]]:
-    """The GPU's own measure of how busy it is, in percent, five times a second in the block."""
-    shares: list[float] = []
-    if device != "cuda":
+def busy_share(device: str) -> Iterator[list[tuple[float, float]]]:
+    """Times, as of `time.time()`, and how busy the GPU says that it was until then, in percent."""
+    shares: list[tuple[float, float]] = []
+    query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
+    if device != "cuda" or shutil.which(query[0]) is None:
         yield shares
         return
-    query = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"]
-    process = subprocess.Popen([*query, "-lms", "200"], stdout=subprocess.PIPE, text=True)
-    try:
-        yield shares
-    finally:
-        process.terminate()
-        lines = process.communicate()[0].split()
-        shares += [float(line) for line in lines if line.isdecimal()]
+
+    def read(lines: Iterable[str]) -> None:
+        shares.extend((time.time(), float(line)) for line in lines if line.strip().isdecimal())
+
+    with subprocess.Popen([*query, "-lms", "200"], stdout=subprocess.PIPE, text=True) as process:
+        reader = threading.Thread(target=read, args=[process.stdout])
+        reader.start()
+        try:
+            yield shares
+        finally:
+            process.terminate()
+            reader.join()
 
 
 def shortage(options: Options) -> Iterator[Row]:
@@ -401,7 +366,7 @@ def shortage(options: Options) -> Iterator[Row]:
         yield {"what": "nothing", "said": "a limit on the memory of a GPU needs a GPU"}
         return
     torch.cuda.set_per_process_memory_fraction(3e9 / torch.cuda.mem_get_info()[1])
-    engine, problems = prepare(options, "gram", 256, 3)
+    engine, problems = prepare(options, "gram", 256, 3, batch=64)
     sizes: list[int] = []
 
     def work(batch: Sequence[TransferProblem]) -> None:
@@ -409,12 +374,14 @@ def shortage(options: Options) -> Iterator[Row]:
         sizes.append(len(batch))
 
     said: list[str] = []
-    in_batches(list(problems) * 64, 64, work, said.append)
+    in_batches(problems, 64, work, said.append)
     yield {"what": "64 images of 256 px in 3 GB", "said": f"{said}; batches of {sizes}"}
-    try:
-        Stylizer(device="cuda")(CONTENT, STYLE, size=4096, tile=None, epochs=1)
+    sentence = "nothing: it did fit"
+    try:  # in tiles, it would fit
+        Stylizer(device="cuda")(CONTENT, STYLE, size=2048, tile=2048, epochs=1)
     except NeuralStyleError as error:
-        yield {"what": "4096 px without tiles in 3 GB", "said": str(error)}
+        sentence = str(error)
+    yield {"what": "2048 px without tiles in 3 GB", "said": sentence}
 
 
 STEPS: Mapping[str, Step] = {
@@ -425,7 +392,7 @@ STEPS: Mapping[str, Step] = {
     "profile": Step("Kernels", profile, 60),
     "batches": Step("Batches", batches, 90),
     "textbook": Step("Beside a textbook loop", textbook, 90),
-    "sweep": Step("A sweep through Snakemake", sweep, 120),
     "shortage": Step("Too little memory", shortage, 60),
+    "sweep": Step("Sweeps through Snakemake", sweep, 200),
 }
-"""The steps by name, most important first."""
+"""The steps by name, in the order in which they run: most important first, but for the longest."""
