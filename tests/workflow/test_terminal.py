@@ -33,11 +33,14 @@ def test_a_job_has_few_lines_an_error_all_and_the_end_says_what_came_of_it(proje
     for noise in ("Finished jobid", "Select jobs", "Execute 1", "reason:"):
         assert noise not in outcome.err
     assert "    log: results/logs/cat/torn/1_1e4_1.log" in outcome.err, "the error is not whole"
+    assert outcome.err.count("--output=results/cat/torn/1_1e4_1") == 1, "not the command once"
+    assert "returned non-zero exit status 1." in outcome.err
     assert lines[-2].startswith("Failed: cat/torn/1_1e4_1: cannot read 'images/style/torn.png'")
     assert lines[-1] == "open results/gallery/index.html"
     (log,) = (project.root / ".snakemake" / "log").glob("*.log")
     text = log.read_text(encoding="utf-8")
     assert "localrule stylize_1_1e5_1:" in text and "4 of 5 steps (80%) done" in text
+    assert "    shell:\n" in text, "the log of the run has not everything"
 
     dry = quietly(project, "-n")
     assert "stylize_1_1e4_1 cat torn" in dry.jobs

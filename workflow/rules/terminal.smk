@@ -1,5 +1,6 @@
 # What the terminal shows of a run beside the lines of its jobs. Of Snakemake's own lines, a dozen for
 # each job, the default profile hides most; this file replaces others by one, and shows errors whole.
+import copy
 import logging
 
 from snakemake.logging import DefaultFormatter
@@ -8,6 +9,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 QUIET = {each.name for each in workflow.output_settings.quiet or ()}
 IS_QUIET = QUIET == {"RULES", "HOST"}  # as profiles/default says
 SELECTING = "Select jobs to execute..."
+FAILED = "RuleException:\nCalledProcessError"  # begins what Snakemake says of a command that failed
 STYLIZE = "stylize_"  # begins the names of the rules that make outputs
 
 
@@ -21,6 +23,7 @@ class RunMessages(logging.Filter):
         self.done = []  # works of those that have finished
         self.left = 0.0  # work that is still to do
         self.began = None
+        self.failed = []  # messages about commands that failed, until their jobs are shown
 
     def filter(self, record):
         """Take note of a message; return whether Snakemake may show it."""
@@ -38,9 +41,23 @@ class RunMessages(logging.Filter):
             self.left -= self.works.pop(record.jobid, 0.0)
         elif event == LogEvent.PROGRESS:
             self.progress(record.done, record.total)
+        message = record.getMessage()
+        if message.startswith(FAILED):
+            self.failed.append(message)
         if is_hidden(event):
-            self.say(f"\n{DefaultFormatter().format(record)}")
-        return not is_replaced(event, record.getMessage())
+            self.say(f"\n{DefaultFormatter().format(self.without_command(record))}")
+        return not is_replaced(event, message)
+
+    def without_command(self, record):
+        """Return a record without its command if a message has just shown that."""
+        command = (getattr(record, "shellcmd", None) or "").strip()
+        shown = next((each for each in self.failed if command and command in each), None)
+        if shown is None:
+            return record
+        self.failed.remove(shown)
+        record = copy.copy(record)  # the log of the run gets it whole
+        record.shellcmd = None
+        return record
 
     def begin(self, counts):
         """Say how many jobs there are, and of these how many make an output."""
