@@ -88,6 +88,13 @@ def test_on_a_phone_everything_fits_and_obeys_the_finger(phone):
         "stages => stages.map(stage => stage.getBoundingClientRect().top)"
     )
     assert tops[0] < tops[1], "side by side would leave each a stripe"
+    phone.locator("#compare-slider").tap()
+    x, y = center(phone.locator("#over-slider span"))
+    fingers.move(((x, y), (x + 90, y)))
+    assert 65 < int(phone.locator("#over-slider").get_attribute("aria-valuenow") or 0) < 85
+    assert fits(phone)
+    phone.locator("#compare-slider").tap()
+    expect(phone.locator("#compare-pair figure")).to_have_count(2)
 
 
 def violations(page: Page) -> list[str]:
@@ -120,6 +127,9 @@ def test_no_view_has_a_barrier_that_axe_finds(open_page, gallery, scheme, width)
     page.keyboard.press("v")
     expect(page.locator("#compare")).to_be_visible()
     found["light table"] = violations(page)
+    page.locator("#compare-slider").click()
+    found["slider of the light table"] = violations(page)
+    page.keyboard.press("Escape")
     page.keyboard.press("Escape")
     page.locator("#export-open").click()
     found["export"] = violations(page)
@@ -215,6 +225,11 @@ def test_a_picture_has_most_of_a_small_window(open_page, gallery):
         page.keyboard.press("v")
         stage = page.locator("#compare-pair .stage").first.bounding_box()
         assert stage["height"] > 0.25 * height
+        page.keyboard.press("w")
+        assert page.locator("#over-stage").bounding_box()["height"] > share * height
+        for control in ("#over-left", "#over-right", "#over-difference", "#compare-slider"):
+            page.locator(control).click(trial=True)
+        assert page.evaluate("document.querySelector('#compare').scrollWidth") <= width
 
 
 def test_nothing_covers_the_controls_of_many_outputs_in_any_window(open_page, gallery):

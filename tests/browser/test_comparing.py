@@ -86,16 +86,112 @@ def test_iterations_difference_flicker_and_the_way_to_one_output(page):
     assert before.evaluate_all(shown) == [False, True, True]
     page.locator("#compare-pair .drop").first.click()
     expect(page.locator("#compare-pair figure")).to_have_count(2)
-    page.get_by_role("button", name="Slider").click()
+    page.locator("#compare-pair .look").nth(1).click()
     expect(page.locator("#viewer-epoch")).to_have_text("6 of 6")
+    page.select_option("#viewer-left", value="cat/sea/1_1e6_1")
     assert slider_value(page) == 50
-    left, right = (page.locator(f"#viewer-{name}").get_attribute("src") for name in SIDES)
-    assert ("1_1e6_1" in left, "1_1e7_1" in right) == (True, True)
+    until(page, "document.querySelector('#viewer-original').src.includes('1_1e6_1')")
+    assert "1_1e7_1" in page.locator("#viewer-result").get_attribute("src")
     expect(page.locator("#viewer-others")).to_be_visible()
     assert page.locator("#viewer-curve-style .other").count() == 1
 
 
-SIDES = ("original", "result")
+def sides(page):
+    """The images on the two sides of the light table, by what tells them apart."""
+    images = page.locator("#over-stage img").evaluate_all(
+        "images => images.map(image => image.dataset.wanted)"
+    )
+    return [image.removeprefix("../") for image in reversed(images)]
+
+
+def test_any_two_of_the_light_table_get_a_slider(page):
+    choose(page, 0, 1, 2, 3)
+    page.keyboard.press("v")
+    assert page.locator("#compare-pair .number").all_text_contents() == ["1", "2", "3", "4"]
+    page.locator("#compare-in").click()
+    zoom = page.locator("#compare-pair .result").first.evaluate("image => image.style.transform")
+    page.locator("#compare-title").focus()
+    page.keyboard.press("w")
+    expect(page.locator("#over-slider")).to_be_focused()
+    expect(page.locator("#compare-pair")).to_be_hidden()
+    file = "generated_6.png"
+    assert sides(page) == [f"cat/sea/1_1e5_1/{file}", f"cat/sea/1_1e6_1/{file}"]
+    assert over_value(page) == 50
+    page.keyboard.press("ArrowRight")
+    assert over_value(page) == 52
+    options = page.locator("#over-left option").all_text_contents()
+    assert options[:3] == [f"{place}: \u2068sea\u2069, beta 1e{place + 4}" for place in (1, 2, 3)]
+    groups = page.locator("#over-left optgroup").evaluate_all("all => all.map(each => each.label)")
+    inputs = ["Outputs", "Content images", "Style images"]
+    assert groups == [*inputs, "Iterations of 1", "Iterations of 2"]
+
+    # Any two, and the iteration of both.
+    page.select_option("#over-left", value="cat/sea/1_1e7_1")
+    page.select_option("#over-right", value="cat/sun-moon/1_1e5_1")
+    page.locator("#compare-snapshot").press("ArrowLeft")
+    middle = "generated_4.png"
+    assert sides(page) == [f"cat/sea/1_1e7_1/{middle}", f"cat/sun-moon/1_1e5_1/{middle}"]
+    page.select_option("#over-left", value="epoch 2 cat/sea/1_1e7_1")
+    assert sides(page)[0] == "cat/sea/1_1e7_1/generated_2.png"
+    page.select_option("#over-left", value="content cat")
+    page.select_option("#over-right", value="style sea")
+    assert ["content" in sides(page)[0], "style" in sides(page)[1]] == [True, True]
+    for name, value in (("Left", 100), ("Right", 0), ("Both", 50)):
+        page.locator("#over-sides").get_by_role("button", name=name, exact=True).click()
+        assert over_value(page) == value
+    page.locator("#over-difference").click()
+    expect(page.locator("#over-layers.difference")).to_be_visible()
+
+    # A number shows its output alone, as long as the key is down.
+    page.keyboard.down("2")
+    until(page, "document.querySelector('#over-original').src.includes('1_1e6_1')")
+    expect(page.locator("#over-layers.difference")).to_have_count(0)
+    page.keyboard.up("2")
+    expect(page.locator("#over-layers.difference")).to_be_visible()
+    assert "content" in sides(page)[0]
+
+    # A reload keeps the sides; Esc goes back to all, at the same zoom.
+    until(page, "location.hash.includes('difference=1')")
+    page.reload()
+    expect(page.locator("#over-left")).to_have_value("content cat")
+    expect(page.locator("#over-difference")).to_have_attribute("aria-pressed", "true")
+    page.keyboard.press("Escape")
+    expect(page.locator("#compare-pair figure")).to_have_count(4)
+    expect(page.locator("#compare-slider")).to_be_focused()
+    page.keyboard.press("w")
+    page.locator("#compare-slider").click()
+    page.locator("#compare-in").click()
+    again = page.locator("#compare-pair .result").first.evaluate("image => image.style.transform")
+    assert again == zoom
+    page.keyboard.press("w")
+    page.keyboard.down("x")
+    page.keyboard.press("Escape")
+    page.keyboard.up("x")
+    page.keyboard.press("Escape")
+    expect(page.locator("#compare")).to_be_hidden()
+
+
+def over_value(page):
+    return int(page.locator("#over-slider").get_attribute("aria-valuenow") or -1)
+
+
+def test_a_missing_output_is_on_no_side_of_the_slider(page):
+    """The last output of the sweep has failed."""
+    page.keyboard.press("End")
+    choose(page, 0, 1)
+    page.locator(".open").first.focus()
+    page.keyboard.press("End")
+    page.keyboard.press("c")
+    page.keyboard.press("v")
+    page.get_by_role("button", name="Slider", exact=True).click()
+    names = page.locator("#over-left optgroup").first.locator("option").all_text_contents()
+    assert [name.split(":")[0] for name in names] == ["1", "2"]
+    page.get_by_role("button", name="Slider", exact=True).click()
+    page.locator("#compare-pair .drop").first.click()
+    expect(page.locator("#compare-pair figure")).to_have_count(2)
+    expect(page.locator("#compare-slider")).to_be_hidden()
+    page.keyboard.press("w")
+    expect(page.locator("#compare-pair figure")).to_have_count(2)
 
 
 def test_nine_can_be_compared_and_a_tenth_is_refused(page):

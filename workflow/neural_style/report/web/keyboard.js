@@ -33,7 +33,7 @@ const keyboard = {
   },
 
   letGo() {
-    if (slider.held) slider.flicker(false);
+    for (const each of [viewer.slider, table.slider]) if (each.held) each.flicker(null);
     if (table.held !== undefined) table.flicker(null);
   },
 
@@ -80,8 +80,8 @@ const keyboard = {
       " ": () => play.toggle(),
       s: () => slides.toggle(),
       f: () => viewer.fullScreen(),
-      w: () => slider.on(),
-      x: () => repeat || slider.flicker(true),
+      w: () => viewer.slider.on(),
+      x: () => repeat || viewer.slider.flicker("left"),
       p: () => picks.toggle(state.open),
       c: () => table.toggle(state.open),
       v: () => table.open(),
@@ -95,8 +95,8 @@ const keyboard = {
       ".": () => table.scrubTo(table.place + 1),
       ",": () => table.scrubTo(table.place - 1),
       " ": () => play.toggle(),
-      x: () => repeat || table.flicker(0),
-      w: () => state.chosen.length === 2 && table.openSlider(),
+      x: () => repeat || (state.over ? table.slider.flicker("left") : table.flicker(0)),
+      w: () => table.toggleSlider(),
     }[key];
   },
 

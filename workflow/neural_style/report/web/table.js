@@ -1,11 +1,16 @@
-// The light table: two to nine outputs at the same zoom and position, and the tray of those that
-// are selected.
+// The light table: two to nine outputs at the same zoom and position, side by side or two of them
+// over each other, and the tray of those that are selected.
 
 const table = {
   dialog: byId("compare"),
 
   prepare() {
     this.view = new View((view) => (byId("compare-zoom").textContent = `${view.percent} %`));
+    this.stage = new Stage(byId("over-stage"), [byId("over-result"), byId("over-original")], this.view);
+    this.slider = new Slider("over", this);
+    byId("over-result").addEventListener("load", () => {
+      if (!this.size) this.stage.setSize(byId("over-result").naturalWidth, byId("over-result").naturalHeight);
+    });
     const actions = {
       "tray-compare": () => this.open(),
       "tray-clear": () => this.clear(),
@@ -16,13 +21,14 @@ const table = {
       "compare-fit": () => this.view.reset(),
       "compare-actual": () => this.view.actual(),
       "compare-difference": () => this.toggleDifference(),
-      "compare-slider": () => this.openSlider(),
+      "compare-slider": () => this.toggleSlider(),
     };
     for (const [id, action] of Object.entries(actions)) byId(id).addEventListener("click", action);
     byId("compare-snapshot").addEventListener("input", () => this.scrubTo(Number(byId("compare-snapshot").value)));
     this.dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
-      this.leave();
+      if (state.over) this.toggleSlider();
+      else this.leave();
     });
     this.panes = [];
   },
@@ -77,14 +83,14 @@ const table = {
     settleAddress();
     const within = viewer.dialog.open; // then going back leaves both
     if (within) viewer.hide();
-    Object.assign(state, { comparing: true, open: null });
+    Object.assign(state, { comparing: true, open: null, over: false });
     this.view.start();
     writeAddress(!within);
     this.show();
   },
 
   leave() {
-    state.comparing = false;
+    state.comparing = state.over = false;
     this.hide();
     stepBack();
   },
@@ -96,22 +102,41 @@ const table = {
     byId("tray-compare").focus();
   },
 
-  /** Look at one of the outputs alone, with another one on the left side if it is named. */
-  openViewer(at, other = null) {
+  /** Look at one of the outputs alone. */
+  openViewer(at) {
     state.comparing = false;
     play.stop();
     this.dialog.close();
-    Object.assign(state, { open: at, snapshot: snapshotAt(OUTPUTS[at], this.epoch), right: "output", difference: false });
-    Object.assign(state, other === null ? { left: "content", slider: 0 } : { left: keyOf(OUTPUTS[other]), slider: 50 });
+    Object.assign(state, { open: at, snapshot: snapshotAt(OUTPUTS[at], this.epoch) });
+    Object.assign(state, { left: "content", right: "output", slider: 0, difference: false });
     viewer.view.zoom = this.view.zoom;
     [viewer.view.x, viewer.view.y] = [this.view.x, this.view.y];
     writeAddress();
     viewer.show();
   },
 
-  openSlider() {
-    const [one, two] = state.chosen;
-    this.openViewer(two, one);
+  /** Show two of the outputs over each other, or all side by side again. */
+  toggleSlider() {
+    if (!state.over && this.made.length < 2) return announce("Two of the outputs must be there");
+    state.over = !state.over;
+    if (state.over) Object.assign(state, { slider: 50, difference: false });
+    this.arrange();
+    const place = document.activeElement;
+    if (!place.checkVisibility() || !place.matches("button, input, select")) byId(state.over ? "over-slider" : "compare-slider").focus();
+    writeAddress();
+  },
+
+  /** Show all side by side, or two over each other; zoom and position stay. */
+  arrange() {
+    state.over &&= this.made.length > 1;
+    this.dialog.classList.toggle("over", state.over);
+    byId("compare-title").textContent = `${state.chosen.length} outputs ${state.over ? "with a slider" : "side by side"}`;
+    byId("compare-slider").ariaPressed = String(state.over);
+    byId("compare-difference").hidden = state.over;
+    if (state.over) this.settleSides();
+    this.view.stages = state.over ? [this.stage] : this.panes.map(({ stage }) => stage);
+    this.draw();
+    this.view.draw();
   },
 
   remove(at) {
@@ -127,15 +152,15 @@ const table = {
     this.epochs = [...new Set(state.chosen.flatMap((at) => snapshotsOf(OUTPUTS[at]).map(({ epoch }) => epoch)))].sort((one, two) => one - two);
     byId("compare-scrubber").hidden = this.last < 1;
     byId("compare-snapshot").max = this.last;
-    const facts = this.differing();
-    this.panes.forEach((pane, place) => this.fill(pane, state.chosen[place], facts));
-    byId("compare-slider").hidden = state.chosen.length !== 2;
+    this.facts = this.differing();
+    this.panes.forEach((pane, place) => this.fill(pane, state.chosen[place], place + 1));
+    byId("compare-slider").hidden = this.made.length < 2;
     if (!this.dialog.open) {
       this.dialog.showModal();
       byId("compare-title").focus();
     }
     this.scrubTo(this.last);
-    this.view.draw();
+    this.arrange();
     this.mark();
   },
 
@@ -143,12 +168,7 @@ const table = {
   layOut() {
     const count = state.chosen.length;
     this.dialog.dataset.count = count;
-    byId("compare-title").textContent = `${count} outputs side by side`;
-    while (this.panes.length > count) {
-      const { figure, stage } = this.panes.pop();
-      figure.remove();
-      this.view.stages = this.view.stages.filter((each) => each !== stage);
-    }
+    while (this.panes.length > count) this.panes.pop().figure.remove();
     while (this.panes.length < count) this.addPane(this.panes.length);
   },
 
@@ -167,19 +187,36 @@ const table = {
     this.panes.push({ figure, image, before, stage });
   },
 
-  /** The facts in which the settings of the outputs differ. */
+  /** The facts in which the settings of the outputs differ; null if they have names. */
   differing() {
-    const settings = state.chosen.map((at) => settingOf(OUTPUTS[at]).facts);
-    return Object.keys(settings[0]).filter((key) => new Set(settings.map((facts) => facts[key])).size > 1);
+    const settings = state.chosen.map((at) => settingOf(OUTPUTS[at]));
+    if (settings.some(({ named }) => named)) return null;
+    return Object.keys(settings[0].facts).filter((key) => new Set(settings.map(({ facts }) => facts[key])).size > 1);
   },
 
-  fill(pane, at, facts) {
+  /** What an output's setting has that the others have not. */
+  whatOf(output) {
+    const { facts, label } = settingOf(output);
+    return this.facts?.map((key) => `${inWords(key)} ${facts[key].replaceAll(",", ", ")}`).join(" · ") || label;
+  },
+
+  /** What tells an output from the others. */
+  shortName(output) {
+    const others = state.chosen.map((at) => OUTPUTS[at]);
+    const images = ["content", "style"].filter((kind) => others.some((other) => other[kind] !== output[kind]));
+    const names = images.map((kind) => isolate((kind === "content" ? contentOf : styleOf)(output).name));
+    const alike = others.every((other) => other.setting === output.setting);
+    return [names.join(" × "), alike ? "" : this.whatOf(output)].filter(Boolean).join(", ");
+  },
+
+  fill(pane, at, number) {
     const output = OUTPUTS[at];
     const find = (selector) => pane.figure.querySelector(selector);
     pane.at = at;
-    find(".look").replaceChildren(element("bdi", "", contentOf(output).name), " × ", element("bdi", "", styleOf(output).name));
-    const what = facts.map((key) => `${inWords(key)} ${settingOf(output).facts[key].replaceAll(",", ", ")}`).join(" · ");
-    find(".what").textContent = what || settingOf(output).label;
+    const title = element("span", "title");
+    title.append(element("bdi", "", contentOf(output).name), " × ", element("bdi", "", styleOf(output).name));
+    find(".look").replaceChildren(element("span", "number", String(number)), " ", title);
+    find(".what").textContent = this.whatOf(output);
     find(".star").ariaLabel = `Pick: ${describeOutput(output)}`;
     find(".drop").ariaLabel = `Remove: ${describeOutput(output)}`;
     find(".placeholder").hidden = !output.missing;
@@ -203,8 +240,48 @@ const table = {
     this.draw();
   },
 
+  /** The outputs that are there, with their numbers. */
+  get made() {
+    return [...state.chosen.entries()].map(([place, at]) => [place + 1, OUTPUTS[at]]).filter(([, output]) => !output.missing);
+  },
+
+  /** What can be on a side of the slider: the outputs at the iteration that is shown, their inputs,
+   *  and every iteration of the outputs that are on a side. */
+  choices() {
+    const choices = new Map();
+    const add = (value, group, name, address, size) => address && !choices.has(value) && choices.set(value, { name, group, address, size });
+    const { made } = this;
+    for (const [number, output] of made) add(keyOf(output), "Outputs", `${number}: ${this.shortName(output)}`, shownOf(output, snapshotAt(output, this.epoch)), output.size);
+    for (const [, output] of made) add(`content ${contentOf(output).id}`, "Content images", isolate(contentOf(output).name), originalOf(output));
+    for (const [, output] of made) add(`style ${styleOf(output).id}`, "Style images", isolate(styleOf(output).name), paintingOf(output));
+    for (const [number, output] of made) {
+      const key = keyOf(output);
+      if (![state.left, state.right].some((side) => ` ${side}`.endsWith(` ${key}`))) continue;
+      snapshotsOf(output).forEach(({ epoch }, snapshot) => add(`epoch ${epoch} ${key}`, `Iterations of ${number}`, `${number}: iteration ${epoch}`, shownOf(output, snapshot), output.size));
+    }
+    return choices;
+  },
+
+  /** Put outputs on the sides that have nothing which is there. */
+  settleSides() {
+    const choices = this.choices();
+    const [one, two] = this.made.map(([, output]) => keyOf(output));
+    if (!choices.has(state.left)) state.left = state.right === one ? two : one;
+    if (!choices.has(state.right)) state.right = state.left === one ? two : one;
+  },
+
+  /** Show the two sides again, after another one is chosen. */
+  refresh() {
+    if (!state.over) return;
+    const choices = this.choices();
+    this.slider.show(choices, {});
+    this.size = choices.get(state.right).size ?? choices.get(state.left).size;
+    if (this.size) this.stage.setSize(...this.size);
+  },
+
   /** Show the iteration in each pane, and over it what is compared with it. */
   draw() {
+    if (state.over) return this.refresh();
     const address = (at) => (OUTPUTS[at].missing ? null : shownOf(OUTPUTS[at], snapshotAt(OUTPUTS[at], this.epoch)));
     this.panes.forEach(({ figure, image, before, at }) => {
       const output = OUTPUTS[at];
@@ -231,6 +308,7 @@ const table = {
   /** While a key is held, all panes show the output of this number. */
   flicker(number) {
     if (number !== null && state.chosen[number] === undefined) return;
+    if (state.over) return this.slider.flicker(number === null ? null : keyOf(OUTPUTS[state.chosen[number]]));
     this.held = number === null ? undefined : state.chosen[number];
     this.draw();
   },

@@ -1,12 +1,14 @@
 // The view of one output: two sides, zoom, iterations, losses and settings.
 
+const part = (name) => byId(`viewer-${name}`);
+
 const viewer = {
   dialog: byId("viewer"),
 
   prepare() {
     this.view = new View((view) => (part("zoom").textContent = `${view.percent} %`));
     this.stage = new Stage(part("stage"), [part("result"), part("original")], this.view);
-    slider.prepare(this.stage);
+    this.slider = new Slider("viewer", this);
     this.stage.swiped = (across, down) => this.step(across, down);
     part("result").addEventListener("load", () => this.measure());
     part("result").addEventListener("error", () => this.showPlaceholder("the file is missing"));
@@ -114,6 +116,30 @@ const viewer = {
     this.view.draw();
   },
 
+  /** Show the sides again, after another one is chosen. */
+  refresh() {
+    if (state.open !== null) this.showOutput(OUTPUTS[state.open]);
+  },
+
+  /** What can be on a side. */
+  choices(output) {
+    const choices = new Map();
+    const add = (value, name, address, said) => address && choices.set(value, { name, address, said });
+    const { epoch } = snapshotsOf(output)[state.snapshot];
+    if (!output.missing) add("output", "Output", shownOf(output, state.snapshot), `${describeOutput(output)}, iteration ${epoch}`);
+    add("content", "Content image", originalOf(output));
+    add("style", "Style image", paintingOf(output));
+    if (!output.missing) snapshotsOf(output).forEach((each, number) => add(`epoch ${each.epoch}`, `Iteration ${each.epoch}`, shownOf(output, number)));
+    for (const at of state.chosen) {
+      const other = OUTPUTS[at];
+      if (at === state.open || other.missing) continue;
+      const snapshot = state.snapshot === lastOf(output) ? lastOf(other) : snapshotAt(other, epoch);
+      add(keyOf(other), `${titleOf(other)}, ${settingOf(other).label}`, shownOf(other, snapshot));
+    }
+    this.usual = { left: [...choices.keys()].find((value) => value !== "output"), right: "output" };
+    return choices;
+  },
+
   /** Use the size of the image if the record of the run has none. */
   measure() {
     const image = part("result");
@@ -155,13 +181,12 @@ const viewer = {
     part("snapshot").value = state.snapshot;
     part("snapshot").ariaValueText = `iteration ${epoch} of ${last}`;
     part("epoch").textContent = `${epoch} of ${last}`;
-    slider.show(output);
+    this.slider.show(this.choices(output), this.usual, Boolean(output.missing));
     const file = output.missing ? null : fileOf(output, state.snapshot);
     part("file").hidden = !file;
     if (file) part("file").href = file;
     part("film").hidden = !output.time_lapse;
     if (output.time_lapse) part("film").href = output.time_lapse;
-    part("result").alt = `${describeOutput(output)}, iteration ${epoch}`;
     if (!output.missing) {
       for (const near of [state.snapshot - 1, state.snapshot + 1]) {
         if (snapshotsOf(output)[near]) new Image().src = shownOf(output, near);
