@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import chdir
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,21 @@ def gallery(tmp_path_factory: pytest.TempPathFactory, defaults: Settings) -> Gal
         page = Path("results", "gallery", "index.html")
         write_gallery(jobs, defaults, page)
     return Gallery(root, jobs)
+
+
+@pytest.fixture(scope="session")
+def mixed(tmp_path_factory: pytest.TempPathFactory, defaults: Settings) -> Path:
+    """The gallery of a sweep over beta and a named setting that has another kind of style loss."""
+    root = tmp_path_factory.mktemp("mixed")
+    with chdir(root):
+        jobs = make_jobs(("cat.png",), ("sea.png", "moon.png"), (1e5, 1e6), defaults)
+        named = replace(jobs[0].settings, style_loss="wasserstein", total_variation=0.5)
+        jobs += [replace(job, setting="mine", settings=named) for job in jobs[::2]]
+        make_inputs(jobs)
+        for number, job in enumerate(jobs):
+            finish(job, number)
+        write_gallery(jobs, defaults, Path("results", "gallery", "index.html"))
+    return root / "results" / "gallery" / "index.html"
 
 
 @pytest.fixture

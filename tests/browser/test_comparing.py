@@ -175,6 +175,15 @@ def over_value(page):
     return int(page.locator("#over-slider").get_attribute("aria-valuenow") or -1)
 
 
+def test_a_named_setting_has_its_name_on_the_light_table(open_page, mixed):
+    """The list of the keys in which it differs would be long."""
+    page = open_page(mixed)
+    choose(page, 0, 1, 4)
+    page.keyboard.press("v")
+    shown = page.locator("#compare-pair .what").all_text_contents()
+    assert [what.replace("\u00a0", " ") for what in shown] == ["β 1e5", "β 1e6", "mine"]
+
+
 def test_a_missing_output_is_on_no_side_of_the_slider(page):
     """The last output of the sweep has failed."""
     page.keyboard.press("End")

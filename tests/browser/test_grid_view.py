@@ -90,3 +90,21 @@ def test_the_heads_stay_in_sight(open_page, gallery):
     column = page.locator("#matrix [role=columnheader]").last.bounding_box()
     assert row["x"] == pytest.approx(box["x"], abs=2)
     assert column["y"] - box["y"] < 60
+
+
+def test_a_named_setting_has_a_column_beside_the_others(open_page, mixed):
+    """Its keys differ from theirs, but need no filters: the setting says them."""
+    page = open_page(mixed)
+    page.keyboard.press("g")
+    assert columns(page) == ["β 1e5", "β 1e6", "mine"]
+    assert len(cells(page)) == 6
+    # A key as an axis: what the other keys say is chosen only if a cell would have two outputs.
+    page.select_option("#columns", "beta")
+    assert columns(page) == ["Beta 1e5", "Beta 1e6"]
+    page.select_option("#columns", "style_loss")
+    assert columns(page) == ["Kind of style loss gram", "Kind of style loss wasserstein"]
+
+
+def columns(page: Page) -> list[str]:
+    heads = page.locator("#matrix [role=columnheader]").all_text_contents()[1:]
+    return [head.replace("\u00a0", " ") for head in heads]

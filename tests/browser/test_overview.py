@@ -198,6 +198,24 @@ def test_the_order_of_losses_differs(page):
     assert titles(page) == by_content[::-1]
 
 
+def test_says_where_losses_of_settings_cannot_be_compared(open_page, mixed):
+    page = open_page(mixed)
+    note = page.locator("#loss-note")
+    expect(note).to_be_empty()
+    page.select_option("#sort", "content")
+    expect(note).to_be_empty()
+    page.select_option("#sort", "style")
+    kinds = "The style losses of these settings differ in kind: compare them only within a setting."
+    expect(note).to_have_text(kinds)
+    page.get_by_role("searchbox").fill("style_loss=gram")
+    assert count(page) == 4
+    expect(note).to_be_empty()
+    page.select_option("#sort", "total")
+    expect(note).to_have_text("Compare the minimized loss only within a setting.")
+    page.get_by_role("searchbox").fill("beta=1e6")
+    expect(note).to_be_empty()
+
+
 def test_sorts_by_name(page):
     page.select_option("#sort", "name")
     assert titles(page)[0].startswith("<img")

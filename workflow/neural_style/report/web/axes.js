@@ -1,6 +1,7 @@
 // The dimensions of the sweep: content, style, and what differs between the settings. Each is a
 // filter, and can be an axis of the grid; the grid can also have the iterations as an axis.
 
+const AXIS_NAMES = { style_loss: "Kind of style loss" }; // there is also the number
 const AXES = []; // { key, name, values: [{ value, label, thumbnail }], of(output) → place in values }
 
 function addAxis(key, name, values, of) {
@@ -21,7 +22,7 @@ function addAxis(key, name, values, of) {
     if (texts.every((text) => Number.isFinite(Number(text)))) texts.sort((one, two) => one - two);
     const at = DATA.settings.map(({ facts }) => texts.indexOf(facts[key]));
     const values = texts.map((text) => ({ value: text, label: text.replaceAll(",", ", ") }));
-    addAxis(key, inWords(key).replace(/^./, (letter) => letter.toUpperCase()), values, (output) => at[output.setting]);
+    addAxis(key, AXIS_NAMES[key] ?? inWords(key).replace(/^./, (letter) => letter.toUpperCase()), values, (output) => at[output.setting]);
   }
 }
 

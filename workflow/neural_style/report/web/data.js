@@ -132,6 +132,20 @@ function element(tag, className = "", text = "") {
   return made;
 }
 
+/** The pieces of a name, with places where a line may break. */
+function piecesOf(name) {
+  return name.split(/(?<=[_-])/u).flatMap((piece, place) => (place ? [element("wbr"), piece] : [piece]));
+}
+
+/** Why a loss of outputs cannot be compared although it is without alpha and beta; else nothing. */
+function whyNotCompared(name, outputs) {
+  const settings = [...new Set(outputs.map(settingOf))];
+  const keys = { content: ["content_layers"], style: ["style_layers", "style_loss"], total: ["id"] }[name];
+  const differ = (key) => settings.some((setting) => (setting.facts[key] ?? setting[key]) !== (settings[0].facts[key] ?? settings[0][key]));
+  if (!keys.some(differ)) return "";
+  return name === "total" ? "Compare the minimized loss only within a setting." : `The ${name} losses of these settings differ in kind: compare them only within a setting.`;
+}
+
 /** Make a small picture without a text of its own, or a mark where there is none. */
 function smallPicture(address) {
   if (!address) return element("span", "placeholder", "?");

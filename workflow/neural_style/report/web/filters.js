@@ -97,15 +97,16 @@ const filters = {
     this.changed();
   },
 
-  /** Give each axis that is not in the grid one value, so that each cell has one output. */
+  /** Give axes that are not in the grid one value, until each cell has one output. */
   settle() {
     this.release();
     const axes = matrix.axes;
     for (const axis of axes) delete state.filters[axis.key];
     for (const axis of matrix.others) {
       if (axis.key in state.filters) continue;
-      const first = this.chosen().map((at) => axis.of(OUTPUTS[at])).sort((one, two) => one - two)[0];
-      if (first === undefined) continue;
+      const shown = this.chosen();
+      if (matrix.holds(shown)) return;
+      const first = shown.map((at) => axis.of(OUTPUTS[at])).sort((one, two) => one - two)[0];
       state.filters[axis.key] = axis.values[first].value;
       this.settled.add(axis.key);
     }
@@ -152,6 +153,7 @@ const filters = {
     const narrowed = this.narrowed();
     byId("count").textContent = narrowed ? `${shown.length.toLocaleString("en")} of ${several(OUTPUTS.length, "output")}` : "";
     byId("reset").hidden = !narrowed;
+    byId("loss-note").textContent = this.note(shown);
     byId("nothing").hidden = shown.length > 0;
     byId("nothing-why").textContent = this.reason();
     this.showOriginals();
@@ -169,6 +171,13 @@ const filters = {
 
   narrowed() {
     return Boolean(state.text || state.picked || Object.keys(state.filters).length || Object.values(state.ranges).some((ends) => ends.some(Boolean)));
+  },
+
+  /** Why what the outputs are sorted or limited by cannot be compared. */
+  note(shown) {
+    const used = LOSSES.filter((name) => (state.sort === name && !state.grid) || state.ranges[name]?.some(Boolean));
+    const outputs = shown.map((at) => OUTPUTS[at]);
+    return used.map((name) => whyNotCompared(name, outputs)).filter(Boolean).join(" ");
   },
 
   reason() {

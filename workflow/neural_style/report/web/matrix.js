@@ -36,9 +36,17 @@ const matrix = {
     return [rows, columns];
   },
 
-  /** The axes that need one value each, since they are not in the grid. */
+  /** The axes that may need one value each, since they are not in the grid; not the setting if one
+   *  of its keys is in it. */
   get others() {
-    return AXES.filter((axis) => axis.values.length > 1 && !this.axes.includes(axis));
+    const keys = this.axes.some(({ key }) => !["content", "style", "setting", "epoch"].includes(key));
+    return AXES.filter((axis) => axis.values.length > 1 && !this.axes.includes(axis) && !(keys && axis.key === "setting"));
+  },
+
+  /** Whether each of these outputs has a cell of its own. */
+  holds(shown) {
+    const axes = this.axes.filter((axis) => axis !== EPOCH_AXIS);
+    return new Set(shown.map((at) => axes.map((axis) => axis.of(OUTPUTS[at])).join(" "))).size === shown.length;
   },
 
   /** Show these outputs: the first of each cell. */
@@ -69,7 +77,7 @@ const matrix = {
     this.cells.clear();
     const [rows, columns] = this.axes;
     const phone = innerWidth < 704;
-    this.side = phone ? 88 : 168;
+    this.side = phone ? 104 : 168;
     const size = Number(byId("card-size").value) * (phone ? 0.5 : 1);
     const room = (this.host.clientWidth - this.side) / Math.max(1, this.columns.length) - 8;
     this.width = Math.round(Math.min(size, Math.max(size * 0.7, room)));
@@ -84,7 +92,7 @@ const matrix = {
     this.body.style.height = `${this.rows.length * this.down}px`;
     this.host.ariaRowCount = this.rows.length + 1;
     this.host.ariaColCount = this.columns.length + 1;
-    byId("matrix-corner").textContent = `${rows.name} ↓  ${columns.name} →`;
+    byId("matrix-corner").textContent = `${rows.name}\u00a0↓  ${columns.name}\u00a0→`;
     this.heads = new Map();
     this.head.replaceChildren(byId("matrix-corner"));
     this.draw();
@@ -131,7 +139,10 @@ const matrix = {
     const head = element("div", "heading");
     head.setAttribute("role", role);
     if (entry.image) head.append(smallPicture(entry.thumbnail));
-    head.append(element("bdi", "", ["content", "style", "setting", "epoch"].includes(axis.key) ? entry.label : `${axis.name} ${entry.label}`));
+    const name = element("bdi");
+    const said = ["content", "style", "setting", "epoch"].includes(axis.key) ? entry.label : `${axis.name} ${entry.label}`;
+    name.append(...piecesOf(said));
+    head.append(name);
     head.title = entry.label;
     return head;
   },

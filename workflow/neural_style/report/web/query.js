@@ -11,7 +11,8 @@ const query = {
     if (image) return (output) => ({ texts: [image(output).name, image(output).id], number: NaN });
     if (key === "setting") return (output) => ({ texts: [settingOf(output).label, settingOf(output).name, settingOf(output).id], number: NaN });
     const loss = LOSSES.find((each) => key === `${each}_loss`);
-    if (loss) return (output) => this.number(lossOf(output, loss));
+    // `style_loss` is also a key of the settings.
+    if (loss) return (output) => this.number(lossOf(output, loss), settingOf(output).facts[key]);
     if (MEASURES.includes(key)) return (output) => this.number(numberOf(output, key));
     if (key === "width" || key === "height") return (output) => this.number(output.size?.[key === "width" ? 0 : 1]);
     if (key === "seconds") return (output) => this.number(output.seconds);
@@ -22,8 +23,8 @@ const query = {
     };
   },
 
-  number(value) {
-    return { texts: [digits(value)], number: value ?? NaN };
+  number(value, ...texts) {
+    return { texts: [digits(value), ...texts.filter(Boolean)], number: value ?? NaN };
   },
 
   toNumber(text) {

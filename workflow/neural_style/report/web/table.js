@@ -213,8 +213,11 @@ const table = {
     const output = OUTPUTS[at];
     const find = (selector) => pane.figure.querySelector(selector);
     pane.at = at;
-    const title = element("span", "title");
-    title.append(element("bdi", "", contentOf(output).name), " × ", element("bdi", "", styleOf(output).name));
+    const alike = state.chosen.every((each) => OUTPUTS[each].content === output.content);
+    const [title, content, style] = [element("span", "title"), element("span", alike ? "alike" : ""), element("bdi")];
+    content.append(element("bdi", "", contentOf(output).name), " × ");
+    style.append(...piecesOf(styleOf(output).name));
+    title.append(content, style);
     find(".look").replaceChildren(element("span", "number", String(number)), " ", title);
     find(".what").textContent = this.whatOf(output);
     find(".star").ariaLabel = `Pick: ${describeOutput(output)}`;

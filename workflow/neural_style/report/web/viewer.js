@@ -112,7 +112,9 @@ const viewer = {
     this.setSize(...(output.size ?? [1, 1]));
     part("snapshot").max = lastOf(output);
     this.scrub(output);
-    if (output.missing && part("before").hidden) this.showPlaceholder(output.missing);
+    const nothing = Boolean(output.missing) && part("before").hidden;
+    part("zoom").parentElement.hidden = nothing;
+    if (nothing) this.showPlaceholder(output.missing);
     this.view.draw();
   },
 
