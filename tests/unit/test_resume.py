@@ -253,7 +253,7 @@ TENSORS = [
     *("variable", "evaluation.losses", "evaluation.gradient", "safeguard.best"),
     *("safeguard.failures", "safeguard.diverged", "safeguard.evaluation.losses"),
     *("safeguard.lowest", "optimizer.products", "optimizer.scale"),
-    *(f"optimizer.{name}" for name in ("entries", "previous", "threshold", "slots")),
+    *(f"optimizer.{name}" for name in ("entries", "previous", "slots")),
 ]
 TENSOR_CHANGES: dict[str, Callable[[Tensor], Any]] = {
     "shape": lambda tensor: tensor.unsqueeze(0),

@@ -32,7 +32,7 @@ from neural_style.runtime.memory import is_device_failure, is_shortage
 FOLDER = ".checkpoint"
 STATE = "state.pt"
 
-FORMAT = 4
+FORMAT = 5
 """Version of the file format; a part of the key that a checkpoint must match."""
 
 SECONDS_BETWEEN = 60.0

@@ -43,18 +43,17 @@ class LbfgsState:
     Attributes:
         entries: s, then P·y in each slot, [B, 2, m, N]; most of the memory.
         previous: the iterates of the last step, the gradient there, and P times it, [B, 3, N].
-        threshold: what sᵀy of the next entry must exceed, [B, 1, 1], exact: 0, or after a restart
-            more than it can, because `previous` is from before it.
-        slots: columns of `products` that the newest entry changed: k for slot k, m + k, and 2m + 3.
-        products: R⁻¹, YᵀPY, D and (0, 0, γ, 0) side by side (see `Lbfgs`), in the order of the
-            slots, [B, m, 2m + 5], exact. What belongs to an invalid slot is 0, and γ without a
-            valid entry.
+        slots: columns of `products` that the newest entry changed, [4]: k for slot k, m + k, and
+            those of γ and of the threshold.
+        products: R⁻¹, YᵀPY, D, the threshold and (0, 0, γ, 0, 0) side by side (see `Lbfgs`), in the
+            order of the slots, [B, m, 2m + 7], exact. What belongs to an invalid slot is 0, and γ
+            without a valid entry. The threshold is what sᵀy of the next entry must exceed: 0, or
+            after a restart more than it can, because `previous` is from before it.
         scale: of the next first step, [B, 1].
     """
 
     entries: Tensor
     previous: Tensor
-    threshold: Tensor
     slots: Tensor
     products: Tensor
     scale: Tensor
@@ -75,7 +74,7 @@ class Lbfgs:
     inverse curvature. With S and Y the entries as columns, R the upper triangle of SᵀY (oldest
     first) and D its diagonal,
 
-        H·g = γ·P·(g - Y·p) + S·q, where p = R⁻¹·Sᵀg and q = R⁻ᵀ·(D·p + γ·(YᵀPY·p - YᵀP·g)).
+        H·g = γ·(P·(g - Y·p) + S·q), where p = R⁻¹·Sᵀg and q = R⁻ᵀ·(D/γ·p + YᵀPY·p - YᵀP·g).
 
     R⁻¹ is kept rather than R: for a new entry it gets a column, and the oldest entry loses its row
     and column. So the order of the slots does not matter, and nothing is solved.
@@ -118,19 +117,23 @@ class Lbfgs:
         self._smallest_norm = 1.0 if first_step is None else torch.finfo(flat.dtype).tiny * size
         # Constants: a number of Python would be copied to the device at each step.
         exact = exact_dtype(like.device)
-        self._zero, self._largest = flat.new_tensor([0, torch.finfo(exact).max], dtype=exact)
+        highest = torch.finfo(exact).max
+        self._blank = flat.new_tensor(
+            [0.0] * (2 * history + 1) + [highest] + [0.0] * 5, dtype=exact
+        )
+        self._one = flat.new_ones(batch, 1, 1, dtype=exact)
+        self._zero = torch.zeros_like(self._one)
         self._no_products = flat.new_zeros(batch, 1, history, dtype=exact)
-        self._no_tail = flat.new_zeros(batch, 1, 4, dtype=exact)
-        self._no_threshold = flat.new_zeros(batch, 1, 1, dtype=exact)
+        self._no_tail = flat.new_zeros(batch, 1, 6, dtype=exact)
         first = torch.arange(history, device=flat.device)
-        gamma = torch.full_like(first, 2 * history + 3)
-        self._next_slots = torch.stack([first, history + first, gamma], dim=1).roll(-1, 0)
+        gamma, threshold = (torch.full_like(first, 2 * history + each) for each in (4, 1))
+        columns = torch.stack([first, history + first, gamma, threshold], dim=1)
+        self._next_slots = columns.roll(-1, 0)
         self.memory = LbfgsState(
             entries=flat.new_zeros(batch, 2, history, size),
             previous=flat.new_zeros(batch, 3, size),
-            threshold=self._no_threshold + self._largest,
-            slots=self._next_slots[-2].clone() if history > 1 else self._next_slots[0].clone(),
-            products=flat.new_zeros(batch, history, 2 * history + 5, dtype=exact),
+            slots=columns[-1].clone(),
+            products=self._blank.repeat(batch, history, 1),
             scale=flat.new_full((batch, 1), first_scale),
         )
 
@@ -157,14 +160,12 @@ class Lbfgs:
         entries = self.memory.entries.index_copy_(2, slots[:1], entry)
         rows = entries.flatten(start_dim=1, end_dim=2)
         vectors = torch.stack([change[:, 1], flat], dim=1)
-        products = _row_products(rows, vectors).to(self._zero.dtype).view(*entries.shape[:3], 2)
+        products = _row_products(rows, vectors, self._one.dtype).view(*entries.shape[:3], 2)
         self._add_products(products[..., :1], slots)
-        weights = self._weights(products[..., 1:], self._first_length(current)).to(flat.dtype)
+        weights = self._weights(products[..., 1:], self._first_length(current))
         along_rows = weights[:, :-1].mT @ rows
         direction = torch.addcmul(along_rows[:, 0], weights[:, -1], preconditioned)
-        self.memory = replace(
-            self.memory, previous=current, threshold=self._no_threshold, slots=slots
-        )
+        self.memory = replace(self.memory, previous=current, slots=slots)
         return torch.addcmul(point, self._rate, direction, value=-1).view_as(x)
 
     def restart(self, problems: Tensor, scale: float) -> None:
@@ -178,8 +179,7 @@ class Lbfgs:
         before = self.memory.scale
         self.memory = replace(
             self.memory,
-            threshold=torch.where(chosen.unsqueeze(2), self._largest, self.memory.threshold),
-            products=torch.where(chosen.unsqueeze(2), self._zero, self.memory.products),
+            products=torch.where(chosen.unsqueeze(2), self._blank, self.memory.products),
             scale=torch.addcmul(before, before, chosen, value=scale - 1).clamp(
                 min=self._smallest_scale
             ),
@@ -194,7 +194,7 @@ class Lbfgs:
         filled, history = state.entries.shape[2], self.history
         newest, *others = state.slots.tolist()
         possible = range(history) if filled == history else [(filled - 1) % history]
-        if newest not in possible or others != [history + newest, 2 * history + 3]:
+        if newest not in possible or others != self._next_slots[newest - 1, 1:].tolist():
             raise ValueError(f"its L-BFGS history is not one of {history} entries")
         entries = self.memory.entries.zero_()
         entries[:, :, :filled] = state.entries
@@ -218,28 +218,31 @@ class Lbfgs:
         # The new column of R⁻¹ is (e - R⁻¹·SᵀY·e) / d, for its diagonal value d and unit vector e.
         sums = _product(kept[:, :, :history], products[:, 0], factor=-1)
         column = sums.index_fill_(1, slots[:1], 1.0) / s_dot_y
-        numbers = (each.expand_as(column) for each in (s_dot_y / y_dot_py, s_dot_y))
+        numbers = (each.expand_as(column) for each in (s_dot_y / y_dot_py, self._zero, s_dot_y))
         columns = torch.cat([column, products[:, 1], *numbers], dim=2)
-        columns = torch.where(margin > self.memory.threshold, columns, kept[:, :, -4:])
-        y_p_y, diagonal = columns[:, :, 1:2].mT, columns[:, :1, 3:]
+        columns = torch.where(margin > kept[:, :1, -6:-5], columns, kept[:, :, -5:])
+        y_p_y, diagonal = columns[:, :, 1:2].mT, columns[:, :1, 4:]
         row = torch.cat([self._no_products, y_p_y, diagonal, self._no_tail], dim=2)
-        kept.index_copy_(1, slots[:1], row).index_copy_(2, slots, columns[:, :, :3])
+        kept.index_copy_(1, slots[:1], row).index_copy_(2, slots, columns[:, :, :4])
 
     def _weights(self, products: Tensor, first_length: Tensor) -> Tensor:
         """The weights of s, of P·y (in the order of the slots) and of P·g in H·g: [B, 2m + 1, 1].
 
         Args:
             products: of s and P·y in each slot with g, [B, 2, m, 1].
-            first_length: the weight of P·g without a valid entry, [B, 1].
+            first_length: the weight of P·g without a valid entry, [B, 1]; weights have its dtype.
         """
         history, kept = self.history, self.memory.products
         inverse, y_p_y = kept[:, :, :history], kept[:, :, history : 2 * history]
         diagonal, gamma = kept[:, :, 2 * history : 2 * history + 1], _gamma(kept)
+        length = torch.where(gamma > 0, gamma, first_length.unsqueeze(2))
         minus_p = _product(inverse, products[:, 0], factor=-1)
-        minus_rest = gamma * torch.baddbmm(products[:, 1], y_p_y, minus_p)
-        q = _product(inverse.mT, torch.addcmul(minus_rest, diagonal, minus_p), factor=-1)
-        last = torch.where(gamma > 0, gamma, first_length.unsqueeze(2))
-        return torch.cat([q, gamma * minus_p, last], dim=1)
+        minus_rest = torch.baddbmm(products[:, 1], y_p_y, minus_p)
+        minus_rest = torch.addcmul(minus_rest, diagonal / length, minus_p)
+        q = _product(inverse.mT, minus_rest, factor=-1)
+        weights = torch.cat([q, minus_p, self._one], dim=1)
+        # Rounded to the dtype of the iterates in the same kernel.
+        return torch.mul(weights, length, out=first_length.new_empty(weights.shape))
 
     def _first_length(self, current: Tensor) -> Tensor:
         """The factor on P·g of a step without a valid entry, [B, 1]."""
@@ -250,24 +253,24 @@ class Lbfgs:
 
 def _gamma(products: Tensor) -> Tensor:
     """γ, [B, 1, 1], see `LbfgsState.products`."""
-    return products[:, :1, -2:-1]
+    return products[:, :1, -3:-2]
 
 
-def _row_products(rows: Tensor, vectors: Tensor) -> Tensor:
-    """Scalar products of rows [B, M, N] with vectors [B, V, N]: [B, M, V].
+def _row_products(rows: Tensor, vectors: Tensor, dtype: torch.dtype) -> Tensor:
+    """Scalar products of rows [B, M, N] with vectors [B, V, N]: [B, M, V] of a dtype.
 
     On CUDA, they are added up in parts: cuBLAS gives each problem of a batch to one multiprocessor,
     and took 6 ms for two images of 256 pixels on an H200, where reading the rows takes 0.02 ms.
     """
     batch, count, size = rows.shape
     if rows.device.type != "cuda":
-        return rows @ vectors.mT
+        return (rows @ vectors.mT).to(dtype)
     parts = next(each for each in range(PARTS_ON_CUDA, 0, -1) if size % each == 0)
     sums = rows.new_empty(batch, parts, count, vectors.shape[1])
     for own, others, out in zip(rows, vectors, sums, strict=True):
         pieces = others.view(len(others), parts, -1).permute(1, 2, 0)
         torch.bmm(own.view(count, parts, -1).transpose(0, 1), pieces, out=out)
-    return sums.sum(dim=1)
+    return sums.sum(dim=1, dtype=dtype)
 
 
 def _product(matrices: Tensor, vectors: Tensor, factor: float) -> Tensor:

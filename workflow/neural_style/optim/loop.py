@@ -346,7 +346,7 @@ class _StageRun:
     @memory.setter
     def memory(self, memory: State) -> None:
         self._variable, self._evaluation = memory.variable, memory.evaluation
-        self.safeguard = Safeguard(memory.safeguard)
+        self.safeguard.state = memory.safeguard
         self._optimizer.memory = memory.optimizer
 
     def _record(self, stage: _PreparedStage, iterations: int) -> str:

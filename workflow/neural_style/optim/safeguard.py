@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -64,6 +65,11 @@ class Safeguard:
 
     def __init__(self, state: SafeguardState) -> None:
         self.state = state
+        # A loss of at least lowest · factor + offset is worse, is rejected, or is not finite. The
+        # second offset is for a lowest loss of 0.
+        offsets = [0, torch.finfo(state.lowest.dtype).tiny, torch.inf]
+        constants = state.lowest.new_tensor([[1, MAX_LOSS_RATIO, 0], offsets])
+        self._factors, self._offsets = constants.unsqueeze(2)
 
     @classmethod
     def begin(cls, x: Tensor, evaluation: Evaluation) -> Self:
@@ -90,21 +96,21 @@ class Safeguard:
             The iterates to continue from, the objective there, and which steps were rejected, [B].
         """
         before, losses = self.state, _finite_or_infinite(evaluation)
-        worse = losses >= before.lowest
-        rejected = losses > MAX_LOSS_RATIO * before.lowest
-        failures = (before.failures + (losses == torch.inf)) * worse
-        self.state = after = SafeguardState(
-            best=_select(worse, before.best, x),
-            evaluation=_select_evaluation(worse, before.evaluation, evaluation),
+        limits = torch.addcmul(self._offsets, self._factors, before.lowest)
+        flags = losses >= limits
+        worse, rejected, infinite = flags
+        # Two tensors, because who keeps an image should not have to keep the best one, too.
+        best, x = (_select(flag[None], before.best, x)[0] for flag in (worse, rejected))
+        best_evaluation, evaluation = _select_evaluation(flags[:2], before.evaluation, evaluation)
+        failures = torch.addcmul(infinite, before.failures, worse)
+        self.state = SafeguardState(
+            best=best,
+            evaluation=best_evaluation,
             lowest=torch.minimum(before.lowest, losses),
             failures=failures,
             diverged=before.diverged | (failures >= MAX_FAILURES),
         )
-        return (
-            _select(rejected, after.best, x),
-            _select_evaluation(rejected, after.evaluation, evaluation),
-            rejected,
-        )
+        return x, evaluation, rejected
 
     def settle(self, x: Tensor, evaluation: Evaluation) -> tuple[Tensor, Evaluation, Tensor]:
         """Replace the last iterates by the best ones where they are much worse.
@@ -121,31 +127,31 @@ class Safeguard:
         """
         best = self.state.evaluation.total
         worse = (best > 0) & (evaluation.total > MAX_END_RATIO * best)
-        return (
-            _select(worse, self.state.best, x),
-            _select_evaluation(worse, self.state.evaluation, evaluation),
-            torch.where(worse, evaluation.total / best, 1.0),
-        )
+        excess = torch.where(worse, evaluation.total / best, 1.0)
+        (x,) = _select(worse[None], self.state.best, x)
+        (evaluation,) = _select_evaluation(worse[None], self.state.evaluation, evaluation)
+        return x, evaluation, excess
 
 
 def _finite_or_infinite(evaluation: Evaluation) -> Tensor:
     """The loss of each problem, [B]; infinite if it or the gradient is not finite."""
     total, gradient = evaluation.total, evaluation.gradient.flatten(start_dim=1)
-    size = torch.linalg.vector_norm(gradient, ord=1, dim=1) + total
+    size = torch.linalg.vector_norm(gradient, ord=1, dim=1)
     # 0 times what is not finite is NaN.
-    return torch.add(total, size, alpha=0).nan_to_num(nan=torch.inf)
+    total = torch.add(total, size, alpha=0)
+    return total.nan_to_num(nan=torch.inf, posinf=torch.inf, neginf=torch.inf)
 
 
-def _select(chosen: Tensor, these: Tensor, those: Tensor) -> Tensor:
-    """For each problem, `these` where `chosen` [B] is true and `those` elsewhere."""
-    if those[0].numel() > SHARE_MEMORY_ABOVE and not bool(chosen.any()):
-        return those
-    return torch.where(chosen.view(-1, *[1] * (these.dim() - 1)), these, those)
+def _select(flags: Tensor, these: Tensor, those: Tensor) -> Sequence[Tensor]:
+    """For each row of flags [F, B], `these` of each problem where it is set, and else `those`."""
+    rows = flags.view(*flags.shape, *[1] * (these.dim() - 1))
+    if those[0].numel() > SHARE_MEMORY_ABOVE:
+        return [torch.where(row, these, those) if bool(row.any()) else those for row in rows]
+    return torch.where(rows, these, those).unbind()
 
 
-def _select_evaluation(chosen: Tensor, these: Evaluation, those: Evaluation) -> Evaluation:
-    """For each problem, one of two evaluations."""
-    return Evaluation(
-        losses=torch.where(chosen, these.losses, those.losses),
-        gradient=_select(chosen, these.gradient, those.gradient),
-    )
+def _select_evaluation(flags: Tensor, these: Evaluation, those: Evaluation) -> list[Evaluation]:
+    """For each row of flags [F, B], one of two evaluations of each problem."""
+    losses = torch.where(flags.unsqueeze(1), these.losses, those.losses)
+    gradients = _select(flags, these.gradient, those.gradient)
+    return [Evaluation(*each) for each in zip(losses, gradients, strict=True)]
