@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neural_style.losses.objective import Evaluation
+from neural_style.optim import safeguard
 from neural_style.optim.safeguard import MAX_END_RATIO, MAX_FAILURES, MAX_LOSS_RATIO, Safeguard
 
 NAN, INF = float("nan"), float("inf")
@@ -103,11 +104,12 @@ def test_a_better_image_in_between_resets_the_failures():
     assert not guard.state.diverged.any()
 
 
-def test_a_step_without_progress_forgives_nothing():
+@pytest.mark.parametrize("loss", [8.0, 9.0])
+def test_a_step_without_progress_forgives_nothing(loss: float):
     guard = Safeguard.begin(pictures(0.1), evaluation([8.0]))
     for _ in range(MAX_FAILURES):
         guard.check(pictures(0.9), evaluation([INF]))
-        guard.check(pictures(0.2), evaluation([9.0]))
+        guard.check(pictures(0.2), evaluation([loss]))
     assert guard.state.diverged.all()
 
 
@@ -129,6 +131,20 @@ def test_what_the_caller_does_to_its_images_does_not_reach_the_best():
     start.fill_(0.7)
     x, _, _ = guard.check(pictures(0.4), evaluation([NAN]))
     assert levels(x) == pytest.approx([0.1])
+
+
+def test_large_images_are_kept_without_a_copy(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(safeguard, "SHARE_MEMORY_ABOVE", 1)
+    guard = Safeguard.begin(pictures(0.1), evaluation([8.0]))
+    better, worse = (pictures(0.2), evaluation([4.0])), (pictures(0.3), evaluation([5.0]))
+    x, found, _ = guard.check(*better)
+    assert x is better[0] is guard.state.best
+    assert found.gradient is better[1].gradient is guard.state.evaluation.gradient
+    x, found, _ = guard.check(*worse)
+    assert x is worse[0] and found.gradient is worse[1].gradient
+    assert guard.state.best.equal(better[0])
+    x, found, _ = guard.check(pictures(0.4), evaluation([INF]))
+    assert x.equal(better[0]) and found.total.equal(better[1].total)
 
 
 def test_the_best_takes_the_place_of_a_much_worse_end():
