@@ -310,6 +310,9 @@ def test_the_start_is_shown_where_it_is_not_repeated():
     start = grid.rows[0].tiles[0]
     assert start is not None
     assert (grid.columns[0], start.image, start.fit) == ("iteration 0", CAT.image, "crop")
+    mixed = {"named": {"mixed": {"optimization": {"init_noise": 0.25}}}}
+    (grid,) = pages_of(make_grids(optimization={"epochs": 3}, settings=mixed), "epochs", "cat")
+    assert [row.tiles[0].mark for row in grid.rows] == ["content image", "25% noise"]
     noise = {"optimization": {"epochs": 3, "init": "noise"}, "settings": {"beta": [1, 2]}}
     (grid,) = pages_of(make_grids(**noise), "epochs", "cat")
     assert grid.columns[0] == "iteration 0"

@@ -58,6 +58,14 @@ def test_legend_labels_and_thumbnails_cover_nothing(finished_sweep, count):
             assert_well_laid_out(page)
 
 
+def test_long_titles_of_panels_cover_nothing(finished_sweep):
+    """As in a sweep that has the original method and a preset with other layers."""
+    layers = {"style_layers": {f"relu{n}_1": 1 for n in range(1, 6)}}
+    named = {"mine": {"network": layers, "transfer": {"total_variation": 0.5}}}
+    with plot_style():
+        assert_well_laid_out(plot_pair(first_pair(finished_sweep(settings={"named": named}))))
+
+
 def test_line_styles_differ_without_their_colors():
     signs = {(str(style.dash), style.marker) for style in line_styles(MOST_SETTINGS)}
     assert len(signs) == MOST_SETTINGS

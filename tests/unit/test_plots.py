@@ -55,9 +55,9 @@ def test_a_third_part_of_the_total_gets_a_panel_and_is_named(finished_sweep):
         page = plot_pair(pair)
         whole = plot_sweep([pair], "total", 1)
     epochs = np.arange(21)
-    for _, y in drawn(page, "total variation (without its weight)"):
+    for _, y in drawn(page, "total variation\n(without\u00a0its\u00a0weight)"):
         np.testing.assert_allclose(y, 2.0 + epochs, rtol=1e-5)
-    lines = drawn(page, "total = α · content + β · style + total variation")
+    lines = drawn(page, "total = α · content + β · style +\ntotal variation")
     for (_, y), job in zip(lines, sweep.jobs, strict=True):
         np.testing.assert_allclose(y, sum(terms_of(job, 20).values()), rtol=1e-5)
     assert any("+ total variation" in text for text in words(whole))
@@ -145,11 +145,11 @@ def test_long_runs_are_thinned_and_end_with_the_end(finished_sweep):
 
 def test_layers_that_differ_are_said_to_differ_in_kind(finished_sweep):
     named = {"deep": {"network": {"content_layers": {"conv5_2": 1}}}}
+    said = "The settings compare different layers, so that their losses differ in kind."
+    pair = first_pair(finished_sweep(settings={"named": named}))
     with plot_style():
-        page = plot_tradeoff(first_pair(finished_sweep(settings={"named": named})))
-    assert "The settings compare different layers, so that their losses differ in kind." in words(
-        page
-    )
+        for page in (plot_tradeoff(pair), plot_pair(pair), plot_sweep([pair], "content", 1)):
+            assert said in words(page)
 
 
 def test_style_losses_of_different_kinds_are_said_not_to_compare(finished_sweep):

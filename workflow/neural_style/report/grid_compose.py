@@ -273,7 +273,8 @@ class _Page:
         if cell is None:
             return None
         if cell.epoch == 0:
-            return _start(cell.job, caption)
+            shown = self._grid.kind == "epochs" and len(self._grid.cells) > 1
+            return _start(cell.job, caption, content_is_shown=shown)
         path = cell.job.folder / output_name(cell.epoch, cell.job.settings.format)
         note = "" if path.exists() else failure_reason(cell.job) or ""
         return Tile(path, caption, note)
@@ -295,12 +296,14 @@ def _starts_from_content(settings: Settings) -> bool:
     return settings.init == "content" and not settings.noise_share
 
 
-def _start(job: Job, caption: tuple[str, ...]) -> Tile:
-    """Return the image that the optimization starts from."""
+def _start(job: Job, caption: tuple[str, ...], content_is_shown: bool) -> Tile:
+    """Return the image that the optimization starts from; in words if it is on the page already."""
     settings = job.settings
     if settings.noise_share:
         mark = "noise" if settings.noise_share == 1 else f"{settings.noise_share:.0%} noise"
         return Tile(None, caption, note=f"seed {settings.seed}", mark=mark)
+    if content_is_shown and _starts_from_content(settings):
+        return Tile(None, caption, mark="content image")
     path = job.content_path if settings.init == "content" else Path(settings.init)
     return Tile(path, caption, fit="" if settings.saved_fit == "keep" else settings.fit)
 

@@ -14,6 +14,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from neural_style.report.figure import (
     GRAY,
     LEFT,
+    MARGIN,
     RIGHT,
     SMALL,
     TEXT,
@@ -24,10 +25,12 @@ from neural_style.report.figure import (
     in_order,
     line_styles,
     shorten_names,
+    width_in,
 )
 from neural_style.report.names import SEPARATOR, format_tick, iterations_label, size_label
 from neural_style.report.outputs import QUANTITIES
 from neural_style.report.runs import KINDS, Curves, Run, Values
+from neural_style.report.text import wrap
 
 MOST_POINTS = 2000
 """Iterations of a line; of a longer run every second, third … is drawn, and the last."""
@@ -58,7 +61,7 @@ MOST_LAYERS = 24
 MOST_COLUMNS = 6
 """The most panels side by side in the figure of a sweep."""
 
-_GAPS = (0.56, 0.42)
+_GAPS = (0.56, 0.46)  # inches between panels: for the ticks and for two lines of a title
 
 
 @dataclass(frozen=True)
@@ -226,13 +229,14 @@ def plot_pair(pair: Pair) -> Page:
     rows = math.ceil(len(panels) / columns)
     styles = line_styles(len(pair.labels))
     made = page.panels(rows, columns, 1.3, _GAPS)
+    width = (WIDTH - LEFT - RIGHT - (columns - 1) * _GAPS[0]) / columns
     for number, axes in enumerate(made):
         if number >= len(panels):
             axes.remove()
             continue
-        draw_panel(
-            axes, lines_of(pair.runs, panels[number], styles), _title(panels[number], [pair])
-        )
+        room = width + (RIGHT if number % columns == columns - 1 else _GAPS[0]) - MARGIN
+        title = "\n".join(wrap(_title(panels[number], [pair]), width_in(TEXT), room, 2))
+        draw_panel(axes, lines_of(pair.runs, panels[number], styles), title)
         if number % columns == 0:
             page.label_y(axes, LOSS)
         if number + columns >= len(panels):
@@ -243,6 +247,7 @@ def plot_pair(pair: Pair) -> Page:
         [
             "Each panel has its own scale, as its losses are of another magnitude.",
             *_zero_notes(pair),
+            *kind_notes([run.record for run in pair.runs]),
             *([f"{left_out} more layers are not shown."] if left_out > 0 else []),
             *pair.notes,
         ]
@@ -276,7 +281,8 @@ def plot_sweep(pairs: Sequence[Pair], name: str, style_count: int, note: str = "
     for axes in made[len(pairs) :]:
         axes.remove()
     page.legend(pairs[0].labels, styles)
-    page.notes([*([note] if note else []), *_missing_note(pairs)])
+    kinds = kind_notes([run.record for pair in pairs for run in pair.runs])
+    page.notes([*([note] if note else []), *_missing_note(pairs), *kinds])
     return page
 
 
@@ -285,6 +291,18 @@ def facts_of(pair: Pair) -> str:
     sizes = size_label(run.record.size for run in pair.runs)
     epochs = iterations_label(int(run.curves.epochs[-1]) for run in pair.runs)
     return SEPARATOR.join(fact for fact in (pair.common, sizes, epochs) if fact)
+
+
+def kind_notes(runs: Sequence[Run]) -> list[str]:
+    """Return why the losses of runs cannot be compared although they are without weights."""
+    settings = [run.settings for run in runs]
+    layers = {repr([sorted(each[f"{kind}_layers"].items()) for kind in KINDS]) for each in settings}
+    notes = []
+    if len(layers) > 1:
+        notes.append("The settings compare different layers, so that their losses differ in kind.")
+    if len({str(each.get("style_loss", "gram")) for each in settings}) > 1:  # not in older records
+        notes.append("The settings differ in style_loss: do not compare their style losses.")
+    return notes
 
 
 def _share_scales(
@@ -333,7 +351,7 @@ def _title(name: str, pairs: Sequence[Pair]) -> str:
     if part:
         if kind in KINDS:
             return f"{kind}, {part} alone"
-        return f"{part.replace('_', ' ')} (without its weight)"
+        return f"{part.replace('_', ' ')} (without\u00a0its\u00a0weight)"
     further = _further_terms(pairs) if name == "total" else []
     words = (term.partition("/")[2].replace("_", " ") for term in further)
     return " + ".join([TITLES[name], *words])

@@ -31,7 +31,7 @@ from neural_style.report.figure import (
     shorten,
     width_in,
 )
-from neural_style.report.plot_losses import Pair, PairRun, facts_of, scale_log
+from neural_style.report.plot_losses import Pair, PairRun, facts_of, kind_notes, scale_log
 from neural_style.report.runs import KINDS, Run, Values
 
 MOST_LABELS = 12
@@ -284,10 +284,4 @@ def _notes(pair: Pair, points: Sequence[Point]) -> list[str]:
     if absent:
         names = ", ".join(absent[:6]) + (" and others" if len(absent) > 6 else "")
         notes.append(f"Without a point, as the weight of a loss, or a loss, is 0: {names}.")
-    settings = [point.run.record.settings for point in points]
-    layers = {repr([sorted(each[f"{kind}_layers"].items()) for kind in KINDS]) for each in settings}
-    if len(layers) > 1:
-        notes.append("The settings compare different layers, so that their losses differ in kind.")
-    if len({str(each.get("style_loss", "gram")) for each in settings}) > 1:  # not in older records
-        notes.append("The settings differ in style_loss: do not compare their style losses.")
-    return notes
+    return [*notes, *kind_notes([point.run.record for point in points])]
