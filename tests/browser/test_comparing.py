@@ -94,6 +94,19 @@ def test_iterations_difference_flicker_and_the_way_to_one_output(page):
     assert "1_1e7_1" in page.locator("#viewer-result").get_attribute("src")
     expect(page.locator("#viewer-others")).to_be_visible()
     assert page.locator("#viewer-curve-style .other").count() == 1
+    page.keyboard.press(",")
+    page.keyboard.press("+")
+    until(page, "location.hash.includes('alone=1') && location.hash.includes('epoch=4')")
+    page.reload()
+    page.get_by_role("button", name="Back to the outputs side by side").click()
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(page.locator("#compare-epoch")).to_have_text("4 of 6")
+    expect(page.locator("#compare-pair .look").nth(1)).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#compare")).to_be_hidden()
+    page.locator(".open").first.click()
+    page.get_by_role("button", name="Close", exact=True).click()
+    expect(page.locator("#compare")).to_be_hidden()
 
 
 def sides(page):

@@ -9,8 +9,8 @@ Object.assign(state, { filters: {}, ranges: {} });
 // Positions in OUTPUTS: the one that is open, and those that are compared.
 Object.assign(state, { open: null, snapshot: null, chosen: [], comparing: false });
 // What is on the two sides of the slider, and which percentage the left one has; whether the light
-// table shows two over each other.
-Object.assign(state, { left: "content", right: "output", slider: 0, difference: false, over: false });
+// table shows two over each other; whether the open output was opened from there.
+Object.assign(state, { left: "content", right: "output", slider: 0, difference: false, over: false, alone: false });
 
 function addressOf() {
   const words = new URLSearchParams();
@@ -26,7 +26,7 @@ function addressOf() {
     words.set("output", keyOf(output));
     if (state.snapshot !== lastOf(output)) words.set("epoch", snapshotsOf(output)[state.snapshot].epoch);
   }
-  if (state.over) words.set("over", "1");
+  for (const name of ["over", "alone"]) if (state[name]) words.set(name, "1");
   if (state.open !== null || state.over) {
     if (state.left !== "content") words.set("left", state.left);
     if (state.right !== "output") words.set("right", state.right);
@@ -57,6 +57,7 @@ function readAddress() {
   state.comparing = words.has("compare") && state.chosen.length > 1;
   state.open = positions.get(words.get("output") ?? words.get("picture")) ?? null; // `picture` in older links
   if (state.comparing) state.open = null;
+  state.alone = state.open !== null && words.has("alone") && state.chosen.length > 1;
   state.over = state.comparing && words.has("over");
   state.slider = Math.min(100, Math.max(0, Number(words.get("slider")) || 0));
   state.left = words.get("left") ?? "content";

@@ -83,7 +83,7 @@ const table = {
     settleAddress();
     const within = viewer.dialog.open; // then going back leaves both
     if (within) viewer.hide();
-    Object.assign(state, { comparing: true, open: null, over: false });
+    Object.assign(state, { comparing: true, open: null, over: false, alone: false });
     this.view.start();
     writeAddress(!within);
     this.show();
@@ -102,9 +102,9 @@ const table = {
     byId("tray-compare").focus();
   },
 
-  /** Look at one of the outputs alone. */
+  /** Look at one of the outputs alone; closing it leads back. */
   openViewer(at) {
-    state.comparing = false;
+    Object.assign(state, { comparing: false, alone: true });
     play.stop();
     this.dialog.close();
     Object.assign(state, { open: at, snapshot: snapshotAt(OUTPUTS[at], this.epoch) });
@@ -113,6 +113,21 @@ const table = {
     [viewer.view.x, viewer.view.y] = [this.view.x, this.view.y];
     writeAddress();
     viewer.show();
+  },
+
+  /** Show all again, as the output that was open alone: same iteration, zoom, and position. */
+  comeBack() {
+    const { epoch } = snapshotsOf(OUTPUTS[state.open])[state.snapshot];
+    const place = state.chosen.indexOf(state.open);
+    const last = state.snapshot === lastOf(OUTPUTS[state.open]);
+    viewer.close();
+    Object.assign(state, { comparing: true, open: null, alone: false });
+    this.view.zoom = viewer.view.zoom;
+    [this.view.x, this.view.y] = [viewer.view.x, viewer.view.y];
+    writeAddress();
+    this.show();
+    if (!last) this.scrubTo(this.epochs.findLastIndex((each) => each <= epoch));
+    this.panes[place]?.figure.querySelector(".look").focus();
   },
 
   /** Show two of the outputs over each other, or all side by side again. */

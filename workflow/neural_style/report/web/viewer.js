@@ -45,13 +45,14 @@ const viewer = {
    *  an entry for the back button. */
   open(at, step = true, snapshot = lastOf(OUTPUTS[at]), input = null) {
     settleAddress();
-    Object.assign(state, { open: at, snapshot, left: input ?? "content", right: "output", slider: input ? 100 : 0, difference: false });
+    Object.assign(state, { open: at, snapshot, left: input ?? "content", right: "output", slider: input ? 100 : 0, difference: false, alone: false });
     this.view.start();
     writeAddress(step);
     this.show();
   },
 
   leave() {
+    if (state.alone && state.chosen.length > 1) return table.comeBack();
     const at = state.open;
     this.hide(at);
     state.open = null;
@@ -61,12 +62,16 @@ const viewer = {
   /** Close, and focus the output that was open. */
   hide(at) {
     if (!this.dialog.open) return;
+    this.close();
+    if (state.picked) filters.apply();
+    layout().focusOutput(at ?? Number(this.dialog.dataset.at));
+  },
+
+  close() {
     slides.stop();
     play.stop();
     if (document.fullscreenElement) document.exitFullscreen();
     this.dialog.close();
-    if (state.picked) filters.apply();
-    layout().focusOutput(at ?? Number(this.dialog.dataset.at));
   },
 
   /** Open the neighbor of the output; zoom and position stay. */
@@ -262,6 +267,8 @@ const viewer = {
   /** Show whether the output is selected for comparison, and picked. */
   mark() {
     if (state.open === null) return;
+    const close = state.alone && state.chosen.length > 1 ? "Back to the outputs side by side" : "Close";
+    Object.assign(part("close"), { ariaLabel: close, title: `${close} (Esc)` });
     part("choose").ariaPressed = String(state.chosen.includes(state.open));
     part("star").ariaPressed = String(picks.has(state.open));
   },
