@@ -38,9 +38,10 @@ from neural_style.optim.loop import Optimization, Progress
 from neural_style.optim.state import State
 
 CPU = torch.device("cpu")
-EPOCHS = 24  # more than the optimizer's memory of 20 pairs holds
-RESUMED = (0, 1, 9, 10, 19, 20, 21, EPOCHS)
-"""With no pair, few and all of them, and at both sides of the ends of stages of 9 and 10 epochs."""
+HISTORY = 4
+EPOCHS = 8  # more than the optimizer's memory of 4 pairs holds
+RESUMED = (0, 1, 3, 4, 5, 6, EPOCHS)
+"""With no pair, few and all of them, and at both sides of the ends of stages of 3 and 2 epochs."""
 GENERATOR = torch.Generator().manual_seed(1)
 CONTENTS = torch.rand(2, 3, 32, 32, generator=GENERATOR)
 STYLES = [torch.rand(1, 3, 32, 32, generator=GENERATOR), torch.rand(1, 3, 24, 40)]
@@ -87,7 +88,7 @@ def assert_same(one: Progress, other: Progress) -> None:
         (torch.float32, 2, {"learning_rate": 30.0}),
         (torch.bfloat16, 2, {"optimizer": "adam"}),
         (torch.float32, 1, {"optimizer": "adam", "learning_rate": 30.0, "beta": 1.0}),
-        (torch.float32, 2, {"size": 64, "stages": (Stage(32, 9), Stage(45, 10))}),
+        (torch.float32, 2, {"size": 64, "stages": (Stage(32, 3), Stage(45, 2))}),
     ],
     ids=["fp32", "bf16", "fp32-batch", "bf16-batch", "falls", "adam", "adam-falls", "stages"],
 )
@@ -99,7 +100,7 @@ def test_going_on_is_the_same_run(
     batch: int,
     change: dict[str, Any],
 ):
-    first = replace(shallow, **{"epochs": EPOCHS, "beta": 1e4, **change})
+    first = replace(shallow, **{"epochs": EPOCHS, "history": HISTORY, "beta": 1e4, **change})
     settings = [first, replace(first, alpha=3.0, learning_rate=first.learning_rate / 2)][:batch]
     whole = optimization(random_convolutions, settings, dtype)
     states, checkpoints = [], []
@@ -118,7 +119,7 @@ def test_going_on_is_the_same_run(
 def test_the_run_with_falls_has_falls(
     random_convolutions: Convolutions, shallow: Settings, change: dict[str, Any]
 ):
-    settings = replace(shallow, epochs=EPOCHS, learning_rate=30.0, **change)
+    settings = replace(shallow, epochs=EPOCHS, history=HISTORY, learning_rate=30.0, **change)
     run = optimization(random_convolutions, [settings])
     scale = [float(run.state().optimizer.scale.min()) for _ in run][-1]
     assert scale < 1, "no step was rejected: the case of the test above is an ordinary one"
@@ -127,11 +128,11 @@ def test_the_run_with_falls_has_falls(
 def test_only_the_pairs_there_are_take_space(
     random_convolutions: Convolutions, shallow: Settings, tmp_path: Path
 ):
-    run = optimization(random_convolutions, [replace(shallow, epochs=EPOCHS)])
+    run = optimization(random_convolutions, [replace(shallow, epochs=EPOCHS, history=HISTORY)])
     picture = CONTENTS[:1].numel() * 4
     for progress in run:
         through_a_file(run, tmp_path)
-        pairs = min(progress.epoch, 20)
+        pairs = min(progress.epoch, HISTORY)
         size = (tmp_path / FOLDER / STATE).stat().st_size
         assert size < (2 * pairs + 6) * picture + 60_000, progress.epoch
 

@@ -439,7 +439,7 @@ def test_help_needs_no_torch():
 )
 def test_a_signal_keeps_the_image_so_far(folder: Path, number, code, record):
     command = [sys.executable, "-m", "neural_style", "cat.png", "wave.png", "-o", "out.png"]
-    running = [*command, *SMALL, *record, "--epochs=100000", "--save-every=1", "--threads=1"]
+    running = [*command, *SMALL, *record, "--epochs=5000", "--save-every=1", "--threads=1"]
     first = Path("run/generated_1.png" if record else "out_1.png")
     with subprocess.Popen(running, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 120

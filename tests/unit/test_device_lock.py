@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
-import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import IO
 
+import psutil
 import pytest
 
 from neural_style.runtime import device as device_module
@@ -18,35 +23,43 @@ from neural_style.runtime.device import ALLOCATIONS, DeviceLockError, lock_name,
 
 PACKAGE = Path(device_module.__file__).parents[2]
 
-# Some processes lock a GPU and note in a journal when they get it and give it back, several times.
-WORKERS = """
-import os, sys, time
+# Forks a process for each line of its input, after one import of torch. It runs the code in the
+# line, which says things to a pipe.
+NURSERY = """
+import json, os, signal, sys
 from pathlib import Path
 from neural_style.runtime.device import lock_one
 
-folder, journal, rounds, count, *gpus = sys.argv[1:]
-children = []
-while len(children) < int(count) and (child := os.fork()):
-    children.append(child)
-if len(children) == int(count):
-    sys.exit(any(os.waitpid(child, 0)[1] for child in children))
-with open(journal, "a") as notes:
-    for _ in range(int(rounds)):
-        with lock_one(gpus, lambda: None, folder=Path(folder)) as gpu:
-            notes.write(f"take {gpu} {os.getpid()}\\n"); notes.flush()
-            time.sleep(0.02)
-            notes.write(f"give {gpu} {os.getpid()}\\n"); notes.flush()
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for line in sys.stdin:
+    call = json.loads(line)
+    if child := os.fork():
+        print(child, flush=True)
+        continue
+    os.environ.clear()
+    os.environ.update(call["environment"])
+    folder, gpus = Path(call["folder"]), call["gpus"]
+    with open(call["pipe"], "w", buffering=1) as out:
+        exec(call["code"])
+    os._exit(0)
 """
 
-# Locks a GPU, prints which one, and keeps it until it dies.
-HOLDER = """
-import sys
-from pathlib import Path
-from neural_style.runtime.device import lock_one
+ROUNDS = 8
+# Locks a GPU several times and says when it got it and gave it back.
+WORK = f"""
+import time
+for _ in range({ROUNDS}):
+    with lock_one(gpus, lambda: None, folder=folder) as gpu:
+        since = time.monotonic_ns()
+        time.sleep(0.02)
+        print(gpu, since, time.monotonic_ns(), file=out)
+"""
 
-with lock_one(sys.argv[2:], lambda: print("waiting", flush=True), folder=Path(sys.argv[1])) as gpu:
-    print(gpu, flush=True)
-    sys.stdin.read()
+# Locks a GPU, says which one, and keeps it until it dies.
+HOLD = """
+with lock_one(gpus, lambda: print("waiting", file=out), folder=folder) as gpu:
+    print(gpu, file=out)
+    signal.pause()
 """
 
 
@@ -57,75 +70,91 @@ def _short_pauses_outside_any_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def start(script: str, *words: str | Path) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-c", script, *map(str, words)],
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", NURSERY],
         env={**os.environ, "PYTHONPATH": str(PACKAGE)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-    )
-
-
-def line(process: subprocess.Popen[str]) -> str:
-    """The next line that a process says."""
-    assert process.stdout
-    return process.stdout.readline().strip()
-
-
-@contextmanager
-def holder(folder: Path, *gpus: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds a GPU, or waits for one."""
-    process = start(HOLDER, folder, *gpus)
-    try:
+    ) as process:
         yield process
-    finally:
-        process.kill()
-        process.communicate()
+
+
+@dataclass(frozen=True)
+class Other:
+    """A process beside this one, and what it says."""
+
+    process: psutil.Process
+    said: IO[str]
+
+    def line(self) -> str:
+        return self.said.readline().strip()
+
+    def kill(self) -> None:
+        with suppress(psutil.NoSuchProcess):
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture
+def start(
+    nursery: subprocess.Popen[str], tmp_path: Path
+) -> Callable[..., AbstractContextManager[Other]]:
+    """Start a process that runs some code with GPUs, and is killed at the end of the block."""
+
+    @contextmanager
+    def call(code: str, *gpus: str) -> Iterator[Other]:
+        assert nursery.stdin and nursery.stdout
+        with TemporaryDirectory() as elsewhere:
+            pipe = Path(elsewhere, "pipe")
+            os.mkfifo(pipe)
+            words = {"code": code, "folder": str(tmp_path), "gpus": gpus, "pipe": str(pipe)}
+            print(json.dumps({**words, "environment": {**os.environ}}), file=nursery.stdin)
+            nursery.stdin.flush()
+            process = psutil.Process(int(nursery.stdout.readline()))
+            with pipe.open(encoding="utf-8") as said:
+                other = Other(process, said)
+                try:
+                    yield other
+                finally:
+                    other.kill()
+
+    return call
 
 
 def not_waiting() -> None:
     raise AssertionError("no GPU was free")
 
 
-def test_two_processes_never_share_a_gpu(tmp_path: Path):
+def test_two_processes_never_share_a_gpu(start):
     gpus = ("GPU-8932f937", "MIG-a/1/2", "MIG-a/1/3")
-    journal = tmp_path / "journal"
-    rounds, count = 8, 6
-    workers = start(WORKERS, tmp_path, journal, str(rounds), str(count), *gpus)
-    workers.communicate(timeout=120)
-    assert workers.returncode == 0
-    holders: dict[str, str] = {}
-    used = set()
-    for note in journal.read_text(encoding="utf-8").splitlines():
-        what, gpu, process = note.split()
-        if what == "take":
-            assert gpu not in holders, f"{process} took {gpu}, which {holders[gpu]} had"
-            holders[gpu] = process
-            used.add(gpu)
-        else:
-            assert holders.pop(gpu) == process
-    assert used <= set(gpus)  # all of them only if the processes meet, see the next test
-    assert len(journal.read_text(encoding="utf-8").splitlines()) == 2 * rounds * count
+    count = 6
+    with ExitStack() as stack:
+        others = [stack.enter_context(start(WORK, *gpus)) for _ in range(count)]
+        notes = [line.split() for other in others for line in other.said]
+    assert len(notes) == ROUNDS * count
+    assert {gpu for gpu, *_ in notes} <= set(gpus)  # whether all are taken, the next test sees
+    for gpu in gpus:
+        held = sorted((int(since), int(until)) for name, since, until in notes if name == gpu)
+        for (_, until), (since, _) in itertools.pairwise(held):
+            assert until < since, f"two processes had {gpu} at the same time"
 
 
-def test_each_process_gets_a_gpu_until_none_is_left_and_the_next_waits(tmp_path: Path):
-    with (
-        holder(tmp_path, "0", "1") as one,
-        holder(tmp_path, "0", "1") as two,
-    ):
-        assert {line(one), line(two)} == {"0", "1"}
-        with holder(tmp_path, "0", "1") as three:
-            assert line(three) == "waiting"
+def test_each_process_gets_a_gpu_until_none_is_left_and_the_next_waits(start):
+    with start(HOLD, "0", "1") as one, start(HOLD, "0", "1") as two:
+        assert {one.line(), two.line()} == {"0", "1"}
+        with start(HOLD, "0", "1") as three:
+            assert three.line() == "waiting"
             one.kill()
-            assert line(three) in {"0", "1"}, "it said more than once that it waits"
+            assert three.line() in {"0", "1"}, "it said more than once that it waits"
 
 
-def test_the_gpu_of_a_killed_process_is_free(tmp_path: Path):
-    with holder(tmp_path, "7") as process:
-        assert line(process) == "7"
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+def test_the_gpu_of_a_killed_process_is_free(tmp_path: Path, start):
+    with start(HOLD, "7") as other:
+        assert other.line() == "7"
+        other.kill()
         with lock_one(["7"], not_waiting, folder=tmp_path) as gpu:
             assert gpu == "7"
 
@@ -136,30 +165,30 @@ def test_a_gpu_is_released_at_the_end_and_after_an_error(tmp_path: Path):
             raise ZeroDivisionError
 
 
-def test_a_wait_is_announced_once(tmp_path: Path):
+def test_a_wait_is_announced_once(tmp_path: Path, start):
     said: list[int] = []
-    with holder(tmp_path, "0") as process:
-        line(process)
-        threading.Timer(0.3, process.kill).start()
+    with start(HOLD, "0") as other:
+        other.line()
+        threading.Timer(0.3, other.kill).start()
         with lock_one(["0"], lambda: said.append(1), folder=tmp_path):
             assert said == [1]
 
 
-def test_processes_of_other_snakemake_runs_of_the_user_are_excluded(tmp_path: Path):
+def test_processes_of_other_snakemake_runs_of_the_user_are_excluded(tmp_path: Path, start):
     """The folder of the locks depends neither on the working directory nor on TMPDIR."""
     assert device_module.FOLDER.is_absolute()
-    with lock_one(["0"], not_waiting, folder=tmp_path), holder(tmp_path, "0") as other:
-        assert line(other) == "waiting"
+    with lock_one(["0"], not_waiting, folder=tmp_path), start(HOLD, "0") as other:
+        assert other.line() == "waiting"
 
 
 def test_gpus_0_of_different_jobs_of_a_batch_system_are_different(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, start, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("SLURM_JOB_ID", "41")
-    with holder(tmp_path, "0") as other:
-        assert line(other) == "0"
-        with holder(tmp_path, "0") as same:
-            assert line(same) == "waiting", "two processes of one allocation share its GPUs"
+    with start(HOLD, "0") as other:
+        assert other.line() == "0"
+        with start(HOLD, "0") as same:
+            assert same.line() == "waiting", "two processes of one allocation share its GPUs"
         monkeypatch.setenv("SLURM_JOB_ID", "42")
         with lock_one(["0"], not_waiting, folder=tmp_path):
             pass
@@ -223,12 +252,12 @@ def refused(folder: Path, word: str) -> None:
         pass
 
 
-def test_a_wait_can_be_ended(tmp_path: Path):
+def test_a_wait_can_be_ended(tmp_path: Path, start):
     def leave() -> None:
         raise InterruptedError
 
-    with holder(tmp_path, "0") as other:
-        assert line(other) == "0"
+    with start(HOLD, "0") as other:
+        assert other.line() == "0"
         with (
             pytest.raises(InterruptedError),
             lock_one(["0"], lambda: None, leave, folder=tmp_path),

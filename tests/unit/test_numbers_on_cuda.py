@@ -135,27 +135,27 @@ def test_a_gpu_computes_what_the_cpu_computes(
     choice: Choice,
     dtype: torch.dtype,
     gpu: torch.device,
-    random_convolutions: Mapping[str, Convolution],
+    full_convolutions: Mapping[str, Convolution],
     shallow: Settings,
 ):
-    require_agreement(choice, shallow, random_convolutions, gpu, dtype)
+    require_agreement(choice, shallow, full_convolutions, gpu, dtype)
 
 
 @pytest.mark.parametrize("dtype", BOUNDS, ids=str)
 def test_the_comparison_works(
-    dtype: torch.dtype, random_convolutions: Mapping[str, Convolution], shallow: Settings
+    dtype: torch.dtype, full_convolutions: Mapping[str, Convolution], shallow: Settings
 ):
-    require_agreement(CHOICES[0], shallow, random_convolutions, CPU, dtype)
+    require_agreement(CHOICES[0], shallow, full_convolutions, CPU, dtype)
 
 
 def test_a_difference_is_found(
-    random_convolutions: Mapping[str, Convolution],
+    full_convolutions: Mapping[str, Convolution],
     shallow: Settings,
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setitem(BOUNDS, torch.bfloat16, BOUNDS[torch.float64])
     with pytest.raises(AssertionError, match="loss differs by"):
-        require_agreement(CHOICES[0], shallow, random_convolutions, CPU, torch.bfloat16)
+        require_agreement(CHOICES[0], shallow, full_convolutions, CPU, torch.bfloat16)
 
 
 @pytest.mark.cuda
@@ -163,14 +163,14 @@ def test_a_difference_is_found(
 def test_an_iteration_is_recorded_whole_and_changes_nothing(
     optimizer: str,
     gpu: torch.device,
-    random_convolutions: Mapping[str, Convolution],
+    full_convolutions: Mapping[str, Convolution],
     shallow: Settings,
 ):
     settings = replace(shallow, epochs=FEWEST_EPOCHS)
     choice = {**CHOICES[0], "optimizer": optimizer, "batch": 2}
     made = [in_dtype(each, torch.float64) for each in make_problems(choice, settings)]
     problems = [move_problem(each, gpu) for each in made]
-    network = Vgg19(random_convolutions, settings.layers).prepare(gpu, torch.float64)
+    network = Vgg19(full_convolutions, settings.layers).prepare(gpu, torch.float64)
     recorded = Optimization(network, problems)
     *_, last = recorded
     assert recorded.graph == WHOLE_GRAPH

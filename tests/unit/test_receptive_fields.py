@@ -53,8 +53,8 @@ def test_a_relu_sees_what_its_convolution_sees():
         assert channels(rectified) == channels(convolution)
 
 
-def test_channels_are_those_of_the_network(random_convolutions: Mapping[str, Convolution]):
-    features = Vgg19(random_convolutions, LAYERS)(torch.zeros(1, 3, 16, 16))
+def test_channels_are_those_of_the_network(full_convolutions: Mapping[str, Convolution]):
+    features = Vgg19(full_convolutions, LAYERS)(torch.zeros(1, 3, 16, 16))
     assert {layer: each.shape[1] for layer, each in features.items()} == {
         layer: channels(layer) for layer in LAYERS
     }

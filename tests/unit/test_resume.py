@@ -332,38 +332,40 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {name: tmp_path_factory.mktemp("runs") / name for name in ("whole", "stopped")}
 
 
-@pytest.mark.parametrize("change", CHECKPOINTS.values(), ids=CHECKPOINTS)
-def test_a_checkpoint_that_holds_something_else_starts_the_job_over(
-    tmp_path: Path,
-    settings: Settings,
-    two_runs: dict[str, Path],
-    change: Callable[[Checkpoint], Any],
-):
-    settings = replace(settings, size=32, fit="stretch")
+@pytest.fixture
+def begun(tmp_path: Path, settings: Settings, two_runs: dict[str, Path]) -> Path:
+    """The folder of a job that was stopped."""
     if not two_runs["whole"].exists():
         make(two_runs["whole"], settings)
         stopped(two_runs["stopped"], settings)
-    folder = shutil.copytree(two_runs["stopped"], tmp_path / "run")
-    path = folder / FOLDER / STATE
-    content = read_file(path)
-    content["checkpoint"] = change(content["checkpoint"])
-    write_file(content, path)
-    (said,) = make(folder, settings)
+    return shutil.copytree(two_runs["stopped"], tmp_path / "run")
+
+
+def assert_made_from_the_start(folder: Path, settings: Settings, two_runs: dict[str, Path]) -> None:
+    (said,) = make(folder, settings, every=None)
     assert said.startswith(str(folder / FOLDER)) and said.endswith("starting over.")
     assert "\n" not in said
     assert files(folder) == files(two_runs["whole"])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["run"]
+
+
+@pytest.mark.parametrize("change", CHECKPOINTS.values(), ids=CHECKPOINTS)
+def test_a_checkpoint_that_holds_something_else_starts_the_job_over(
+    begun: Path, settings: Settings, two_runs, change: Callable[[Checkpoint], Any]
+):
+    path = begun / FOLDER / STATE
+    content = read_file(path)
+    content["checkpoint"] = change(content["checkpoint"])
+    write_file(content, path)
+    assert_made_from_the_start(begun, settings, two_runs)
 
 
 @pytest.mark.parametrize("content", [None, [], {}, {"key": 1}, {"checkpoint": 1}, "text", 1.5])
 def test_a_file_that_is_no_checkpoint_starts_the_job_over(
-    tmp_path: Path, settings: Settings, content: object
+    begun: Path, settings: Settings, two_runs, content: object
 ):
-    path = stopped(tmp_path, settings)
-    write_file(content, path)
-    (said,) = make(tmp_path, settings)
-    assert said.endswith("starting over.")
-    assert (tmp_path / "run.json").exists()
+    write_file(content, begun / FOLDER / STATE)
+    assert_made_from_the_start(begun, settings, two_runs)
 
 
 def folder_as_state(path: Path) -> None:
@@ -383,9 +385,8 @@ def file_as_folder(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [folder_as_state, pipe_as_state, file_as_folder])
 def test_something_else_in_the_place_of_a_checkpoint_starts_the_job_over(
-    tmp_path: Path, settings: Settings, change: Callable[[Path], None]
+    begun: Path, settings: Settings, two_runs, change: Callable[[Path], None]
 ):
-    change(stopped(tmp_path, settings))
-    (said,) = make(tmp_path, settings)
-    assert said.endswith("starting over.")
-    assert (tmp_path / "run.json").exists() and not (tmp_path / FOLDER).exists()
+    change(begun / FOLDER / STATE)
+    assert_made_from_the_start(begun, settings, two_runs)
+    assert not (begun / FOLDER).exists()

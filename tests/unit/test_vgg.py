@@ -32,12 +32,12 @@ def image() -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def everything(random_convolutions: Convolutions, image: Tensor) -> Mapping[str, Tensor]:
-    return Vgg19(random_convolutions, LAYERS)(image)
+def everything(full_convolutions: Convolutions, image: Tensor) -> Mapping[str, Tensor]:
+    return Vgg19(full_convolutions, LAYERS)(image)
 
 
 @pytest.fixture(scope="module")
-def torchvision_features(random_convolutions: Convolutions) -> nn.Sequential:
+def torchvision_features(full_convolutions: Convolutions) -> nn.Sequential:
     """The convolutional part of torchvision's VGG19, with the random weights."""
     models = pytest.importorskip("torchvision.models")
     with torch.device("meta"):  # the classifier, which is not needed, takes seconds to fill
@@ -45,7 +45,7 @@ def torchvision_features(random_convolutions: Convolutions) -> nn.Sequential:
     features.to_empty(device="cpu")
     places = [module for module in features if isinstance(module, nn.Conv2d)]
     with torch.no_grad():
-        for module, parameters in zip(places, random_convolutions.values(), strict=True):
+        for module, parameters in zip(places, full_convolutions.values(), strict=True):
             assert module.bias is not None
             module.weight.copy_(parameters.weight)
             module.bias.copy_(parameters.bias)
@@ -75,12 +75,12 @@ def test_every_layer_equals_that_of_torchvision(
 
 @pytest.mark.parametrize("layers", [{"conv4_2"}, {"relu4_2"}, {"conv4_2", "relu4_2"}])
 def test_a_layer_is_the_same_whichever_others_are_requested(
-    random_convolutions: Convolutions,
+    full_convolutions: Convolutions,
     image: Tensor,
     everything: Mapping[str, Tensor],
     layers: set[str],
 ):
-    features = Vgg19(random_convolutions, layers)(image)
+    features = Vgg19(full_convolutions, layers)(image)
     assert features.keys() == layers
     for layer in layers:
         assert torch.equal(features[layer], everything[layer]), layer
@@ -102,25 +102,25 @@ def test_sizes_halve_between_blocks(everything: Mapping[str, Tensor]):
 
 @pytest.mark.parametrize("deepest", ["conv1_1", "relu2_2", "conv3_1"])
 def test_nothing_deeper_than_the_deepest_layer_is_needed_or_kept(
-    random_convolutions: Convolutions, image: Tensor, deepest: str
+    full_convolutions: Convolutions, image: Tensor, deepest: str
 ):
     needed = required_convolutions([deepest])
-    network = Vgg19({name: random_convolutions[name] for name in needed}, {deepest, "conv1_1"})
+    network = Vgg19({name: full_convolutions[name] for name in needed}, {deepest, "conv1_1"})
     assert deepest in network(image)
     kept = sum(buffer.numel() for buffer in network.buffers())
-    assert kept == sum(part.numel() for name in needed for part in random_convolutions[name])
+    assert kept == sum(part.numel() for name in needed for part in full_convolutions[name])
 
 
-def test_the_network_is_frozen(random_convolutions: Convolutions, image: Tensor):
-    assert not list(Vgg19(random_convolutions, {"conv1_1"}).parameters())
+def test_the_network_is_frozen(full_convolutions: Convolutions, image: Tensor):
+    assert not list(Vgg19(full_convolutions, {"conv1_1"}).parameters())
 
 
 def test_gradients_reach_the_image_though_relus_work_in_place(
-    random_convolutions: Convolutions, image: Tensor
+    full_convolutions: Convolutions, image: Tensor
 ):
     def slope(layers: set[str]) -> Tensor:
         variable = image.clone().requires_grad_()
-        loss = Vgg19(random_convolutions, layers)(variable)["relu3_1"].square().sum()
+        loss = Vgg19(full_convolutions, layers)(variable)["relu3_1"].square().sum()
         return torch.autograd.grad(loss, variable)[0]
 
     # With every convolution's output kept, no ReLU may work in place.
@@ -128,9 +128,9 @@ def test_gradients_reach_the_image_though_relus_work_in_place(
 
 
 def test_prepare_changes_the_precision_and_nothing_else(
-    random_convolutions: Convolutions, image: Tensor, everything: Mapping[str, Tensor]
+    full_convolutions: Convolutions, image: Tensor, everything: Mapping[str, Tensor]
 ):
-    network = Vgg19(random_convolutions, {"conv2_1"}).prepare(torch.device("cpu"), torch.float64)
+    network = Vgg19(full_convolutions, {"conv2_1"}).prepare(torch.device("cpu"), torch.float64)
     assert network.dtype == torch.float64
     features = network(image.double())["conv2_1"]
     torch.testing.assert_close(features.float(), everything["conv2_1"], rtol=1e-4, atol=1e-5)
@@ -147,12 +147,12 @@ def padded(features: Tensor, mode: str) -> Tensor:
 
 @pytest.mark.parametrize("padding", ["reflect", "replicate"])
 def test_beyond_the_border_lies_what_the_padding_says(
-    random_convolutions: Convolutions, image: Tensor, padding: str
+    full_convolutions: Convolutions, image: Tensor, padding: str
 ):
-    network = Vgg19(random_convolutions, {"relu1_1", "conv1_2"}, padding=padding)
+    network = Vgg19(full_convolutions, {"relu1_1", "conv1_2"}, padding=padding)
     features = network(image)
     for name, before in (("conv1_1", image), ("conv1_2", features["relu1_1"])):
-        weight, bias = random_convolutions[name]
+        weight, bias = full_convolutions[name]
         expected = functional.conv2d(padded(before, padding), weight, bias)
         ours = features.get(name, features["relu1_1"])
         expected = expected if name in features else expected.relu()
@@ -161,10 +161,10 @@ def test_beyond_the_border_lies_what_the_padding_says(
 
 @pytest.mark.parametrize("padding", ["zeros", "reflect", "replicate"])
 def test_only_zeros_make_a_border_in_an_image_that_has_none(
-    random_convolutions: Convolutions, padding: str
+    full_convolutions: Convolutions, padding: str
 ):
     gray = torch.full((1, 3, 32, 32), 0.7)
-    features = Vgg19(random_convolutions, {"conv3_1"}, padding=padding)(gray)["conv3_1"]
+    features = Vgg19(full_convolutions, {"conv3_1"}, padding=padding)(gray)["conv3_1"]
     spread = features.amax(dim=(2, 3)) - features.amin(dim=(2, 3))
     assert (spread.max() > 0.1) == (padding == "zeros")
     assert padding == "zeros" or spread.max() < 1e-4
@@ -173,23 +173,21 @@ def test_only_zeros_make_a_border_in_an_image_that_has_none(
 @pytest.mark.parametrize("padding", ["zeros", "reflect", "replicate"])
 @pytest.mark.parametrize("pooling", ["max", "average"])
 def test_the_narrowest_image_has_features_at_every_layer_and_a_gradient(
-    random_convolutions: Convolutions, pooling: str, padding: str
+    full_convolutions: Convolutions, pooling: str, padding: str
 ):
     picture = torch.rand(1, 3, 16, 48, generator=torch.Generator().manual_seed(2))
     picture.requires_grad_()
-    features = Vgg19(random_convolutions, LAYERS, pooling, padding)(picture)
+    features = Vgg19(full_convolutions, LAYERS, pooling, padding)(picture)
     assert features["conv5_4"].shape == (1, 512, 1, 3)
     (gradient,) = torch.autograd.grad(features["conv5_4"].sum(), picture)
     assert gradient.isfinite().all()
     assert gradient.abs().sum() > 0
 
 
-def test_average_pooling_is_the_scaled_mean_of_four(
-    random_convolutions: Convolutions, image: Tensor
-):
-    features = Vgg19(random_convolutions, {"relu1_2", "conv2_1"}, pooling="average")(image)
+def test_average_pooling_is_the_scaled_mean_of_four(full_convolutions: Convolutions, image: Tensor):
+    features = Vgg19(full_convolutions, {"relu1_2", "conv2_1"}, pooling="average")(image)
     four = features["relu1_2"].unflatten(3, (16, 2)).unflatten(2, (16, 2))
-    weight, bias = random_convolutions["conv2_1"]
+    weight, bias = full_convolutions["conv2_1"]
     mean = AVERAGE_POOL_SCALES[0] * four.mean(dim=(3, 5))
     expected = functional.conv2d(mean, weight, bias, padding=1)
     torch.testing.assert_close(features["conv2_1"], expected, rtol=1e-4, atol=1e-4)
@@ -221,10 +219,10 @@ def test_average_pooling_keeps_the_scale_of_content_images(caffe: Weights):
     ],
 )
 def test_arguments_that_do_not_exist_are_named_beside_those_that_do(
-    random_convolutions: Convolutions,
+    full_convolutions: Convolutions,
     layers: tuple[str, ...],
     options: dict[str, str],
     message: str,
 ):
     with pytest.raises(ValueError, match=message):
-        Vgg19(random_convolutions, layers, **options)
+        Vgg19(full_convolutions, layers, **options)

@@ -123,26 +123,26 @@ def test_rectified_layers_of_content_images_are_about_at_the_target(caffe: Weigh
 
 
 def test_weights_say_where_they_come_from(
-    caffe: Weights, random_convolutions: Mapping[str, Convolution], tmp_path: Path
+    caffe: Weights, full_convolutions: Mapping[str, Convolution], tmp_path: Path
 ):
     assert (caffe.source, caffe.checksum) == ("caffe", sha256(caffe_file()))
     file = tmp_path / "own.pth"
-    torch.save(state_dict(random_convolutions), file)
+    torch.save(state_dict(full_convolutions), file)
     own = load_weights(str(file))
     assert (own.source, own.checksum) == (str(file), sha256(file))
 
 
 def test_a_state_dict_in_half_precision_is_widened(
-    random_convolutions: Mapping[str, Convolution], tmp_path: Path
+    full_convolutions: Mapping[str, Convolution], tmp_path: Path
 ):
     file = tmp_path / "half.pth"
-    halves = {key: value.half() for key, value in state_dict(random_convolutions).items()}
+    halves = {key: value.half() for key, value in state_dict(full_convolutions).items()}
     torch.save({**halves, "classifier.0.weight": torch.zeros(1)}, file)
     read = load_weights(str(file)).convolutions
     assert list(read) == list(CONVOLUTIONS)
     for name, (weight, bias) in read.items():
         assert weight.dtype == bias.dtype == torch.float32
-        torch.testing.assert_close(weight, random_convolutions[name].weight.half().float())
+        torch.testing.assert_close(weight, full_convolutions[name].weight.half().float())
 
 
 class Bomb:
@@ -227,12 +227,12 @@ def test_no_damage_makes_anything_but_a_weights_error(tmp_path: Path, legacy: bo
     ],
 )
 def test_a_missing_or_misshapen_parameter_is_named(
-    random_convolutions: Mapping[str, Convolution], tmp_path: Path, key: str, value: object
+    full_convolutions: Mapping[str, Convolution], tmp_path: Path, key: str, value: object
 ):
     file = tmp_path / "other.pth"
     state = {
         name: part
-        for name, part in {**state_dict(random_convolutions), key: value}.items()
+        for name, part in {**state_dict(full_convolutions), key: value}.items()
         if part is not None
     }
     torch.save(state, file)
@@ -271,7 +271,7 @@ def test_without_torchvision_another_source_is_advised(monkeypatch: pytest.Monke
 
 
 def test_torchvision_s_weights_are_downloaded_once(
-    random_convolutions: Mapping[str, Convolution],
+    full_convolutions: Mapping[str, Convolution],
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
 ):
@@ -289,11 +289,11 @@ def test_torchvision_s_weights_are_downloaded_once(
     assert len(asked) == 1
 
     file = tmp_path / "hub" / "checkpoints" / "vgg19-dcbb9e9d.pth"
-    torch.save(state_dict(random_convolutions), file)
+    torch.save(state_dict(full_convolutions), file)
     weights = load_weights("torchvision")
     assert len(asked) == 1
     assert (weights.source, weights.checksum) == ("torchvision", sha256(file))
-    assert torch.equal(weights.convolutions["conv5_4"].bias, random_convolutions["conv5_4"].bias)
+    assert torch.equal(weights.convolutions["conv5_4"].bias, full_convolutions["conv5_4"].bias)
 
 
 def test_every_convolution_of_the_original_network_has_its_shape(caffe: Weights):
