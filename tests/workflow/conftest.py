@@ -30,6 +30,8 @@ REPOSITORY = Path(__file__).parents[2]
 BINARIES = Path(sys.executable).parent
 LOUD = ("--quiet", "host")
 SECONDS_BEFORE_A_RUN_HANGS = 900
+SHALLOW = {"content_layers": {"conv2_1": 1}, "style_layers": {"conv1_1": 1, "conv2_1": 1}}
+"""Layers of a network that takes little time, for what does not depend on them."""
 
 
 @dataclass(frozen=True)
@@ -296,6 +298,7 @@ def base(made_once: Callable[..., Any]) -> BaseSweep:
     """Two content and two style images × three settings; tests must not change it."""
     config = {
         "image": {"size": 64},
+        "network": SHALLOW,
         "settings": {
             "beta": [1e5, 2.5e6],
             "named": {"long": {"optimization": {"epochs": 5}}},

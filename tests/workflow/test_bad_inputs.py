@@ -7,11 +7,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tests.workflow.conftest import SHALLOW
 
 from neural_style.report.outputs import plots_of
 
 SMALLEST = {
     "image": {"size": 64},
+    "network": SHALLOW,
     "optimization": {"epochs": 2, "save_every": 2, "precision": "fp32"},
 }
 
@@ -150,15 +152,6 @@ def test_a_target_that_is_not_in_the_sweep(again):
     # Snakemake adds a short traceback of its own to whatever an input function says.
     assert "no content image has the id cow; results/index.tsv lists the ids" in outcome.text
     assert outcome.jobs == []
-
-
-def test_one_job_fails_before_the_index_knows_its_content_image(again):
-    (again.root / "images" / "content" / "owl.png").write_bytes(b"")
-    outcome = again.snakemake("results/owl/sea/long/generated_5.jpg")
-    outcome.assert_refused("stylize: cannot read 'images/content/owl.png': it is empty")
-    assert outcome.jobs == ["stylize_long owl sea"]
-    assert "__onerror" not in outcome.text, "the grids of failed jobs fell over"
-    assert not (again.root / "results" / "owl").exists()
 
 
 def test_refused_files_in_every_locale_and_without_any(project, tmp_path):

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from PIL import Image, ImageOps
-from tests.workflow.conftest import Project, paint
+from tests.workflow.conftest import SHALLOW, Project, paint
 
 from neural_style.config.inputs import slug
 
@@ -33,6 +33,7 @@ def project(tmp_path):
     project.configure(
         {
             "image": {"size": 32},
+            "network": SHALLOW,
             "optimization": {"epochs": 2, "precision": "fp32"},
             "settings": {"named": {name: {"transfer": values} for name, values in named.items()}},
         }

@@ -6,6 +6,8 @@ import csv
 import json
 import re
 
+from tests.workflow.conftest import SHALLOW
+
 SAFE = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 CONTENTS = (
     "-rf; touch pwned; $(touch pwned) `touch pwned` & 'one' \"two\" | touch pwned #.png",
@@ -15,12 +17,14 @@ STYLE = "<img src=x onerror=alert(1)> <results> $HOME %s \\ * ? ~ größe 🎨.p
 SETTING = "../../x; touch pwned {content} <results>"
 
 
-def test_names_are_only_names(project):
+def test_names_are_only_names_and_two_gpus_take_two_jobs_at_once(project):
+    """The GPUs are only counted here; the jobs find out that there are none."""
     for number, name in enumerate((*CONTENTS, STYLE)):
         project.add("style" if name == STYLE else "content", name, seed=number)
     project.configure(
         {
             "image": {"size": 32},
+            "network": SHALLOW,
             "optimization": {"epochs": 2, "precision": "fp32"},
             "settings": {"named": {SETTING: {"beta": 1e5}}},
         }
@@ -30,14 +34,14 @@ def test_names_are_only_names(project):
     grids, plots, gallery, index = 2 + 1 + 2 + 1, 2 + 1, 1, 1
     assert len(dry.jobs) == 2 * 2 + grids + plots + gallery + index
 
-    # Two GPUs, so that two jobs share the cores; and half the images, to save time.
+    # Half the images, to save time.
     folder = next(job.split()[0].removeprefix("stylize_") for job in dry.jobs if "stylize_x" in job)
     ids = sorted(job.split()[1] for job in dry.jobs if job.startswith("grid_content"))
     style = next(job.split()[2] for job in dry.jobs if job.startswith("stylize"))
     names = [f"results/{name}/{style}/{folder}/run.json" for name in ids]
     outcome = project.snakemake("--resources", "gpu=2", "--", *names, "results/index.tsv")
     outcome.assert_good()
-    assert outcome.most_at_once == 2
+    assert outcome.most_at_once == 2, "two jobs on two GPUs share the cores"
 
     assert not list(project.root.rglob("pwned*")), "a name was run as a command"
     assert {path.name for path in project.root.parent.iterdir()} == {"project"}

@@ -7,6 +7,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from tests.workflow.conftest import SHALLOW
 
 CONTENTS, STYLES = ("cat", "dog"), ("sea", "sun")
 SETTINGS = {
@@ -18,7 +19,7 @@ LAST = {"1_1e5_1": 4, "1_2.5e6_1": 4, "long": 5}
 SMALLEST = {
     "image": {"size": 32},
     "optimization": {"epochs": 1, "precision": "fp32"},
-    "network": {"content_layers": {"conv4_2": 0, "conv1_1": 1}},
+    "network": SHALLOW,
 }
 
 

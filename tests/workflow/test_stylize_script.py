@@ -13,6 +13,7 @@ import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -23,6 +24,7 @@ from neural_style.model.layers import CONVOLUTIONS
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 SMALL = ("--size", "64", "--epochs", "3", "--save-every", "2", "--threads", "1")
+SHALLOW = ("--content-layers", "conv2_1", "--style-layers", "conv1_1,conv2_1")
 
 
 @pytest.fixture
@@ -33,10 +35,15 @@ def pair(project) -> tuple[str, ...]:
 
 
 @pytest.fixture
-def main(monkeypatch) -> Callable[[list[str]], int]:
-    """The script's `main`, in this process, which saves the import of torch."""
+def script(monkeypatch) -> ModuleType:
+    """The script in this process, which saves the import of torch."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    script = importlib.import_module("stylize")
+    return importlib.import_module("stylize")
+
+
+@pytest.fixture
+def main(script) -> Callable[[list[str]], int]:
+    """Its `main`, for one option for each setting."""
     return lambda options: script.main(job_arguments(options))
 
 
@@ -50,8 +57,13 @@ def test_without_the_environment_a_script_says_what_to_activate(script, tmp_path
     assert outcome.err.count("\n") == 1
 
 
-def test_a_job_of_the_workflow_reads_no_schema_and_makes_the_same(main, pair, tmp_path):
-    """Its settings, as run.json has them, were checked by the Snakefile."""
+def test_a_job_of_the_workflow_reads_no_schema_and_two_processes_make_the_same(
+    main, pair, tmp_path
+):
+    """Its settings, as run.json has them, were checked by the Snakefile.
+
+    The precision is what both take for the best one here.
+    """
     assert main([*pair, "--output", str(tmp_path / "one"), *SMALL, "--color", "match"]) == 0
     facts = json.loads((tmp_path / "one" / "run.json").read_text(encoding="utf-8"))
     settings = f"--settings={json.dumps(facts['settings'])}"
@@ -67,28 +79,18 @@ def test_a_job_of_the_workflow_reads_no_schema_and_makes_the_same(main, pair, tm
         PYTHONPATH=str(SCRIPTS),
     )
     assert job.out == "0 []\n", job.text
-    for name in ("generated_2.jpg", "generated_3.jpg"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-
-
-def test_settings_are_one_option(tmp_path):
-    images = ["--images", '{"content": "a", "style": "b"}']
-    script = [sys.executable, str(SCRIPTS / "stylize.py")]
-    outcome = run([*script, *images, "--output=out", "--settings={}", "--size=64"], tmp_path)
-    assert outcome.code == 2
-    assert "unrecognized arguments: --size" in outcome.err
-
-
-def test_two_processes_make_the_same_bytes(stylize, main, pair, tmp_path):
-    """With what they take for the best precision here."""
-    outcome = stylize(*pair, "--output", tmp_path / "one", *SMALL)
-    outcome.assert_good()
-    assert "cat × sea: iteration 3/3, total " in outcome.err
-    assert main([*pair, "--output", str(tmp_path / "two"), *SMALL]) == 0
-    files = sorted(path.name for path in (tmp_path / "one").iterdir())
+    assert "cat × sea: iteration 3/3, total " in job.err
+    files = sorted(path.name for path in (tmp_path / "two").iterdir())
     assert files == ["generated_2.jpg", "generated_3.jpg", "losses.csv", "run.json"]
     for name in files[:2]:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+
+
+def test_settings_are_one_option(script, capsys):
+    images = ["--images", '{"content": "a", "style": "b"}']
+    with pytest.raises(SystemExit, match="2"):
+        script.main([*images, "--output=out", "--settings={}", "--size=64"])
+    assert "unrecognized arguments: --size" in capsys.readouterr().err
 
 
 def test_two_runs_in_fp32_make_the_same_bytes(main, pair, tmp_path):
@@ -98,7 +100,8 @@ def test_two_runs_in_fp32_make_the_same_bytes(main, pair, tmp_path):
 
 def test_the_seed_chooses_the_noise(main, pair, tmp_path):
     def noise(name, seed):
-        return painted(main, tmp_path / name, *pair, "--init", "noise", "--seed", seed)
+        options = ("--init", "noise", "--seed", seed, *SHALLOW)
+        return painted(main, tmp_path / name, *pair, *options)
 
     one, other = noise("one", "1"), noise("other", "2")
     assert one != other
@@ -177,7 +180,7 @@ def assert_one_sentence(error, *words):
 def test_interrupted_by_the_keyboard(pair, tmp_path):
     folder = tmp_path / "out"
     options = ["--size", "64", "--epochs", "100000", "--save-every", "1", "--threads", "1"]
-    arguments = job_arguments([*pair, "--output", str(folder), *options])
+    arguments = job_arguments([*pair, "--output", str(folder), *options, *SHALLOW])
     command = [sys.executable, str(SCRIPTS / "stylize.py"), *arguments]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -214,6 +217,6 @@ def test_run_json_is_valid_json_whatever_the_name(main, project, tmp_path):
     style = project.add("style", 'q"uote \\ 🎨.png', seed=1)
     content = project.add("content", "-rf.png", seed=0)
     files = [f"--content={content}", f"--style={style}", "--output", str(tmp_path / "out")]
-    assert main([*files, *SMALL]) == 0
+    assert main([*files, *SMALL, *SHALLOW]) == 0
     facts = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
     assert (facts["content"]["path"], facts["style"]["path"]) == (str(content), str(style))
