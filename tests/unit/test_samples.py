@@ -1,10 +1,12 @@
-"""The sample images: complete, small, and documented."""
+"""The sample images: complete, small, documented, and style images that differ."""
 
 from __future__ import annotations
 
 import subprocess
+from itertools import combinations
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from tests.samples import CONTENT, FOLDER, STYLE
@@ -25,6 +27,27 @@ def test_a_sample_is_a_jpeg_of_a_useful_size(path: Path) -> None:
         assert image.format == "JPEG"
     width, height = load_image(path).size
     assert min(width, height) >= (512 if path in STYLE.values() else 300)
+
+
+def histogram(image: np.ndarray) -> np.ndarray:
+    """The shares of 64 colors: four levels per channel."""
+    number = (image // 64).astype(int) @ np.array([16, 4, 1])
+    return np.bincount(number.ravel(), minlength=64) / number.size
+
+
+def test_the_style_images_have_texture_everywhere_and_colors_of_their_own() -> None:
+    histograms = {}
+    for name, path in STYLE.items():
+        image = np.asarray(load_image(path).resize((160, 120))).astype(float)
+        gray, chroma = image.mean(axis=-1), np.ptp(image, axis=-1)
+        energy = np.abs(np.diff(gray, axis=0))[:, :-1] + np.abs(np.diff(gray, axis=1))[:-1]
+        tiles = energy[:117, :156].reshape(9, 13, 12, 13).mean(axis=(1, 3))
+        assert (tiles > 3).mean() > 0.95, f"more than 5 % of {name} is flat"
+        assert np.percentile(chroma, 85) > 60, f"{name} has no strong colors"
+        histograms[name] = histogram(image)
+    for one, other in combinations(STYLE, 2):
+        apart = np.abs(histograms[one] - histograms[other]).sum() / 2
+        assert apart > 0.3, f"{one} and {other} have {1 - apart:.0%} of their colors in common"
 
 
 def test_all_samples_together_are_small() -> None:
