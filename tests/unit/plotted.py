@@ -38,12 +38,12 @@ def drawn(page: Page, title: str) -> list[tuple[list[float], list[float]]]:
 
 def assert_well_laid_out(page: Page) -> None:
     """No text on another, none on panels that are not its own, none off the page."""
-    renderer = FigureCanvasAgg(page.figure).get_renderer()
-    page.figure.draw(renderer)
+    FigureCanvasAgg(page.figure)
+    page.figure.draw_without_rendering()
     dots = page.figure.dpi
     top, bottom = HEIGHT * dots, (HEIGHT - page.used) * dots
     texts = list(visible_texts(page))
-    boxes = [(text.get_text(), text.get_window_extent(renderer)) for text in texts]
+    boxes = [(text.get_text(), text.get_window_extent()) for text in texts]
     for name, box in boxes:
         assert box.x0 >= 0 and box.x1 <= WIDTH * dots, f"{name!r} is cut at the side"
         assert box.y0 >= bottom - 0.12 * dots and box.y1 <= top, f"{name!r} is off the page"
@@ -52,13 +52,12 @@ def assert_well_laid_out(page: Page) -> None:
         height = min(first.y1, second.y1) - max(first.y0, second.y0)
         # Boxes of rotated and of neighboring lines may touch by the descent of a letter.
         assert width <= 1 or height <= 2, f"{one!r} lies on {other!r}"
-    panels = [axes.get_window_extent(renderer) for axes in page.figure.axes]
-    outside = [text for text in texts if text.axes is None]
-    for text, box in itertools.product(outside, panels):
-        extent = text.get_window_extent(renderer)
+    panels = [axes.get_window_extent() for axes in page.figure.axes]
+    outside = [box for text, box in zip(texts, boxes, strict=True) if text.axes is None]
+    for (name, extent), box in itertools.product(outside, panels):
         apart = extent.x1 <= box.x0 or extent.x0 >= box.x1
         apart = apart or extent.y1 <= box.y0 + 1 or extent.y0 >= box.y1 - 1
-        assert apart, f"{text.get_text()!r} lies on a panel"
+        assert apart, f"{name!r} lies on a panel"
     for line in page.figure.lines:  # the samples of the legend
         (y,) = set(np.asarray(line.get_ydata(), dtype=float).tolist())
         for box in panels:
