@@ -168,7 +168,9 @@ def grain(image: Image.Image) -> float:
 
 
 def test_grain_is_less_at_a_high_style_weight(caffe: Weights, defaults: Settings):
-    settings = replace(defaults, beta=1e7, epochs=25, precision="fp32")
+    styles = dict.fromkeys(("conv1_1", "conv2_1", "conv3_1"), 1.0)
+    settings = replace(defaults, beta=1e7, epochs=15, precision="fp32", style_layers=styles)
+    settings = replace(settings, content_layers={"conv3_1": 1.0})
     content = to_tensor(load_fitted(samples.CONTENT["chelsea"], 64, "stretch"))
     style = to_tensor(load_fitted(samples.STYLE["woodcut_wave"], 64, "stretch"))
     network = Vgg19(caffe.convolutions, settings.layers).prepare(CPU, torch.float32)
@@ -177,7 +179,7 @@ def test_grain_is_less_at_a_high_style_weight(caffe: Weights, defaults: Settings
         problem = single_style_problem(content, style, replace(settings, total_variation=weight))
         *_, last = Optimization(network, [problem])
         grains.append(grain(to_pil_images(last.images)[0]))
-    assert grains[1] < 0.75 * grains[0], grains
+    assert grains[1] < 0.5 * grains[0], grains
 
 
 def test_it_is_a_part_of_the_total_in_all_records(tmp_path: Path, shallow: Settings):
