@@ -245,3 +245,27 @@ def test_one_click_copies_the_command(viewer):
 def test_the_sweep_has_what_these_tests_need(gallery):
     assert len(gallery.jobs) == 6 * len(CONTENTS)
     assert gallery.jobs[NUMBER].setting == "1_1e6_1"
+
+
+def test_a_long_name_leaves_room_for_the_other(viewer):
+    """In the title of the viewer, and in those of the light table."""
+    names = viewer.locator("#viewer-title bdi")
+    names.first.evaluate(LENGTHEN)
+    assert names.last.evaluate(WHOLE)
+    assert not names.first.evaluate(WHOLE)
+    viewer.keyboard.press("c")
+    viewer.keyboard.press("ArrowRight")
+    viewer.keyboard.press("c")
+    viewer.keyboard.press("v")
+    for width in (1200, 360):
+        viewer.set_viewport_size({"width": width, "height": 740})
+        names = viewer.locator("#compare-pair .title").first.locator("bdi")
+        names.first.evaluate(LENGTHEN)
+        assert names.last.evaluate(WHOLE)
+
+
+LENGTHEN = "name => (name.textContent = 'a very long name '.repeat(20))"
+WHOLE = """name => {
+    const [box, dialog] = [name, name.closest('dialog')].map(each => each.getBoundingClientRect());
+    return name.scrollWidth <= name.clientWidth && box.width > 10 && box.right <= dialog.right;
+}"""

@@ -132,6 +132,12 @@ function element(tag, className = "", text = "") {
   return made;
 }
 
+/** A name of at most 24 letters: its beginning and its end. */
+function shorten(name) {
+  const letters = [...name];
+  return letters.length > 24 ? `${letters.slice(0, 15).join("")}…${letters.slice(-8).join("")}` : name;
+}
+
 /** The pieces of a name, with places where a line may break. */
 function piecesOf(name) {
   return name.split(/(?<=[_-])/u).flatMap((piece, place) => (place ? [element("wbr"), piece] : [piece]));

@@ -219,7 +219,7 @@ const table = {
   shortName(output) {
     const others = state.chosen.map((at) => OUTPUTS[at]);
     const images = ["content", "style"].filter((kind) => others.some((other) => other[kind] !== output[kind]));
-    const names = images.map((kind) => isolate((kind === "content" ? contentOf : styleOf)(output).name));
+    const names = images.map((kind) => isolate(shorten((kind === "content" ? contentOf : styleOf)(output).name)));
     const alike = others.every((other) => other.setting === output.setting);
     return [names.join(" × "), alike ? "" : this.whatOf(output)].filter(Boolean).join(", ");
   },
@@ -230,7 +230,7 @@ const table = {
     pane.at = at;
     const alike = state.chosen.every((each) => OUTPUTS[each].content === output.content);
     const [title, content, style] = [element("span", "title"), element("span", alike ? "alike" : ""), element("bdi")];
-    content.append(element("bdi", "", contentOf(output).name), " × ");
+    content.append(element("bdi", "", contentOf(output).name), element("span", "", " × "));
     style.append(...piecesOf(styleOf(output).name));
     title.append(content, style);
     find(".look").replaceChildren(element("span", "number", String(number)), " ", title);
