@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.stage import center, drag, placed, slider_value
+from tests.browser.stage import center, drag, placed, shows, slider_value
 from tests.browser.sweep import HOSTILE, until
 
 
@@ -55,7 +55,7 @@ def test_outputs_side_by_side_at_the_same_zoom(page):
     expect(page.locator("#tray-compare")).to_be_focused()
 
 
-def test_iterations_difference_flicker_and_the_way_to_one_output(page):
+def test_iterations_difference_flicker_and_the_way_to_one_output(page, gallery):
     choose(page, 0, 1, 2)
     page.keyboard.press("v")
     expect(page.locator("#compare-title")).to_have_text("3 outputs side by side")
@@ -80,8 +80,12 @@ def test_iterations_difference_flicker_and_the_way_to_one_output(page):
     page.keyboard.down("2")
     assert before.evaluate_all(shown) == [True, True, True]
     until(page, "document.querySelector('#compare-pair .before img').src.includes('1_1e6_1')")
+    first = page.locator("#compare-pair .stage").first
+    second = gallery.root / "results" / "cat" / "sea" / "1_1e6_1" / "generated_6.png"
+    assert shows(first, second)
     page.keyboard.up("2")
     assert before.evaluate_all(shown) == [False, False, False]
+    assert not shows(first, second)
     page.get_by_role("button", name="Difference from the first").click()
     assert before.evaluate_all(shown) == [False, True, True]
     page.locator("#compare-pair .drop").first.click()
@@ -117,7 +121,7 @@ def sides(page):
     return [image.removeprefix("../") for image in reversed(images)]
 
 
-def test_any_two_of_the_light_table_get_a_slider(page):
+def test_any_two_of_the_light_table_get_a_slider(page, gallery):
     choose(page, 0, 1, 2, 3)
     page.keyboard.press("v")
     assert page.locator("#compare-pair .number").all_text_contents() == ["1", "2", "3", "4"]
@@ -149,16 +153,23 @@ def test_any_two_of_the_light_table_get_a_slider(page):
     page.select_option("#over-left", value="content cat")
     page.select_option("#over-right", value="style sea")
     assert ["content" in sides(page)[0], "style" in sides(page)[1]] == [True, True]
+    until(
+        page,
+        "[...document.querySelectorAll('#over-stage img')].every(i => i.src.includes('originals'))",
+    )
+    stage, job = page.locator("#over-stage"), gallery.jobs[2]
     for name, value in (("Left", 100), ("Right", 0), ("Both", 50)):
         page.locator("#over-sides").get_by_role("button", name=name, exact=True).click()
         assert over_value(page) == value
+        assert shows(stage, gallery.root / job.content_path) == (name == "Left")
+        assert shows(stage, gallery.root / job.style_path) == (name == "Right")
     page.locator("#over-difference").click()
     expect(page.locator("#over-layers.difference")).to_be_visible()
 
     # A number shows its output alone, as long as the key is down.
     page.keyboard.down("2")
     until(page, "document.querySelector('#over-original').src.includes('1_1e6_1')")
-    expect(page.locator("#over-layers.difference")).to_have_count(0)
+    assert shows(stage, gallery.root / "results" / "cat" / "sea" / "1_1e6_1" / middle)
     page.keyboard.up("2")
     expect(page.locator("#over-layers.difference")).to_be_visible()
     assert "content" in sides(page)[0]

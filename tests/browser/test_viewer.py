@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 from playwright.sync_api import expect
-from tests.browser.stage import NUMBER, center, drag, percent, placed, slider_value
+from tests.browser.stage import NUMBER, center, drag, percent, placed, shows, slider_value
 from tests.browser.sweep import CONTENTS, until
 from tests.fake_results import losses_at
 
@@ -40,6 +40,28 @@ def test_the_slider_obeys_the_keyboard(viewer):
         viewer.keyboard.press("w")
         turns.append(slider_value(viewer))
     assert turns == [50, 100, 0]
+
+
+def test_each_side_is_seen_alone(viewer, gallery):
+    """The whole image, as opened from the panel, by the buttons and while a key is held."""
+    job = gallery.jobs[NUMBER]
+    stage = viewer.locator("#viewer-stage")
+    assert shows(stage, gallery.root / job.final_output)
+    for number, path in enumerate((job.content_path, job.style_path)):
+        viewer.locator("#viewer-inputs .show").nth(number).click()
+        assert slider_value(viewer) == 100
+        until(viewer, LEFT_IS_THERE)
+        assert shows(stage, gallery.root / path)
+    viewer.get_by_role("button", name="Right", exact=True).click()
+    assert shows(stage, gallery.root / job.final_output)
+    viewer.keyboard.down("x")
+    assert shows(stage, gallery.root / job.style_path)
+    viewer.keyboard.up("x")
+    assert shows(stage, gallery.root / job.final_output)
+
+
+LEFT_IS_THERE = """(image => image.getAttribute('src') === image.dataset.wanted && image.complete)(
+    document.querySelector('#viewer-original'))"""
 
 
 def test_the_content_image_covers_the_output_exactly(viewer):

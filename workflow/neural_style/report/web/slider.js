@@ -132,7 +132,7 @@ class Slider {
     const handle = this.part("slider");
     const difference = state.difference && !this.held;
     this.part("layers").classList.toggle("difference", difference && !handle.hidden);
-    this.part("before").style.clipPath = `inset(0 ${wide - (percent === 100 ? 0 : percent === 0 ? from : at)}px 0 0)`;
+    this.part("before").style.clipPath = `inset(0 ${wide - (percent === 100 ? wide : at)}px 0 0)`;
     this.part("before").style.visibility = percent === 0 && !difference ? "hidden" : "visible";
     handle.style.visibility = difference ? "hidden" : "visible";
     handle.style.left = `${at}px`;

@@ -37,7 +37,8 @@ const viewer = {
     part("full").hidden = !document.fullscreenEnabled;
     this.dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
-      this.leave();
+      if (document.fullscreenElement) this.fullScreen();
+      else this.leave();
     });
   },
 
