@@ -24,7 +24,6 @@ from neural_style.engine import writer as writer_module
 from neural_style.engine.checkpoint import FOLDER, STATE, Checkpoint
 from neural_style.engine.job import run_job
 from neural_style.engine.writer import DivergedError, StoppedError
-from neural_style.io import sha256
 from neural_style.losses.objective import Evaluation
 from neural_style.optim.adam import AdamState
 
@@ -234,6 +233,17 @@ def with_tensor(name: str, change: Callable[[Tensor], Any]) -> Callable[[Checkpo
     return lambda saved: apply(saved, ["state", *name.split(".")])
 
 
+def with_slots_moved(*steps: int) -> Callable[[Checkpoint], Any]:
+    """Other columns of the newest entry, which is in slot 2 of 20."""
+
+    def move(slots: Tensor) -> Tensor:
+        moved = slots.clone()
+        moved[: len(steps)] += torch.tensor(steps)
+        return moved
+
+    return with_tensor("optimizer.slots", move)
+
+
 def without(field: str) -> Callable[[Checkpoint], Any]:
     def apply(saved: Checkpoint) -> Checkpoint:
         state = copy.copy(saved.state)
@@ -262,7 +272,7 @@ TENSOR_CHANGES: dict[str, Callable[[Tensor], Any]] = {
     "dtype": lambda tensor: tensor.to(torch.int16 if tensor.dtype == torch.bool else torch.half),
     "complex": lambda tensor: tensor.to(torch.complex64),
     "sparse": lambda tensor: tensor.to_sparse(),
-    "learning": lambda tensor: torch.nn.Parameter(tensor.float()),
+    "learning": lambda tensor: tensor.float().requires_grad_(),
     "overlapping": lambda tensor: tensor.flatten()[0].expand_as(tensor),
     "number": lambda tensor: 1.0,
     "none": lambda tensor: None,
@@ -287,9 +297,10 @@ CHECKPOINTS: dict[str, Callable[[Checkpoint], Any]] = {
     "Adam": lambda saved: replace(
         saved, state=replace(saved.state, optimizer=AdamState(*[saved.state.variable] * 4))
     ),
-    "newest 7": memory_with(slots=torch.tensor([7, 27])),
-    "newest beyond the history": memory_with(slots=torch.tensor([10**9, 10**9 + 20])),
-    "newest twice": memory_with(slots=torch.tensor([2, 2])),
+    "newest 7": with_slots_moved(5, 5),
+    "newest beyond the history": with_slots_moved(10**9, 10**9),
+    "newest twice": with_slots_moved(0, -20),
+    "other numbers": with_slots_moved(0, 0, -1),
     "newest as text": memory_with(slots="1"),
     "more entries than the history": memory_with(entries=torch.zeros(1, 40, 2, 3072)),
     "entries that were not filled": memory_with(entries=torch.zeros(1, 20, 2, 3072)),
@@ -314,7 +325,7 @@ CHECKPOINTS: dict[str, Callable[[Checkpoint], Any]] = {
     "no outputs": saved_with(outputs={}),
     "outputs as a list": saved_with(outputs=["generated_2.jpg"]),
     "an output elsewhere": lambda saved: replace(
-        saved, outputs={"../../escaped": sha256(CONTENT), **saved.outputs}
+        saved, outputs={f"../{name}": checksum for name, checksum in saved.outputs.items()}
     ),
     "numbers for outputs": saved_with(outputs={1: 2}),
 }
