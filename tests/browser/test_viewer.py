@@ -60,6 +60,21 @@ def test_each_side_is_seen_alone(viewer, gallery):
     assert shows(stage, gallery.root / job.final_output)
 
 
+def test_the_content_of_a_missing_output_keeps_its_shape(page, gallery):
+    page.locator(".open").first.focus()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    expect(page.locator("#viewer-placeholder")).to_be_visible()
+    expect(page.locator("#viewer-zoom")).to_be_hidden()
+    page.locator("#viewer-inputs .show").first.click()
+    until(page, LEFT_IS_THERE)
+    expect(page.locator("#viewer-placeholder")).to_be_hidden()
+    box = page.locator("#viewer-original").bounding_box()
+    assert box["width"] / box["height"] == pytest.approx(3 / 2, abs=0.01)
+    stage = page.locator("#viewer-stage").bounding_box()
+    assert percent(page) == pytest.approx(100 * stage["width"] / 48, rel=0.02)
+
+
 LEFT_IS_THERE = """(image => image.getAttribute('src') === image.dataset.wanted && image.complete)(
     document.querySelector('#viewer-original'))"""
 

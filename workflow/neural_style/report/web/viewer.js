@@ -10,7 +10,8 @@ const viewer = {
     this.stage = new Stage(part("stage"), [part("result"), part("original")], this.view);
     this.slider = new Slider("viewer", this);
     this.stage.swiped = (across, down) => this.step(across, down);
-    part("result").addEventListener("load", () => this.measure());
+    for (const image of ["result", "original"]) part(image).addEventListener("load", () => this.measure());
+    part("result").addEventListener("load", () => (part("placeholder").hidden = true));
     part("result").addEventListener("error", () => this.showPlaceholder("the file is missing"));
     const actions = {
       previous: () => this.step(-1),
@@ -121,6 +122,7 @@ const viewer = {
     const nothing = Boolean(output.missing) && part("before").hidden;
     part("zoom").parentElement.hidden = nothing;
     if (nothing) this.showPlaceholder(output.missing);
+    this.measure();
     this.view.draw();
   },
 
@@ -148,11 +150,12 @@ const viewer = {
     return choices;
   },
 
-  /** Use the size of the image if the record of the run has none. */
+  /** Use the size of the image that is shown if the record of the run has none. */
   measure() {
-    const image = part("result");
-    part("placeholder").hidden = true;
-    if (state.open !== null && !OUTPUTS[state.open].size) this.setSize(image.naturalWidth, image.naturalHeight);
+    const output = OUTPUTS[state.open];
+    if (!output || output.size) return;
+    const image = part(output.missing ? "original" : "result");
+    if (image.naturalWidth) this.setSize(image.naturalWidth, image.naturalHeight);
   },
 
   setSize(width, height) {
