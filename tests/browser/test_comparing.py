@@ -139,8 +139,7 @@ def test_any_two_of_the_light_table_get_a_slider(page, gallery):
     options = page.locator("#over-left option").all_text_contents()
     assert options[:3] == [f"{place}: \u2068sea\u2069, beta 1e{place + 4}" for place in (1, 2, 3)]
     groups = page.locator("#over-left optgroup").evaluate_all("all => all.map(each => each.label)")
-    inputs = ["Outputs", "Content images", "Style images"]
-    assert groups == [*inputs, "Iterations of 1", "Iterations of 2"]
+    assert groups == ["Outputs", "Inputs", "Iterations of 1", "Iterations of 2"]
 
     # Any two, and the iteration of both.
     page.select_option("#over-left", value="cat/sea/1_1e7_1")

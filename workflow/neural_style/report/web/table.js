@@ -270,8 +270,8 @@ const table = {
     const add = (value, group, name, address, size) => address && !choices.has(value) && choices.set(value, { name, group, address, size });
     const { made } = this;
     for (const [number, output] of made) add(keyOf(output), "Outputs", `${number}: ${this.shortName(output)}`, shownOf(output, snapshotAt(output, this.epoch)), output.size);
-    for (const [, output] of made) add(`content ${contentOf(output).id}`, "Content images", isolate(contentOf(output).name), originalOf(output));
-    for (const [, output] of made) add(`style ${styleOf(output).id}`, "Style images", isolate(styleOf(output).name), paintingOf(output));
+    for (const [, output] of made) add(`content ${contentOf(output).id}`, "Inputs", `Content image ${isolate(contentOf(output).name)}`, originalOf(output));
+    for (const [, output] of made) add(`style ${styleOf(output).id}`, "Inputs", `Style image ${isolate(styleOf(output).name)}`, paintingOf(output));
     for (const [number, output] of made) {
       const key = keyOf(output);
       if (![state.left, state.right].some((side) => ` ${side}`.endsWith(` ${key}`))) continue;
