@@ -75,6 +75,7 @@ def test_nothing_finished_is_a_figure_that_says_so(finished_sweep):
     with plot_style():
         pages = plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "total", 1)
     assert "Not drawn: β\u00a01e4 (not made yet)." in words(pages[0])
+    assert "no finished run" in words(pages[2])
     for page in pages:
         assert_well_laid_out(page)
     draw_sweep(sweep)

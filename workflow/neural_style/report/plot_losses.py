@@ -147,12 +147,14 @@ def lines_of(runs: Iterable[PairRun], name: str, styles: Sequence[LineStyle]) ->
     return lines
 
 
-def draw_panel(axes: Axes, lines: Sequence[Line], title: str) -> None:
-    """Draw lines on a logarithmic scale over the iterations from 0; a note if there are none."""
+def draw_panel(
+    axes: Axes, lines: Sequence[Line], title: str, empty: str = "no value above 0"
+) -> None:
+    """Draw lines on a logarithmic scale over the iterations from 0; say why if there are none."""
     axes.set_title(in_order(title), family=families(title))
     if not lines:
         axes.set_axis_off()
-        axes.text(0, 0.5, "no value above 0", fontsize=SMALL, color=GRAY, transform=axes.transAxes)
+        axes.text(0, 0.5, empty, fontsize=SMALL, color=GRAY, transform=axes.transAxes)
         return
     for number, line in enumerate(lines):
         step = max(1, len(line.epochs) // _MARKS)
@@ -276,7 +278,8 @@ def plot_sweep(pairs: Sequence[Pair], name: str, style_count: int, note: str = "
     for axes, pair, lines in zip(made, pairs, drawn, strict=False):
         width = (WIDTH - LEFT - RIGHT) / columns - 0.3
         names = (pair.style,) if len(contents) == 1 else (pair.content, pair.style)
-        draw_panel(axes, lines, shorten_names(names, TEXT, width))
+        empty = () if pair.runs else ("no finished run",)
+        draw_panel(axes, lines, shorten_names(names, TEXT, width), *empty)
     _share_scales(page, made, drawn, columns)
     for axes in made[len(pairs) :]:
         axes.remove()
