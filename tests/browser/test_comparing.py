@@ -205,6 +205,9 @@ def test_a_named_setting_has_its_name_on_the_light_table(open_page, mixed):
     page.keyboard.press("v")
     shown = page.locator("#compare-pair .what").all_text_contents()
     assert [what.replace("\u00a0", " ") for what in shown] == ["β 1e5", "β 1e6", "mine"]
+    expect(page.locator("#compare-note")).to_contain_text("The style losses of these settings")
+    page.locator("#compare-pair .drop").last.click()
+    expect(page.locator("#compare-note")).to_be_empty()
 
 
 def test_a_missing_output_is_on_no_side_of_the_slider(page):

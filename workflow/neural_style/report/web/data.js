@@ -143,13 +143,16 @@ function piecesOf(name) {
   return name.split(/(?<=[_-])/u).flatMap((piece, place) => (place ? [element("wbr"), piece] : [piece]));
 }
 
-/** Why a loss of outputs cannot be compared although it is without alpha and beta; else nothing. */
-function whyNotCompared(name, outputs) {
+/** Why losses of outputs cannot be compared although they are without alpha and beta; else nothing. */
+function whyNotCompared(names, outputs) {
   const settings = [...new Set(outputs.map(settingOf))];
-  const keys = { content: ["content_layers"], style: ["style_layers", "style_loss"], total: ["id"] }[name];
-  const differ = (key) => settings.some((setting) => (setting.facts[key] ?? setting[key]) !== (settings[0].facts[key] ?? settings[0][key]));
-  if (!keys.some(differ)) return "";
-  return name === "total" ? "Compare the minimized loss only within a setting." : `The ${name} losses of these settings differ in kind: compare them only within a setting.`;
+  const differ = (key) => settings.some(({ facts }) => facts[key] !== settings[0].facts[key]);
+  const keys = { content: ["content_layers"], style: ["style_layers", "style_loss"], total: [] };
+  const kinds = names.filter((name) => keys[name].some(differ));
+  return [
+    kinds.length ? `The ${kinds.length > 1 ? "" : `${kinds[0]} `}losses of these settings differ in kind: compare them only within a setting.` : "",
+    names.includes("total") && settings.length > 1 ? "Compare the minimized loss only within a setting." : "",
+  ].filter(Boolean).join(" ");
 }
 
 /** Make a small picture without a text of its own, or a mark where there is none. */

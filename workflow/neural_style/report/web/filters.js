@@ -176,8 +176,7 @@ const filters = {
   /** Why what the outputs are sorted or limited by cannot be compared. */
   note(shown) {
     const used = LOSSES.filter((name) => (state.sort === name && !state.grid) || state.ranges[name]?.some(Boolean));
-    const outputs = shown.map((at) => OUTPUTS[at]);
-    return used.map((name) => whyNotCompared(name, outputs)).filter(Boolean).join(" ");
+    return whyNotCompared(used, shown.map((at) => OUTPUTS[at]));
   },
 
   reason() {

@@ -169,6 +169,7 @@ const table = {
     byId("compare-snapshot").max = this.last;
     this.facts = this.differing();
     this.panes.forEach((pane, place) => this.fill(pane, state.chosen[place], place + 1));
+    byId("compare-note").textContent = whyNotCompared(["content", "style"], state.chosen.map((at) => OUTPUTS[at]));
     byId("compare-slider").hidden = this.made.length < 2;
     if (!this.dialog.open) {
       this.dialog.showModal();
