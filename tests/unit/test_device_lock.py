@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -166,12 +165,17 @@ def test_a_gpu_is_released_at_the_end_and_after_an_error(tmp_path: Path):
 
 
 def test_a_wait_is_announced_once(tmp_path: Path, start):
-    said: list[int] = []
+    said: list[str] = []
     with start(HOLD, "0") as other:
         other.line()
-        threading.Timer(0.3, other.kill).start()
-        with lock_one(["0"], lambda: said.append(1), folder=tmp_path):
-            assert said == [1]
+
+        def tried() -> None:
+            said.append("tried")
+            if len(said) > 3:
+                other.kill()
+
+        with lock_one(["0"], lambda: said.append("waiting"), tried, folder=tmp_path):
+            assert said == ["waiting", "tried", "tried", "tried"]
 
 
 def test_processes_of_other_snakemake_runs_of_the_user_are_excluded(tmp_path: Path, start):
