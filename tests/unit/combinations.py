@@ -25,12 +25,13 @@ CONTROLS: Mapping[str, Sequence[Any]] = {
     "styles": (1, 2),
     "start": ("content", "noise", "image"),
     "tile": (None, 64),
-    "padding": ("zeros", "reflect", "replicate"),
+    "padding": ("zeros", "reflect", "replicate", "replicate_first"),
     "pooling": ("max", "average"),
     "precision": ("fp32", "bf16"),
     "batch": (1, 3),
     "style_loss": ("gram", "wasserstein"),
     "total_variation": (0.0, 1.0),
+    "total_variation_exponent": (1, 2),
 }
 """Control → its values, the default first: fields of `Settings`, and what a problem is made of."""
 

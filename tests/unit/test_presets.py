@@ -96,7 +96,7 @@ def test_the_best_goes_from_about_128_pixels_to_any_size_in_bounded_time(size: i
     assert ratios == pytest.approx([2] * len(ratios), rel=0.02)
     assert size < 170 or ratios
     work = sum(stage.epochs * (stage.size / size) ** 2 for stage in best.all_stages)
-    assert work <= 100 / 1.3, "an iteration costs at most 1.3 times that of the method"
+    assert work <= 100 / 1.15, "an iteration costs at most 1.15 times that of the method"
 
 
 def test_the_stages_of_the_best_follow_the_entry_that_uses_it():
@@ -113,7 +113,7 @@ def test_the_stages_of_the_best_follow_the_entry_that_uses_it():
         optimization={"epochs": 33, "stages": [{"size": 100, "epochs": 3}]},
     )
     assert [stage.size for stage in settings["large"].stages][:3] == [128, 181, 256]
-    assert [stage.epochs for stage in settings["short"].all_stages] == [18, 13, 9, 6, 6]
+    assert [stage.epochs for stage in settings["short"].all_stages] == [22, 13, 8, 4, 5]
     assert settings["tiny"].stages == () and settings["tiny"].epochs == 2
     assert settings["flat"].stages == () and settings["flat"].epochs == 9
     assert settings["own"].stages == (Stage(64, 5),) and settings["own"].epochs == 33

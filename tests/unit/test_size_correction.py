@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from neural_style.config.settings import Settings, beta_at, total_variation_at
+from neural_style.config.settings import Settings, beta_at
 from neural_style.losses.build import make_objective
 from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
@@ -46,30 +46,3 @@ def test_the_style_losses_of_each_image_are_those_of_its_corrected_beta(
     is_style = torch.tensor([name.startswith("style/") for name in objective.term_names])
     torch.testing.assert_close(corrected[~is_style], plain[~is_style])
     torch.testing.assert_close(corrected[is_style], plain[is_style] * 36 / 512)
-
-
-@pytest.mark.parametrize("style_loss", ["gram", "wasserstein"])
-@pytest.mark.parametrize(
-    ("size", "weight"), [((128, 90), 0.5), ((100, 256), 1.0), ((512, 512), 2.0), ((9, 2048), 2.0)]
-)
-def test_the_total_variation_falls_below_512_pixels(
-    defaults: Settings, style_loss: str, size: tuple[int, int], weight: float
-):
-    settings = replace(defaults, style_loss=style_loss, total_variation=2.0)
-    assert total_variation_at(settings, *size) == weight
-    assert total_variation_at(replace(settings, size_correction=False), *size) == 2.0
-
-
-def test_the_loss_of_the_total_variation_is_that_of_its_corrected_weight(
-    random_convolutions: Mapping[str, Convolution], shallow: Settings
-):
-    network = Vgg19(random_convolutions, shallow.layers)
-    content, style = torch.rand(2, 1, 3, 32, 24, generator=torch.Generator().manual_seed(0))
-    losses = {}
-    for corrected in (True, False):
-        settings = replace(shallow, total_variation=1.0, size_correction=corrected)
-        objective = make_objective(network, [single_style_problem(content, style, settings)])
-        losses[corrected] = objective(content).losses[
-            objective.term_names.index("smoothness/total_variation")
-        ]
-    torch.testing.assert_close(losses[True], losses[False] * 32 / 512)

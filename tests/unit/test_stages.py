@@ -17,6 +17,7 @@ from neural_style.losses.problem import (
     StyleReference,
     TransferProblem,
     recolor_problem,
+    refined_images,
     resample_images,
     resample_problem,
     single_style_problem,
@@ -82,9 +83,34 @@ def test_the_first_stage_is_the_job_of_the_smaller_problem(
 def test_the_last_stage_aims_at_the_whole_problem_from_what_was_made_before(
     network: Vgg19, settings: Settings, states: list[Progress]
 ):
-    start = resample_images(states[4].images, 40, 40)
-    problem = replace(single_style_problem(CONTENT, STYLE, only(settings, 3)), start=start)
+    problem = single_style_problem(CONTENT, STYLE, only(settings, 3))
+    start = refined_images(states[4].images, [problem]).clamp(0, 1)
+    problem = replace(problem, start=start)
     assert_same(states[5:], list(Optimization(network, [problem]))[1:])
+
+
+@pytest.mark.parametrize(("init", "noise", "share"), [("content", 0.25, 0.75), ("noise", 0, 0)])
+def test_a_stage_starts_with_the_detail_of_the_content_image_and_none_of_its_noise(
+    settings: Settings, init: str, noise: float, share: float
+):
+    problem = single_style_problem(CONTENT, STYLE, replace(settings, init=init, init_noise=noise))
+    gray = torch.full((1, 3, 20, 20), 0.5)
+    detail = refined_images(gray, [problem]) - 0.5
+    lost = luminance(CONTENT) - resample_images(resample_images(luminance(CONTENT), 20, 20), 40, 40)
+    torch.testing.assert_close(detail, share * lost.expand(-1, 3, -1, -1))
+    assert lost.abs().mean() > 0.05
+
+
+def test_an_image_to_start_from_gives_its_own_detail_to_the_stages(settings: Settings):
+    problem = single_style_problem(CONTENT, STYLE, settings)
+    start = random(1, 3, 40, 40, seed=6)
+    own, same = replace(problem, start=start), replace(problem, start=problem.content)
+    small = resample_images(CONTENT, 20, 20)
+    refined = [refined_images(small, [each]) for each in (problem, own, same)]
+    assert torch.equal(refined[0], refined[2]) and not torch.equal(refined[0], refined[1])
+    assert (refined[0] - CONTENT).abs().mean() < (
+        resample_images(small, 40, 40) - CONTENT
+    ).abs().mean()
 
 
 def test_noise_is_drawn_at_the_size_of_the_first_stage(network: Vgg19, settings: Settings):

@@ -92,7 +92,7 @@ def test_losses_and_gradient_are_those_of_the_whole(
     assert not any(each.requires_grad for each in (evaluation.losses, evaluation.gradient))
 
 
-@pytest.mark.parametrize("padding", ["reflect", "replicate"])
+@pytest.mark.parametrize("padding", ["reflect", "replicate", "replicate_first"])
 def test_so_they_are_with_another_padding_and_pooling(
     random_convolutions: Convolutions, shallow: Settings, padding: str
 ):

@@ -46,7 +46,7 @@ def loss(pictures: Tensor, term: TotalVariationTerm = PLAIN) -> Tensor:
     return term.loss(term.statistic(WholeView({PIXELS: pictures})))
 
 
-def by_hand(image: np.ndarray) -> float:
+def by_hand(image: np.ndarray, exponent: int) -> float:
     """The total variation of an image [3, H, W], pixel by pixel."""
     _, height, width = image.shape
     total = 0.0
@@ -55,21 +55,26 @@ def by_hand(image: np.ndarray) -> float:
             here = image[:, row, column]
             down = image[:, min(row + 1, height - 1), column] - here
             across = image[:, row, min(column + 1, width - 1)] - here
-            total += np.sqrt(EDGE_THRESHOLD**2 + np.mean(down**2 + across**2)) - EDGE_THRESHOLD
+            squared = np.mean(down**2 + across**2)
+            smoothed = np.sqrt(EDGE_THRESHOLD**2 + squared) - EDGE_THRESHOLD
+            total += squared if exponent == 2 else smoothed
     return total / (height * width)
 
 
-def test_it_is_the_sum_over_neighbors():
+@pytest.mark.parametrize("exponent", [1, 2])
+def test_it_is_the_sum_over_neighbors(exponent: int):
     pictures = random(2, 3, 5, 7, seed=0)
-    expected = [2 * by_hand(pictures[0].numpy()), 3 * by_hand(pictures[1].numpy())]
-    ours = loss(pictures, TotalVariationTerm(torch.tensor([2.0, 3.0])))
+    first, second = (by_hand(each.numpy(), exponent) for each in pictures)
+    expected = [2 * first, 3 * second]
+    ours = loss(pictures, TotalVariationTerm(torch.tensor([2.0, 3.0]), exponent=exponent))
     assert ours.tolist() == pytest.approx(expected)
     assert TotalVariationTerm(1.0).name == NAME
 
 
-def test_the_gradient_is_that_of_finite_differences():
+@pytest.mark.parametrize("exponent", [1, 2])
+def test_the_gradient_is_that_of_finite_differences(exponent: int):
     where = random(2, 1, 4, 5, seed=1)
-    term = TotalVariationTerm(torch.tensor([2.0, 0.5], dtype=torch.float64), where)
+    term = TotalVariationTerm(torch.tensor([2.0, 0.5], dtype=torch.float64), where, exponent)
     pictures = random(2, 3, 4, 5, seed=2).mul(0.05)  # differences on both sides of EDGE_THRESHOLD
     assert torch.autograd.gradcheck(lambda x: loss(x, term), pictures.requires_grad_())
 
@@ -124,10 +129,15 @@ def test_weights_are_those_of_each_image(network: Vgg19, shallow: Settings):
     ]
     objective = make_objective(network, problems)
     assert objective.term_names[-1] == NAME
-    expected = (
-        TOTAL_VARIATION_SCALE * torch.tensor([0, 1, 2.5], dtype=torch.float64) * loss(pictures)
-    )
-    torch.testing.assert_close(objective.losses_at(pictures)[-1], expected)
+    weights = TOTAL_VARIATION_SCALE * torch.tensor([0, 1, 2.5], dtype=torch.float64)
+    torch.testing.assert_close(objective.losses_at(pictures)[-1], weights * loss(pictures))
+    squared = [
+        replace(each, settings=replace(each.settings, total_variation_exponent=2))
+        for each in problems
+    ]
+    expected = weights * loss(pictures, TotalVariationTerm(1.0, exponent=2))
+    found = make_objective(network, squared).losses_at(pictures)[-1]
+    torch.testing.assert_close(found, expected)
 
 
 def masked(shallow: Settings, *masks: Tensor | None) -> TransferProblem:

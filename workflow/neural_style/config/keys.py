@@ -150,11 +150,12 @@ class Network:
         ),
     ] = "max"
     padding: Annotated[
-        Literal["zeros", "reflect", "replicate"],
+        Literal["zeros", "reflect", "replicate", "replicate_first"],
         Field(
             description="padding of the convolutions; zeros, as when the network was trained, "
-            "reflect (mirrored features) or replicate (the outermost features repeated); the last "
-            "two take an eighth more time"
+            "reflect (mirrored features), replicate (the outermost features repeated) or "
+            "replicate_first (replicate for the first convolution and zeros for the others); "
+            "reflect and replicate take an eighth more time"
         ),
     ] = "zeros"
     tile: Annotated[
@@ -200,9 +201,8 @@ class Optimization:
     size_correction: Annotated[
         Boolean,
         Field(
-            description="multiply beta by long edge / 512, and below 512 pixels "
-            "transfer.total_variation, too; so the balance of the losses is about the same at "
-            "every size; false uses them as they are"
+            description="multiply beta by long edge / 512, so the balance of the losses is about "
+            "the same at every size; false uses beta as it is"
         ),
     ] = True
     epochs: Annotated[
@@ -299,6 +299,13 @@ class Transfer:
         Field(
             description="weight of the total variation loss, against grain; a weight of 1 has a "
             "visible effect at the default beta; if you multiply beta, multiply this weight by the "
-            "same factor; optimization.size_correction lowers it below 512 pixels"
+            "same factor"
         ),
     ] = 0.0
+    total_variation_exponent: Annotated[
+        Annotated[WholeNumber, Field(ge=1, le=2)],
+        Field(
+            description="exponent of the gradient in the total variation loss; 1 keeps edges and "
+            "flattens what is between them, 2 softens all strokes alike"
+        ),
+    ] = 1

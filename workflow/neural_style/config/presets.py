@@ -55,10 +55,14 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                         layer.replace("conv", "relu"): weight
                         for layer, weight in _weighted(256, 64, 16, 4, 1).items()
                     },
-                    "padding": "replicate",
+                    "padding": "replicate_first",
                 },
-                "optimization": {"optimizer": "lbfgs", "init": "content", "init_noise": 0.25},
-                "transfer": {"style_loss": "wasserstein", "total_variation": 0.05},
+                "optimization": {"optimizer": "lbfgs", "init": "content", "init_noise": 0.0},
+                "transfer": {
+                    "style_loss": "wasserstein",
+                    "total_variation": 0.12,
+                    "total_variation_exponent": 2,
+                },
             },
             has_stages=True,
         ),
@@ -107,10 +111,15 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 COARSEST = 120
 """Pixels that the smallest stage of `coarse_to_fine` has at least."""
 
-LAST_EPOCHS = 22
-"""Iterations of the last stage of `coarse_to_fine`; each one before has √2 times as many and costs
-√½ times as much. So all cost less than 100 iterations of the method, even if each takes 1.3 times
-as long."""
+FULL_SIZE_EPOCHS = 85
+"""As many iterations at the full size cost as much as all of `coarse_to_fine`, if the time of an
+iteration grows with the number of pixels."""
+
+STEEPNESS = 1.5
+"""The number of iterations of a stage falls with this power of its size."""
+
+MOST_EPOCHS = 240
+"""Iterations of a stage of `coarse_to_fine`, at most: more hardly change an output."""
 
 
 def describe_presets() -> str:
@@ -160,7 +169,7 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
 
     Args:
         size: edge of the output in pixels.
-        epochs: of all stages together; None for `LAST_EPOCHS` of the last one.
+        epochs: of all stages together; None for what `FULL_SIZE_EPOCHS` says.
 
     Returns:
         Values of `stages` and `epochs`.
@@ -168,10 +177,13 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
     sizes = [size]
     while (smaller := round(size / math.sqrt(2) ** len(sizes))) >= COARSEST:
         sizes.append(smaller)
-    shares = [math.sqrt(2) ** before for before in range(len(sizes))]
-    unit = LAST_EPOCHS if epochs is None else epochs / sum(shares)
-    counts = [int(unit * share) for share in shares]
-    if epochs is not None:
+    shares = [(size / edge) ** STEEPNESS for edge in sizes]
+    if epochs is None:
+        costs = [share * (edge / size) ** 2 for share, edge in zip(shares, sizes, strict=True)]
+        unit = FULL_SIZE_EPOCHS / sum(costs)
+        counts = [min(MOST_EPOCHS, int(unit * share)) for share in shares]
+    else:
+        counts = [int(epochs / sum(shares) * share) for share in shares]
         counts[0] = epochs - sum(counts[1:])
     stages = [
         {"size": edge, "epochs": count}

@@ -16,7 +16,7 @@ from neural_style.config.keys import Image, Network, Optimization, Stage, Transf
 from neural_style.config.values import Fit
 from neural_style.errors import NeuralStyleError
 
-ENGINE_VERSION = 3
+ENGINE_VERSION = 4
 """Raise this number when you change the pixels of outputs on purpose.
 
 An output is current if the hashes of its inputs, its settings and this number are the recorded
@@ -115,7 +115,7 @@ LISTED_KEYS = tuple(key.name for key in fields(Weights))
 
 SHARED_IN_BATCH = (
     *("weights", "pooling", "padding", "tile", "precision"),
-    *("optimizer", "history", "color", "style_loss"),
+    *("optimizer", "history", "color", "style_loss", "total_variation_exponent"),
 )
 """Fields of `Settings` that images of a batch have in common; see `Settings.batch_key`."""
 
@@ -315,23 +315,6 @@ def beta_at(settings: Settings, height: int, width: int) -> float:
     if not settings.size_correction or settings.style_loss == "wasserstein":
         return settings.beta
     return settings.beta * (max(height, width) / REFERENCE_SIZE)
-
-
-def total_variation_at(settings: Settings, height: int, width: int) -> float:
-    """Return the weight of the total variation at a size.
-
-    Below `REFERENCE_SIZE`, it is the weight of the settings · long edge / `REFERENCE_SIZE`. The
-    differences between neighbors grow as the same image gets smaller. With a constant weight,
-    the small stages of an output would be flat patches, in which no strokes form.
-
-    Args:
-        settings: the weight, and whether it is corrected.
-        height: of the image as it is optimized, in pixels.
-        width: of the same image.
-    """
-    if not settings.size_correction:
-        return settings.total_variation
-    return settings.total_variation * min(1.0, max(height, width) / REFERENCE_SIZE)
 
 
 # Conflicts: settings that are each allowed but do not go together

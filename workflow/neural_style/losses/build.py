@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import Settings, beta_at, total_variation_at
+from neural_style.config.settings import Settings, beta_at
 from neural_style.losses.objective import Objective, TiledObjective, sum_statistics
 from neural_style.losses.problem import (
     Region,
@@ -206,13 +206,13 @@ def _style_terms(problems: Sequence[TransferProblem], targets: StyleTargets) -> 
 
 def _total_variation_terms(problems: Sequence[TransferProblem]) -> list[Term]:
     """Total variation where styles act, if any problem has a weight for it."""
-    height, width = problems[0].content.shape[2:]
-    weights = [total_variation_at(problem.settings, height, width) for problem in problems]
+    weights = [problem.settings.total_variation for problem in problems]
     if not any(weights):
         return []
     masks = [mask for mask in map(combined_mask, problems) if mask is not None]
     weight = TOTAL_VARIATION_SCALE * problems[0].content.new_tensor(weights)
-    return [TotalVariationTerm(weight, torch.cat(masks) if masks else None)]
+    exponent = problems[0].settings.total_variation_exponent
+    return [TotalVariationTerm(weight, torch.cat(masks) if masks else None, exponent)]
 
 
 def _batch_regions(problems: Sequence[TransferProblem]) -> list[tuple[Region, ...]]:

@@ -194,6 +194,29 @@ def initial_image(problem: TransferProblem) -> Tensor:
     return torch.lerp(image, noise_like(image, problem.settings.seed), share) if share else image
 
 
+def refined_images(images: Tensor, problems: Sequence[TransferProblem]) -> Tensor:
+    """Bring the images of a stage to the size of the next, with the detail that it can show.
+
+    The images are resampled, and get what the luminance of the initial image loses at their size,
+    without the noise in it. So eyes, windows and branches are there again from the start of each
+    stage, as in STROTSS (Kolkin, Salavon and Shakhnarovich, 2019).
+
+    Args:
+        images: [B, 3, h, w] in [0, 1].
+        problems: of the next stage, one for each image.
+
+    Returns:
+        [B, 3, H, W], not clipped to [0, 1].
+    """
+    size, next_size = images.shape[2:], problems[0].content.shape[2:]
+    details = []
+    for problem in problems:
+        image = luminance(problem.content if problem.start is None else problem.start)
+        coarse = resample_images(resample_images(image, *size), *next_size)
+        details.append((1 - problem.settings.noise_share) * (image - coarse))
+    return resample_images(images, *next_size) + torch.cat(details)
+
+
 def noise_like(image: Tensor, seed: int) -> Tensor:
     """Noise of the shape of an image [1, C, H, W], uniform in [0, 1].
 

@@ -208,15 +208,18 @@ class TotalVariationTerm(Term):
         TV = mean over p of (√(ε² + mean over c of (Δ₁² + Δ₂²)) - ε),
 
     the total variation of Rudin, Osher and Fatemi (1992) with the color coupling of Blomgren and
-    Chan (1998). benchmarks/RESULTS.md, "Total variation", compares it with other losses.
+    Chan (1998). benchmarks/RESULTS.md, "Total variation", compares it with other losses. With the
+    exponent 2, it is the mean of Δ₁² + Δ₂² (Mahendran and Vedaldi, 2015, β = 2).
 
     Attributes:
         weight: [B] or a number; `TOTAL_VARIATION_SCALE` times the weight of the settings.
         mask: how strongly it acts on each pixel, [B, 1, H, W] in [0, 1]; None for 1 everywhere.
+        exponent: of the gradient, 1 or 2.
     """
 
     weight: Tensor | float
     mask: Tensor | None = None
+    exponent: int = 1
 
     @property
     def name(self) -> str:
@@ -232,8 +235,9 @@ class TotalVariationTerm(Term):
         # At the border of the image there is no neighbor, and the difference is 0.
         down = functional.pad(down, (0, 0, 0, height - down.shape[2]))
         right = functional.pad(right, (0, width - right.shape[3]))
-        squared_gradient = (down.square() + right.square()).mean(dim=1)
-        variation = torch.sqrt(squared_gradient + EDGE_THRESHOLD**2) - EDGE_THRESHOLD
+        variation = (down.square() + right.square()).mean(dim=1)
+        if self.exponent == 1:
+            variation = torch.sqrt(variation + EDGE_THRESHOLD**2) - EDGE_THRESHOLD
         if self.mask is not None:
             variation = variation * view.crop(PIXELS, self.mask)[:, 0]
         return variation.sum(dim=(1, 2)) / math.prod(view.full_size(PIXELS))

@@ -3,17 +3,24 @@
 The features of a layer at all positions are described by their mean m and covariance Σ. The style
 loss is the squared Wasserstein-2 distance of the Gaussians of image and style,
 
-    W² = |m - m'|² + tr(Σ + Σ' - 2 (Σ'^½ Σ Σ'^½)^½),
+    W² = |m - m'|² + tr(Σ + Σ' - 2 A^½) with A = Σ'^½ Σ Σ'^½
 
-whose gradient in Σ is I - Σ'^½ (Σ'^½ Σ Σ'^½)^(-½) Σ'^½ (Olkin and Pukelsheim, 1982). On the CPU,
-one symmetric eigendecomposition gives both. On a GPU, that would take milliseconds and synchronize
-with the GPU, so matrix products give both there, in a coupled Newton-Schulz iteration.
+(Olkin and Pukelsheim, 1982), regularized: A + εI takes the place of A. The gradient in Σ is then
+I - Σ'^½ (A + εI)^(-½) Σ'^½. It is 0 where Σ has the eigenvectors of Σ', and an eigenvalue v - ε/v
+for each v of Σ', or 0 for v < √ε. So directions in which the style hardly varies are smoothed
+instead of matched. Without that, an image gets all faint tints and textures of its style
+everywhere; `REGULARIZATION` and benchmarks/LOOK.md have more.
+
+On the CPU, one symmetric eigendecomposition gives loss and gradient. On a GPU, that would take
+milliseconds and synchronize with the GPU, so matrix products give both there, in a coupled
+Newton-Schulz iteration.
 
 W² is quadratic in the features, as the content loss is, so that the balance of the two depends
 neither on the scale of the network nor, much, on the size of the image.
 
-Mroueh (Wasserstein Style Transfer, 2019) describes styles by these Gaussians; the style loss
-`StyleLossW2` of crowsonkb/style-transfer-pytorch is this distance.
+Mroueh (Wasserstein Style Transfer, 2019) describes styles by these Gaussians. The style loss
+`StyleLossW2` of crowsonkb/style-transfer-pytorch is this distance, too. Its square root ends after
+twelve steps of a Newton-Schulz iteration, which has about the effect of ε.
 """
 
 from __future__ import annotations
@@ -42,27 +49,27 @@ WASSERSTEIN_SCALE = 1.32e-5
 beta 1e6 weighs the mean over the layers by 66, which balances it with the content loss at alpha 1.
 """
 
-EIGENVALUE_SHIFT = 4.0
-"""ε = 4 × machine epsilon × N, with N the Frobenius norm of Σ'^½ Σ Σ'^½. In place of 1 / √λ, an
-eigenvalue λ gets z + ε·z³ / 2 with z = 1 / √(λ + ε), which differs by less than 2% for λ > 4ε, and
-in place of √λ it gets λ times that. Where the image lacks a direction that the style has, the exact
-gradient is infinite, and the rounding errors of eigenvalues near 0 would add up. On samples, they
-were less than a tenth of ε."""
+REGULARIZATION = 5e-5
+"""ε in units of the squared Frobenius norm of Σ'. A direction needs about a hundredth of the
+largest variance of the style to be matched."""
+
+SMALLEST_SHIFT = 1e-5
+"""Lower bound of ε in units of the Frobenius norm of A, so that rounding errors of eigenvalues near
+0 do not add up. It matters only where the image varies several times as much as the style."""
 
 SMALLEST_NORM = 1e-18
-"""Lower bound of N: the squares of smaller values would be 0 in float32."""
+"""Lower bound of that norm: the squares of smaller values would be 0 in float32."""
 
 POLYNOMIALS = (
-    (8.3182, -23.713, 16.913),
-    (4.1287, -2.9494, 0.52844),
-    (3.9921, -2.8582, 0.51853),
-    (3.5301, -2.5451, 0.48524),
-    (2.578, -1.8491, 0.41291),
-    (1.9459, -1.3267, 0.38274),
-    (1.875, -1.25, 0.375),
+    (8.2152, -23.322, 16.615),
+    (3.9628, -2.8383, 0.51631),
+    (3.4449, -2.4858, 0.4789),
+    (2.4696, -1.7627, 0.40423),
+    (1.9215, -1.3008, 0.3801),
+    (1.8752, -1.2503, 0.37512),
 )
 """(a, b, c) of each step of `transport_by_products`: the polynomial x·(a + b·x² + c·x⁴) that takes
-closest to 1 what the steps before it made of √(ε/N) ≤ x ≤ 1, in float32. It is made for a range
+closest to 1 what the steps before it made of √`SMALLEST_SHIFT` ≤ x ≤ 1. It is made for a range
 that is 2% wider, because rounding errors beyond the range would grow. No others of this degree need
 fewer steps (Amsel, Persson, Musco and Gower, The Polar Express, 2025)."""
 
@@ -70,9 +77,9 @@ LARGEST_RESIDUAL = 1.0
 """Of the iteration before its last step, as a Frobenius norm; it is less than 0.5 where there are
 512 eigenvalues within the range."""
 
-Transport: TypeAlias = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Takes A = Σ'^½ Σ Σ'^½ and Σ'^½, both [B, C, C]; returns the matrix of the optimal transport,
-T = Σ'^½ A^(-½) Σ'^½, [B, C, C], and tr A^½, [B]."""
+Transport: TypeAlias = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""Takes A = Σ'^½ Σ Σ'^½ and Σ'^½, both [B, C, C], and ε, [B]; returns the matrix of the optimal
+transport, T = Σ'^½ (A + εI)^(-½) Σ'^½, [B, C, C], and tr (A + εI)^½, [B]."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +89,15 @@ class GaussianTarget:
     Attributes:
         mean: m', [B, C].
         root: Σ'^½, [B, C, C].
-        energy: E|F'|² = tr Σ' + |m'|², [B].
+        shift: ε, [B].
+        offset: what is to be added to tr Σ + |m|² - 2 m·m' - 2 tr (A + εI)^½, so that the smallest
+            loss is 0, [B].
     """
 
     mean: Tensor
     root: Tensor
-    energy: Tensor
+    shift: Tensor
+    offset: Tensor
 
 
 @dataclass(frozen=True)
@@ -225,8 +235,12 @@ def gaussian_target(moments: Tensor) -> GaussianTarget:
     values, vectors = torch.linalg.eigh(covariance)
     values = values.clamp(min=0)
     root = vectors * values.sqrt().unsqueeze(1) @ vectors.mT
-    energy = exact[:, :, :-1].diagonal(dim1=1, dim2=2).sum(dim=1)
-    return GaussianTarget(mean.to(moments), root.to(moments), energy.to(moments))
+    shift = REGULARIZATION * values.square().sum(dim=1, keepdim=True)
+    # The best eigenvalue of Σ for v of Σ' is v - ε/v, where √(λ·v + ε) is v; or 0.
+    best = torch.where(values > shift.sqrt(), values - shift / values, 0)
+    offset = (2 * (best * values + shift).sqrt() - best).sum(dim=1) + mean.square().sum(dim=1)
+    parts = (mean, root, shift.squeeze(1), offset)
+    return GaussianTarget(*(each.to(moments) for each in parts))
 
 
 def cat_targets(targets: Sequence[GaussianTarget]) -> GaussianTarget:
@@ -234,14 +248,15 @@ def cat_targets(targets: Sequence[GaussianTarget]) -> GaussianTarget:
     return GaussianTarget(
         torch.cat([target.mean for target in targets]),
         torch.cat([target.root for target in targets]),
-        torch.cat([target.energy for target in targets]),
+        torch.cat([target.shift for target in targets]),
+        torch.cat([target.offset for target in targets]),
     )
 
 
 def squared_wasserstein(
     moments: Tensor, target: GaussianTarget, transport: Transport | None = None
 ) -> Tensor:
-    """Compute W² between the Gaussian of moments [B, C, C + 1] and a target, [B].
+    """Compute the regularized W² of the Gaussian of moments [B, C, C + 1] and a target, [B].
 
     Args:
         moments: see `moments`.
@@ -252,35 +267,33 @@ def squared_wasserstein(
         on_gpu = moments.device.type != "cpu" and moments.dtype == torch.float32
         transport = transport_by_products if on_gpu else transport_by_eigenvalues
     distance: Tensor = _SquaredWasserstein.apply(
-        moments, target.mean, target.root, target.energy, transport
+        moments, target.mean, target.root, target.shift, target.offset, transport
     )
     return distance
 
 
-def transport_by_eigenvalues(product: Tensor, root: Tensor) -> tuple[Tensor, Tensor]:
+def transport_by_eigenvalues(product: Tensor, root: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
     """A `Transport` by an eigendecomposition, which synchronizes with a GPU."""
     values, vectors = _eigh(product)
-    norm, shift = _norm_and_shift(product)
-    epsilon = norm[:, :, 0] * shift
-    values = values.maximum(-epsilon / 2)
-    inverse = (values + epsilon).rsqrt()
-    inverse = torch.addcmul(inverse, epsilon / 2, inverse.pow(3))
+    _, shift = _norm_and_shift(product, shift)
+    roots = (values.clamp(min=0) + shift[:, :, 0]).sqrt()
     mapped = root @ vectors
-    return mapped * inverse.unsqueeze(1) @ mapped.mT, (values * inverse).sum(dim=1)
+    return mapped / roots.unsqueeze(1) @ mapped.mT, roots.sum(dim=1)
 
 
-def transport_by_products(product: Tensor, root: Tensor) -> tuple[Tensor, Tensor]:
+def transport_by_products(product: Tensor, root: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
     """A `Transport` by a coupled Newton-Schulz iteration in float32; it never synchronizes.
 
-    From Y = A / N and Z = I, each step multiplies both by P = a + b·ZY + c·(ZY)², so that ZY goes
-    to I, Y to a root of A / N and Z to its inverse (Higham, Functions of Matrices, 2008, chapter
-    6). If the features are constant, A is made of rounding errors and has eigenvalues below -ε,
-    with which ZY goes elsewhere; then T is Σ' / √N.
+    From Y = (A + εI) / N and Z = I, each step multiplies both by P = a + b·ZY + c·(ZY)², so that ZY
+    goes to I, Y to a root of (A + εI) / N and Z to its inverse (Higham, Functions of Matrices,
+    2008, chapter 6). If style and features are constant, A is made of rounding errors and has
+    eigenvalues below -ε, with which ZY goes elsewhere; then T is Σ' / √N.
     """
-    norm, shift = _norm_and_shift(product)
+    norm, shift = _norm_and_shift(product, shift)
     first, *others, last = POLYNOMIALS
-    y = product / norm
-    y.diagonal(dim1=1, dim2=2).add_(shift)
+    shifted = product.clone()
+    shifted.diagonal(dim1=1, dim2=2).add_(shift[:, :, 0])
+    y = shifted / norm
     factor = _factor(y, first)
     y, z = y @ factor, factor
     for each in others:
@@ -292,8 +305,8 @@ def transport_by_products(product: Tensor, root: Tensor) -> tuple[Tensor, Tensor
     identity = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
     residual = torch.linalg.matrix_norm(z_y - identity, keepdim=True)
     z = torch.where(residual < LARGEST_RESIDUAL, z, identity)
-    inverse = torch.baddbmm(z, z, z @ z, alpha=shift / 2) * norm.rsqrt()
-    return root @ inverse @ root, (product * inverse).sum(dim=(1, 2))
+    inverse = z * norm.rsqrt()
+    return root @ inverse @ root, (shifted * inverse).sum(dim=(1, 2))
 
 
 def _factor(z_y: Tensor, polynomial: tuple[float, float, float]) -> Tensor:
@@ -304,10 +317,11 @@ def _factor(z_y: Tensor, polynomial: tuple[float, float, float]) -> Tensor:
     return factor
 
 
-def _norm_and_shift(product: Tensor) -> tuple[Tensor, float]:
-    """N, [B, 1, 1], and ε / N; see `EIGENVALUE_SHIFT`."""
+def _norm_and_shift(product: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+    """N, no less than any eigenvalue of A + εI, and ε, no less than `SMALLEST_SHIFT`; [B, 1, 1]."""
     norm: Tensor = torch.linalg.matrix_norm(product, keepdim=True).clamp(min=SMALLEST_NORM)
-    return norm, EIGENVALUE_SHIFT * torch.finfo(product.dtype).eps
+    larger = torch.maximum(shift.view(-1, 1, 1), SMALLEST_SHIFT * norm)
+    return norm + larger, larger
 
 
 def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
@@ -329,8 +343,8 @@ def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
 class _SquaredWasserstein(torch.autograd.Function):
     """W² and its gradient in the moments, both from the transport T.
 
-    With the second moment M = Σ + m mᵀ, W² = tr M + tr M' - 2 m·m' - 2 tr (Σ'^½ Σ Σ'^½)^½. Its
-    gradient is I - T in M and 2 (T m - m') in m.
+    With the second moment M = Σ + m mᵀ, W² is tr M - 2 m·m' - 2 tr (A + εI)^½ and the offset of the
+    target. Its gradient is I - T in M and 2 (T m - m') in m.
     """
 
     @staticmethod
@@ -339,23 +353,24 @@ class _SquaredWasserstein(torch.autograd.Function):
         moments: Tensor,
         target_mean: Tensor,
         root: Tensor,
-        energy: Tensor,
+        shift: Tensor,
+        offset: Tensor,
         find_transport: Transport,
     ) -> Tensor:
-        second, mean, offset = moments[:, :, :-1], moments[:, :, -1:], target_mean.unsqueeze(2)
+        second, mean, center = moments[:, :, :-1], moments[:, :, -1:], target_mean.unsqueeze(2)
         covariance = torch.baddbmm(second, mean, mean.mT, alpha=-1)
-        transport, trace = find_transport(root @ covariance @ root, root)
+        transport, trace = find_transport(root @ covariance @ root, root, shift)
         gradient = torch.empty_like(moments)
         torch.neg(transport, out=gradient[:, :, :-1])
         gradient.diagonal(dim1=1, dim2=2).add_(1)
-        torch.baddbmm(offset, transport, mean, beta=-2, alpha=2, out=gradient[:, :, -1:])
+        torch.baddbmm(center, transport, mean, beta=-2, alpha=2, out=gradient[:, :, -1:])
         ctx.save_for_backward(gradient)
-        common = torch.baddbmm(trace.view(-1, 1, 1), offset.mT, mean)
+        common = torch.baddbmm(trace.view(-1, 1, 1), center.mT, mean)
         own = second.diagonal(dim1=1, dim2=2).sum(dim=1)
-        return torch.add(own + energy, common.view(-1), alpha=-2)
+        return torch.add(own + offset, common.view(-1), alpha=-2)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None, None, None, None]:
         # torch's hints declare the context of the forward pass here, too.
         (gradient,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        return grad.view(-1, 1, 1) * gradient, None, None, None, None
+        return grad.view(-1, 1, 1) * gradient, None, None, None, None, None

@@ -22,6 +22,7 @@ from torch.nn import functional
 from neural_style.images.tensors import normalize
 from neural_style.model.layers import (
     AFTER_POOLING,
+    CONVOLUTIONS,
     LAYERS,
     Tile,
     required_convolutions,
@@ -49,7 +50,7 @@ _POOLINGS: Mapping[str, Callable[..., Tensor]] = {
     "max": functional.max_pool2d,
     "average": functional.avg_pool2d,
 }
-_PADDINGS = ("zeros", "reflect", "replicate")
+_PADDINGS = ("zeros", "reflect", "replicate", "replicate_first")
 
 
 class Convolution(NamedTuple):
@@ -67,8 +68,9 @@ class Vgg19(nn.Module):
         layers: the layers whose features `forward` returns, such as `conv4_2` or `relu4_2`.
         pooling: `max`, or `average`, which keeps the scale of the activations (see
             `AVERAGE_POOL_SCALES`) and with it the balance of the losses.
-        padding: of the convolutions: `zeros`, `reflect` (mirrored features) or `replicate` (the
-            outermost features repeated).
+        padding: of the convolutions: `zeros`, `reflect` (mirrored features), `replicate` (the
+            outermost features repeated), or `replicate_first`: the outermost pixels repeated for
+            the first convolution and zeros for the others, which see where the image ends.
 
     Raises:
         ValueError: there are no layers, or a layer, the pooling or the padding is unknown.
@@ -142,10 +144,13 @@ class Vgg19(nn.Module):
     def _convolve(self, features: Tensor, name: str) -> Tensor:
         """A convolution that keeps height and width."""
         weight, bias = self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias")
-        if self._padding == "zeros":
+        mode = self._padding
+        if mode == "replicate_first":
+            mode = "replicate" if name == CONVOLUTIONS[0] else "zeros"
+        if mode == "zeros":
             return functional.conv2d(features, weight, bias, padding=1)
-        # torch does not reflect a single row or column, whose mirror image is itself.
-        mode = "replicate" if min(features.shape[2:]) == 1 else self._padding
+        if min(features.shape[2:]) == 1:
+            mode = "replicate"  # torch does not reflect a single row, whose mirror image is itself
         if mode == "replicate" and features.device.type == "cuda":
             padded = replicate_border(features)
         else:

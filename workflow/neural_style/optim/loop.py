@@ -36,7 +36,7 @@ from neural_style.losses.problem import (
     TransferProblem,
     check_batch,
     initial_image,
-    resample_images,
+    refined_images,
     resample_problem,
 )
 from neural_style.model.vgg import Vgg19, full_precision
@@ -92,7 +92,8 @@ class Optimization:
 
     Nothing is computed until you iterate, which you can do once. Iterating yields the start, then
     the result of each iteration; each needs one evaluation of the objective. Stages run one after
-    another: each starts from the images of the one before, at its own size, with a fresh optimizer.
+    another: each starts from the images of the one before, at its own size and with the detail of
+    the content image at that size (see `problem.refined_images`), with a fresh optimizer.
     `epoch` keeps counting across stages.
 
     Args:
@@ -211,7 +212,7 @@ class Optimization:
         if images is None:
             images = torch.cat([initial_image(problem) for problem in problems])
         else:
-            images = resample_images(images, *problems[0].content.shape[2:])
+            images = refined_images(images, problems)
         start = parameterization.from_images(images).clamp(
             parameterization.low, parameterization.high
         )

@@ -22,7 +22,7 @@ Measured on a CPU as the growth of the process's peak, minus the rest: 1600 to 2
 1024 and 256 pixels, and 3300 in fp32 at 256 pixels."""
 
 PADDING_FACTOR = 1.2
-"""Factor on that for every padding but zeros, which copies the features at every convolution."""
+"""Factor on that for reflect and replicate, which copy the features at every convolution."""
 
 BYTES_PER_PIXEL = 120
 """Bytes for each pixel of the image: ten copies of it, such as its gradient and its best values."""
@@ -83,7 +83,8 @@ def bytes_per_image(settings: Settings, height: int, width: int, precision: str)
     adam = settings.optimizer == "adam"
     history = ADAM_HISTORY_SIZE if adam else history_size(settings.history, height, width)
     pixels = height * width * (BYTES_PER_PIXEL + BYTES_PER_HISTORY_ENTRY * history)
-    padding = 1 if settings.padding == "zeros" else PADDING_FACTOR
+    copied = settings.padding in ("reflect", "replicate")
+    padding = PADDING_FACTOR if copied else 1
     return pixels + int(seen * BYTES_PER_PIXEL_SEEN[precision] * padding)
 
 
