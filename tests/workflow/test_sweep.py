@@ -62,6 +62,13 @@ def test_takes_the_profile_beside_the_snakefile(base):
     assert base.outcome.most_at_once == 1, "two jobs shared the one GPU"
 
 
+def test_no_output_waits_for_a_grid(base):
+    results = base.project.results
+    outputs = [path.stat().st_mtime for path in results.rglob("run.json")]
+    grids = [path.stat().st_mtime for path in (results / "grids").rglob("*.jpg")]
+    assert max(outputs) < min(grids)
+
+
 def test_images_are_whole_and_all_different(base):
     digests = set()
     for content, style, setting in JOBS:

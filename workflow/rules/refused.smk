@@ -4,7 +4,7 @@ rule refused_files:
         REFUSED,
     log:
         LOGS / "refused_files.log",
-    priority: 1
+    priority: 2
     localrule: True
     params:
         sentences=lambda wildcards: [*map(in_locale, SWEEP.refused)] or ["no file is refused."],

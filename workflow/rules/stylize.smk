@@ -23,6 +23,8 @@ for setting, settings in SWEEP.settings.items():
         log:
             LOGS / "{content}" / "{style}" / f"{setting}.log",
         threads: stylize_threads
+        # Before grids and plots, for each of which a GPU would wait a second.
+        priority: 1
         resources:
             gpu=gpu_count,
             gres=gpu_gres,
