@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import re
 import signal
 import struct
@@ -76,7 +77,7 @@ def test_a_job_of_the_workflow_reads_no_schema_and_two_processes_make_the_same(
     job = run(
         [sys.executable, "-c", code, images, "--output", tmp_path / "two", settings, "--threads=1"],
         tmp_path,
-        PYTHONPATH=str(SCRIPTS),
+        PYTHONPATH=os.pathsep.join([str(SCRIPTS), str(SCRIPTS.parent)]),
     )
     assert job.out == "0 []\n", job.text
     assert "cat × sea: iteration 3/3, total " in job.err
