@@ -17,6 +17,7 @@ LARGEST_NOTEBOOK = 400_000
 # Runs of a few iterations may end before they have settled.
 pytestmark = pytest.mark.filterwarnings("ignore:the optimization did not settle")
 SMALL = {r"SIZE, EPOCHS = \d+, \d+": "SIZE, EPOCHS = 48, 3", r"size=\d+": "size=48"}
+SMALL |= {r'preset="best"': 'preset="best", stages=(), epochs=9'}
 SMALL |= {r"epochs=\d+": "epochs=2", r"torch\.rand\(4, 3, 128, 128\)": "torch.rand(2, 3, 48, 48)"}
 
 
