@@ -114,7 +114,7 @@ COARSEST = 120
 FULL_SIZE_EPOCHS = 75
 """As many iterations at the full size cost as much as all of `coarse_to_fine`, if the time of an
 iteration grows with the number of pixels. On a CPU, it grows more slowly, and they cost about as
-much as 95 of the method."""
+much as 91 of the method."""
 
 STEEPNESS = 1.5
 """The number of iterations of a stage falls with this power of its size."""
