@@ -34,7 +34,7 @@ from neural_style.images.decode import load_fitted, load_image
 from neural_style.images.encode import save_image
 from neural_style.images.measures import Measures, measure
 from neural_style.images.tensors import to_tensor
-from neural_style.losses.wasserstein import gaussian_target, moments, squared_wasserstein
+from neural_style.losses.wasserstein import moments
 from neural_style.model.vgg import extract_features
 from neural_style.runtime.device import choose_device
 
@@ -150,14 +150,25 @@ class Judge:
         made, plain, wanted = (self._moments(image) for image in (output, content, style))
         ratios = []
         for layer in UNSEEN:
-            target = gaussian_target(wanted[layer])
-            distances = [squared_wasserstein(each[layer], target) for each in (made, plain)]
-            ratios.append(float(distances[0] / distances[1]))
+            distances = [distance(each[layer], wanted[layer]) for each in (made, plain)]
+            ratios.append(distances[0] / distances[1])
         return sum(ratios) / len(ratios)
 
     def _moments(self, image: Tensor) -> dict[str, Tensor]:
         features = extract_features(self._network, image.to(self._device))
         return {layer: moments(features[layer]) for layer in UNSEEN}
+
+
+def distance(one: Tensor, other: Tensor) -> float:
+    """The squared Wasserstein-2 distance of two Gaussians with moments [1, C, C + 1].
+
+    That of the style loss is regularized.
+    """
+    means = [each[0, :, -1].double().cpu() for each in (one, other)]
+    second = [each[0, :, :-1].double().cpu() for each in (one, other)]
+    first, last = (each - mean.outer(mean) for each, mean in zip(second, means, strict=True))
+    roots = torch.linalg.eigvals(first @ last).real.clamp(min=0).sqrt()
+    return float((means[0] - means[1]).square().sum() + (first + last).trace() - 2 * roots.sum())
 
 
 def grid(rows: list[list[Path]], width: int) -> Image.Image:
