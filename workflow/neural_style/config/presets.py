@@ -108,10 +108,10 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 )
 """Name → preset."""
 
-COARSEST = 120
+COARSEST = 85
 """Pixels that the smallest stage of `coarse_to_fine` has at least."""
 
-FULL_SIZE_EPOCHS = 75
+FULL_SIZE_EPOCHS = 68
 """As many iterations at the full size cost as much as all of `coarse_to_fine`, if the time of an
 iteration grows with the number of pixels. On a CPU, it grows more slowly, and they cost about as
 much as 91 of the method."""
