@@ -22,9 +22,9 @@ for setting, settings in SWEEP.settings.items():
             run=folder / RUN,
         log:
             LOGS / "{content}" / "{style}" / f"{setting}.log",
-        threads: stylize_threads
         # Before grids and plots, for each of which a GPU would wait a second.
         priority: 1
+        threads: stylize_threads
         resources:
             gpu=gpu_count,
             gres=gpu_gres,
