@@ -298,8 +298,8 @@ class Transfer:
         Weight,
         Field(
             description="weight of the total variation loss, against grain; a weight of 1 has a "
-            "visible effect at the default beta; if you multiply beta, multiply this weight by the "
-            "same factor"
+            "visible effect at the default beta; if you multiply beta, or "
+            "optimization.size_correction does, multiply this weight by the same factor"
         ),
     ] = 0.0
     total_variation_exponent: Annotated[

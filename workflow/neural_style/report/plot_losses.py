@@ -236,8 +236,8 @@ def plot_pair(pair: Pair) -> Page:
         if number >= len(panels):
             axes.remove()
             continue
-        room = width + (RIGHT if number % columns == columns - 1 else _GAPS[0]) - MARGIN
-        title = "\n".join(wrap(_title(panels[number], [pair]), width_in(TEXT), room, 2))
+        available = width + (RIGHT if number % columns == columns - 1 else _GAPS[0]) - MARGIN
+        title = "\n".join(wrap(_title(panels[number], [pair]), width_in(TEXT), available, 2))
         draw_panel(axes, lines_of(pair.runs, panels[number], styles), title)
         if number % columns == 0:
             page.label_y(axes, LOSS)

@@ -148,9 +148,9 @@ class Slider {
     const between = !handle.hidden && percent > 0 && !difference;
     this.part("tag-left").hidden = !between || at - from < 90;
     this.part("tag-right").hidden = !between || to - at < 70;
-    for (const [name, edge, room] of [["tag-left", from, at - from], ["tag-right", wide - to, to - at]]) {
+    for (const [name, edge, space] of [["tag-left", from, at - from], ["tag-right", wide - to, to - at]]) {
       this.part(name).style.setProperty("--edge", `${edge}px`);
-      this.part(name).style.setProperty("--room", `${room}px`);
+      this.part(name).style.setProperty("--space", `${space}px`);
       this.part(name).style.top = `${Math.max(0, top)}px`;
     }
   }
