@@ -44,7 +44,10 @@ MOST_FRAMES = 100
 FRAME_MS, REST_MS = 200, 2000
 """Milliseconds of a frame of a time-lapse, and of its last one."""
 
-_PAPER, _INK, _GRAY, _RULE, _BLANK = "#fbfaf8", "#1d1c1a", "#68645d", "#d9d5cd", "#f1eee9"
+PAPER, BLANK, RULE = "#fbfaf8", "#f1eee9", "#d9d5cd"
+INK, GRAY = "#1d1c1a", "#68645d"
+"""Colors of text, which can be read on the paper and on a blank tile."""
+
 _FONT = "DejaVu"
 _DATE = datetime(2000, 1, 1, tzinfo=UTC)  # fixed, so that the same pages make the same bytes
 
@@ -60,7 +63,7 @@ def render_grid(grid: Grid, tile_size: int = 256) -> Image.Image:
         GridError: see `measure`.
     """
     layout = measure(grid, tile_size)
-    image = Image.new("RGB", layout.size, _PAPER)
+    image = Image.new("RGB", layout.size, PAPER)
     _draw_header(image, grid, layout)
     joined_above = False
     for number, row in enumerate(grid.rows):
@@ -72,14 +75,14 @@ def render_grid(grid: Grid, tile_size: int = 256) -> Image.Image:
 def _draw_header(image: Image.Image, grid: Grid, layout: Layout) -> None:
     fonts = layout.typography
     top = layout.border - round(fonts.title.size * 0.25)  # capitals level with the originals
-    draw_lines(image, (layout.text_left, top), layout.title, fonts.title, _INK)
+    draw_lines(image, (layout.text_left, top), layout.title, fonts.title, INK)
     top += fonts.title.height(layout.title)
-    draw_lines(image, (layout.text_left, top), layout.subtitle, fonts.text, _GRAY)
+    draw_lines(image, (layout.text_left, top), layout.subtitle, fonts.text, GRAY)
     for box, name in zip(layout.tiles[0], grid.columns, strict=True):
         lines = fonts.column_heading(name)
         x, bottom = box.left + box.width // 2, box.top - 2 * layout.gap
         y = bottom - fonts.text.height(lines) + round(fonts.text.size * 0.3)
-        draw_lines(image, (x, y), lines, fonts.text, _INK, "center")
+        draw_lines(image, (x, y), lines, fonts.text, INK, "center")
     for box, tile in zip(layout.originals, grid.originals, strict=True):
         _draw_tile(image, tile, box, layout)
     _draw_rules(image, layout)
@@ -92,11 +95,11 @@ def _draw_rules(image: Image.Image, layout: Layout) -> None:
     thickness = max(1, round(layout.typography.text.size / 14))
     right, bottom = (side - layout.border - 1 for side in layout.size)
     if first.top > layout.border:
-        canvas.line((layout.left, first.top - gap, right, first.top - gap), _RULE, thickness)
+        canvas.line((layout.left, first.top - gap, right, first.top - gap), RULE, thickness)
     if layout.margins:
         beside = layout.originals and layout.originals[-1].right < first.left
         top = layout.border if beside else first.top - gap
-        canvas.line((first.left - gap, top, first.left - gap, bottom), _RULE, thickness)
+        canvas.line((first.left - gap, top, first.left - gap, bottom), RULE, thickness)
 
 
 def _draw_row(
@@ -106,7 +109,7 @@ def _draw_row(
     align = 1.0 if row.joined else 0.0 if joined_above else 0.5
     lines = layout.typography.row_heading(row.heading, first.height)
     heading_center = layout.left - layout.gap - text.height(lines) // 2
-    draw_rotated(image, (heading_center, first.top + first.height // 2), lines, text, _INK)
+    draw_rotated(image, (heading_center, first.top + first.height // 2), lines, text, INK)
     if row.margin:
         _draw_tile(image, row.margin, layout.margins[number], layout)
     for tile, box in zip(row.tiles, layout.tiles[number], strict=True):
@@ -131,21 +134,21 @@ def _draw_tile(
         bottom = box.bottom if align else box.top + size[1]
     lines = layout.typography.caption(tile)
     below = (box.left + box.width // 2, bottom + layout.gap // 4)
-    draw_lines(image, below, lines, layout.typography.text, _GRAY, "center")
+    draw_lines(image, below, lines, layout.typography.text, GRAY, "center")
 
 
 def _draw_placeholder(image: Image.Image, mark: str, reason: str, box: Box, layout: Layout) -> None:
     text = layout.typography.text
     frame = (box.left, box.top, box.right - 1, box.bottom - 1)
-    ImageDraw.Draw(image).rectangle(frame, fill=_BLANK, outline=_RULE)
+    ImageDraw.Draw(image).rectangle(frame, fill=BLANK, outline=RULE)
     inner = box.width - 2 * layout.gap
     room = max(0, (box.height - layout.gap) // text.line_height)
     rest = wrap(reason, text.width, inner, room - 1) if room > 1 else ()
     lines = (*wrap(mark, text.width, inner, 1), *rest)[:room]
     middle = box.left + box.width // 2
     y = box.top + (box.height - text.height(lines)) // 2
-    draw_lines(image, (middle, y), lines[:1], text, _INK, "center")
-    draw_lines(image, (middle, y + text.line_height), lines[1:], text, _GRAY, "center")
+    draw_lines(image, (middle, y), lines[:1], text, INK, "center")
+    draw_lines(image, (middle, y + text.line_height), lines[1:], text, GRAY, "center")
 
 
 def _load(tile: Tile, box: Box) -> Image.Image | str:
