@@ -232,6 +232,42 @@ def test_a_picture_has_most_of_a_small_window(open_page, gallery):
         assert page.evaluate("document.querySelector('#compare').scrollWidth") <= width
 
 
+@pytest.mark.parametrize(("width", "height"), [(360, 640), (390, 844)])
+def test_what_is_on_the_sides_is_chosen_on_a_phone(open_page, gallery, width, height):
+    """The lists fit with long names, lie on nothing, and are seen without scrolling."""
+    window = {"width": width, "height": height}
+    page = open_page(gallery.page, viewport=window, has_touch=True, is_mobile=True)
+    for number in (0, 7, 13):  # of several content images
+        page.locator(".card .choose").nth(number).tap()
+    page.locator("#tray-compare").tap()
+    page.locator("#compare-slider").tap()
+    tops = []
+    for side in ("left", "right"):
+        page.locator(f"#over-{side} option").first.evaluate(
+            "option => (option.text = 'a very long name '.repeat(20))"
+        )
+        expect(page.locator(f"#over-sides label:has(#over-{side}) > span")).to_be_visible()
+        page.select_option(f"#over-{side}", index=0)
+        box = page.locator(f"#over-{side}").bounding_box()
+        assert box["width"] > width / 2
+        assert box["height"] >= 38
+        tops.append(box["y"])
+    assert tops[1] > tops[0] + 38
+    boxes = page.locator("#compare :is(.tools, .bar) :is(select, button, input)").evaluate_all(
+        """controls => controls.filter(each => each.checkVisibility()).map(each => {
+            const { left, right, top, bottom } = each.getBoundingClientRect();
+            return [left, right, top, bottom];
+        })"""
+    )
+    assert len(boxes) > 10
+    for number, (left, right, top, bottom) in enumerate(boxes):
+        assert left >= 0 and right <= width and top >= 0 and bottom <= height
+        for other in boxes[:number]:
+            beside = left >= other[1] - 1 or other[0] >= right - 1
+            assert beside or top >= other[3] - 1 or other[2] >= bottom - 1
+    assert page.evaluate("document.querySelector('#compare').scrollWidth") <= width
+
+
 def test_nothing_covers_the_controls_of_many_outputs_in_any_window(open_page, gallery):
     page = open_page(gallery.page)
     for number in range(9):
