@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import zipfile
 from urllib.parse import unquote, urlsplit
@@ -364,6 +365,83 @@ def test_the_back_button_closes_what_is_open_and_nothing_else(page):
     page.go_back()
     expect(page.locator("#compare")).to_be_hidden()
     expect(page.locator(".card.chosen")).to_have_count(2)
+
+
+@pytest.mark.parametrize("way", ["Back", "Escape", "v", "button"])
+def test_every_way_out_of_an_output_of_the_light_table_leads_back_to_it(page, way):
+    """And from there to all outputs, each in one step; at the iteration and zoom that were seen."""
+    choose(page, 0, 1)
+    page.keyboard.press("v")
+    page.locator("#compare-pair .look").nth(1).click()
+    expect(page.locator("#compare")).to_be_hidden()
+    page.keyboard.press(",")
+    page.keyboard.press("+")
+    until(page, "location.hash.includes('epoch=4')")
+
+    def leave():
+        if way == "Back":
+            page.go_back()
+        elif way == "button":
+            page.locator("dialog[open]").get_by_role("button", name=CLOSE).click()
+        else:
+            page.keyboard.press(way)
+
+    leave()
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(page.locator("#compare-pair figure")).to_have_count(2)
+    expect(page.locator("#compare-pair .look").nth(1)).to_be_focused()
+    expect(page.locator("#compare-epoch")).to_have_text("4 of 6")
+    zoom = page.locator("#compare-pair .result").first.evaluate("image => image.style.transform")
+    until(page, "location.hash.includes('compare=1') && history.state.opened === 1")
+    page.keyboard.press("0")
+    whole = page.locator("#compare-pair .result").first.evaluate("image => image.style.transform")
+    assert zoom != whole
+    if way == "Back":
+        page.go_forward()
+        expect(page.locator("#viewer-title")).to_be_visible()
+        expect(page.locator("#compare")).to_be_hidden()
+        page.go_back()
+        expect(page.locator("#viewer")).to_be_hidden()
+        expect(page.locator("#compare")).to_be_visible()
+    page.keyboard.press("Escape") if way == "v" else leave()
+    expect(page.locator("#compare")).to_be_hidden()
+    until(page, "!location.hash.includes('compare') && history.state === null")
+    expect(page.locator(".card.chosen")).to_have_count(2)
+    # What is opened next is left in one step.
+    page.locator(".open").nth(2).click()
+    page.go_back()
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(page.locator("#compare")).to_be_hidden()
+
+
+CLOSE = re.compile("^(Close|Back to the outputs side by side)$")
+
+
+def test_two_quick_escapes_leave_an_output_and_the_light_table(page):
+    choose(page, 0, 1)
+    page.keyboard.press("v")
+    page.locator("#compare-pair .look").first.click()
+    page.evaluate(
+        """['viewer', 'compare'].forEach(id =>
+            document.getElementById(`${id}-close`).click())"""
+    )
+    expect(page.locator("#compare")).to_be_hidden()
+    until(page, "!location.hash.includes('compare') && history.state === null")
+
+
+def test_an_output_that_was_deselected_does_not_lead_back_to_the_light_table(page):
+    """It alone is left, so there is nothing to compare."""
+    choose(page, 0, 1)
+    page.keyboard.press("v")
+    page.locator("#compare-pair .look").first.click()
+    page.keyboard.press("c")
+    page.go_back()
+    expect(page.locator("#viewer")).to_be_hidden()
+    expect(page.locator("#compare")).to_be_hidden()
+    until(page, "history.state === null")
+    expect(page.locator(".card.chosen")).to_have_count(1)
+    page.keyboard.press("v")
+    expect(page.locator("#status")).to_have_text("Select two outputs first")
 
 
 @pytest.mark.parametrize(

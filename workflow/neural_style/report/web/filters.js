@@ -255,7 +255,7 @@ const filters = {
   /** Open an output of an image, and show the image itself. */
   openOriginal(kind, image) {
     const at = layout().shown.find((each) => (kind === "content" ? contentOf : styleOf)(OUTPUTS[each]) === image);
-    if (at !== undefined) viewer.open(at, true, lastOf(OUTPUTS[at]), kind);
+    if (at !== undefined) viewer.open(at, lastOf(OUTPUTS[at]), kind);
   },
 };
 

@@ -64,5 +64,9 @@ filters.fill();
 byId("skip").addEventListener("click", () => layout().focus(0));
 addEventListener("scroll", follow(() => overview.draw()), { passive: true });
 addEventListener("resize", follow(() => layout().measure()));
-addEventListener("popstate", () => steppedBack() || restore());
+addEventListener("popstate", () => {
+  if (steppedBack()) return;
+  if (state.alone && opened() === 1) viewer.leave(); // back to the light table
+  else restore();
+});
 restore();

@@ -14,7 +14,7 @@ const matrix = {
     this.host.addEventListener("scroll", follow(() => this.draw()), { passive: true });
     this.body.addEventListener("click", (event) => {
       const cell = event.target.closest(".cell");
-      if (cell) viewer.open(Number(cell.dataset.at), true, Number(cell.dataset.snapshot));
+      if (cell) viewer.open(Number(cell.dataset.at), Number(cell.dataset.snapshot));
     });
     this.body.addEventListener("focusin", (event) => {
       const cell = event.target.closest(".cell");

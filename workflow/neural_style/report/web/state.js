@@ -82,7 +82,7 @@ function writeAddress(step = false) {
   clearTimeout(writeAddress.timer);
   writeAddress.timer = 0;
   try {
-    if (step) history.pushState({ opened: true }, "", addressOf());
+    if (step) history.pushState({ opened: opened() + 1 }, "", addressOf());
     else history.replaceState(history.state, "", addressOf());
   } catch {
     // Some browsers forbid this to local pages, or limit the calls: the address stays as it was.
@@ -100,17 +100,25 @@ function settleAddress() {
   if (writeAddress.timer) writeAddress();
 }
 
-/** Leave what was opened: go back if opening it added an entry. */
-function stepBack() {
-  if (!history.state?.opened) return writeAddress();
-  stepBack.leaving = true;
-  history.back();
+/** How many entries for the back button what is open has added. */
+function opened() {
+  return Number(history.state?.opened ?? 0);
+}
+
+/** Leave what was opened: go back until only so many of the entries are left that opening added. */
+function stepBack(left = 0) {
+  const going = stepBack.left !== undefined;
+  stepBack.left = left;
+  if (!going) steppedBack();
 }
 
 /** Whether the browser went back because of `stepBack`: then the state is newer than the address. */
 function steppedBack() {
-  const { leaving } = stepBack;
-  stepBack.leaving = false;
-  if (leaving) writeAddress();
-  return leaving;
+  if (stepBack.left === undefined) return false;
+  if (opened() > stepBack.left) history.back();
+  else {
+    stepBack.left = undefined;
+    writeAddress();
+  }
+  return true;
 }

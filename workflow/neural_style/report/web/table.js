@@ -80,6 +80,7 @@ const table = {
 
   open() {
     if (state.chosen.length < 2) return announce("Select two outputs first");
+    if (state.alone) return this.comeBack();
     settleAddress();
     const within = viewer.dialog.open; // then going back leaves both
     if (within) viewer.hide();
@@ -104,6 +105,7 @@ const table = {
 
   /** Look at one of the outputs alone; closing it leads back. */
   openViewer(at) {
+    settleAddress();
     Object.assign(state, { comparing: false, alone: true });
     play.stop();
     this.dialog.close();
@@ -111,7 +113,7 @@ const table = {
     Object.assign(state, { left: "content", right: "output", slider: 0, difference: false });
     viewer.view.zoom = this.view.zoom;
     [viewer.view.x, viewer.view.y] = [this.view.x, this.view.y];
-    writeAddress();
+    writeAddress(true);
     viewer.show();
   },
 
@@ -124,7 +126,7 @@ const table = {
     Object.assign(state, { comparing: true, open: null, alone: false });
     this.view.zoom = viewer.view.zoom;
     [this.view.x, this.view.y] = [viewer.view.x, viewer.view.y];
-    writeAddress();
+    stepBack(1);
     this.show();
     if (!last) this.scrubTo(this.epochs.findLastIndex((each) => each <= epoch));
     this.panes[place]?.figure.querySelector(".look").focus();

@@ -43,13 +43,12 @@ const viewer = {
     });
   },
 
-  /** Open an output, at an iteration, with an input alone on the stage if it is named; `step` adds
-   *  an entry for the back button. */
-  open(at, step = true, snapshot = lastOf(OUTPUTS[at]), input = null) {
+  /** Open an output, at an iteration, with an input alone on the stage if it is named. */
+  open(at, snapshot = lastOf(OUTPUTS[at]), input = null) {
     settleAddress();
     Object.assign(state, { open: at, snapshot, left: input ?? "content", right: "output", slider: input ? 100 : 0, difference: false, alone: false });
     this.view.start();
-    writeAddress(step);
+    writeAddress(true);
     this.show();
   },
 
@@ -57,7 +56,7 @@ const viewer = {
     if (state.alone && state.chosen.length > 1) return table.comeBack();
     const at = state.open;
     this.hide(at);
-    state.open = null;
+    Object.assign(state, { open: null, alone: false });
     stepBack();
   },
 
