@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Page
 
 from neural_style.config.sweep import Job
+from neural_style.report.gallery_page import render
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 CONTENTS = (
@@ -39,6 +43,16 @@ class Gallery:
     @property
     def page(self) -> Path:
         return self.root / "results" / "gallery" / "index.html"
+
+
+def copy_with(gallery: Gallery, change: Callable[[dict[str, Any]], object]) -> Path:
+    """Write the page again with other data, beside the images."""
+    text = gallery.page.read_text(encoding="utf-8")
+    data = json.loads(text.split('id="data">')[1].split("</script>")[0])
+    change(data)
+    page = gallery.page.with_name("changed.html")
+    page.write_text(render(data), encoding="utf-8")
+    return page
 
 
 def until(page: Page, expression: str, seconds: float = 10) -> None:

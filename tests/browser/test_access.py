@@ -312,3 +312,26 @@ def test_prints_a_contact_sheet_and_no_blank_pages(page):
     expect(page.locator("#sheet img").first).to_be_visible()
     pages = page.pdf().count(b"/Type /Page\n")
     assert 1 <= pages <= 4
+
+
+def test_prints_dark_on_white_whatever_is_chosen_and_waits_for_the_images(open_page, gallery):
+    page = open_page(gallery.page, color_scheme="dark")
+    page.keyboard.press("d")
+    page.keyboard.press("d")
+    page.locator(".card .open").first.focus()
+    page.keyboard.press("c")
+    expect(page.locator("#tray")).to_be_visible()
+    page.evaluate(
+        """window.print = () => {
+            window.printed = [...document.querySelectorAll('#sheet img')].every(
+                image => image.complete && image.naturalWidth);
+        }"""
+    )
+    page.keyboard.press("Control+p")
+    until(page, "window.printed === true")
+    page.emulate_media(media="print")
+    ink, bottom = page.evaluate(
+        "(style => [style.color, style.paddingBottom])(getComputedStyle(document.body))"
+    )
+    assert ink == "rgb(29, 28, 26)"
+    assert bottom == "0px", "room for the tray would be a blank page"

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import pytest
 from playwright.sync_api import Page, expect
-from tests.browser.sweep import BETAS, CONTENTS, HOSTILE, REASON, STYLES, until
-
-from neural_style.report.gallery_page import render
+from tests.browser.sweep import BETAS, CONTENTS, HOSTILE, REASON, STYLES, copy_with, until
 
 ALL = len(CONTENTS) * len(STYLES) * len(BETAS)
 FINISHED = ALL - 1
@@ -176,6 +173,30 @@ def test_shows_only_losses_in_a_range_and_groups(page):
     expect(page.locator(".card").last.locator(".open")).to_be_focused()
 
 
+def test_groups_by_settings_where_two_keys_make_one(open_page, gallery):
+    """Where only one key differs, its values are the settings."""
+    page = open_page(gallery.page)
+    options = page.locator("#group option")
+    assert options.all_text_contents() == ["Nothing", "Content", "Style", "Beta"]
+
+    def vary(data):
+        for setting, rate in zip(data["settings"], ("1", "1", "0.5"), strict=True):
+            setting["facts"]["learning_rate"] = rate
+
+    page = open_page(copy_with(gallery, vary))
+    page.locator("#more-open").click()
+    options = page.locator("#group option")
+    assert options.all_text_contents()[3:] == ["Beta", "Learning rate", "Setting"]
+    page.select_option("#group", "setting")
+    heading = page.locator(".group").first
+    assert heading.inner_text().replace("\u00a0", " ").startswith("β 1e5")
+    expect(heading).to_contain_text("10 outputs")
+    until(page, "location.hash.includes('group=setting')")
+    page.reload()
+    expect(page.locator("#group")).to_have_value("setting")
+    expect(page.locator("select#setting")).to_have_count(0)
+
+
 @pytest.mark.parametrize("loss", ["total", "content", "style", "palette"])
 def test_sorts_by_each_loss_and_measure_both_ways(page, loss):
     page.select_option("#content", label="cat")
@@ -326,14 +347,11 @@ def test_follows_the_systems_colors_until_one_is_chosen(open_page, gallery):
     assert ground(page) < 60
 
 
-def test_only_cards_near_the_window_are_in_the_document(open_page, gallery, tmp_path):
+def test_only_cards_near_the_window_are_in_the_document(open_page, gallery):
     """Otherwise neither opening nor scrolling could be fast with thousands of outputs."""
-    text = gallery.page.read_text(encoding="utf-8")
-    data = json.loads(text.split('id="data">')[1].split("</script>")[0])
-    data["outputs"] = [data["outputs"][-1]] * 3000
-    path = tmp_path / "many.html"
-    path.write_text(render(data), encoding="utf-8")
-    page = open_page(path)
+    page = open_page(
+        copy_with(gallery, lambda data: data.update(outputs=[data["outputs"][-1]] * 3000))
+    )
     for where in ("0", "document.documentElement.scrollHeight / 2", "1e9"):
         page.evaluate(f"scrollTo(0, {where})")
         page.evaluate(

@@ -8,7 +8,7 @@ import shlex
 import pytest
 from playwright.sync_api import expect
 from tests.browser.stage import NUMBER, center, drag, percent, placed, shows, slider_value
-from tests.browser.sweep import CONTENTS, until
+from tests.browser.sweep import CONTENTS, copy_with, until
 from tests.fake_results import losses_at
 
 
@@ -115,13 +115,40 @@ def test_zooms_by_wheel_buttons_and_keys_and_back(viewer):
     assert percent(viewer) == 100
 
 
+@pytest.mark.parametrize("size", [(48, 32), (4800, 3200)], ids=["small", "large"])
+def test_a_double_click_shows_100_percent_and_then_the_whole_image(open_page, gallery, size):
+    page = open_page(copy_with(gallery, lambda data: data["outputs"][0].update(size=size)))
+    page.locator(".open").first.click()
+    whole = percent(page)
+    assert (whole > 100) == (size[0] == 48)
+    x, y = center(page.locator("#viewer-stage"))
+    before = placed(page.locator("#viewer-result"))
+    page.mouse.dblclick(x + 20, y + 10)
+    assert percent(page) == 100
+    left, top, scale = placed(page.locator("#viewer-result"))
+    if size[0] == 4800:  # the point stays where it is
+        box = page.locator("#viewer-stage").bounding_box()
+        point = (x + 20 - box["x"], y + 10 - box["y"])
+        for axis, (here, there) in enumerate(((left, before[0]), (top, before[1]))):
+            inside = (point[axis] - there) / before[2]
+            assert (point[axis] - here) / scale == pytest.approx(inside, abs=8)
+    page.wait_for_timeout(300)  # not a triple click
+    page.mouse.dblclick(x, y)
+    assert percent(page) == whole
+    page.get_by_role("button", name="100 %").click()
+    assert percent(page) == 100
+    page.get_by_role("button", name="Fit").click()
+    assert percent(page) == whole
+
+
 def test_drags_and_keys_move_a_zoomed_image_and_never_lose_it(viewer):
     result = viewer.locator("#viewer-result")
     point = center(viewer.locator("#viewer-stage"))
     here = placed(result)
     drag(viewer, point, (80, 40))
     assert placed(result) == here, "the whole image cannot move"
-    viewer.mouse.dblclick(*point)
+    for _ in range(2):
+        viewer.keyboard.press("+")
     start = placed(result)
     assert start[2] > here[2]
     drag(viewer, point, (30, 20))
@@ -182,8 +209,8 @@ def test_arrows_go_to_the_neighbors_and_the_focus_comes_back(viewer):
 
 def test_the_next_output_has_the_same_zoom_and_place(viewer):
     result = viewer.locator("#viewer-result")
-    viewer.mouse.dblclick(*center(viewer.locator("#viewer-stage")))
-    viewer.keyboard.press("Shift+ArrowLeft")
+    for key in ("+", "+", "Shift+ArrowLeft"):
+        viewer.keyboard.press(key)
     here = placed(result)
     for key in ("ArrowRight", "ArrowRight", "ArrowLeft"):
         viewer.keyboard.press(key)

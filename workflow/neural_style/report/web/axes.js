@@ -4,6 +4,8 @@
 const AXIS_NAMES = { style_loss: "Kind of style loss" }; // there is also the number
 const AXES = []; // { key, name, values: [{ value, label, thumbnail }], of(output) → place in values }
 
+const SETTING_AXIS = { key: "setting", name: "Setting", values: DATA.settings.map(({ id, label }) => ({ value: id, label })), of: (output) => output.setting };
+
 function addAxis(key, name, values, of) {
   AXES.push({ key, name, values, of });
 }
@@ -12,10 +14,7 @@ function addAxis(key, name, values, of) {
   const images = (entries) => entries.map(({ id, name, thumbnail }) => ({ value: id, label: name, thumbnail, image: true }));
   addAxis("content", "Content", images(DATA.contents), (output) => output.content);
   addAxis("style", "Style", images(DATA.styles), (output) => output.style);
-  if (DATA.settings.some(({ named }) => named)) {
-    const labels = DATA.settings.map(({ id, label }) => ({ value: id, label }));
-    addAxis("setting", "Setting", labels, (output) => output.setting);
-  }
+  if (DATA.settings.some(({ named }) => named)) AXES.push(SETTING_AXIS);
   for (const key of Object.keys(DATA.settings[0]?.facts ?? {})) {
     const texts = [...new Set(DATA.settings.map(({ facts }) => facts[key]))];
     if (texts.length < 2) continue;
@@ -27,6 +26,11 @@ function addAxis(key, name, values, of) {
 }
 
 const axisOf = (key) => AXES.find((axis) => axis.key === key);
+
+/** What outputs can be grouped by: the axes, and the setting, also where several keys make one. */
+const GROUPS = [...new Set(AXES.length > 3 ? [...AXES, SETTING_AXIS] : AXES)].filter(({ values }) => values.length > 1);
+
+const groupOf = (key) => GROUPS.find((axis) => axis.key === key);
 
 /** Filters that are always offered; what else differs between named settings is behind "More". */
 const MAIN_AXES = AXES.filter(({ key }) => ["content", "style", "setting"].includes(key) || !axisOf("setting"));

@@ -17,7 +17,7 @@ const filters = {
     this.summarize();
     byId("sort-measures").hidden = !OUTPUTS.some(({ measures }) => measures);
     for (const key of ["group", "rows", "columns"]) {
-      const axes = key === "group" ? AXES.filter(({ values }) => values.length > 1) : matrix.choices;
+      const axes = key === "group" ? GROUPS : matrix.choices;
       byId(key).append(...axes.map((axis) => new Option(axis.name, axis.key)));
     }
     for (const name of CHOICES) {
@@ -207,7 +207,7 @@ const filters = {
 
   /** Sort; outputs without the number are last in either direction. Groups come first. */
   order(shown) {
-    const axis = axisOf(state.group);
+    const axis = groupOf(state.group);
     const sorted = this.sorted(shown);
     if (!axis || state.grid) return sorted;
     return sorted.sort((one, two) => axis.of(OUTPUTS[one]) - axis.of(OUTPUTS[two]));

@@ -75,7 +75,7 @@ const overview = {
 
   /** Runs of outputs with the same value of the axis that they are grouped by. */
   groups() {
-    const axis = axisOf(this.group);
+    const axis = groupOf(this.group);
     if (!axis) return [{ first: 0, last: this.shown.length }];
     const groups = [];
     this.shown.forEach((at, place) => {

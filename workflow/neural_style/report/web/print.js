@@ -8,6 +8,11 @@ const print = {
   prepare() {
     addEventListener("beforeprint", () => this.host.childElementCount || this.fill(layout().shown));
     addEventListener("afterprint", () => this.host.replaceChildren());
+    addEventListener("keydown", (event) => {
+      if (event.key !== "p" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+      event.preventDefault(); // the browser would not wait for the images
+      this.sheet(layout().shown);
+    });
   },
 
   /** Print these outputs, once their images are there. */

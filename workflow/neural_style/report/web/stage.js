@@ -180,10 +180,11 @@ class Stage {
     }, 250);
   }
 
-  /** Zoom to 100 %, or twice as large as the whole image if that is more; and back. */
+  /** Zoom to 100 % about the point, also from an image that is larger than that; and back. */
   onDouble(point) {
-    if (this.view.zoom > 1) return this.view.reset();
-    this.magnify((this.fit < 1 ? 1 / this.fit : 2) / this.view.zoom, ...point);
+    if (this.view.zoom !== 1) return this.view.reset();
+    if (this.fit < 1) this.magnify(1 / this.fit, ...point);
+    else this.view.actual();
   }
 
   /** The center of the pointers and the distance of the first two. */
