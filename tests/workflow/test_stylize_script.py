@@ -21,7 +21,9 @@ import torch
 from PIL import Image
 from tests.workflow.conftest import job_arguments, run
 
+from neural_style.engine import engine
 from neural_style.model.layers import CONVOLUTIONS
+from neural_style.model.weights import load_weights
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 SMALL = ("--size", "64", "--epochs", "3", "--save-every", "2", "--threads", "1")
@@ -97,6 +99,26 @@ def test_settings_are_one_option(script, capsys):
 def test_two_runs_in_fp32_make_the_same_bytes(main, pair, tmp_path):
     pictures = [painted(main, tmp_path / name, *pair, "--precision", "fp32") for name in "ab"]
     assert pictures[0] == pictures[1]
+
+
+def test_a_process_of_several_jobs_reads_the_weights_once_and_makes_the_same(
+    main, script, pair, tmp_path, monkeypatch
+):
+    assert main([*pair, "--output", str(tmp_path / "alone"), *SMALL]) == 0
+    read = []
+    monkeypatch.setattr(
+        engine, "load_weights", lambda source: read.append(source) or load_weights(source)
+    )
+    several = script.main_of_many_jobs()
+    for name, beta in (("first", "1e5"), ("second", "1e6")):
+        options = [*pair, "--output", str(tmp_path / name), *SMALL, "--beta", beta]
+        assert several(job_arguments(options)) == 0
+    assert read == ["caffe"]
+    final = "generated_3.jpg"
+    alone, first, second = (
+        (tmp_path / name / final).read_bytes() for name in ("alone", "first", "second")
+    )
+    assert alone == second != first
 
 
 def test_the_seed_chooses_the_noise(main, pair, tmp_path):

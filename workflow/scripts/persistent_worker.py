@@ -301,9 +301,12 @@ def _serve_stylize(descriptor: int, owner: int) -> None:
     import stylize
     import torch
 
+    run = stylize.main_of_many_jobs()
+    gc.freeze()  # or each collection would look at all of torch
+
     def work(arguments: list[str]) -> int:
         try:
-            return stylize.main(arguments)
+            return run(arguments)
         finally:  # the next job may need the memory
             gc.collect()
             torch.cuda.empty_cache()

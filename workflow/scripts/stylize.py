@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from functools import partial
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 
 import address_space  # noqa: F401 - before torch
@@ -18,14 +19,21 @@ from owner import add_owner_option, is_alive
 
 from neural_style.config.settings import LOG_PREFIX
 from neural_style.display import Display, StopRequest, log_waiting
+from neural_style.engine.engine import Engine
 from neural_style.engine.job import run_job
 from neural_style.engine.writer import StoppedError
 from neural_style.errors import NeuralStyleError, showing_warnings
 from neural_style.runtime.device import DEVICES, lock_device
 
+MakeEngine = Callable[[torch.device], Engine]
 
-def main(arguments: list[str] | None = None) -> int:
+
+def main(arguments: list[str] | None = None, make_engine: MakeEngine = Engine) -> int:
     """Run the command line.
+
+    Args:
+        arguments: of the command line, by default the process's.
+        make_engine: see `run_job`.
 
     Returns:
         The exit code: 0 if all outputs were made, 1 after an error that the user can fix, 130 after
@@ -34,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     with StopRequest() as stop:
         try:
-            stylize(make_parser().parse_args(arguments), stop)
+            stylize(make_parser().parse_args(arguments), stop, make_engine)
         except StoppedError as stopped:
             log_failure(str(stopped))
             return stop.exit_code
@@ -47,7 +55,14 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def stylize(options: argparse.Namespace, stop: StopRequest) -> None:
+def main_of_many_jobs() -> Callable[[list[str]], int]:
+    """Return `main` for a process that does several jobs: the network stays on the device."""
+    # Each job reads its style image into a tensor of its own, so keeping that would be for nothing.
+    make_engine = lru_cache(maxsize=1)(partial(Engine, keep_styles=False))
+    return partial(main, make_engine=make_engine)
+
+
+def stylize(options: argparse.Namespace, stop: StopRequest, make_engine: MakeEngine) -> None:
     """Make the outputs of one pair and show the progress.
 
     Raises:
@@ -77,6 +92,7 @@ def stylize(options: argparse.Namespace, stop: StopRequest) -> None:
             options.checkpoint_every,
             stop,
             display.log,
+            make_engine,
         ):
             display.show(progress)
 

@@ -32,6 +32,7 @@ def run_job(
     checkpoint_every: int | None = 0,
     stop: Callable[[], bool] = lambda: False,
     log: Callable[[str], None] = lambda sentence: None,
+    make_engine: Callable[[torch.device], Engine] = Engine,
 ) -> Iterator[Progress]:
     """Make the outputs of one job, resuming from the checkpoint of an earlier run.
 
@@ -49,6 +50,7 @@ def run_job(
             see `checkpoint.CheckpointStore`.
         stop: asked after each iteration whether to save a checkpoint and end.
         log: gets sentences for the user.
+        make_engine: a process that does several jobs can keep the engine, and so the network.
 
     Yields:
         The start (or the iteration that it resumes from) and each iteration. On the CPU its files
@@ -59,7 +61,7 @@ def run_job(
         NeuralStyleError: an image or the weights cannot be read, a file cannot be written, the
             memory does not suffice, or the optimization diverged.
     """
-    engine = Engine(device)
+    engine = make_engine(device)
     # On the CPU: the device may be short of memory, which the block below explains.
     loaded = load_problem(content, style, settings, CPU)
     original_size = loaded.content_size if settings.dimensions == ORIGINAL else None

@@ -18,6 +18,9 @@ DIRECTIONS = 64
 QUANTILES = 4096
 """Quantiles that it compares along each of them."""
 
+STEPS = 64
+"""Steps of a level of 255 to which it rounds: the largest number, 64 · √3 · 255, has 16 bits."""
+
 MOST_PIXELS = 1 << 18
 """About as many pixels of an image, evenly spaced, stand for its palette."""
 
@@ -93,10 +96,12 @@ def palette_distance(one: Pixels, other: Pixels) -> float:
 def _quantiles(image: Pixels, directions: NDArray[np.float64]) -> NDArray[np.float64]:
     """The quantiles of the colors along each direction, [QUANTILES, D]."""
     colors = image.reshape(-1, 3)
-    colors = colors[:: -(-len(colors) // MOST_PIXELS)]
-    ordered = np.sort(colors @ directions, axis=0)
-    positions = (np.arange(QUANTILES) + 0.5) / QUANTILES * len(ordered)
-    return ordered[positions.astype(np.int64)]
+    colors = colors[:: -(-len(colors) // MOST_PIXELS)].astype(np.float32)
+    positions = ((np.arange(QUANTILES) + 0.5) / QUANTILES * len(colors)).astype(np.int64)
+    # numpy sorts 16-bit integers by radix; floating-point numbers took ten times as long.
+    steps = (np.rint(colors @ each).astype(np.int16) for each in STEPS * directions.T)
+    ordered = (np.sort(each, kind="stable")[positions] for each in steps)
+    return np.stack([*ordered], axis=1) / STEPS
 
 
 def median_residual(plane: Plane) -> float:
