@@ -5,13 +5,16 @@ It imports nothing heavy, since a shard without anything to make starts no torch
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
 
 SECONDS_BETWEEN_LOOKS = 1.0
 

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from neural_style.config.settings import Settings
 from neural_style.engine.record import MAIN_KINDS, Losses, summarize_losses
-from neural_style.images.encode import round_trip
 from neural_style.images.measures import Measures, measure
 from neural_style.images.tensors import to_pil_images
 from neural_style.losses.build import StyleTargets, make_objective
@@ -101,7 +100,7 @@ class Engine:
 
     @torch.no_grad()
     def saved_losses(
-        self, problem: TransferProblem, image: Tensor
+        self, problem: TransferProblem, saved: Tensor
     ) -> tuple[Losses, dict[str, float]]:
         """Compute the losses, in float32, of an image as its file holds it: rounded and compressed.
 
@@ -110,15 +109,14 @@ class Engine:
 
         Args:
             problem: the transfer problem.
-            image: the final image, [1, 3, H, W] in [0, 1].
+            saved: the final image as `encode.round_trip` gives it, [1, 3, H, W] in [0, 1].
 
         Returns:
             The losses, and the weight of each term that is neither content nor style.
         """
-        decoded = torch.from_numpy(round_trip(image[0].cpu().numpy(), problem.settings))
         parameterization = choose_parameterization([problem])
         objective = make_objective(self.float32_network(problem.settings), [problem])
-        x = parameterization.from_images(decoded.unsqueeze(0).to(problem.content))
+        x = parameterization.from_images(saved.to(problem.content))
         losses = objective.losses_at(parameterization.network_input(x))
         weights = {
             term.name: float(torch.as_tensor(term.weight).max())
@@ -127,12 +125,12 @@ class Engine:
         }
         return summarize_losses(objective.term_names, losses[:, 0]), weights
 
-    def measures(self, problem: TransferProblem, image: Tensor) -> Measures | None:
+    def measures(self, problem: TransferProblem, saved: Tensor) -> Measures | None:
         """Measure an image, as its file holds it, beside its content image and the pair's style.
 
         Args:
             problem: the transfer problem.
-            image: the final image, [1, 3, H, W] in [0, 1].
+            saved: the final image as `encode.round_trip` gives it, [1, 3, H, W] in [0, 1].
 
         Returns:
             None if the problem keeps the chroma of the content image: its colors are not those of
@@ -140,9 +138,8 @@ class Engine:
         """
         if problem.chroma is not None:
             return None
-        decoded = torch.from_numpy(round_trip(image[0].cpu().numpy(), problem.settings))
         style = problem.regions[0].styles[0].image
-        images = (decoded.unsqueeze(0), problem.content, style)
+        images = (saved, problem.content, style)
         return measure(*(np.asarray(to_pil_images(each)[0]) for each in images))
 
     def batch_size(self, settings: Settings, height: int, width: int) -> int:

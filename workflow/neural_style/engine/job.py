@@ -17,6 +17,7 @@ from neural_style.engine.load import LoadedProblem, load_problem
 from neural_style.engine.record import RunRecord, Source, write_run
 from neural_style.engine.writer import RunWriter, StoppedError
 from neural_style.errors import NeuralStyleError
+from neural_style.images.encode import round_trip
 from neural_style.io import lock_folder, sha256
 from neural_style.losses.problem import move_problem
 from neural_style.optim.loop import NO_GRAPH, Progress
@@ -144,7 +145,8 @@ def _make_record(
         image: the final image, [1, 3, H, W] in [0, 1].
     """
     settings = loaded.problem.settings
-    saved, further_weights = engine.saved_losses(loaded.problem, image)
+    as_saved = torch.from_numpy(round_trip(image[0].cpu().numpy(), settings)).unsqueeze(0)
+    saved, further_weights = engine.saved_losses(loaded.problem, as_saved)
     return RunRecord(
         sources=loaded.sources,
         settings=settings,
@@ -158,7 +160,7 @@ def _make_record(
         output_size=output_size,
         saved=saved,
         further_weights=further_weights,
-        measures=engine.measures(loaded.problem, image),
+        measures=engine.measures(loaded.problem, as_saved),
     )
 
 

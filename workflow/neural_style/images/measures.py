@@ -96,11 +96,12 @@ def palette_distance(one: Pixels, other: Pixels) -> float:
 def _quantiles(image: Pixels, directions: NDArray[np.float64]) -> NDArray[np.float64]:
     """The quantiles of the colors along each direction, [QUANTILES, D]."""
     colors = image.reshape(-1, 3)
-    colors = colors[:: -(-len(colors) // MOST_PIXELS)].astype(np.float32)
-    positions = ((np.arange(QUANTILES) + 0.5) / QUANTILES * len(colors)).astype(np.int64)
-    # numpy sorts 16-bit integers by radix; floating-point numbers took ten times as long.
-    steps = (np.rint(colors @ each).astype(np.int16) for each in STEPS * directions.T)
-    ordered = (np.sort(each, kind="stable")[positions] for each in steps)
+    colors = np.ascontiguousarray(colors[:: -(-len(colors) // MOST_PIXELS)].T, np.float32)
+    positions = (np.arange(QUANTILES) + 0.5) / QUANTILES * colors.shape[1]
+    # numpy sorts 16-bit integers by radix; floating-point numbers took more than ten times as long.
+    scaled = (STEPS * directions.T).astype(np.float32)
+    steps = (np.rint(each @ colors).astype(np.int16) for each in scaled)
+    ordered = (np.sort(each, kind="stable")[positions.astype(np.int64)] for each in steps)
     return np.stack([*ordered], axis=1) / STEPS
 
 
