@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -105,15 +106,13 @@ def test_a_process_of_several_jobs_reads_the_weights_once_and_makes_the_same(
     main, script, pair, tmp_path, monkeypatch
 ):
     assert main([*pair, "--output", str(tmp_path / "alone"), *SMALL]) == 0
-    read = []
-    monkeypatch.setattr(
-        engine, "load_weights", lambda source: read.append(source) or load_weights(source)
-    )
+    load_once = Mock(side_effect=load_weights)
+    monkeypatch.setattr(engine, "load_weights", load_once)
     several = script.main_of_many_jobs()
     for name, beta in (("first", "1e5"), ("second", "1e6")):
         options = [*pair, "--output", str(tmp_path / name), *SMALL, "--beta", beta]
         assert several(job_arguments(options)) == 0
-    assert read == ["caffe"]
+    load_once.assert_called_once_with("caffe")
     final = "generated_3.jpg"
     alone, first, second = (
         (tmp_path / name / final).read_bytes() for name in ("alone", "first", "second")
