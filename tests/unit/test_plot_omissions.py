@@ -75,11 +75,35 @@ def test_nothing_finished_is_a_figure_that_says_so(finished_sweep):
     with plot_style():
         pages = plot_pair(pair), plot_tradeoff(pair), plot_sweep([pair], "total", 1)
     assert "Not drawn: β\u00a01e4 (not made yet)." in words(pages[0])
-    assert "no finished run" in words(pages[2])
+    for page in (pages[0], pages[2]):
+        assert "no finished run" in words(page)
+        assert "no value above 0" not in words(page)
     for page in pages:
         assert_well_laid_out(page)
     draw_sweep(sweep)
     draw_pairs(sweep, "cat")
+
+
+def test_a_panel_without_a_run_keeps_the_scales_of_its_row_and_column(finished_sweep):
+    """The numbers are at the outer panels only, and these may be the empty ones."""
+    sweep = finished_sweep(["cat.png", "dog.png"], ["sea.png", "sun.png"])
+    for job in sweep.jobs:
+        if (job.content == "cat") == (job.style == "sea"):
+            job.final_output.unlink()
+    pairs = [PairReader(sweep).read(*ids) for ids in shown_pairs(sweep)]
+    with plot_style():
+        page = plot_sweep(pairs, "style", 2)
+        assert_well_laid_out(page)
+    assert words(page).count("no finished run") == 2
+    texts = [text for axes in page.figure.axes for text in visible_axis_texts(axes)]
+    assert texts.count("loss (dimensionless)") == 2
+    assert texts.count("iteration") == 2
+    assert len({axes.get_ylim() for axes in page.figure.axes}) == 1
+
+
+def visible_axis_texts(axes):
+    both = (axes.xaxis, axes.yaxis) if axes.axison else ()
+    return [axis.get_label().get_text() for axis in both]
 
 
 def test_many_failures_are_counted(finished_sweep):

@@ -147,14 +147,21 @@ def lines_of(runs: Iterable[PairRun], name: str, styles: Sequence[LineStyle]) ->
     return lines
 
 
-def draw_panel(
-    axes: Axes, lines: Sequence[Line], title: str, empty: str = "no value above 0"
-) -> None:
-    """Draw lines on a logarithmic scale over the iterations from 0; say why if there are none."""
+def draw_panel(axes: Axes, lines: Sequence[Line], title: str, finished: bool) -> None:
+    """Draw lines on a logarithmic scale over the iterations from 0; say why if there are none.
+
+    Args:
+        axes: to draw on.
+        lines: of the runs.
+        title: of the panel.
+        finished: whether there is a run at all.
+    """
     axes.set_title(in_order(title), family=families(title))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
     if not lines:
+        empty = "no value above 0" if finished else "no finished run"
         axes.set_axis_off()
-        axes.text(0, 0.5, empty, fontsize=SMALL, color=GRAY, transform=axes.transAxes)
+        axes.text(0.04, 0.5, empty, fontsize=SMALL, color=GRAY, transform=axes.transAxes)
         return
     for number, line in enumerate(lines):
         step = max(1, len(line.epochs) // _MARKS)
@@ -169,7 +176,6 @@ def draw_panel(
         )
     last = max(float(line.epochs[-1]) for line in lines)
     axes.set_xlim(0, max(1.0, last))
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
     every = np.concatenate([line.values for line in lines])
     scale_log(axes, "y", float(np.nanmin(every)), float(np.nanmax(every)))
 
@@ -238,7 +244,7 @@ def plot_pair(pair: Pair) -> Page:
             continue
         available = width + (RIGHT if number % columns == columns - 1 else _GAPS[0]) - MARGIN
         title = "\n".join(wrap(_title(panels[number], [pair]), width_in(TEXT), available, 2))
-        draw_panel(axes, lines_of(pair.runs, panels[number], styles), title)
+        draw_panel(axes, lines_of(pair.runs, panels[number], styles), title, bool(pair.runs))
         if number % columns == 0:
             page.label_y(axes, LOSS)
         if number + columns >= len(panels):
@@ -278,8 +284,7 @@ def plot_sweep(pairs: Sequence[Pair], name: str, style_count: int, note: str = "
     for axes, pair, lines in zip(made, pairs, drawn, strict=False):
         width = (WIDTH - LEFT - RIGHT) / columns - 0.3
         names = (pair.style,) if len(contents) == 1 else (pair.content, pair.style)
-        empty = () if pair.runs else ("no finished run",)
-        draw_panel(axes, lines, shorten_names(names, TEXT, width), *empty)
+        draw_panel(axes, lines, shorten_names(names, TEXT, width), bool(pair.runs))
     _share_scales(page, made, drawn, columns)
     for axes in made[len(pairs) :]:
         axes.remove()
@@ -311,15 +316,14 @@ def kind_notes(runs: Sequence[Run]) -> list[str]:
 def _share_scales(
     page: Page, made: Sequence[Axes], drawn: Sequence[Sequence[Line]], columns: int
 ) -> None:
-    """Give all panels the same limits; label only the outer axes."""
+    """Give all panels the same limits, also an empty one; label only the outer axes."""
     lines = [line for each in drawn for line in each]
     if not lines:
         return
     every = np.concatenate([line.values for line in lines])
     last = max(float(line.epochs[-1]) for line in lines)
-    for number, (axes, own) in enumerate(zip(made, drawn, strict=False)):
-        if not own:
-            continue
+    for number, axes in enumerate(made[: len(drawn)]):
+        axes.set_axis_on()
         scale_log(axes, "y", float(np.nanmin(every)), float(np.nanmax(every)))
         axes.set_xlim(0, max(1.0, last))
         if number % columns == 0:
