@@ -103,10 +103,13 @@ def violations(page: Page) -> list[str]:
     return [f"{rule['id']}: {node['html'][:200]}" for rule in found for node in rule["nodes"]]
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1200), ("dark", 360)])
-def test_no_view_has_a_barrier_that_axe_finds(open_page, gallery, scheme, width):
+@pytest.mark.parametrize(
+    ("scheme", "width", "forced"),
+    [("light", 1200, "none"), ("dark", 360, "none"), ("light", 820, "active")],
+)
+def test_no_view_has_a_barrier_that_axe_finds(open_page, gallery, scheme, width, forced):
     window = {"width": width, "height": 800}
-    page = open_page(gallery.page, color_scheme=scheme, viewport=window)
+    page = open_page(gallery.page, color_scheme=scheme, viewport=window, forced_colors=forced)
     found = {"cards": violations(page)}
     page.locator("#more-open").click()
     page.select_option("#content", label="cat")
