@@ -56,6 +56,8 @@ def fits(page: Page) -> bool:
 
 def test_on_a_phone_everything_fits_and_obeys_the_finger(phone):
     assert fits(phone)
+    phone.locator(".card > .star").nth(2).tap()
+    expect(phone.locator("#picked")).to_have_text("My picks 1")
     phone.locator(".choose").nth(0).tap()
     phone.locator(".choose").nth(1).tap()
     assert fits(phone)
@@ -338,3 +340,18 @@ def test_prints_dark_on_white_whatever_is_chosen_and_waits_for_the_images(open_p
     )
     assert ink == "rgb(29, 28, 26)"
     assert bottom == "0px", "room for the tray would be a blank page"
+
+
+def test_the_contact_sheet_of_the_picks_has_only_them(page):
+    page.evaluate("window.print = () => (window.printed = true)")
+    for number in (1, 3):
+        page.locator(".card .open").nth(number).focus()
+        page.keyboard.press("p")
+    page.locator("#export-open").click()
+    page.get_by_role("button", name="Print a contact sheet").click()
+    until(page, "window.printed === true")
+    captions = page.locator("#sheet figcaption").all_text_contents()
+    assert [" ".join(each.split()) for each in captions] == [
+        "cat × seaβ 1e6",
+        "cat × sun & moonβ 1e5",
+    ]

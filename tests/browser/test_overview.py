@@ -135,6 +135,13 @@ def test_searches_words_of_names_and_values_of_fields(page):
     assert count(page) == ALL
 
 
+def test_searches_inside_names_in_scripts_without_spaces(open_page, gallery):
+    page = open_page(copy_with(gallery, lambda data: data["contents"][0].update(name="神奈川の波")))
+    for words, found in {"神": 6, "波": 6, "川の": 6, "content:波": 6, "波川": 0}.items():
+        page.get_by_role("searchbox").fill(words)
+        assert count(page) == found, words
+
+
 def test_what_a_card_prints_finds_that_card(page):
     for sort in ("style", "total", "palette"):
         page.get_by_role("searchbox").fill("")

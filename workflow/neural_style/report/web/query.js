@@ -101,8 +101,9 @@ const query = {
     };
   },
 
-  /** Whether a word of the text begins with this one. */
+  /** Whether a word of the text begins with this one; anything may where no spaces are written. */
   begins(text, word) {
+    if (/^[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}]/u.test(word)) return text.includes(word);
     const inside = /^[\p{L}\p{N}]/u.test(word);
     for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + 1)) {
       const before = text.slice(Math.max(0, at - 2), at);
