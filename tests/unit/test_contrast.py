@@ -68,11 +68,16 @@ def faintest_text(page: Page) -> float:
     )
 
 
+def colors_of(styles: str, scheme: int) -> dict[str, str]:
+    """The colors of the style sheet by their names, in light (0) or dark (1)."""
+    variable = re.compile(r"--([\w-]+): light-dark\((#\w+), (#\w+)\);")
+    return {name: pair[scheme] for name, *pair in variable.findall(styles)}
+
+
 @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
 def test_text_of_the_gallery(scheme):
     styles = re.sub(r"/\*.*?\*/", "", STYLES.read_text(encoding="utf-8"), flags=re.DOTALL)
-    variable = re.compile(r"--([\w-]+): light-dark\((#\w+), (#\w+)\);")
-    colors = {name: pair[scheme] for name, *pair in variable.findall(styles)}
+    colors = colors_of(styles, scheme)
     found = {}
     for selector, rules in re.findall(r"([^{}]+)\{([^{}]*)\}", styles):
         key = "fill" if " text" in selector else "color"
@@ -85,3 +90,12 @@ def test_text_of_the_gallery(scheme):
         found[f"{share} on a white image"] = contrast("white", str(1 - float(share)))
     assert len(found) > 100
     assert {where: ratio for where, ratio in found.items() if ratio < 4.5} == {}
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_edges_of_controls_of_the_gallery(scheme):
+    """3:1, as WCAG asks for what shows where a control is."""
+    styles = STYLES.read_text(encoding="utf-8")
+    assert re.search(r"\nselect, textarea, input.*border: 1px solid var\(--edge\)", styles)
+    edge, *surfaces = (colors_of(styles, scheme)[name] for name in ("edge", "paper", "raised"))
+    assert min(contrast(edge, surface) for surface in surfaces) >= 3
