@@ -289,24 +289,33 @@ def textbook(options: Options) -> Iterator[Row]:
 
 
 def sweep(options: Options) -> Iterator[Row]:
-    """Sweeps through Snakemake of 4 and 12 outputs, and of 4 without a process that jobs share."""
-    for shared, betas in options.of([(True, 1), (True, 3), (False, 1)], [(True, 1)]):
+    """Sweeps through Snakemake of 4 and 12 outputs, and of 4 without a process that jobs share.
+
+    On the CPU, a sweep of 48 outputs, with one iteration in place of the optimization.
+    """
+    contents, size, epochs = [CONTENT], 512, 1000
+    sweeps = [(True, 1), (True, 3), (False, 1)]
+    if options.quick:
+        size, epochs, sweeps = 32, 2, [(True, 1)]
+    elif options.device == "cpu":
+        contents, size, epochs = sorted(CONTENT.parent.glob("*.jpg")), 64, 1
+        sweeps = [(True, 3)]
+    for shared, betas in sweeps:
         folder = options.folder / f"{shared}_{betas}"
         folder.mkdir()
-        yield run_sweep(options, folder, shared, [1e5, 1e6, 1e7][:betas])
+        config = {
+            "content": [str(path) for path in contents],
+            "style": [str(STYLE.with_name(f"{name}.jpg")) for name in STYLES],
+            "settings": {"beta": [1e5, 1e6, 1e7][:betas]},
+            "image": {"size": size},
+            "optimization": {"epochs": epochs, "save_every": -(-epochs // 2)},
+            "jobs": {"share_process": shared},
+        }
+        yield run_sweep(options, folder, config)
 
 
-def run_sweep(options: Options, folder: Path, shared: bool, betas: list[float]) -> Row:
+def run_sweep(options: Options, folder: Path, config: Mapping[str, Any]) -> Row:
     """Run a sweep in a folder; Snakemake says meanwhile how far it is."""
-    size, epochs = options.of((512, 1000), (32, 2))
-    config = {
-        "content": str(CONTENT),
-        "style": [str(STYLE.with_name(f"{name}.jpg")) for name in STYLES],
-        "settings": {"beta": betas},
-        "image": {"size": size},
-        "optimization": {"epochs": epochs, "save_every": epochs // 2},
-        "jobs": {"share_process": shared},
-    }
     (folder / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
     command = [sys.executable, "-m", "snakemake", "--scheduler", "greedy", "--resources", "gpu=1"]
     command += ["--cores", str(os.cpu_count()), "--directory", str(folder)]
@@ -319,14 +328,16 @@ def run_sweep(options: Options, folder: Path, shared: bool, betas: list[float]) 
     first, *_, last = sorted(path.stat().st_mtime for path in records)
     optimizing = [json.loads(path.read_text(encoding="utf-8"))["seconds"] for path in records]
     busy = [share for when, share in shares if first <= when <= last]
+    each, of_them = (last - first) / (len(records) - 1), statistics.median(optimizing)
     return {
-        "jobs share a process": shared,
+        "jobs share a process": config["jobs"]["share_process"],
         "outputs": len(records),
-        "size": size,
-        "iterations": epochs,
+        "size": config["image"]["size"],
+        "iterations": config["optimization"]["epochs"],
         "s until the first output": first - began,
-        "s for each further one": (last - first) / (len(records) - 1),
-        "of them optimizing": statistics.median(optimizing),
+        "s for each further one": each,
+        "of them optimizing": of_them,
+        "of them overhead": each - of_them,
         "GPU busy meanwhile, mean %": statistics.mean(busy) if busy else "",
         "s, with grids and gallery": seconds,
     }
