@@ -34,6 +34,7 @@ from neural_style.runtime.device import (
     describe,
     has_kernels,
     lock_device,
+    lock_one,
     usable_gpus,
     visible_gpus,
 )
@@ -348,6 +349,18 @@ def test_each_lock_is_on_another_slice_and_hides_the_rest(
         with lock_device("cuda", no_waiting) as two:
             assert (two, os.environ[VISIBLE]) == (torch.device("cuda", 0), "MIG-b")
     assert os.environ[VISIBLE] == "MIG-a,MIG-b"
+
+
+def test_the_next_job_of_a_process_has_the_slice_that_cuda_was_initialized_with(
+    monkeypatch: pytest.MonkeyPatch, locks: Path
+):
+    pretend_gpus(monkeypatch, 1, "MIG-a,MIG-b")
+    with lock_one(["MIG-a"], no_waiting), lock_device("auto", no_waiting):
+        monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    with lock_device("auto", no_waiting):
+        assert os.environ[VISIBLE] == "MIG-b", "CUDA knows no other one, although it is free"
+        with lock_one(["MIG-a"], no_waiting):
+            pass
 
 
 def test_a_slice_that_cuda_cannot_use_is_not_taken(monkeypatch: pytest.MonkeyPatch, locks: Path):

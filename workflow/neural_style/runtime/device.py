@@ -271,7 +271,10 @@ def _is_slice(gpu: str) -> bool:
 
 @contextmanager
 def _only_slice(gpu: str) -> Iterator[None]:
-    """Within the block, CUDA sees only this slice of a GPU, if it is not initialized yet."""
+    """Within the block, CUDA sees only this slice of a GPU, if it is not initialized yet.
+
+    If the block initializes it, this process will see no other one, also for later jobs.
+    """
     if not _is_slice(gpu):
         yield
         return
@@ -280,7 +283,8 @@ def _only_slice(gpu: str) -> Iterator[None]:
     try:
         yield
     finally:
-        os.environ[VISIBLE] = before
+        if not torch.cuda.is_initialized():
+            os.environ[VISIBLE] = before
 
 
 @contextmanager
