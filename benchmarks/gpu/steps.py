@@ -291,14 +291,17 @@ def textbook(options: Options) -> Iterator[Row]:
 def sweep(options: Options) -> Iterator[Row]:
     """Sweeps through Snakemake of 4 and 12 outputs, and of 4 without a process that jobs share.
 
-    On the CPU, a sweep of 48 outputs, with one iteration in place of the optimization.
+    On the CPU, a sweep of 48 outputs, with one iteration of a network of one layer in place of the
+    optimization.
     """
     contents, size, epochs = [CONTENT], 512, 1000
+    network: Row = {}
     sweeps = [(True, 1), (True, 3), (False, 1)]
     if options.quick:
         size, epochs, sweeps = 32, 2, [(True, 1)]
     elif options.device == "cpu":
         contents, size, epochs = sorted(CONTENT.parent.glob("*.jpg")), 64, 1
+        network = {"content_layers": {"conv1_1": 1}, "style_layers": {"conv1_1": 1}}
         sweeps = [(True, 3)]
     for shared, betas in sweeps:
         folder = options.folder / f"{shared}_{betas}"
@@ -308,6 +311,7 @@ def sweep(options: Options) -> Iterator[Row]:
             "style": [str(STYLE.with_name(f"{name}.jpg")) for name in STYLES],
             "settings": {"beta": [1e5, 1e6, 1e7][:betas]},
             "image": {"size": size},
+            "network": network,
             "optimization": {"epochs": epochs, "save_every": -(-epochs // 2)},
             "jobs": {"share_process": shared},
         }

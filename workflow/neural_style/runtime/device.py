@@ -283,7 +283,7 @@ def _only_slice(gpu: str) -> Iterator[None]:
     try:
         yield
     finally:
-        if not torch.cuda.is_initialized():
+        if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
             os.environ[VISIBLE] = before
 
 
