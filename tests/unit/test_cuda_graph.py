@@ -7,16 +7,19 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any, get_args
 from unittest.mock import Mock, patch
 
 import pytest
 import torch
+from tests.unit import jobs
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from neural_style.config.keys import Stage
 from neural_style.config.settings import Settings
+from neural_style.engine.job import run_job
 from neural_style.losses import wasserstein
 from neural_style.losses.build import make_objective
 from neural_style.losses.objective import Evaluation, Objective
@@ -330,6 +333,28 @@ def test_an_iteration_that_cannot_be_recorded_is_done_and_the_reason_is_told(
     eager = list(Optimization(network, problems))
     record_on_the_cpu(monkeypatch, record, record_objective)
     require_the_same(network, problems, eager, graph)
+
+
+REFUSAL = "objective, because the iteration could not be recorded (CUDA error: not permitted)"
+
+
+@pytest.mark.usefixtures("random_network")
+@pytest.mark.parametrize(
+    ("record", "graph"),
+    [(again, "whole"), (fails(RuntimeError("CUDA error: not permitted")), REFUSAL)],
+)
+def test_log_and_record_of_a_job_say_what_is_recorded(
+    tmp_path: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    record: Callable[[Work], Work],
+    graph: str,
+):
+    record_on_the_cpu(monkeypatch, record)
+    said: list[str] = []
+    list(run_job(jobs.CONTENT, jobs.STYLE, tmp_path, settings, CPU, log=said.append))
+    assert said == [f"CUDA graph: {graph}."]
+    assert jobs.facts_of(tmp_path)["graph"] == graph
 
 
 class FakeCuda:
