@@ -2,16 +2,17 @@
 
 The loss is far more curved along fine detail than along broad areas of color, and plain L-BFGS
 needs dozens of iterations to learn this. A first inverse Hessian that falls with the spatial
-frequency, as the spectrum of natural images does, provides it from the start. With the Wasserstein
-style loss it also prefers changes of brightness to changes of color, since natural images vary more
-in brightness. It is the change of variables of Olah, Mordvintsev and Schubert (Feature
-Visualization, 2017), who optimize Fourier coefficients scaled by a power of the frequency, in
-decorrelated colors, written as a preconditioner.
+frequency, as the spectrum of natural images does, provides it from the start. It also prefers
+changes of brightness to changes of color, of which the network hardly sees fine ones: without that,
+they stay in the output as speckle. It is the change of variables of Olah, Mordvintsev and Schubert
+(Feature Visualization, 2017), who optimize Fourier coefficients scaled by a power of the frequency,
+in decorrelated colors, written as a preconditioner.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import torch
@@ -27,13 +28,12 @@ EXPONENT = 0.8
 """Power of the frequency in the preconditioner; from 0.5 to 1 hardly any difference was measured,
 see `benchmarks/RESULTS.md`."""
 
-COLOR_AXES = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
-"""Directions in RGB along which the colors of natural images vary independently, nearly: gray,
-yellow to blue, and magenta to green."""
+CHROMA_GAIN: Mapping[str, float] = MappingProxyType({"gram": 1.0, "wasserstein": 0.22})
+"""Style loss → factor of chroma in units of that of gray, both at frequency 0. For the Wasserstein
+loss it is about that of natural images (Krizhevsky, Sutskever and Hinton, 2012)."""
 
-COLOR_GAINS = (2.09, 0.61, 0.30)
-"""Factors of the preconditioner along `COLOR_AXES`: the standard deviations of natural images there
-(Krizhevsky, Sutskever and Hinton, 2012), scaled to the sum 3. benchmarks/LOOK.md has the trials."""
+CHROMA_EXPONENT: Mapping[str, float] = MappingProxyType({"gram": 1.2, "wasserstein": EXPONENT})
+"""Style loss → power of the frequency for chroma. benchmarks/LOOK.md has the trials of both."""
 
 FIRST_STEP = 0.02
 """Mean change of a pixel, in [0, 1], by the first step of L-BFGS with learning rate 1.
@@ -88,10 +88,9 @@ def make_optimizer(start: Tensor, settings: Sequence[Settings]) -> Optimizer:
     match settings[0].optimizer:
         case "lbfgs":
             history = history_size(settings[0].history, start.shape[2], start.shape[3])
-            # With Gram matrices, colors here made the loss larger; see benchmarks/LOOK.md.
-            in_colors = settings[0].style_loss == "wasserstein"
-            make = color_preconditioner if in_colors else frequency_preconditioner
-            return Lbfgs(start, rates, history, FIRST_STEP, make(start))
+            loss = settings[0].style_loss
+            gain, exponent = CHROMA_GAIN[loss], CHROMA_EXPONENT[loss]
+            return Lbfgs(start, rates, history, FIRST_STEP, preconditioner(start, gain, exponent))
         case "adam":
             from neural_style.optim.adam import Adam
 
@@ -100,49 +99,30 @@ def make_optimizer(start: Tensor, settings: Sequence[Settings]) -> Optimizer:
             raise ValueError(f"there is no optimizer {other!r}; the optimizers are lbfgs and adam")
 
 
-def color_preconditioner(like: Tensor) -> Callable[[Tensor], Tensor]:
-    """The map of `frequency_preconditioner`, and for images with three channels one of colors.
-
-    Both are symmetric and positive definite, and commute.
-
-    Args:
-        like: images [B, C, H, W] of the size, dtype and device that the map is for.
-    """
-    by_frequency = frequency_preconditioner(like)
-    if like.shape[1] != len(COLOR_AXES):
-        return by_frequency
-    axes = torch.tensor(COLOR_AXES, dtype=torch.float64)
-    axes = axes / axes.norm(dim=1, keepdim=True)
-    gains = torch.tensor(COLOR_GAINS, dtype=torch.float64).diag()
-    matrix = (axes.mT @ gains @ axes).to(like)
-
-    def apply(images: Tensor) -> Tensor:
-        mixed = matrix @ images.flatten(start_dim=2)
-        return by_frequency(mixed.view_as(images))
-
-    return apply
-
-
-def frequency_preconditioner(
-    like: Tensor, exponent: float = EXPONENT
+def preconditioner(
+    like: Tensor, chroma_gain: float, chroma_exponent: float
 ) -> Callable[[Tensor], Tensor]:
-    """A symmetric positive definite map of images: each frequency f times (f + f₁)^-exponent.
+    """A symmetric positive definite map of images: each frequency f times (f + f₁)^-`EXPONENT`.
 
     f₁ is one period over the longer side, so that the mean has a finite factor. Images are taken
-    to repeat beyond their borders.
+    to repeat beyond their borders. This holds for gray, the mean over the channels; what it leaves
+    of an image is chroma and has factors of its own.
 
     Args:
-        like: images [..., H, W] of the size, dtype and device that the map is for.
-        exponent: 0 is the identity.
+        like: images [..., C, H, W] of the size, dtype and device that the map is for.
+        chroma_gain: factor of chroma at f = 0, in units of that of gray.
+        chroma_exponent: power of the frequency for chroma.
     """
     across = torch.fft.rfftfreq(like.shape[-1], dtype=like.dtype, device="cpu")
-    return _filter(like, _gain(like, across, exponent))
+    gray = _gain(like, across, EXPONENT)
+    chroma = _gain(like, across, chroma_exponent)
+    chroma = chroma * (chroma_gain * gray[0, 0] / chroma[0, 0])
+    # A Fourier transform over the channels, too: its first coefficient is gray, all others chroma.
+    return _filter(like, torch.stack([gray] + [chroma] * (like.shape[-3] - 1)))
 
 
-def frequency_change_of_variables(
-    like: Tensor, exponent: float = EXPONENT / 2
-) -> Callable[[Tensor], Tensor]:
-    """The map M of the change of variables x = M·z, whose square is the preconditioner.
+def frequency_change_of_variables(like: Tensor) -> Callable[[Tensor], Tensor]:
+    """The map M of the change of variables x = M·z, whose square treats chroma as gray.
 
     It is scaled so that white noise keeps its mean square.
     """
@@ -150,8 +130,8 @@ def frequency_change_of_variables(
         frequencies(like.shape[-1], dtype=like.dtype, device="cpu")
         for frequencies in (torch.fft.fftfreq, torch.fft.rfftfreq)
     )
-    power = float(_gain(like, across, exponent).square().mean())
-    return _filter(like, _gain(like, half, exponent) / power**0.5)
+    power = float(_gain(like, across, EXPONENT / 2).square().mean())
+    return _filter(like, _gain(like, half, EXPONENT / 2) / power**0.5)
 
 
 def _gain(like: Tensor, across: Tensor, exponent: float) -> Tensor:
@@ -163,11 +143,14 @@ def _gain(like: Tensor, across: Tensor, exponent: float) -> Tensor:
 
 
 def _filter(like: Tensor, gain: Tensor) -> Callable[[Tensor], Tensor]:
-    size = (like.shape[-2], like.shape[-1])
+    """The map that multiplies the Fourier coefficients over the last dimensions by real factors."""
+    dimensions = tuple(range(-gain.ndim, 0))
+    size = like.shape[-gain.ndim :]
     factors = gain.to(like.device)
 
     def apply(images: Tensor) -> Tensor:
-        filtered: Tensor = torch.fft.irfft2(torch.fft.rfft2(images) * factors, s=size)
+        coefficients = torch.fft.rfftn(images, dim=dimensions) * factors
+        filtered: Tensor = torch.fft.irfftn(coefficients, s=size, dim=dimensions)
         return filtered
 
     return apply
