@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "the palette and the strokes of the style on a calm surface, coarse to fine with the "
             "Wasserstein style loss",
             {
-                "alpha": 1.0,
+                "alpha": 1.4,
                 "beta": 1e6,
                 "learning_rate": 1.0,
                 "network": {
@@ -58,10 +58,15 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     },
                     "padding": "replicate_first",
                 },
-                "optimization": {"optimizer": "lbfgs", "init": "content", "init_noise": 0.0},
+                "optimization": {
+                    "optimizer": "lbfgs",
+                    "size_correction": True,
+                    "init": "content",
+                    "init_noise": 0.0,
+                },
                 "transfer": {
                     "style_loss": "wasserstein",
-                    "total_variation": 0.24,
+                    "total_variation": 0.12,
                     "total_variation_exponent": 2,
                 },
             },

@@ -296,25 +296,28 @@ def history_size(requested: int | None, height: int, width: int) -> int:
 
 
 def beta_at(settings: Settings, height: int, width: int) -> float:
-    """Return the weight of the style loss at a size: beta · long edge / `REFERENCE_SIZE`.
+    """Return the weight of the style loss at a size: beta · (long edge / `REFERENCE_SIZE`)^p.
 
     The network sees a fixed number of pixels. The larger the image, the smoother is what it sees,
     and the smaller the style loss is against the content loss. With a constant beta, a small output
-    would keep less of the content than a large one. Linear scaling is a compromise: the exponent
-    measured (benchmarks/RESULTS.md, "The balance at a size") was 0.8 to 2.2, depending on the pair,
-    on beta and on the sizes. The brush strokes do not grow with the image at any beta; use `stages`
-    for that.
+    would keep less of the content than a large one. With Gram matrices, p = 1 is a compromise: the
+    exponent measured (benchmarks/RESULTS.md, "The balance at a size") was 0.8 to 2.2, depending on
+    the pair, on beta and on the sizes. The brush strokes do not grow with the image at any beta;
+    use `stages` for that.
 
-    The Wasserstein loss is not corrected: it is quadratic in the features, as the content loss is.
+    The Wasserstein loss is quadratic in the features, as the content loss is, and needs no
+    correction for its balance. There, p = -1/4 lets small stages choose bold shapes, and large ones
+    keep what is in the content image (benchmarks/LOOK.md).
 
     Args:
         settings: beta, and whether it is corrected.
         height: of the image as it is optimized, in pixels.
         width: of the same image.
     """
-    if not settings.size_correction or settings.style_loss == "wasserstein":
+    if not settings.size_correction:
         return settings.beta
-    return settings.beta * (max(height, width) / REFERENCE_SIZE)
+    power = -0.25 if settings.style_loss == "wasserstein" else 1.0
+    return settings.beta * (max(height, width) / REFERENCE_SIZE) ** power
 
 
 # Conflicts: settings that are each allowed but do not go together

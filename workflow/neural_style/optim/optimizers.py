@@ -11,8 +11,7 @@ in decorrelated colors, written as a preconditioner.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import torch
@@ -28,12 +27,16 @@ EXPONENT = 0.8
 """Power of the frequency in the preconditioner; from 0.5 to 1 hardly any difference was measured,
 see `benchmarks/RESULTS.md`."""
 
-CHROMA_GAIN: Mapping[str, float] = MappingProxyType({"gram": 1.0, "wasserstein": 0.22})
-"""Style loss → factor of chroma in units of that of gray, both at frequency 0. For the Wasserstein
-loss it is about that of natural images (Krizhevsky, Sutskever and Hinton, 2012)."""
+CHROMA_EXPONENT = 1.2
+"""The same for chroma, with Gram matrices; benchmarks/LOOK.md has the trials."""
 
-CHROMA_EXPONENT: Mapping[str, float] = MappingProxyType({"gram": 1.2, "wasserstein": EXPONENT})
-"""Style loss → power of the frequency for chroma. benchmarks/LOOK.md has the trials of both."""
+COLOR_AXES = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
+"""Directions in RGB along which the colors of natural images vary independently, nearly: gray,
+yellow to blue, and magenta to green."""
+
+COLOR_GAINS = (2.09, 0.61, 0.30)
+"""Factors of the preconditioner along `COLOR_AXES`, with the Wasserstein loss: the standard
+deviations of natural images there (Krizhevsky, Sutskever and Hinton, 2012), scaled to the sum 3."""
 
 FIRST_STEP = 0.02
 """Mean change of a pixel, in [0, 1], by the first step of L-BFGS with learning rate 1.
@@ -88,9 +91,12 @@ def make_optimizer(start: Tensor, settings: Sequence[Settings]) -> Optimizer:
     match settings[0].optimizer:
         case "lbfgs":
             history = history_size(settings[0].history, start.shape[2], start.shape[3])
-            loss = settings[0].style_loss
-            gain, exponent = CHROMA_GAIN[loss], CHROMA_EXPONENT[loss]
-            return Lbfgs(start, rates, history, FIRST_STEP, preconditioner(start, gain, exponent))
+            precondition = (
+                color_preconditioner(start)
+                if settings[0].style_loss == "wasserstein"
+                else frequency_preconditioner(start, CHROMA_EXPONENT)
+            )
+            return Lbfgs(start, rates, history, FIRST_STEP, precondition)
         case "adam":
             from neural_style.optim.adam import Adam
 
@@ -99,24 +105,44 @@ def make_optimizer(start: Tensor, settings: Sequence[Settings]) -> Optimizer:
             raise ValueError(f"there is no optimizer {other!r}; the optimizers are lbfgs and adam")
 
 
-def preconditioner(
-    like: Tensor, chroma_gain: float, chroma_exponent: float
-) -> Callable[[Tensor], Tensor]:
+def color_preconditioner(like: Tensor) -> Callable[[Tensor], Tensor]:
+    """The map of `frequency_preconditioner`, and for images with three channels one of colors.
+
+    Both are symmetric and positive definite, and commute.
+
+    Args:
+        like: images [B, C, H, W] of the size, dtype and device that the map is for.
+    """
+    by_frequency = frequency_preconditioner(like, EXPONENT)
+    if like.shape[1] != len(COLOR_AXES):
+        return by_frequency
+    axes = torch.tensor(COLOR_AXES, dtype=torch.float64)
+    axes = axes / axes.norm(dim=1, keepdim=True)
+    gains = torch.tensor(COLOR_GAINS, dtype=torch.float64).diag()
+    matrix = (axes.mT @ gains @ axes).to(like)
+
+    def apply(images: Tensor) -> Tensor:
+        mixed = matrix @ images.flatten(start_dim=2)
+        return by_frequency(mixed.view_as(images))
+
+    return apply
+
+
+def frequency_preconditioner(like: Tensor, chroma_exponent: float) -> Callable[[Tensor], Tensor]:
     """A symmetric positive definite map of images: each frequency f times (f + f₁)^-`EXPONENT`.
 
     f₁ is one period over the longer side, so that the mean has a finite factor. Images are taken
     to repeat beyond their borders. This holds for gray, the mean over the channels; what it leaves
-    of an image is chroma and has factors of its own.
+    of an image is chroma, which has an exponent of its own and the same factor for f = 0.
 
     Args:
         like: images [..., C, H, W] of the size, dtype and device that the map is for.
-        chroma_gain: factor of chroma at f = 0, in units of that of gray.
         chroma_exponent: power of the frequency for chroma.
     """
     across = torch.fft.rfftfreq(like.shape[-1], dtype=like.dtype, device="cpu")
     gray = _gain(like, across, EXPONENT)
     chroma = _gain(like, across, chroma_exponent)
-    chroma = chroma * (chroma_gain * gray[0, 0] / chroma[0, 0])
+    chroma = chroma * (gray[0, 0] / chroma[0, 0])
     # A Fourier transform over the channels, too: its first coefficient is gray, all others chroma.
     return _filter(like, torch.stack([gray] + [chroma] * (like.shape[-3] - 1)))
 
