@@ -316,8 +316,8 @@ def beta_at(settings: Settings, height: int, width: int) -> float:
     """
     if not settings.size_correction:
         return settings.beta
-    power = -0.25 if settings.style_loss == "wasserstein" else 1.0
-    return settings.beta * (max(height, width) / REFERENCE_SIZE) ** power
+    scale = max(height, width) / REFERENCE_SIZE
+    return settings.beta * (scale**-0.25 if settings.style_loss == "wasserstein" else scale)
 
 
 # Conflicts: settings that are each allowed but do not go together
