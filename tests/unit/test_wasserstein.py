@@ -391,7 +391,7 @@ def test_features_that_hardly_vary_have_the_distance_that_a_decomposition_gives(
     found = squared_wasserstein(moments(features), target, transport_by_products)
     torch.testing.assert_close(found, expected, rtol=0.02, atol=0)
     (gradient,) = torch.autograd.grad(found.sum(), features)
-    assert gradient.norm() < 0.1 * found.sum()
+    assert gradient.norm() < 0.5 * found.sum()
 
 
 def test_an_optimization_on_a_gpu_reaches_the_losses_of_the_cpu(

@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "the palette and the strokes of the style on a calm surface, coarse to fine with the "
             "Wasserstein style loss",
             {
-                "alpha": 1.4,
+                "alpha": 1.2,
                 "beta": 1e6,
                 "learning_rate": 1.0,
                 "network": {
@@ -66,7 +66,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 },
                 "transfer": {
                     "style_loss": "wasserstein",
-                    "total_variation": 0.12,
+                    "total_variation": 0.18,
                     "total_variation_exponent": 2,
                 },
             },

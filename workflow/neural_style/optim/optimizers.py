@@ -3,10 +3,10 @@
 The loss is far more curved along fine detail than along broad areas of color, and plain L-BFGS
 needs dozens of iterations to learn this. A first inverse Hessian that falls with the spatial
 frequency, as the spectrum of natural images does, provides it from the start. It also prefers
-changes of brightness to changes of color, of which the network hardly sees fine ones: without that,
-they stay in the output as speckle. It is the change of variables of Olah, Mordvintsev and Schubert
-(Feature Visualization, 2017), who optimize Fourier coefficients scaled by a power of the frequency,
-in decorrelated colors, written as a preconditioner.
+changes of brightness to changes of color: to fine ones with Gram matrices, which would leave them
+in the output as speckle, and to broad ones with the Wasserstein loss. It is the change of variables
+of Olah, Mordvintsev and Schubert (Feature Visualization, 2017), who optimize Fourier coefficients
+scaled by a power of the frequency, in decorrelated colors, written as a preconditioner.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ EXPONENT = 0.8
 see `benchmarks/RESULTS.md`."""
 
 CHROMA_EXPONENT = 1.2
-"""The same for chroma, with Gram matrices; benchmarks/LOOK.md has the trials."""
+"""The same for chroma, with Gram matrices, which leave speckle; benchmarks/LOOK.md has trials."""
+
+WASSERSTEIN_CHROMA_EXPONENT = 0.5
+"""The same with the Wasserstein loss, with which fine colors come late."""
 
 COLOR_AXES = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
 """Directions in RGB along which the colors of natural images vary independently, nearly: gray,
@@ -113,7 +116,7 @@ def color_preconditioner(like: Tensor) -> Callable[[Tensor], Tensor]:
     Args:
         like: images [B, C, H, W] of the size, dtype and device that the map is for.
     """
-    by_frequency = frequency_preconditioner(like, EXPONENT)
+    by_frequency = frequency_preconditioner(like, WASSERSTEIN_CHROMA_EXPONENT)
     if like.shape[1] != len(COLOR_AXES):
         return by_frequency
     axes = torch.tensor(COLOR_AXES, dtype=torch.float64)
