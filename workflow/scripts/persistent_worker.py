@@ -14,6 +14,7 @@ Jobs and workers meet at sockets in a folder that only the user can open.
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import itertools
 import json
 import os
@@ -21,7 +22,6 @@ import signal
 import socket
 import sys
 import threading
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -112,7 +112,7 @@ def _environment() -> str:
     """What processes must have in common to do each other's work."""
     own = {name: value for name, value in os.environ.items() if name not in OWN_TO_PROCESSES}
     facts = json.dumps([sys.executable, sys.path[0], sorted(own.items())])
-    return f"{zlib.crc32(facts.encode()):08x}"  # hashlib would load OpenSSL
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]
 
 
 def _require_private_folder() -> None:
