@@ -61,22 +61,20 @@ COMPARISONS = {
 }
 
 
+# The Wasserstein loss is a difference of traces that are far larger, and it takes roots of
+# eigenvalues that are rounding errors, because small layers have more channels than positions. In
+# float32 on one CPU: 2e-4, or 4e-5 if smooth, and 3e-4 after ten steps. In float64 on an H200: 9e-9.
+WASSERSTEIN_BOUNDS = {
+    "float64": {"loss": 1e-7},
+    "smooth-float32": {"after": 1e-3},
+    "float32": {"loss": 1e-3},
+}
+
+
 def comparison_of(name: str, choice: Choice) -> Comparison:
     """The comparison of a name, with the bounds of the choice's style loss."""
-    comparison = COMPARISONS[name]
-    if choice["style_loss"] != "wasserstein":
-        return comparison
-    # The loss is a difference of traces that are far larger, and it takes roots of eigenvalues that
-    # are rounding errors, because small layers have more channels than positions. In float32 on one
-    # CPU: 2e-4, or 4e-5 if smooth, and 3e-4 after ten steps. In float64 on an H200: 9e-9.
-    match name:
-        case "float64":
-            return comparison._replace(loss=1e-7)
-        case "float32":
-            return comparison._replace(loss=1e-3)
-        case "smooth-float32":
-            return comparison._replace(after=1e-3)
-    return comparison
+    own = WASSERSTEIN_BOUNDS if choice["style_loss"] == "wasserstein" else {}
+    return COMPARISONS[name]._replace(**own.get(name, {}))
 
 
 class Outcome(NamedTuple):
@@ -185,10 +183,11 @@ def test_a_gpu_computes_what_the_cpu_computes(
 def test_the_comparison_works(
     name: str, full_convolutions: Mapping[str, Convolution], shallow: Settings
 ):
-    require_agreement(CHOICES[0], shallow, full_convolutions, CPU, COMPARISONS[name])
+    comparison = COMPARISONS[name]._replace(reference=torch.float64)
+    require_agreement(CHOICES[0], shallow, full_convolutions, CPU, comparison)
 
 
-@pytest.mark.parametrize("choice", CHOICES, ids=label)
+@pytest.mark.parametrize("choice", CHOICES[1:], ids=label)
 def test_rounding_stays_within_the_bounds_of_a_smooth_network(
     choice: Choice, full_convolutions: Mapping[str, Convolution], shallow: Settings
 ):
