@@ -63,7 +63,8 @@ COMPARISONS = {
 
 # The Wasserstein loss is a difference of traces that are far larger, and it takes roots of
 # eigenvalues that are rounding errors, because small layers have more channels than positions. In
-# float32 on one CPU: 2e-4, or 4e-5 if smooth, and 3e-4 after ten steps. In float64 on an H200: 9e-9.
+# float32 on one CPU: 2e-4, or 4e-5 if smooth, and 3e-4 after ten steps. In float64 on an H200, 9e-9
+# for the loss.
 WASSERSTEIN_BOUNDS = {
     "float64": {"loss": 1e-7},
     "smooth-float32": {"after": 1e-3},
