@@ -184,13 +184,15 @@ function announce(text, shown = true) {
   announce.timer = setTimeout(() => place.classList.remove("shown"), 1800);
 }
 
-/** What is kept from visit to visit; only until the page is closed where local pages have no storage. */
+/** What is kept from visit to visit. The history entry of the page has it, too: local pages may have no
+ * storage, and Chromium now and then drops without an error what a page writes while the machine is busy. */
 const memory = {
-  kept: new Map(),
+  kept: new Map(Object.entries(history.state?.kept ?? {})),
+  stored: true,
 
   read(name) {
     try {
-      return localStorage.getItem(`gallery-${name}`);
+      return localStorage.getItem(`gallery-${name}`) ?? this.kept.get(name) ?? null;
     } catch {
       return this.kept.get(name) ?? null;
     }
@@ -200,10 +202,11 @@ const memory = {
     this.kept.set(name, text);
     try {
       localStorage.setItem(`gallery-${name}`, text);
-      return true;
+      this.stored = true;
     } catch {
-      return false;
+      this.stored = false;
     }
+    writeAddress();
   },
 };
 

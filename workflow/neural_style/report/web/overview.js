@@ -19,10 +19,8 @@ const overview = {
     });
     const size = byId("card-size");
     size.value = memory.read("card") ?? size.value;
-    size.addEventListener("input", () => {
-      memory.write("card", size.value);
-      layout().measure();
-    });
+    size.addEventListener("input", () => layout().measure());
+    size.addEventListener("change", () => memory.write("card", size.value));
   },
 
   /** Show these outputs. */

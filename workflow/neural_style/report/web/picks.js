@@ -4,7 +4,6 @@
 const picks = {
   name: `picks ${location.pathname}`,
   set: new Set(), // keys of outputs
-  stored: true,
 
   prepare() {
     const kept = memory.read(this.name) ?? "";
@@ -58,8 +57,7 @@ const picks = {
   },
 
   keep() {
-    this.stored = memory.write(this.name, this.keys().join(" "));
-    if (!this.stored) writeAddressSoon();
+    memory.write(this.name, this.keys().join(" "));
   },
 
   /** Show which outputs are picked. */

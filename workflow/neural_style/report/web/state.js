@@ -19,7 +19,7 @@ function addressOf() {
   for (const [key, value] of Object.entries(state.filters)) words.set(key, value);
   for (const [name, ends] of Object.entries(state.ranges)) if (ends.some(Boolean)) words.set(`${name}_loss`, ends.join(".."));
   if (state.chosen.length) words.set("chosen", state.chosen.map((at) => keyOf(OUTPUTS[at])).join(" "));
-  if (!picks.stored && picks.size) words.set("picks", picks.keys().join(" "));
+  if (!memory.stored && picks.size) words.set("picks", picks.keys().join(" "));
   if (state.comparing) words.set("compare", "1");
   if (state.open !== null) {
     const output = OUTPUTS[state.open];
@@ -51,7 +51,6 @@ function readAddress() {
     const ends = (words.get(`${name}_loss`) ?? "").split("..").map((end) => (Number.isFinite(Number(end)) ? end : ""));
     if (ends.length === 2 && ends.some(Boolean)) state.ranges[name] = ends;
   }
-  picks.add((words.get("picks") ?? "").split(" "));
   const found = (words.get("chosen") ?? "").split(" ").map((key) => positions.get(key));
   state.chosen = [...new Set(found)].filter((at) => at !== undefined).slice(0, MOST_COMPARED);
   state.comparing = words.has("compare") && state.chosen.length > 1;
@@ -68,6 +67,7 @@ function readAddress() {
     const at = snapshots.findIndex(({ epoch }) => String(epoch) === words.get("epoch"));
     state.snapshot = at < 0 ? snapshots.length - 1 : at;
   }
+  picks.add((words.get("picks") ?? "").split(" ")); // last, since this writes the address
 }
 
 /** Older links name a setting where there is now a filter for each of its values. */
@@ -81,9 +81,10 @@ function readOlderSetting(id) {
 function writeAddress(step = false) {
   clearTimeout(writeAddress.timer);
   writeAddress.timer = 0;
+  const entry = { opened: opened() + Number(step), kept: Object.fromEntries(memory.kept) };
   try {
-    if (step) history.pushState({ opened: opened() + 1 }, "", addressOf());
-    else history.replaceState(history.state, "", addressOf());
+    if (step) history.pushState(entry, "", addressOf());
+    else history.replaceState(entry, "", addressOf());
   } catch {
     // Some browsers forbid this to local pages, or limit the calls: the address stays as it was.
   }
