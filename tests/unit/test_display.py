@@ -85,17 +85,20 @@ def test_a_longer_run_has_no_more_lines_and_none_is_silent_for_long(
     assert len(many) == 15  # one after 10 s, then one every five minutes
 
 
-def test_epochs_of_small_stages_count_by_their_pixels(clock: Clock, defaults: Settings):
-    """After 40 of 100 epochs, 40 of 40 + 60 · 4 are done, in 10 s of 70."""
+def test_epochs_of_small_stages_count_by_their_work(clock: Clock, defaults: Settings):
+    """After 40 of 100 epochs, 40 of 40 + 60 · 3.53 are done, in 10 s of 63.
+
+    3.53 = (512² + 110²) / (256² + 110²): a part of the work does not depend on the size.
+    """
     staged = replace(defaults, epochs=100, stages=(Stage(256, 40),))
-    assert lines(clock, staged, seconds=0.25)[0].endswith(" 60 s left")
+    assert lines(clock, staged, seconds=0.25)[0].endswith(" 53 s left")
 
 
 def test_with_stages_no_other_size_is_advised(clock: Clock, defaults: Settings):
     staged = replace(defaults, stages=(Stage(256, 40),))
     advice = lines(clock, staged, seconds=1.5, on_cpu=True)[0]
-    assert advice.endswith("Faster: a GPU.")
-    assert "about 97 min" in advice  # 1.5 s · (40 + 960 · 4)
+    assert advice.endswith("will take about 86 min on this CPU. Faster: a GPU.")
+    # 86 min = 1.5 s · (40 + 960 · 3.53)
 
 
 def test_a_further_part_of_the_total_is_said_too(clock: Clock, defaults: Settings):
@@ -124,6 +127,17 @@ def test_a_long_run_on_a_cpu_is_told_and_what_would_be_quicker(clock: Clock, def
         "--size 256 (about 6 min), --epochs 250 (about 6 min), a GPU."
     )
     assert not any("Faster" in line for line in others)
+
+
+def test_slow_first_iterations_do_not_count_for_much(clock: Clock, defaults: Settings):
+    """Three iterations of 3 s and then 0.25 s each: 1000 of them do not take 50 min."""
+    stream = io.StringIO()
+    with Display("cat × wave", defaults, True, stream) as shows:
+        for progress in progresses(1000, first=0):
+            shows.show(progress)
+            clock.now += 3 if progress.epoch < 3 else 0.25
+    (advice,) = [line for line in stream.getvalue().splitlines() if "Faster" in line]
+    assert "will take about 24 min" in advice
 
 
 @pytest.mark.parametrize(("seconds", "on_cpu"), [(0.1, True), (1.5, False)])

@@ -27,6 +27,7 @@ LINES_OF_A_RUN = 4
 SECONDS_BETWEEN_LOSSES = 0.5
 LONG_RUN_SECONDS = 180.0
 ITERATIONS_BEFORE_ADVICE = 3
+SECONDS_BEFORE_ADVICE = 10.0  # the first iterations take longer than others
 SMALLEST_ADVISED_SIZE = 128
 
 
@@ -55,7 +56,7 @@ class Display:
         stream = stream or sys.stderr
         self._title = title
         self._settings = settings
-        self._on_cpu = on_cpu
+        self._may_advise = on_cpu
         self._stream = stream
         self._has_bar = bar is not None or stream.isatty()
         self._bar = (bar or tqdm)(
@@ -87,8 +88,12 @@ class Display:
             self._bar.update(progress.epoch)
             return
         self._bar.update()
-        done = progress.epoch - self._first
-        if done == ITERATIONS_BEFORE_ADVICE and self._on_cpu:
+        is_measured = (
+            progress.epoch >= self._first + ITERATIONS_BEFORE_ADVICE
+            and now - self._began >= SECONDS_BEFORE_ADVICE
+        )
+        if self._may_advise and is_measured:
+            self._may_advise = False
             self._advise(now - self._began, progress.epoch)
         last = progress.epoch == self._settings.epochs
         if last or now - self._shown >= self._pause:
@@ -121,14 +126,15 @@ class Display:
         if seconds < LONG_RUN_SECONDS:
             return
         size, quarter = self._settings.size // 2, max(1, self._settings.epochs // 4)
-        faster = ["a GPU"]
+        faster, pace = ["a GPU"], ""
         if not self._settings.stages:  # stages would have to be shortened, too
+            pace = f" ({seconds / self._settings.epochs:.2f} s an iteration)"
             faster.insert(0, f"--epochs {quarter} (about {format_duration(seconds / 4)})")
             if size >= SMALLEST_ADVISED_SIZE:
                 faster.insert(0, f"--size {size} (about {format_duration(seconds / 4)})")
         self._write(
-            f"{self._title}: this will take about {format_duration(seconds)} on this CPU "
-            f"({seconds / self._settings.epochs:.2f} s an iteration). Faster: {', '.join(faster)}."
+            f"{self._title}: this will take about {format_duration(seconds)} on this CPU"
+            f"{pace}. Faster: {', '.join(faster)}."
         )
 
     def _share(self, first: int, last: int) -> float:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from neural_style.config.presets import FIXED_COST
 from neural_style.config.sections import Cluster
 from neural_style.config.settings import BYTES_PER_HISTORY_ENTRY, Settings, history_size
 from neural_style.model.layers import largest_tile_pixels, split_into_tiles, tile_size
@@ -99,13 +100,14 @@ def work_until(settings: Settings, epoch: int) -> float:
 def work_per_evaluation(settings: Settings, height: int, width: int) -> float:
     """Return the work of one evaluation of the objective.
 
-    The unit is the work for one pixel of an image that goes through the network without tiles.
+    The unit is the work for one pixel of an image that goes through the network without tiles; what
+    an evaluation takes at any size counts as `FIXED_COST` pixels.
     """
     edge = tile_size(settings.tile, height, width)
     if edge is None:
-        return height * width
+        return height * width + FIXED_COST
     tiles = split_into_tiles(height, width, edge, settings.layers)
-    return WORK_PER_TILE_PIXEL * sum(tile.input_pixels for tile in tiles)
+    return WORK_PER_TILE_PIXEL * sum(tile.input_pixels for tile in tiles) + FIXED_COST
 
 
 def memory_mb(settings: Settings, cluster: Cluster, attempt: int, batch: int = 1) -> int:
@@ -132,7 +134,7 @@ def runtime_minutes(settings: Settings, cluster: Cluster, attempt: int, outputs:
         outputs: output images that the job makes.
     """
     per_evaluation = GPU_SECONDS if cluster.has_gpus else CPU_SECONDS / cluster.threads
-    evaluations = work_until(settings, settings.epochs) / MEASURED_SIZE**2
+    evaluations = work_until(settings, settings.epochs) / (MEASURED_SIZE**2 + FIXED_COST)
     seconds = START_SECONDS + per_evaluation * evaluations * outputs
     return math.ceil(seconds / 60 * RUNTIME_MARGIN * cluster.runtime_factor * attempt)
 
