@@ -12,18 +12,41 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+import programs
 import psutil
-from steps import STEPS, Options
+import timings
+from step_options import Options, Row
 from tables import report
 
 from neural_style.io import write_text
 
-Row = dict[str, Any]
+
+class Step(NamedTuple):
+    """A step: its title, its function, and its time limit in seconds."""
+
+    title: str
+    run: Callable[[Options], Iterator[Row]]
+    limit: float
+
+
+STEPS: Mapping[str, Step] = {
+    "machine": Step("The machine", timings.machine, 40),
+    "tests": Step("Tests on the GPU", programs.tests, 120),
+    "resume": Step("A job, killed and resumed", programs.resume, 90),
+    "iterations": Step("Iterations a second", timings.iterations, 90),
+    "profile": Step("Kernels", timings.profile, 60),
+    "batches": Step("Batches", timings.batches, 90),
+    "textbook": Step("Beside a textbook loop", programs.textbook, 90),
+    "shortage": Step("Too little memory", timings.shortage, 60),
+    "sweep": Step("Sweeps through Snakemake", programs.sweep, 200),
+}
+"""The steps by name, in the order in which they run: most important first, but for the longest."""
 
 
 @dataclass
