@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from neural_style.config.settings import Settings, beta_at
+from neural_style.config.settings import Settings, beta_at, total_variation_at
 from neural_style.losses.build import make_objective
 from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
@@ -46,3 +46,35 @@ def test_the_style_losses_of_each_image_are_those_of_its_corrected_beta(
     is_style = torch.tensor([name.startswith("style/") for name in objective.term_names])
     torch.testing.assert_close(corrected[~is_style], plain[~is_style])
     torch.testing.assert_close(corrected[is_style], plain[is_style] * 36 / 512)
+
+
+@pytest.mark.parametrize(
+    ("size", "weight"), [((64, 32), 0.5), ((512, 300), 0.5), ((1024, 700), 2), ((300, 4096), 32)]
+)
+def test_squared_total_variation_grows_above_512_pixels(
+    defaults: Settings, size: tuple[int, int], weight: float
+):
+    squared = replace(defaults, total_variation=0.5, total_variation_exponent=2)
+    assert total_variation_at(squared, *size) == weight
+    assert total_variation_at(replace(squared, total_variation_exponent=1), *size) == 0.5
+    assert total_variation_at(replace(squared, size_correction=False), *size) == 0.5
+
+
+def test_an_enlarged_image_has_the_same_squared_total_variation(
+    random_convolutions: Mapping[str, Convolution], shallow: Settings
+):
+    """The same ramp of brightness at 512 and at 1024 pixels, in an objective of each."""
+    settings = replace(
+        shallow, size_correction=True, total_variation=2.0, total_variation_exponent=2
+    )
+    network = Vgg19(random_convolutions, settings.layers).prepare(
+        torch.device("cpu"), torch.float32
+    )
+    found = []
+    for length in (512, 1024):
+        ramp = torch.linspace(0, 1, length).expand(1, 3, 32, -1).contiguous()
+        objective = make_objective(network, [single_style_problem(ramp, ramp, settings)])
+        losses = dict(zip(objective.term_names, objective.losses_at(ramp)[:, 0], strict=True))
+        found.append(float(losses["smoothness/total_variation"]))
+    assert found[0] > 0
+    assert found[1] == pytest.approx(found[0], rel=0.01)

@@ -16,7 +16,7 @@ from neural_style.config.keys import Image, Network, Optimization, Stage, Transf
 from neural_style.config.values import Fit
 from neural_style.errors import NeuralStyleError
 
-ENGINE_VERSION = 5
+ENGINE_VERSION = 6
 """Raise this number when you change the pixels of outputs on purpose.
 
 An output is current if the hashes of its inputs, its settings and this number are the recorded
@@ -102,7 +102,7 @@ BYTES_PER_HISTORY_ENTRY = 24
 """Bytes a pixel: two vectors of three channels in float32."""
 
 REFERENCE_SIZE = 512
-"""Long edge in pixels at which `beta` is used as it is."""
+"""Long edge in pixels at which `beta` and `total_variation` are used as they are."""
 
 SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
 """Bounds of `image.size` in pixels; they hold for style images, too."""
@@ -318,6 +318,24 @@ def beta_at(settings: Settings, height: int, width: int) -> float:
         return settings.beta
     scale = max(height, width) / REFERENCE_SIZE
     return settings.beta * (scale**-0.25 if settings.style_loss == "wasserstein" else scale)
+
+
+def total_variation_at(settings: Settings, height: int, width: int) -> float:
+    """Return the weight of the total variation loss at a size.
+
+    Above `REFERENCE_SIZE`, the weight of squared differences grows with the square of the long
+    edge: an image that is enlarged n times has 1/n² of them, so its loss stays the same, and what
+    is new at that size, single pixels of another color, costs n² times as much. Without that, dots
+    replace the strokes in plain areas of large outputs (benchmarks/LOOK.md).
+
+    Args:
+        settings: the weight, the exponent, and whether it is corrected.
+        height: of the image as it is optimized, in pixels.
+        width: of the same image.
+    """
+    if not settings.size_correction or settings.total_variation_exponent == 1:
+        return settings.total_variation
+    return settings.total_variation * max(1.0, max(height, width) / REFERENCE_SIZE) ** 2
 
 
 # Conflicts: settings that are each allowed but do not go together

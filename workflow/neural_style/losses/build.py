@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import Settings, beta_at
+from neural_style.config.settings import Settings, beta_at, total_variation_at
 from neural_style.losses.objective import Objective, TiledObjective, sum_statistics
 from neural_style.losses.problem import (
     Region,
@@ -150,8 +150,8 @@ def make_objective(
     Args:
         network: computes the features of at least the layers of the settings.
         problems: one per image, which `problem.check_batch` accepts. Style loss, layers and tiles
-            are those of the first; alpha, beta (see `settings.beta_at`) and total variation are
-            each problem's own.
+            are those of the first; alpha, beta and total variation (see `settings.beta_at` and
+            `settings.total_variation_at`) are each problem's own.
         targets: caches the statistics of style images between calls.
 
     Raises:
@@ -206,7 +206,8 @@ def _style_terms(problems: Sequence[TransferProblem], targets: StyleTargets) -> 
 
 def _total_variation_terms(problems: Sequence[TransferProblem]) -> list[Term]:
     """Total variation where styles act, if any problem has a weight for it."""
-    weights = [problem.settings.total_variation for problem in problems]
+    height, width = problems[0].content.shape[2:]
+    weights = [total_variation_at(problem.settings, height, width) for problem in problems]
     if not any(weights):
         return []
     masks = [mask for mask in map(combined_mask, problems) if mask is not None]
