@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import pytest
 import torch
 
-from neural_style.config.settings import ENGINE_VERSION, Settings, beta_at
+from neural_style.config.settings import ENGINE_VERSION, Settings, Stage, beta_at
 from neural_style.engine.record import (
     Losses,
     RunRecord,
@@ -97,7 +97,15 @@ def test_the_record_holds_every_fact(run: RunRecord, tmp_path: Path):
             "height": 64,
         },
         "optimized": {"width": 48, "height": 32},
-        "stages": [{"width": 48, "height": 32, "epochs": 4, "beta": beta_at(run.settings, 32, 48)}],
+        "stages": [
+            {
+                "width": 48,
+                "height": 32,
+                "epochs": 4,
+                "beta": beta_at(run.settings, 32, 48),
+                "total_variation": run.settings.total_variation,
+            }
+        ],
         "further_weights": {NAMES[-1]: 0.5},
         "saved_losses": {
             "total": 15.0,
@@ -117,6 +125,20 @@ def test_the_record_holds_every_fact(run: RunRecord, tmp_path: Path):
             **{name: version(name) for name in ("torch", "numpy", "pillow")},
         },
     }
+
+
+def test_the_record_has_the_weights_of_each_stage(run: RunRecord, tmp_path: Path):
+    settings = replace(
+        run.settings,
+        size=1024,
+        stages=(Stage(512, 3),),
+        total_variation=0.2,
+        total_variation_exponent=2,
+    )
+    write_run(replace(run, settings=settings, size=(1024, 768)), tmp_path / "run.json")
+    stages = strict_json((tmp_path / "run.json").read_text(encoding="utf-8"))["stages"]
+    assert [stage["beta"] for stage in stages] == [1e6, 2e6]
+    assert [stage["total_variation"] for stage in stages] == [0.2, 0.8]
 
 
 @pytest.mark.parametrize("name", ["神奈川.jpg", 'quote".jpg', "back\\slash\n.jpg", "caf\udce9.jpg"])

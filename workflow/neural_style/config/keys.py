@@ -203,7 +203,7 @@ class Optimization:
         Field(
             description="multiply beta by long edge / 512, so the balance of the losses is about "
             "the same at every size; with the Wasserstein style loss by its power -1/4, so that "
-            "small stages take bolder shapes from the style; false uses beta as it is"
+            "small stages take bolder shapes from the style; false uses all weights as they are"
         ),
     ] = True
     epochs: Annotated[

@@ -29,6 +29,7 @@ from neural_style.config.settings import (
     Settings,
     beta_at,
     scaled_size,
+    total_variation_at,
     upgrade_record,
 )
 from neural_style.errors import NeuralStyleError
@@ -208,7 +209,7 @@ def _rounded(numbers: Mapping[str, float]) -> dict[str, float]:
 
 
 def _stages(settings: Settings, width: int, height: int) -> Iterator[dict[str, Any]]:
-    """Each stage: its size in pixels, its iterations, and beta as corrected for that size."""
+    """Each stage: its size in pixels, its iterations, and its weights as corrected for its size."""
     for stage in settings.all_stages:
         stage_height, stage_width = scaled_size(height, width, stage.size / settings.size)
         yield {
@@ -216,6 +217,7 @@ def _stages(settings: Settings, width: int, height: int) -> Iterator[dict[str, A
             "height": stage_height,
             "epochs": stage.epochs,
             "beta": beta_at(settings, stage_height, stage_width),
+            "total_variation": total_variation_at(settings, stage_height, stage_width),
         }
 
 
