@@ -13,7 +13,8 @@ from typing import Any, NoReturn
 import pytest
 import torch
 
-from neural_style.config.settings import ENGINE_VERSION, Settings, Stage, beta_at
+from neural_style.config.keys import Stage
+from neural_style.config.settings import ENGINE_VERSION, Settings, beta_at
 from neural_style.engine.record import (
     Losses,
     RunRecord,
