@@ -20,8 +20,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from neural_style.config.keys import Stage
 from neural_style.config.settings import Settings
 from neural_style.engine import engine as engine_module
+from neural_style.engine import session as session_module
 from neural_style.engine.checkpoint import FOLDER, STATE
 from neural_style.engine.job import run_job
+from neural_style.engine.session import Session
 from neural_style.engine.writer import StoppedError, start_clock
 from neural_style.losses.problem import (
     LARGEST_RATIO_ON_CUDA,
@@ -184,6 +186,20 @@ def test_images_and_network_that_do_not_fit_are_explained(
         pytest.raises(MemoryShortageError, match=r"32 × 32 pixels need .* on this GPU"),
     ):
         list(run_job(CONTENT, STYLE, tmp_path, settings, CUDA))
+
+
+@pytest.mark.usefixtures("random_network", "_cuda")
+@pytest.mark.parametrize("first", ["aten::_to_copy", "aten::convolution"])
+def test_python_and_the_command_explain_it_too(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings, first: str
+):
+    monkeypatch.setattr(session_module, "choose_device", lambda name: CUDA)
+    error = torch.AcceleratorError("CUDA error: out of memory")
+    with (
+        stand_in("cuda", refuse(error, lambda operation: operation.name() == first)),
+        pytest.raises(MemoryShortageError, match=r"32 × 32 pixels need .* on this GPU"),
+    ):
+        list(Session(CUDA).outputs(CONTENT, STYLE, settings, companions={}))
 
 
 def failing_after(calls: int) -> type[Vgg19]:

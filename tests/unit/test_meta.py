@@ -14,7 +14,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from neural_style.config.settings import Settings
-from neural_style.losses.problem import move_problem
+from neural_style.losses.problem import move_problems
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim.loop import Optimization
 
@@ -72,7 +72,7 @@ def test_an_iteration_is_on_the_device_alone(
     network = Vgg19(
         random_convolutions, shallow.layers, choice["pooling"], choice["padding"]
     ).prepare(META, dtype)
-    optimization = Optimization(network, [move_problem(each, META) for each in problems])
+    optimization = Optimization(network, move_problems(problems, META))
     iterations = iter(optimization)
     seen = [next(iterations)]
     stages = [stage.epochs for stage in problems[0].settings.all_stages]

@@ -20,7 +20,7 @@ from tests.unit.combinations import CONTROLS, Choice, alone, label, make_problem
 from torch import Tensor
 
 from neural_style.config.settings import Settings
-from neural_style.losses.problem import TransferProblem, move_problem
+from neural_style.losses.problem import TransferProblem, move_problems
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim.cuda_graph import FEWEST_EPOCHS
 from neural_style.optim.loop import WHOLE_GRAPH, Optimization
@@ -101,9 +101,8 @@ def optimize(
     dtype: torch.dtype,
 ) -> Outcome:
     settings = replace(settings, epochs=STEPS)
-    problems = [
-        move_problem(in_dtype(each, dtype), device) for each in make_problems(choice, settings)
-    ]
+    made = [in_dtype(each, dtype) for each in make_problems(choice, settings)]
+    problems = move_problems(made, device)
     network = Vgg19(convolutions, settings.layers, choice["pooling"], choice["padding"])
     optimization = Optimization(network.prepare(device, dtype), problems)
     iterations = iter(optimization)
@@ -213,7 +212,7 @@ def test_an_iteration_is_recorded_whole_and_changes_nothing(
     settings = replace(shallow, epochs=FEWEST_EPOCHS)
     choice = {**CHOICES[0], "optimizer": optimizer, "batch": 2}
     made = [in_dtype(each, torch.float64) for each in make_problems(choice, settings)]
-    problems = [move_problem(each, gpu) for each in made]
+    problems = move_problems(made, gpu)
     network = Vgg19(full_convolutions, settings.layers).prepare(gpu, torch.float64)
     recorded = Optimization(network, problems)
     *_, last = recorded

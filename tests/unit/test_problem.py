@@ -18,6 +18,7 @@ from neural_style.losses.problem import (
     StyleReference,
     TransferProblem,
     check_batch,
+    move_problems,
     recolor_problem,
     single_style_problem,
 )
@@ -135,3 +136,21 @@ def test_a_network_has_the_layers_of_the_settings(
     network = Vgg19(random_convolutions, {"conv4_2", "conv1_1"})
     with pytest.raises(ValueError, match=r"features of conv2_1, conv3_1, conv4_1, conv5_1$"):
         Optimization(network, batch(DEFAULTS)[:1])
+
+
+def test_problems_that_are_moved_together_share_what_they_shared():
+    """Statistics of a style image are computed once for all of them."""
+    mask, start, meta = torch.ones(1, 1, 20, 24), CONTENT / 2, torch.device("meta")
+    region = Region((StyleReference(STYLE, guide=torch.ones(1, 1, 18, 30)),), mask)
+    problems = [
+        TransferProblem(DEFAULTS, content, (region,), chroma=CONTENT - 0.5, start=start)
+        for content in (CONTENT, CONTENT.flip(3))
+    ]
+    one, other = move_problems(problems, meta)
+    for moved in (one, other):
+        (there,) = moved.regions
+        (style,) = there.styles
+        tensors = (moved.content, moved.chroma, moved.start, there.mask, style.image, style.guide)
+        assert [each is not None and each.device == meta for each in tensors] == [True] * 6
+    assert one.content is not other.content
+    assert one.regions[0].styles[0].image is other.regions[0].styles[0].image

@@ -19,7 +19,7 @@ from neural_style.engine.writer import RunWriter, StoppedError
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import round_trip
 from neural_style.io import lock_folder, sha256
-from neural_style.losses.problem import move_problem
+from neural_style.losses.problem import move_problems
 from neural_style.optim.loop import NO_GRAPH, Progress
 from neural_style.runtime.device import CPU, describe
 
@@ -75,8 +75,9 @@ def run_job(
     ):
         writer = RunWriter(folder, settings, loaded.postprocessor, files, store, device, stop, log)
         with writer:
-            loaded = loaded._replace(problem=move_problem(loaded.problem, device))
-            optimization = engine.optimization([loaded.problem])
+            (problem,) = move_problems([loaded.problem], device)
+            loaded = loaded._replace(problem=problem)
+            optimization = engine.optimization([problem])
             writer.resume(optimization)
             graph = NO_GRAPH
             for progress in optimization:

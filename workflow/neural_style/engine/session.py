@@ -44,9 +44,9 @@ from neural_style.images.encode import (
 )
 from neural_style.images.given import GivenImages, OutputKind, kind_of, read_images, read_path
 from neural_style.io import sha256
-from neural_style.losses.problem import TransferProblem
+from neural_style.losses.problem import TransferProblem, move_problems
 from neural_style.optim.loop import Progress
-from neural_style.runtime.device import DEVICES, DeviceError, choose_device
+from neural_style.runtime.device import CPU, DEVICES, DeviceError, choose_device
 from neural_style.runtime.memory import MemoryShortageError
 
 
@@ -94,10 +94,10 @@ class Session:
         Raises:
             NeuralStyleError: see `api.stylize`.
         """
-        device = self._engine.device
-        with _own_modes(device):
+        with _own_modes(self._engine.device):
             given = read_images(content, style, weights, companions, settings)
-            problems, size = make_problems(given.images, given.settings, device)
+            # On the CPU, as a job does: `_optimize` explains it if the device is short of memory.
+            problems, size = make_problems(given.images, given.settings, CPU)
             self._engine.weights(settings)  # errors come now, not at the first iteration
             run = _Run(
                 given.settings,
@@ -290,6 +290,7 @@ def _optimize(
         while True:
             with _own_modes(engine.device):
                 if steps is None:
+                    problems = move_problems(problems, engine.device)
                     steps = iter(engine.optimization(problems))
                 step = next(steps, None)
             if step is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TypeAlias
 
 import torch
@@ -123,29 +124,35 @@ def single_style_problem(content: Tensor, style: Tensor, settings: Settings) -> 
     return recolor_problem(problem)
 
 
-def move_problem(problem: TransferProblem, device: torch.device) -> TransferProblem:
-    """The problem with all its tensors on a device."""
+def move_problems(
+    problems: Sequence[TransferProblem], device: torch.device
+) -> list[TransferProblem]:
+    """The problems with all their tensors on a device; what they share stays shared."""
 
-    def moved(tensor: Tensor | None) -> Tensor | None:
-        return tensor if tensor is None else tensor.to(device)
+    @cache
+    def moved(tensor: Tensor) -> Tensor:
+        return tensor.to(device)
 
-    regions = tuple(
-        Region(
-            tuple(
-                replace(style, image=style.image.to(device), guide=moved(style.guide))
-                for style in region.styles
-            ),
-            moved(region.mask),
+    def moved_if_any(tensor: Tensor | None) -> Tensor | None:
+        return tensor if tensor is None else moved(tensor)
+
+    def moved_region(region: Region) -> Region:
+        styles = (
+            replace(style, image=moved(style.image), guide=moved_if_any(style.guide))
+            for style in region.styles
         )
-        for region in problem.regions
-    )
-    return replace(
-        problem,
-        content=problem.content.to(device),
-        regions=regions,
-        chroma=moved(problem.chroma),
-        start=moved(problem.start),
-    )
+        return Region(tuple(styles), moved_if_any(region.mask))
+
+    return [
+        replace(
+            problem,
+            content=moved(problem.content),
+            regions=tuple(map(moved_region, problem.regions)),
+            chroma=moved_if_any(problem.chroma),
+            start=moved_if_any(problem.start),
+        )
+        for problem in problems
+    ]
 
 
 def check_batch(problems: Sequence[TransferProblem]) -> None:
