@@ -38,6 +38,7 @@ from neural_style.runtime.device import (
     usable_gpus,
     visible_gpus,
 )
+from neural_style.runtime.memory import DeviceFailedError
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")
@@ -337,6 +338,49 @@ def test_each_lock_is_on_another_gpu(monkeypatch: pytest.MonkeyPatch, locks: Pat
         assert current == [0, 1]
         assert os.environ[VISIBLE] == "5,7"
         assert {path.name[0] for path in locks.rglob("*.lock")} == {"5", "7"}
+
+
+FAILURES = [
+    torch.AcceleratorError("CUDA error: unspecified launch failure\nCUDA kernel errors might …"),
+    torch.AcceleratorError("CUDA error: out of memory"),
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 MiB."),
+    RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+]
+
+
+@pytest.mark.parametrize("error", FAILURES, ids=str)
+def test_a_gpu_that_fails_in_any_call_gets_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, locks: Path, error: Exception
+):
+    """Such as one that reads a loss to show it, outside of what explains a shortage."""
+    pretend_gpus(monkeypatch, 1)
+    with (
+        pytest.raises(DeviceFailedError, match=r"the GPU failed \(\w+ .*\); what was saved"),
+        lock_device("auto", no_waiting),
+    ):
+        raise error
+    with lock_device("auto", no_waiting):
+        pass
+
+
+def test_a_gpu_that_cannot_become_the_current_one_gets_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, locks: Path
+):
+    """CUDA allocates memory on it by then."""
+    pretend_gpus(monkeypatch, 1)
+
+    def select(device: torch.device) -> AbstractContextManager[None]:
+        raise FAILURES[1]
+
+    monkeypatch.setattr(torch.cuda, "device", select)
+    with pytest.raises(DeviceFailedError), lock_device("auto", no_waiting):
+        pass
+
+
+def test_other_errors_beside_a_gpu_pass_as_they_are(monkeypatch: pytest.MonkeyPatch, locks: Path):
+    pretend_gpus(monkeypatch, 1)
+    with pytest.raises(RuntimeError, match="shape"), lock_device("auto", no_waiting):
+        raise RuntimeError("shape")
 
 
 def test_each_lock_is_on_another_slice_and_hides_the_rest(

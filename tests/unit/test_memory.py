@@ -163,7 +163,7 @@ def test_a_failure_of_the_gpu_is_a_sentence_and_no_shortage(error: Exception, de
     ):
         in_batches(range(4), 4, worker.work, worker.said.append)
     assert str(caught.value) == (
-        f"the GPU failed ({reason}); start this again, which keeps what is done, and use another "
+        f"the GPU failed ({reason}); what was saved is kept, so start this again, and use another "
         "GPU if it fails again."
     )
     assert worker.calls == 1, "what has failed is not tried again in this process"

@@ -20,6 +20,7 @@ import torch
 
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.io import FileLock
+from neural_style.runtime.memory import explaining_failure
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 """`mps` is the GPU of a Mac with Apple silicon; `cuda` may also be ROCm's."""
@@ -119,12 +120,13 @@ def lock_device(
     Raises:
         DeviceError: a GPU is requested and cannot be used.
         DeviceLockError: the folder of the locks cannot be used.
+        DeviceFailedError: the GPU failed within the block.
     """
     gpus = usable_gpus(name)
     if not gpus:
         yield CPU
         return
-    with lock_one(list(gpus), on_wait, on_try) as gpu, _only_slice(gpu):
+    with lock_one(list(gpus), on_wait, on_try) as gpu, _only_slice(gpu), explaining_failure():
         device = gpus[gpu]
         if _is_slice(gpu) and (problem := _cuda_problem()) is not None:
             device = _instead_of_cuda(name, problem)

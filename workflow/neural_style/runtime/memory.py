@@ -246,6 +246,33 @@ def is_device_failure(error: BaseException) -> bool:
 
 
 @contextmanager
+def explaining_failure() -> Iterator[None]:
+    """Replace an error of the GPU in the block by a sentence, whatever was asked of it.
+
+    Errors of CUDA arrive with a later call, such as the one that reads a loss to show it.
+
+    Raises:
+        DeviceFailedError: the GPU failed.
+    """
+    import torch
+
+    try:
+        yield
+    except Exception as error:
+        of_gpu = isinstance(error, torch.AcceleratorError | torch.OutOfMemoryError)
+        if not (of_gpu or is_device_failure(error)):
+            raise
+        raise _failed(error) from error
+
+
+def _failed(error: Exception) -> DeviceFailedError:
+    return DeviceFailedError(
+        f"the GPU failed ({str(error).splitlines()[0].rstrip('.')}); what was saved is kept, "
+        "so start this again, and use another GPU if it fails again."
+    )
+
+
+@contextmanager
 def explaining_shortage(
     settings: Settings, height: int, width: int, device: torch.device, precision: torch.dtype
 ) -> Iterator[None]:
@@ -273,10 +300,7 @@ def explaining_shortage(
         yield
     except Exception as error:
         if is_device_failure(error):
-            raise DeviceFailedError(
-                f"the GPU failed ({str(error).splitlines()[0].rstrip('.')}); start this again, "
-                "which keeps what is done, and use another GPU if it fails again."
-            ) from error
+            raise _failed(error) from error
         if not is_shortage(error):
             raise
         needed = needed_bytes(settings, height, width, precision)
