@@ -15,9 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from tests.unit.images import noise, smooth
 from tests.unit.jobs import make
+from torch import Tensor
 
 from neural_style.cli.main import COMMANDS, main
 from neural_style.config import options
@@ -26,6 +28,7 @@ from neural_style.config.schema import setting_homes
 from neural_style.config.settings import Settings
 from neural_style.engine import engine
 from neural_style.engine.record import read_provenance
+from neural_style.model.vgg import Vgg19
 from neural_style.model.weights import load_weights
 
 SMALL = ["--size=48", "--epochs=2", "--style-layers=conv1_1,conv2_1", "--content-layers=conv2_2"]
@@ -185,6 +188,23 @@ def test_one_bad_image_does_not_stop_the_others(folder: Path, capsys):
     said = capsys.readouterr()
     assert "outputs/bad_wave.jpg: cannot read 'photos/bad.png': it is not an image" in said.err
     assert "1 of 3 outputs failed." in said.err and "2 outputs are in outputs" in said.out
+
+
+def test_after_a_gpu_has_failed_nothing_else_is_tried(
+    folder: Path, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    """Every other output would fail in this process, too."""
+    asked: list[object] = []
+
+    class Failing(Vgg19):
+        def forward(self, image: Tensor) -> dict[str, Tensor]:
+            asked.append(image)
+            raise torch.AcceleratorError("CUDA error: unspecified launch failure")
+
+    monkeypatch.setattr(engine, "Vgg19", Failing)
+    said = refused(capsys, ["photos", "wave.png", "-o", "outputs", *SMALL], code=1)
+    assert said.count("the GPU failed (CUDA error: unspecified launch failure)") == 1
+    assert len(asked) == 1
 
 
 def test_quiet_says_nothing(folder: Path, capsys):

@@ -40,6 +40,7 @@ from neural_style.errors import NeuralStyleError, showing_warnings
 from neural_style.images.decode import upright_size
 from neural_style.io import atomic, escape, format_duration
 from neural_style.runtime.device import DEVICES, lock_device
+from neural_style.runtime.memory import DeviceFailedError
 
 NAME = "neural-style"
 
@@ -89,7 +90,7 @@ class _Work:
             start = time.monotonic()
             try:
                 size = self._make(task, session)
-            except StoppedError:
+            except (StoppedError, DeviceFailedError):  # of a GPU that failed, all others would fail
                 raise
             except NeuralStyleError as error:
                 if len(self.tasks) == 1:
