@@ -27,6 +27,8 @@ def main(arguments):
     print(os.getpid(), os.getcwd(), what, flush=True)
     print("error stream", file=sys.stderr)
     if what == "fail":
+        import torch
+        torch.cuda.is_broken = True
         return 3
     if what == "exit":
         sys.exit(2)
@@ -51,6 +53,16 @@ def main_of_many_jobs():
     return main
 """
 """Stands in for the script, and needs no torch."""
+TORCH = """
+class cuda:
+    is_broken = False
+
+    @staticmethod
+    def empty_cache():
+        if cuda.is_broken:
+            raise RuntimeError("CUDA error: unspecified launch failure")
+"""
+"""A GPU that may have failed: then every call of CUDA fails."""
 
 
 class Done(NamedTuple):
@@ -67,8 +79,7 @@ class Jobs:
         for name in ("persistent_worker.py", "owner.py"):
             shutil.copy(SCRIPTS / name, folder)
         (folder / "stylize.py").write_text(STYLIZE)
-        torch = "class cuda:\n    empty_cache = staticmethod(lambda: None)\n"
-        (folder / "torch.py").write_text(torch)
+        (folder / "torch.py").write_text(TORCH)
         self.folder = folder
         self.owner = owner
 
@@ -139,6 +150,7 @@ def test_a_job_that_fails_has_its_code_and_the_next_one_a_new_process(
     failed = jobs.run(what)
     assert (failed.process, failed.code) == (first.process, code)
     assert ("ValueError: unexpected" in failed.error) == (what == "raise")
+    assert ("Traceback" in failed.error) == (what == "raise")
     assert jobs.run("two").process != first.process
 
 

@@ -305,11 +305,11 @@ def _serve_stylize(descriptor: int, owner: int) -> None:
     gc.freeze()  # or each collection would look at all of torch
 
     def work(arguments: list[str]) -> int:
-        try:
-            return run(arguments)
-        finally:  # the next job may need the memory
+        code = run(arguments)
+        if not code:  # the next job may need the memory; there is none after a failure
             gc.collect()
-            torch.cuda.empty_cache()
+            torch.cuda.empty_cache()  # fails on a GPU that has failed
+        return code
 
     with socket.socket(fileno=descriptor) as listener:
         serve(listener, owner, work)
