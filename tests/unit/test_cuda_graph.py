@@ -486,11 +486,13 @@ NO_KERNELS = {
 TWO_KERNELS = {"masked_fill"}
 """Operations that copy a tensor first."""
 
-MOST_KERNELS = 60
-"""Of an iteration, without the objective. There were 145 before L-BFGS kept R⁻¹ and P·y."""
-
-HISTORY_READS = 2
-"""Times that an iteration reads the whole history."""
+MOST_KERNELS: Sequence[tuple[dict[str, Any], int, int]] = (
+    ({}, 60, 2),
+    ({"style_loss": "wasserstein"}, 61, 2),  # the preconditioner mixes colors
+    ({"optimizer": "adam"}, 52, 0),
+)
+"""Changes of settings, kernels of an iteration without the objective, and how often it reads the
+whole history. There were 145 kernels before L-BFGS kept R⁻¹ and P·y."""
 
 
 class Kernels(TorchDispatchMode):
@@ -514,14 +516,19 @@ class Kernels(TorchDispatchMode):
         return operation(*args, **(kwargs or {}))
 
 
+@pytest.mark.parametrize(("changes", "kernels", "reads"), MOST_KERNELS)
 def test_an_iteration_has_few_kernels_and_few_passes_over_the_history(
-    random_convolutions: Convolutions, shallow: Settings
+    random_convolutions: Convolutions,
+    shallow: Settings,
+    changes: dict[str, Any],
+    kernels: int,
+    reads: int,
 ):
     """A change that adds a kernel has to be worth it: then raise the numbers above."""
     meta, history = torch.device("meta"), 20
     network = Vgg19(random_convolutions, shallow.layers).prepare(meta, torch.float32)
     content, style = torch.empty(2, 1, 3, 64, 64, device=meta)
-    settings = replace(shallow, epochs=40)
+    settings = replace(shallow, epochs=40, **changes)
     problems = [single_style_problem(content, style, settings)]
     iterations = iter(Optimization(network, problems))
     for _ in range(history + 5):
@@ -532,5 +539,5 @@ def test_an_iteration_has_few_kernels_and_few_passes_over_the_history(
     with Kernels() as objective:
         evaluate(content)
     rest = whole.counts - objective.counts
-    assert sum(rest.values()) <= MOST_KERNELS, rest
-    assert whole.history_reads <= HISTORY_READS
+    assert sum(rest.values()) <= kernels, rest
+    assert whole.history_reads <= reads
