@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import itertools
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -236,6 +235,7 @@ def test_a_job_resumes_after_its_gpu_has_failed(
 
 
 @pytest.mark.usefixtures("random_network")
+@pytest.mark.parametrize("call", ["load", "save"])
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -247,6 +247,7 @@ def test_a_gpu_that_fails_does_not_cost_the_checkpoint(
     tmp_path: Path,
     settings: Settings,
     monkeypatch: pytest.MonkeyPatch,
+    call: str,
     text: str,
     expected: type[Exception],
 ):
@@ -256,14 +257,18 @@ def test_a_gpu_that_fails_does_not_cost_the_checkpoint(
     checkpoint = tmp_path / FOLDER / STATE
     before = checkpoint.read_bytes()
 
-    def load(*_: object, **__: object) -> None:
+    def fail(*arguments: Any, **_: object) -> None:
+        if call == "save":
+            arguments[1].write(b"half")
         raise torch.AcceleratorError(text)
 
-    monkeypatch.setattr(torch, "load", load)
-    with pytest.raises(expected):
+    with monkeypatch.context() as patch, pytest.raises(expected):
+        patch.setattr(torch, call, fail)
         make(tmp_path, settings)
     assert checkpoint.read_bytes() == before
-    shutil.rmtree(tmp_path / FOLDER)
+    said: list[str] = []
+    make(tmp_path, settings, said)
+    assert said == ["resuming from iteration 3 of 5."]
 
 
 def test_the_precision_of_float32_is_all_that_is_changed(monkeypatch: pytest.MonkeyPatch):
