@@ -216,6 +216,7 @@ def require_the_same(
         assert one.losses.equal(other.losses)
         assert one.diverged.equal(other.diverged)
         assert one.term_names == other.term_names
+    assert len({each.diverged.data_ptr() for each in made}) == len(made), "they share memory"
 
 
 def warmed_up(work: Work) -> Work:

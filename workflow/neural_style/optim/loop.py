@@ -384,9 +384,9 @@ class _StageRun:
     def progress(self, diverged: Tensor | None) -> Progress:
         """The result of the last iteration; problems that diverged in earlier stages stay so."""
         images, losses = self.images, self._evaluation.losses
-        if self.graph == WHOLE_GRAPH:
-            images, losses = images.clone(), losses.clone()
         names, diverged = self._objective.term_names, self.diverged(diverged)
+        if self.graph == WHOLE_GRAPH:
+            images, losses, diverged = (each.clone() for each in (images, losses, diverged))
         return Progress(self.epoch, images, names, losses, diverged, self._excess)
 
     def state(self) -> State:
