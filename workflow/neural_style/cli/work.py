@@ -46,13 +46,13 @@ NAME = "neural-style"
 
 
 def make_outputs(tasks: Sequence[Task], options: argparse.Namespace) -> int:
-    """Do all tasks; one that fails does not stop the others.
+    """Do all tasks; one that fails does not stop the others, unless the GPU has failed.
 
     Returns:
         The exit code, see `cli.main`.
 
     Raises:
-        NeuralStyleError: the only task failed, or nothing could be begun.
+        NeuralStyleError: the only task failed, nothing could be begun, or the GPU failed.
     """
     if options.device not in DEVICES:
         raise UsageError(
