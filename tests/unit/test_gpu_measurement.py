@@ -75,9 +75,9 @@ def test_a_step_that_takes_too_long_is_ended_with_all_that_it_started_and_its_ro
     step.write_text(STEP)
     monkeypatch.setattr(measure, "__file__", str(step))
     options = measure.make_parser().parse_args(["--out", str(tmp_path), "--device", "cpu"])
-    result = measure.run_apart("machine", 3.0, options)
+    result = measure.run_apart("machine", 8.0, options)
     assert (result.title, result.outcome) == ("The machine", "cut off")
-    assert 3.0 <= result.seconds < 10.0
+    assert 8.0 <= result.seconds < 300.0
     (row,) = result.rows
     assert result.error == "so far\n"
     assert not is_running(row["child"])
