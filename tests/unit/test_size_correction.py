@@ -1,14 +1,19 @@
-"""The weights of the style and of the total variation at a size."""
+"""The weights of the style, of its layers, and of the total variation at a size."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
 import torch
 
-from neural_style.config.settings import Settings, beta_at, total_variation_at
+from neural_style.config.settings import (
+    Settings,
+    beta_at,
+    style_weights_at,
+    total_variation_at,
+)
 from neural_style.losses.build import make_objective
 from neural_style.losses.problem import single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
@@ -46,6 +51,70 @@ def test_the_style_losses_of_each_image_are_those_of_its_corrected_beta(
     is_style = torch.tensor([name.startswith("style/") for name in objective.term_names])
     torch.testing.assert_close(corrected[~is_style], plain[~is_style])
     torch.testing.assert_close(corrected[is_style], plain[is_style] * 36 / 512)
+
+
+LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+
+def weighted(defaults: Settings, *weights: float) -> Settings:
+    layers = dict(zip(LAYERS, weights, strict=False))
+    return replace(defaults, style_layers=layers, style_loss="wasserstein")
+
+
+@pytest.mark.parametrize(
+    ("size", "weights"),
+    [
+        ((256, 91), (256, 64, 16, 4, 1)),
+        ((512, 300), (256, 64, 16, 4, 1)),
+        ((1024, 700), (256, 256, 64, 16, 4)),
+        ((300, 2048), (256, 256, 256, 64, 16)),
+        ((4096, 4096), (256, 256, 256, 256, 64)),
+        ((10_000, 10_000), (1, 1, 1, 1, 1)),
+    ],
+)
+def test_weights_of_the_style_layers_move_deeper_with_the_size(
+    defaults: Settings, size: tuple[int, int], weights: tuple[float, ...]
+):
+    settings = weighted(defaults, 256, 64, 16, 4, 1)
+    found = style_weights_at(settings, *size)
+    assert list(found) == list(LAYERS)
+    expected = [341 * weight / sum(weights) for weight in weights]
+    assert list(found.values()) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        lambda some: replace(some, size_correction=False),
+        lambda some: replace(some, style_loss="gram"),
+        lambda some: weighted(some, 2, 2, 2),
+    ],
+    ids=["no correction", "Gram matrices", "equal weights"],
+)
+def test_weights_of_the_style_layers_that_stay(
+    defaults: Settings, settings: Callable[[Settings], Settings]
+):
+    chosen = settings(weighted(defaults, 4, 2, 1))
+    assert style_weights_at(chosen, 2048, 2048) == chosen.style_layers
+
+
+def test_the_style_losses_of_a_large_image_have_the_weights_of_its_size(
+    random_convolutions: Mapping[str, Convolution], defaults: Settings
+):
+    """In turn with weights that are right as they are."""
+    content = torch.rand(1, 3, 32, 1024, generator=torch.Generator().manual_seed(0))
+    style = content.flip(3) / 2
+    defaults = replace(defaults, content_layers={"relu2_1": 1.0})
+    own = weighted(defaults, 4, 1)
+    corrected = replace(weighted(defaults, 2.5, 2.5), beta=own.beta * 2**-0.25)
+    losses = []
+    for each in (own, replace(corrected, size_correction=False)):
+        network = Vgg19(random_convolutions, each.layers).prepare(
+            torch.device("cpu"), torch.float32
+        )
+        objective = make_objective(network, [single_style_problem(content, style, each)])
+        losses.append(objective.losses_at(content))
+    torch.testing.assert_close(*losses)
 
 
 @pytest.mark.parametrize(

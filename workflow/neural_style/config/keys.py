@@ -203,7 +203,8 @@ class Optimization:
         Field(
             description="multiply beta by long edge / 512, so the balance of the losses is about "
             "the same at every size; with the Wasserstein style loss by its power -1/4, so that "
-            "small stages take bolder shapes from the style; false uses all weights as they are"
+            "small stages take bolder shapes from the style, and with more weight of deeper style "
+            "layers above 512 pixels; false uses all weights as they are"
         ),
     ] = True
     epochs: Annotated[

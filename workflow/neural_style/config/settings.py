@@ -16,7 +16,7 @@ from neural_style.config.keys import Image, Network, Optimization, Stage, Transf
 from neural_style.config.values import Fit
 from neural_style.errors import NeuralStyleError
 
-ENGINE_VERSION = 6
+ENGINE_VERSION = 7
 """Raise this number when you change the pixels of outputs on purpose.
 
 An output is current if the hashes of its inputs, its settings and this number are the recorded
@@ -318,6 +318,31 @@ def beta_at(settings: Settings, height: int, width: int) -> float:
         return settings.beta
     scale = max(height, width) / REFERENCE_SIZE
     return settings.beta * (scale**-0.25 if settings.style_loss == "wasserstein" else scale)
+
+
+def style_weights_at(settings: Settings, height: int, width: int) -> dict[str, float]:
+    """Return the weights of the style layers at a size; their sum is the same at all sizes.
+
+    A stroke of a large image is deeper in the network than the same stroke of a small one: for
+    twice the size, one block. So with the Wasserstein loss, each weight is multiplied by
+    (long edge / `REFERENCE_SIZE`)², but does not become larger than the largest one. The weights of
+    the preset `best`, each a quarter of the one before, then move one block deeper each time the
+    size doubles. Without that, strokes of large outputs fall apart into dots
+    (benchmarks/LOOK.md).
+
+    Args:
+        settings: the weights, and whether they are corrected.
+        height: of the image as it is optimized, in pixels.
+        width: of the same image.
+    """
+    weights = settings.style_layers
+    scale = max(1.0, max(height, width) / REFERENCE_SIZE)
+    if not settings.size_correction or settings.style_loss != "wasserstein" or scale == 1:
+        return dict(weights)
+    largest = max(weights.values())
+    raised = {layer: min(largest, weight * scale**2) for layer, weight in weights.items()}
+    share = sum(weights.values()) / sum(raised.values())
+    return {layer: share * weight for layer, weight in raised.items()}
 
 
 def total_variation_at(settings: Settings, height: int, width: int) -> float:

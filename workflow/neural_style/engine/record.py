@@ -29,6 +29,7 @@ from neural_style.config.settings import (
     Settings,
     beta_at,
     scaled_size,
+    style_weights_at,
     total_variation_at,
     upgrade_record,
 )
@@ -217,6 +218,7 @@ def _stages(settings: Settings, width: int, height: int) -> Iterator[dict[str, A
             "height": stage_height,
             "epochs": stage.epochs,
             "beta": beta_at(settings, stage_height, stage_width),
+            "style_layers": style_weights_at(settings, stage_height, stage_width),
             "total_variation": total_variation_at(settings, stage_height, stage_width),
         }
 

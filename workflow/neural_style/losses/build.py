@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import Settings, beta_at, total_variation_at
+from neural_style.config.settings import Settings, beta_at, style_weights_at, total_variation_at
 from neural_style.losses.objective import Objective, TiledObjective, sum_statistics
 from neural_style.losses.problem import (
     Region,
@@ -149,9 +149,10 @@ def make_objective(
 
     Args:
         network: computes the features of at least the layers of the settings.
-        problems: one per image, which `problem.check_batch` accepts. Style loss, layers and tiles
-            are those of the first; alpha, beta and total variation (see `settings.beta_at` and
-            `settings.total_variation_at`) are each problem's own.
+        problems: one per image, which `problem.check_batch` accepts. Style loss, layers (see
+            `settings.style_weights_at`) and tiles are those of the first; alpha, beta and total
+            variation (see `settings.beta_at` and `settings.total_variation_at`) are each problem's
+            own.
         targets: caches the statistics of style images between calls.
 
     Raises:
@@ -200,7 +201,7 @@ def _style_terms(problems: Sequence[TransferProblem], targets: StyleTargets) -> 
                 for mask, batch_targets in regions
             ]
         )
-        for layer, weight in settings.style_layers.items()
+        for layer, weight in style_weights_at(settings, height, width).items()
     ]
 
 
