@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from neural_style.config.keys import Stage
-from neural_style.config.settings import ENGINE_VERSION, Settings, beta_at
+from neural_style.config.settings import ENGINE_VERSION, Settings
 from neural_style.engine.record import (
     Losses,
     RunRecord,
@@ -24,6 +24,7 @@ from neural_style.engine.record import (
 )
 from neural_style.images.measures import Measures
 from neural_style.io import sha256
+from neural_style.losses.size_correction import beta_at
 from neural_style.model.weights import Weights
 
 NAMES = ("content/conv4_2", "content/relu5_1", "style/conv1_1", "style/conv2_1")

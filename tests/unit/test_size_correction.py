@@ -8,14 +8,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from neural_style.config.settings import (
-    Settings,
-    beta_at,
-    style_weights_at,
-    total_variation_at,
-)
+from neural_style.config.settings import Settings
 from neural_style.losses.build import make_objective
 from neural_style.losses.problem import single_style_problem
+from neural_style.losses.size_correction import beta_at, style_weights_at, total_variation_at
 from neural_style.model.vgg import Convolution, Vgg19
 
 
@@ -88,8 +84,9 @@ def test_weights_of_the_style_layers_move_deeper_with_the_size(
         lambda some: replace(some, size_correction=False),
         lambda some: replace(some, style_loss="gram"),
         lambda some: weighted(some, 2, 2, 2),
+        weighted,
     ],
-    ids=["no correction", "Gram matrices", "equal weights"],
+    ids=["no correction", "Gram matrices", "equal weights", "no layers"],
 )
 def test_weights_of_the_style_layers_that_stay(
     defaults: Settings, settings: Callable[[Settings], Settings]

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from neural_style.config.settings import Settings, beta_at
+from neural_style.config.settings import Settings
 from neural_style.losses import wasserstein
 from neural_style.losses.build import make_objective
 from neural_style.losses.guided import downsample_guide
@@ -26,6 +26,7 @@ from neural_style.losses.problem import (
     TransferProblem,
     single_style_problem,
 )
+from neural_style.losses.size_correction import beta_at
 from neural_style.losses.wasserstein import (
     POLYNOMIALS,
     REGULARIZATION,

@@ -24,20 +24,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import (
-    ENGINE_VERSION,
-    Settings,
-    beta_at,
-    scaled_size,
-    style_weights_at,
-    total_variation_at,
-    upgrade_record,
-)
+from neural_style.config.settings import ENGINE_VERSION, Settings, scaled_size, upgrade_record
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import upright_size
 from neural_style.images.encode import MAX_COMMENT_LENGTH, load_comment
 from neural_style.images.measures import Measures
 from neural_style.io import sha256, write_text
+from neural_style.losses.size_correction import (
+    beta_at,
+    style_weights_at,
+    total_variation_at,
+)
 from neural_style.model.weights import Weights
 
 METADATA_VERSION = 1

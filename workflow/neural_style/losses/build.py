@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import Settings, beta_at, style_weights_at, total_variation_at
+from neural_style.config.settings import Settings
 from neural_style.losses.objective import Objective, TiledObjective, sum_statistics
 from neural_style.losses.problem import (
     Region,
@@ -24,6 +24,11 @@ from neural_style.losses.problem import (
     TransferProblem,
     combined_mask,
     resample_style,
+)
+from neural_style.losses.size_correction import (
+    beta_at,
+    style_weights_at,
+    total_variation_at,
 )
 from neural_style.losses.terms import (
     TOTAL_VARIATION_SCALE,
@@ -149,10 +154,9 @@ def make_objective(
 
     Args:
         network: computes the features of at least the layers of the settings.
-        problems: one per image, which `problem.check_batch` accepts. Style loss, layers (see
-            `settings.style_weights_at`) and tiles are those of the first; alpha, beta and total
-            variation (see `settings.beta_at` and `settings.total_variation_at`) are each problem's
-            own.
+        problems: one per image, which `problem.check_batch` accepts. Style loss, layers, their
+            weights and tiles are those of the first; alpha, beta and total variation are each
+            problem's own. `size_correction` says what these weights are at the size.
         targets: caches the statistics of style images between calls.
 
     Raises:
