@@ -32,7 +32,8 @@ from neural_style.losses.problem import (
 from neural_style.losses.terms import products_over_positions
 from neural_style.model.vgg import Vgg19, full_precision, replicate_border
 from neural_style.optim.loop import Optimization
-from neural_style.runtime.memory import DeviceFailedError, MemoryShortageError
+from neural_style.runtime.failures import DeviceFailedError
+from neural_style.runtime.memory import MemoryShortageError
 
 CUDA = torch.device("cuda", 0)
 GB = 10**9

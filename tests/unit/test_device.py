@@ -38,7 +38,7 @@ from neural_style.runtime.device import (
     usable_gpus,
     visible_gpus,
 )
-from neural_style.runtime.memory import DeviceFailedError
+from neural_style.runtime.failures import DeviceFailedError
 
 CPU = torch.device("cpu")
 CUDA = torch.device("cuda")

@@ -13,15 +13,14 @@ import torch
 
 from neural_style.config.settings import Settings
 from neural_style.runtime import memory
+from neural_style.runtime.failures import DeviceFailedError, is_shortage
 from neural_style.runtime.memory import (
     LARGEST_BATCH,
-    DeviceFailedError,
     MemoryShortageError,
     automatic_batch,
     available_bytes,
     explaining_shortage,
     in_batches,
-    is_shortage,
     needed_bytes,
 )
 
@@ -142,7 +141,7 @@ def test_a_real_shortage_on_the_cpu_is_recognized():
     """torch requests more memory than the process may have."""
     code = (
         "import torch, resource\n"
-        "from neural_style.runtime.memory import is_shortage\n"
+        "from neural_style.runtime.failures import is_shortage\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2 * 10**10, resource.RLIM_INFINITY))\n"
         "try:\n"
         "    torch.empty(10**11)\n"

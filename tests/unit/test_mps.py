@@ -34,6 +34,7 @@ from neural_style.runtime.device import (
     lock_device,
     usable_gpus,
 )
+from neural_style.runtime.failures import is_shortage
 from neural_style.runtime.memory import LARGEST_BATCH, available_bytes
 
 MPS = torch.device("mps")
@@ -237,7 +238,7 @@ def test_the_memory_is_shared_with_the_machine(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_a_shortage_on_mps_is_recognized():
-    assert memory.is_shortage(RuntimeError("MPS backend out of memory (MPS allocated: 9.05 GB)"))
+    assert is_shortage(RuntimeError("MPS backend out of memory (MPS allocated: 9.05 GB)"))
 
 
 def test_the_device_is_described():

@@ -40,7 +40,7 @@ from neural_style.errors import NeuralStyleError, showing_warnings
 from neural_style.images.decode import upright_size
 from neural_style.io import atomic, escape, format_duration
 from neural_style.runtime.device import DEVICES, lock_device
-from neural_style.runtime.memory import DeviceFailedError
+from neural_style.runtime.failures import DeviceFailedError
 
 NAME = "neural-style"
 

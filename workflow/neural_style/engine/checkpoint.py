@@ -27,7 +27,7 @@ from neural_style.losses.objective import Evaluation
 from neural_style.optim.lbfgs import LbfgsState
 from neural_style.optim.safeguard import SafeguardState
 from neural_style.optim.state import State, StateError
-from neural_style.runtime.memory import is_device_failure, is_shortage
+from neural_style.runtime.failures import is_device_failure, is_shortage
 
 FOLDER = ".checkpoint"
 STATE = "state.pt"

@@ -20,7 +20,7 @@ import torch
 
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.io import FileLock
-from neural_style.runtime.memory import explaining_failure
+from neural_style.runtime.failures import explaining_failure
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 """`mps` is the GPU of a Mac with Apple silicon; `cuda` may also be ROCm's."""

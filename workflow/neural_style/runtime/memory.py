@@ -6,7 +6,6 @@ process without a message.
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ import psutil
 from neural_style.config.settings import Settings
 from neural_style.errors import NeuralStyleError
 from neural_style.model.layers import MAX_STRIDE
+from neural_style.runtime.failures import failure, is_device_failure, is_shortage
 
 if TYPE_CHECKING:
     import torch
@@ -59,22 +59,12 @@ mmap.mmap(-1, 400_000_000)
 """
 """Loads torch, starts its threads, and makes room for the networks."""
 
-_SHORTAGE = re.compile(
-    r"DefaultCPUAllocator|\bout of memory\b|_ALLOC(ATION)?_FAILED\b"
-    r"|CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate"  # it gets no memory for itself
-)
-_FAILURE = re.compile(r"^(CUDA|cuDNN|cuFFT|HIP|MPS)\w* error\b")
-
 _VERSION_1 = ("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file"
 _VERSION_2 = ("memory.max", "memory.high"), "memory.current", "inactive_file"
 
 
 class MemoryShortageError(NeuralStyleError):
     """A single image does not fit into the memory of the device."""
-
-
-class DeviceFailedError(NeuralStyleError):
-    """The GPU failed, and this process cannot use it any more."""
 
 
 class MemoryLimitError(NeuralStyleError):
@@ -218,60 +208,6 @@ def available_bytes(device: torch.device) -> int:
     return max(0, int(USABLE_SHARE * (free + cached) - CUDNN_BYTES))
 
 
-def is_shortage(error: BaseException) -> bool:
-    """Whether an error means that memory was short.
-
-    Only torch's own allocator for CUDA has an error class. The one for the CPU, MPS, the driver of
-    CUDA, and libraries such as cuBLAS and cuDNN say so in the text of another error.
-    """
-    import torch
-
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    return isinstance(error, RuntimeError) and bool(_SHORTAGE.search(str(error)))
-
-
-def is_device_failure(error: BaseException) -> bool:
-    """Whether an error came from a GPU, but not from a shortage of memory.
-
-    After an error such as an illegal access to memory, every call of CUDA in this process fails.
-    """
-    import torch
-
-    if is_shortage(error):
-        return False
-    return isinstance(error, torch.AcceleratorError) or (
-        isinstance(error, RuntimeError) and bool(_FAILURE.match(str(error)))
-    )
-
-
-@contextmanager
-def explaining_failure() -> Iterator[None]:
-    """Replace an error of the GPU in the block by a sentence, whatever was asked of it.
-
-    Errors of CUDA arrive with a later call, such as the one that reads a loss to show it.
-
-    Raises:
-        DeviceFailedError: the GPU failed.
-    """
-    import torch
-
-    try:
-        yield
-    except Exception as error:
-        of_gpu = isinstance(error, torch.AcceleratorError | torch.OutOfMemoryError)
-        if not (of_gpu or is_device_failure(error)):
-            raise
-        raise _failed(error) from error
-
-
-def _failed(error: Exception) -> DeviceFailedError:
-    return DeviceFailedError(
-        f"the GPU failed ({str(error).splitlines()[0].rstrip('.')}); what was saved is kept, "
-        "so start this again, and use another GPU if it fails again."
-    )
-
-
 @contextmanager
 def explaining_shortage(
     settings: Settings, height: int, width: int, device: torch.device, precision: torch.dtype
@@ -300,7 +236,7 @@ def explaining_shortage(
         yield
     except Exception as error:
         if is_device_failure(error):
-            raise _failed(error) from error
+            raise failure(error) from error
         if not is_shortage(error):
             raise
         needed = needed_bytes(settings, height, width, precision)
