@@ -1,6 +1,7 @@
-"""Tables in Markdown from the JSON of a measurement, for RESULTS.md.
+"""Tables in Markdown from the JSON of a measurement.
 
-python benchmarks/gpu/tables.py results.json prints them.
+`python benchmarks/gpu/tables.py results.json` prints them; with a second path, such as
+`benchmarks/RESULTS.md`, they are written there instead, between the lines `BEGIN` and `END`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,11 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from neural_style.io import write_text
+
+BEGIN = "<!-- begin: benchmarks/gpu/tables.py -->"
+END = "<!-- end: benchmarks/gpu/tables.py -->"
 
 
 def report(results: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -46,5 +52,27 @@ def cell(value: object) -> str:
     return str(value).replace("|", "\\|").replace("\n", " ")
 
 
+def between_marks(text: str, tables: str) -> str:
+    """The text with the tables in place of what is between its lines `BEGIN` and `END`.
+
+    Raises:
+        ValueError: it does not have each of these lines once, in this order.
+    """
+    before, begin, rest = text.partition(f"{BEGIN}\n")
+    _, end, after = rest.partition(f"{END}\n")
+    if not (begin and end) or BEGIN in rest or END in after:
+        raise ValueError(f"there must be one line {BEGIN!r}, and after it one line {END!r}.")
+    return f"{before}{BEGIN}\n\n{tables}\n\n{END}\n{after}"
+
+
+def main(results: str, page: str | None = None) -> None:
+    """Print the tables of a JSON file, or write them into a page."""
+    tables = "\n\n".join(report(json.loads(Path(results).read_text(encoding="utf-8"))))
+    if page is None:
+        print(tables)
+    else:
+        write_text(Path(page), between_marks(Path(page).read_text(encoding="utf-8"), tables))
+
+
 if __name__ == "__main__":
-    print(*report(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))), sep="\n\n")
+    main(*sys.argv[1:])

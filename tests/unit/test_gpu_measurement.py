@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -11,6 +12,7 @@ import tomllib
 from collections.abc import Iterable, Iterator
 from importlib import import_module, metadata
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -68,9 +70,7 @@ time.sleep(600)
 def test_a_step_that_takes_too_long_is_ended_with_all_that_it_started_and_its_rows_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    for folder in (GPU.parent, GPU):
-        monkeypatch.syspath_prepend(str(folder))
-    measure = import_module("measure")
+    measure = module("measure", monkeypatch)
     step = tmp_path / "step.py"
     step.write_text(STEP)
     monkeypatch.setattr(measure, "__file__", str(step))
@@ -84,6 +84,12 @@ def test_a_step_that_takes_too_long_is_ended_with_all_that_it_started_and_its_ro
     measure.write([result], tmp_path)
     report = (tmp_path / "results.md").read_text(encoding="utf-8")
     assert f"| {row['child']} |" in report and "so far" in report
+
+
+def module(name: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for folder in (GPU.parent, GPU):
+        monkeypatch.syspath_prepend(str(folder))
+    return import_module(name)
 
 
 def is_running(number: int) -> bool:
@@ -122,3 +128,45 @@ def test_the_time_of_the_installation_counts(tmp_path: Path):
     found = re.search(r"measure\.py --out \S+ --seconds (\d+) --quick$", said)
     assert found is not None, ended
     assert 400 < int(found[1]) < 480
+
+
+ROWS = [{"a": "1|2"}]
+RESULTS = [{"title": "Batches", "outcome": "done", "seconds": 2, "rows": ROWS, "error": ""}]
+
+
+def test_the_tables_replace_those_of_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    tables = module("tables", monkeypatch)
+    results, page = tmp_path / "results.json", tmp_path / "page.md"
+    results.write_text(json.dumps(RESULTS))
+    page.write_text(f"# Page\n{tables.BEGIN}\nold\n{tables.END}\nafter\n")
+    for _ in range(2):
+        tables.main(str(results), str(page))
+        assert page.read_text().splitlines() == [
+            *("# Page", tables.BEGIN, ""),
+            *("### Batches", "", "| a |", "|---|", "| 1\\|2 |"),
+            *("", tables.END, "after"),
+        ]
+
+
+@pytest.mark.parametrize("text", ["", "{BEGIN}\n", "{END}\n{BEGIN}\n", "{BEGIN}\n{END}\n" * 2])
+def test_a_page_without_a_place_for_the_tables_is_left_as_it_is(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    tables = module("tables", monkeypatch)
+    results, page = tmp_path / "results.json", tmp_path / "page.md"
+    results.write_text(json.dumps(RESULTS))
+    text = text.format(BEGIN=tables.BEGIN, END=tables.END)
+    page.write_text(text)
+    with pytest.raises(ValueError, match="there must be one line"):
+        tables.main(str(results), str(page))
+    assert page.read_text() == text
+
+
+def test_the_tables_of_the_results_are_those_of_their_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Whoever changes one of them changes the other."""
+    page = tmp_path / "RESULTS.md"
+    shutil.copy(GPU.parent / "RESULTS.md", page)
+    module("tables", monkeypatch).main(str(GPU / "results.json"), str(page))
+    assert page.read_text() == (GPU.parent / "RESULTS.md").read_text()
