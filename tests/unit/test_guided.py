@@ -17,7 +17,8 @@ from neural_style.losses.guided import (
 )
 from neural_style.losses.terms import StyleTerm, Term, gram_matrix
 from neural_style.model.layers import LAYERS
-from neural_style.model.vgg import Convolution, Vgg19, WholeView
+from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.model.views import WholeView
 
 LAYER = "conv4_2"
 GENERATOR = torch.Generator().manual_seed(7)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from neural_style.losses.terms import ContentTerm, StyleTerm, Term, gram_matrix, mean_squared_error
-from neural_style.model.vgg import WholeView
+from neural_style.model.views import WholeView
 
 Array = np.ndarray
 RNG = np.random.default_rng(7)

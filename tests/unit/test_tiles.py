@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from neural_style.model.layers import (
-    DEFAULT_TILE,
     LAYERS,
+    MAX_PIXELS,
     MAX_STRIDE,
-    MAX_UNTILED,
     Tile,
     largest_tile_pixels,
     receptive_field,
@@ -77,17 +76,32 @@ def test_one_more_feature_is_there_except_at_the_end_of_the_image():
 @pytest.mark.parametrize(
     ("asked", "height", "width", "edge"),
     [
-        (None, 512, MAX_UNTILED, None),
-        (None, MAX_UNTILED + 1, 40, DEFAULT_TILE),
+        (None, 1536, 1536, None),
+        (None, 1152, 2048, None),
+        (None, 1537, 1536, 1520),  # four tiles of 849 × 848 pixels
+        (None, 1536, 2048, 2032),  # two of 1104 × 1536
+        (None, 3072, 4096, 1520),  # nine of up to 1536 × 1184
         (64, 64, 64, None),
         (64, 65, 40, 64),
         (2048, 4096, 1000, 2048),
     ],
 )
-def test_the_edge_is_that_requested_or_follows_from_the_size(
+def test_the_edge_is_that_requested_or_follows_from_the_pixels(
     asked: int | None, height: int, width: int, edge: int | None
 ):
-    assert tile_size(asked, height, width) == edge
+    assert tile_size(asked, height, width, ["conv5_1"]) == edge
+
+
+@pytest.mark.parametrize("layers", LAYER_SETS)
+@pytest.mark.parametrize("size", [(1537, 1536), (3072, 4096), (200, 40_000), (9000, 9000)])
+def test_tiles_are_the_largest_with_so_many_pixels(size: tuple[int, int], layers: list[str]):
+    edge = tile_size(None, *size, layers)
+    assert edge is not None
+    inputs = [tile.input_pixels for tile in split_into_tiles(*size, edge, layers)]
+    assert max(inputs) == largest_tile_pixels(*size, edge, layers) <= MAX_PIXELS
+    assert max(size) <= edge + MAX_STRIDE or (
+        largest_tile_pixels(*size, edge + MAX_STRIDE, layers) > MAX_PIXELS
+    )
 
 
 def test_the_largest_tile_is_that_in_the_middle():

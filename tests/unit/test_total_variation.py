@@ -27,7 +27,8 @@ from neural_style.losses.problem import (
     single_style_problem,
 )
 from neural_style.losses.terms import EDGE_THRESHOLD, TOTAL_VARIATION_SCALE, TotalVariationTerm
-from neural_style.model.vgg import PIXELS, Convolution, Vgg19, WholeView
+from neural_style.model.vgg import PIXELS, Convolution, Vgg19
+from neural_style.model.views import WholeView
 from neural_style.model.weights import Weights
 from neural_style.optim.loop import Optimization
 from neural_style.report.runs import read_run

@@ -164,7 +164,7 @@ class Network:
         Field(
             description="edge in pixels of the tiles in which the network processes a larger "
             "image; tiles save memory and change the output only by rounding; null processes "
-            "images up to 1536 pixels whole, and larger ones in tiles of up to 1024",
+            "images of up to 1536 × 1536 pixels whole, and larger ones in tiles that have no more",
         ),
     ] = None
 

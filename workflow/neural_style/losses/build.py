@@ -39,7 +39,8 @@ from neural_style.losses.terms import (
     TotalVariationTerm,
 )
 from neural_style.model.layers import tile_size
-from neural_style.model.vgg import Vgg19, feature_maps, full_precision, iterate_views
+from neural_style.model.vgg import Vgg19, full_precision
+from neural_style.model.views import feature_maps, iterate_views
 
 CACHE_SIZE = 64
 """Style images whose statistics are cached, and as many blends of them. At the default layers each
@@ -87,7 +88,7 @@ class StyleTargets:
         Args:
             region: its styles.
             settings: the style loss and its layers; large style images are processed in tiles, see
-                `tiles.tile_size`.
+                `layers.tile_size`.
 
         Returns:
             Layer → what the terms of the style loss compare with, such as a Gram matrix [1, C, C].
@@ -103,13 +104,7 @@ class StyleTargets:
         style_loss: str,
     ) -> dict[str, Any]:
         statistics = [
-            self._cached_statistics(
-                style.image,
-                style.guide,
-                layers,
-                tile_size(tile, *style.image.shape[2:]),
-                style_loss,
-            )
+            self._cached_statistics(style.image, style.guide, layers, tile, style_loss)
             for style in styles
         ]
         loss = find_style_loss(style_loss)
@@ -136,6 +131,8 @@ class StyleTargets:
         style_loss: str,
     ) -> dict[str, Tensor]:
         """The statistics of one style image at each style layer."""
+        height, width = image.shape[2:]
+        tile = tile_size(tile, height, width, self._network.layers)
         loss = find_style_loss(style_loss)
         guides = {layer: _guide_at(layer, guide) for layer in layers}
         statistics = sum_statistics(
@@ -162,7 +159,8 @@ def make_objective(
     Raises:
         ValueError: the problems differ in their number of regions, or in which have masks.
     """
-    tile = tile_size(problems[0].settings.tile, *problems[0].content.shape[2:])
+    settings, (height, width) = problems[0].settings, problems[0].content.shape[2:]
+    tile = tile_size(settings.tile, height, width, network.layers)
     terms = [
         *_content_terms(network, problems, tile),
         *_style_terms(problems, targets or StyleTargets(network)),

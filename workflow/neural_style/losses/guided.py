@@ -24,7 +24,7 @@ from neural_style.losses.terms import (
     products_over_positions,
 )
 from neural_style.model.layers import block_of
-from neural_style.model.vgg import View
+from neural_style.model.views import View
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,8 @@ from torch import Tensor
 
 from neural_style.losses.terms import Term
 from neural_style.model.layers import split_into_tiles
-from neural_style.model.vgg import (
-    TileView,
-    Vgg19,
-    View,
-    WholeView,
-    extract_features,
-    full_precision,
-    iterate_views,
-)
+from neural_style.model.vgg import Vgg19, extract_features, full_precision
+from neural_style.model.views import TileView, View, WholeView, iterate_views
 
 
 @dataclass(frozen=True)
@@ -106,13 +99,13 @@ class TiledObjective(Objective):
 
     The function is the same: statistics such as Gram matrices are summed over the tiles before
     the loss is computed, so only the order of additions differs. Peak memory is that of one tile.
-    The cost: every tile passes the network with its margin (see `tiles`), and twice, because the
+    The cost: every tile passes the network with its margin (see `layers`), and twice, because the
     gradient needs the statistics of the whole image.
 
     Args:
         network: computes the features of at least the layers that the terms use.
         terms: the terms of the loss.
-        tile: the size of the tiles, see `tiles.split_into_tiles`.
+        tile: the size of the tiles, see `layers.split_into_tiles`.
     """
 
     def __init__(self, network: Vgg19, terms: Sequence[Term], tile: int) -> None:

@@ -38,7 +38,8 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-from neural_style.model.vgg import PIXELS, View
+from neural_style.model.vgg import PIXELS
+from neural_style.model.views import View
 
 TOTAL_VARIATION_SCALE = 100.0
 """Factor on the total variation, chosen so that a weight of 1 about halves the grain at beta 1e6;

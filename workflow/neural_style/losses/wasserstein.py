@@ -42,7 +42,7 @@ from neural_style.losses.terms import (
     flatten_positions,
     products_over_positions,
 )
-from neural_style.model.vgg import View
+from neural_style.model.views import View
 
 WASSERSTEIN_SCALE = 1.32e-5
 """Factor on W² / C for a weight of 1. With layer weights that sum to 5, as those of the method do,

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 CONVOLUTIONS_PER_BLOCK = (2, 2, 4, 4, 4)
 CHANNELS_PER_BLOCK = (64, 128, 256, 512, 512)
@@ -47,11 +48,9 @@ POOL = 2
 MAX_STRIDE = 16
 """Pixels: the product of the strides of VGG19's four poolings."""
 
-MAX_UNTILED = 1536
-"""Pixels of the long side up to which an image is not tiled by default."""
-
-DEFAULT_TILE = 1024
-"""Pixels: the longest side of a tile by default."""
+MAX_PIXELS = 1536 * 1536
+"""Pixels that the network sees at a time by default. On a CPU, a process then takes about 6 GB in
+bfloat16."""
 
 
 def convolution_of(layer: str) -> str:
@@ -163,18 +162,41 @@ class Tile:
         return (rows.input_stop - rows.input_start) * (columns.input_stop - columns.input_start)
 
 
-def tile_size(requested: int | None, height: int, width: int) -> int | None:
+def tile_size(
+    requested: int | None, height: int, width: int, layers: Collection[str]
+) -> int | None:
     """The longest side of the tiles of an image, in pixels; None for an image without tiles.
 
     Args:
-        requested: `network.tile`, a multiple of `MAX_STRIDE`; None decides by the size.
+        requested: `network.tile`, a multiple of `MAX_STRIDE`; None stands for the largest tiles
+            that have no more than `MAX_PIXELS` with their margins.
         height: of the image.
         width: of the image.
+        layers: the layers that are used, see `split_into_tiles`.
     """
-    longest = max(height, width)
-    if requested is None:
-        return DEFAULT_TILE if longest > MAX_UNTILED else None
-    return requested if requested < longest else None
+    if requested is not None:
+        return requested if requested < max(height, width) else None
+    if height * width <= MAX_PIXELS:
+        return None
+    return _largest_tile(height, width, _margin(layers))
+
+
+@lru_cache(maxsize=256)
+def _largest_tile(height: int, width: int, margin: int) -> int:
+    """The largest tile size whose tiles have no more than `MAX_PIXELS` with a margin."""
+    cells = _ceil_div(max(height, width), MAX_STRIDE)
+    sizes = (MAX_STRIDE * count for count in range(cells, 1, -1))
+    fitting = (size for size in sizes if _largest_input(height, width, size, margin) <= MAX_PIXELS)
+    return next(fitting, MAX_STRIDE)
+
+
+def _largest_input(height: int, width: int, size: int, margin: int) -> int:
+    """The number of pixels of the largest tile of a size, with its margin."""
+    rows, columns = (
+        max(span.input_stop - span.input_start for span in _spans(length, size, margin))
+        for length in (height, width)
+    )
+    return rows * columns
 
 
 def split_into_tiles(height: int, width: int, size: int, layers: Collection[str]) -> list[Tile]:
@@ -187,14 +209,19 @@ def split_into_tiles(height: int, width: int, size: int, layers: Collection[str]
             column also takes the remainder that the poolings drop, and is up to 15 pixels longer.
         layers: the layers that are used; their receptive fields decide the margin.
     """
-    margin = _ceil_div(halo(layers), MAX_STRIDE) * MAX_STRIDE
+    margin = _margin(layers)
     columns = list(_spans(width, size, margin))
     return [Tile(rows, each) for rows in _spans(height, size, margin) for each in columns]
 
 
 def largest_tile_pixels(height: int, width: int, size: int, layers: Collection[str]) -> int:
     """The number of pixels of the largest of those tiles, with its margin."""
-    return max(tile.input_pixels for tile in split_into_tiles(height, width, size, layers))
+    return _largest_input(height, width, size, _margin(layers))
+
+
+def _margin(layers: Collection[str]) -> int:
+    """How many pixels a tile gets beyond each side, a multiple of `MAX_STRIDE`."""
+    return _ceil_div(halo(layers), MAX_STRIDE) * MAX_STRIDE
 
 
 def _spans(length: int, size: int, margin: int) -> Iterator[Span]:

@@ -75,7 +75,7 @@ def bytes_per_image(settings: Settings, height: int, width: int, precision: str)
         width: of the image, in pixels.
         precision: of the network, a key of `BYTES_PER_PIXEL_SEEN`.
     """
-    edge = tile_size(settings.tile, height, width)
+    edge = tile_size(settings.tile, height, width, settings.layers)
     seen = (
         height * width
         if edge is None
@@ -103,7 +103,7 @@ def work_per_evaluation(settings: Settings, height: int, width: int) -> float:
     The unit is the work for one pixel of an image that goes through the network without tiles; what
     an evaluation takes at any size counts as `FIXED_COST` pixels.
     """
-    edge = tile_size(settings.tile, height, width)
+    edge = tile_size(settings.tile, height, width, settings.layers)
     if edge is None:
         return height * width + FIXED_COST
     tiles = split_into_tiles(height, width, edge, settings.layers)
