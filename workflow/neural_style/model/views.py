@@ -10,9 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 
 from neural_style.model.layers import Tile, split_into_tiles, stride
 from neural_style.model.vgg import PIXELS, Features, Vgg19, extract_features, memory_format
@@ -92,29 +90,9 @@ class TileView:
         step = _stride(layer)
         rows = self.tile.rows.within_input(step, extra)
         columns = self.tile.columns.within_input(step, extra)
-        own: Tensor = _Crop.apply(self.input_features[layer], rows, columns)
-        return own
-
-
-class _Crop(torch.autograd.Function):
-    """Rows and columns of features, with a gradient in the memory format of the features.
-
-    That of torch is not channels last. Its sum with another gradient of the same features took a
-    quarter of the time of tiles.
-    """
-
-    @staticmethod
-    def forward(ctx: FunctionCtx, features: Tensor, rows: slice, columns: slice) -> Tensor:
-        ctx.save_for_backward(features)
-        ctx.place = ..., rows, columns  # type: ignore[attr-defined]  # torch declares no attributes
-        return features[..., rows, columns]
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None]:
-        (features,) = ctx.saved_tensors  # type: ignore[attr-defined]
-        gradient = torch.zeros_like(features)
-        gradient[ctx.place] = grad  # type: ignore[attr-defined]
-        return gradient, None, None
+        # Channels last also in the gradient, whose sum with another one is slow otherwise.
+        positions = self.input_features[layer].movedim(1, 3)
+        return positions[:, rows, columns].movedim(3, 1)
 
 
 def _stride(layer: str) -> int:
