@@ -38,11 +38,16 @@ def test_a_first_step_is_visible_and_in_proportion_to_each_learning_rate(
 
 # A change of sign at each pixel has the frequency 1/2, which is 13 times f + f₁ of the mean.
 @pytest.mark.parametrize(
-    ("style_loss", "broad", "fine"),
-    [("gram", 1, 13**0.4), ("wasserstein", 2.09 / 0.3, 2.09 / 0.3 / 13**0.3)],
+    ("style_loss", "is_last_stage", "broad", "fine"),
+    [
+        ("gram", True, 1, 13**0.4),
+        ("gram", False, 1, 13**0.4),
+        ("wasserstein", True, 2.09 / 0.3, 2.09 / 0.3 / 13**0.3),
+        ("wasserstein", False, 2.09 / 0.3, 2.09 / 0.3),
+    ],
 )
 def test_steps_prefer_brightness_to_color(
-    defaults: Settings, style_loss: str, broad: float, fine: float
+    defaults: Settings, style_loss: str, is_last_stage: bool, broad: float, fine: float
 ):
     gray = torch.ones(3).view(1, 3, 1, 1)
     color = torch.tensor([1.0, -2.0, 1.0]).view(1, 3, 1, 1)
@@ -52,7 +57,7 @@ def test_steps_prefer_brightness_to_color(
         """How many times as far a step goes along gray, for a gradient with as much of both."""
         settings = [replace(defaults, style_loss=style_loss)] * 2
         gradient = (wave * (gray + color)).expand_as(start)
-        step = make_optimizer(start, settings).step(start, gradient) - start
+        step = make_optimizer(start, settings, is_last_stage).step(start, gradient) - start
         along = [(step * axis).sum(dim=1) / axis.square().sum() for axis in (gray, color)]
         return float(along[0].abs().mean() / along[1].abs().mean())
 

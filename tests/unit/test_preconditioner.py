@@ -24,7 +24,7 @@ def filtered(images: Tensor, chroma_exponent: float = 0.8) -> Tensor:
 
 
 def mapped_by_color(images: Tensor) -> Tensor:
-    return color_preconditioner(images)(images)
+    return color_preconditioner(images, 0.5)(images)
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -23,7 +23,9 @@ from neural_style.losses.problem import (
     single_style_problem,
 )
 from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.optim import loop as loop_module
 from neural_style.optim.loop import Optimization, Progress
+from neural_style.optim.optimizers import Optimizer, make_optimizer
 
 CPU = torch.device("cpu")
 SIZES = [20, 20, 20, 28, 28, 40, 40, 40]
@@ -69,6 +71,20 @@ def test_every_epoch_is_yielded_once_in_the_size_of_its_stage(states: list[Progr
     assert [state.epoch for state in states] == list(range(8))
     assert [state.images.shape[2] for state in states] == SIZES
     assert len({state.term_names for state in states}) == 1
+
+
+def test_only_the_last_stage_has_the_preconditioner_of_the_last_stage(
+    network: Vgg19, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    made: list[tuple[int, bool]] = []
+
+    def spy(start: Tensor, each: Sequence[Settings], is_last_stage: bool) -> Optimizer:
+        made.append((start.shape[-1], is_last_stage))
+        return make_optimizer(start, each, is_last_stage)
+
+    monkeypatch.setattr(loop_module, "make_optimizer", spy)
+    list(Optimization(network, [single_style_problem(CONTENT, STYLE, settings)]))
+    assert made == [(20, False), (28, False), (40, True)]
 
 
 def test_the_first_stage_is_the_job_of_the_smaller_problem(

@@ -66,7 +66,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 },
                 "transfer": {
                     "style_loss": "wasserstein",
-                    "total_variation": 0.18,
+                    "total_variation": 0.3,
                     "total_variation_exponent": 2,
                 },
             },

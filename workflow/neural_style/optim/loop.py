@@ -217,7 +217,8 @@ class Optimization:
             parameterization.low, parameterization.high
         )
         objective = make_objective(self._network, problems, self._targets)
-        optimizer = make_optimizer(start, [problem.settings for problem in problems])
+        settings = [problem.settings for problem in problems]
+        optimizer = make_optimizer(start, settings, is_last_stage=scale == 1)
         return _PreparedStage(
             objective, parameterization, optimizer, start, epoch, stage.epochs, self._most_recorded
         )

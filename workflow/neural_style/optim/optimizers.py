@@ -31,7 +31,11 @@ CHROMA_EXPONENT = 1.2
 """The same for chroma, with Gram matrices, which leave speckle; benchmarks/LOOK.md has trials."""
 
 WASSERSTEIN_CHROMA_EXPONENT = 0.5
-"""The same with the Wasserstein loss, with which fine colors come late."""
+"""The same with the Wasserstein loss, with which fine colors come late: in the last stage."""
+
+EARLY_CHROMA_EXPONENT = 0.8
+"""The same in the stages before the last one, where fine colors would become shapes that hide the
+content; benchmarks/LOOK.md has trials."""
 
 COLOR_AXES = ((1.0, 1.0, 1.0), (1.0, 0.0, -1.0), (1.0, -2.0, 1.0))
 """Directions in RGB along which the colors of natural images vary independently, nearly: gray,
@@ -79,13 +83,16 @@ class Optimizer(Protocol):
         """Restore a memory, `after` some steps, with the same problems and settings."""
 
 
-def make_optimizer(start: Tensor, settings: Sequence[Settings]) -> Optimizer:
+def make_optimizer(
+    start: Tensor, settings: Sequence[Settings], is_last_stage: bool = True
+) -> Optimizer:
     """The optimizer of a batch.
 
     Args:
         start: the first iterates, [B, C, H, W] in units of [0, 1].
         settings: one for each problem; the optimizer and its history size are those of the first,
             learning rates are each problem's own.
+        is_last_stage: whether the images have the size of the outputs.
 
     Raises:
         ValueError: the settings name another optimizer.
@@ -94,11 +101,11 @@ def make_optimizer(start: Tensor, settings: Sequence[Settings]) -> Optimizer:
     match settings[0].optimizer:
         case "lbfgs":
             history = history_size(settings[0].history, start.shape[2], start.shape[3])
-            precondition = (
-                color_preconditioner(start)
-                if settings[0].style_loss == "wasserstein"
-                else frequency_preconditioner(start, CHROMA_EXPONENT)
-            )
+            if settings[0].style_loss == "wasserstein":
+                exponent = WASSERSTEIN_CHROMA_EXPONENT if is_last_stage else EARLY_CHROMA_EXPONENT
+                precondition = color_preconditioner(start, exponent)
+            else:
+                precondition = frequency_preconditioner(start, CHROMA_EXPONENT)
             return Lbfgs(start, rates, history, FIRST_STEP, precondition)
         case "adam":
             from neural_style.optim.adam import Adam
@@ -108,15 +115,16 @@ def make_optimizer(start: Tensor, settings: Sequence[Settings]) -> Optimizer:
             raise ValueError(f"there is no optimizer {other!r}; the optimizers are lbfgs and adam")
 
 
-def color_preconditioner(like: Tensor) -> Callable[[Tensor], Tensor]:
+def color_preconditioner(like: Tensor, chroma_exponent: float) -> Callable[[Tensor], Tensor]:
     """The map of `frequency_preconditioner`, and for images with three channels one of colors.
 
     Both are symmetric and positive definite, and commute.
 
     Args:
         like: images [B, C, H, W] of the size, dtype and device that the map is for.
+        chroma_exponent: power of the frequency for chroma.
     """
-    by_frequency = frequency_preconditioner(like, WASSERSTEIN_CHROMA_EXPONENT)
+    by_frequency = frequency_preconditioner(like, chroma_exponent)
     if like.shape[1] != len(COLOR_AXES):
         return by_frequency
     axes = torch.tensor(COLOR_AXES, dtype=torch.float64)
