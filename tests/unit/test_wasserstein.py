@@ -440,3 +440,13 @@ def test_the_float64_routine_of_mkl_is_not_used(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.delattr(torch.linalg, "eigh")
     expected = vectors @ values.sqrt().diag_embed() @ vectors.mT
     torch.testing.assert_close(gaussian_target(moments).root, expected)
+
+
+def test_a_decomposition_that_ends_in_nan_is_made_in_float64(monkeypatch: pytest.MonkeyPatch):
+    """As with MKL, which does not say so, for small images on processors with AVX-512."""
+    rows = torch.randn(40, 8, generator=torch.Generator().manual_seed(0))
+    moments = (torch.cat([rows.mT @ rows, rows.sum(0)[:, None]], dim=1) / 40)[None]
+    target = gaussian_target(2 * moments)
+    expected = squared_wasserstein(moments, target)
+    monkeypatch.setattr(torch.linalg, "eigh", lambda each: (each[0] * math.nan, each * math.nan))
+    assert torch.allclose(squared_wasserstein(moments, target), expected, rtol=1e-3)

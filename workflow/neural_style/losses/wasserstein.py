@@ -329,11 +329,16 @@ def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
     """Eigenvalues and eigenvectors of symmetric matrices [B, C, C]; reads one triangle only.
 
     In float32 the algorithm may not converge where most eigenvalues are 0, as those of small images
-    are; then it runs in float64. Both are NaN where there are none, such as after a bad step.
+    are, or have NaN as its result (MKL with AVX-512); then it runs in float64. Both are NaN where
+    there are none, such as after a bad step.
     """
     try:
         values, vectors = torch.linalg.eigh(matrices)
+        # A GPU would have to be waited for.
+        converged = matrices.device.type != "cpu" or bool(vectors.isfinite().all())
     except LinAlgError:
+        converged = False
+    if not converged:
         try:
             values, vectors = _float64_eigh(matrices.double())
         except LinAlgError:
