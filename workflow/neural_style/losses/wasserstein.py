@@ -233,7 +233,7 @@ def gaussian_target(moments: Tensor) -> GaussianTarget:
     exact = (moments.cpu() if moments.device.type == "mps" else moments).double()
     mean = exact[:, :, -1]
     covariance = exact[:, :, :-1] - mean.unsqueeze(2) * mean.unsqueeze(1)
-    values, vectors = _float64_eigh(covariance)
+    values, vectors = _decompose(covariance)
     values = values.clamp(min=0)
     root = vectors * values.sqrt().unsqueeze(1) @ vectors.mT
     shift = REGULARIZATION * values.square().sum(dim=1, keepdim=True)
@@ -333,27 +333,30 @@ def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
     there are none, such as after a bad step.
     """
     try:
-        values, vectors = torch.linalg.eigh(matrices)
+        values, vectors = _decompose(matrices)
         # A GPU would have to be waited for.
         converged = matrices.device.type != "cpu" or bool(vectors.isfinite().all())
     except LinAlgError:
         converged = False
     if not converged:
         try:
-            values, vectors = _float64_eigh(matrices.double())
+            values, vectors = _decompose(matrices.double())
         except LinAlgError:
             values, vectors = matrices.new_full(matrices.shape[:2], math.nan), matrices * math.nan
     return values.to(matrices), vectors.to(matrices)
 
 
-def _float64_eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and eigenvectors of symmetric matrices [B, C, C] in float64.
+def _decompose(matrices: Tensor) -> tuple[Tensor, Tensor]:
+    """Eigenvalues and eigenvectors of symmetric matrices [B, C, C], by torch or by NumPy.
 
-    On the CPU, NumPy computes them. With torch, MKL does, whose dsyevd writes past the end of its
-    buffers on processors with AVX-512: with torch 2.14.1, half of the runs of `best` died, in
-    stages of 362 and 512 pixels. Its float32 routine did not.
+    NumPy computes those in float64 on the CPU. With torch, MKL does, whose dsyevd damaged the heap
+    on an Intel Xeon with AVX-512: with torch 2.14.1, 7 of 16 short runs of `best` died. They did
+    not with NumPy in its place.
+
+    Raises:
+        LinAlgError: there are none, or the algorithm did not converge.
     """
-    if matrices.device.type != "cpu":
+    if matrices.device.type != "cpu" or matrices.dtype != torch.float64:
         values, vectors = torch.linalg.eigh(matrices)
         return values, vectors
     try:
