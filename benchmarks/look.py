@@ -37,6 +37,7 @@ from neural_style.images.tensors import to_tensor
 from neural_style.losses.wasserstein import moments
 from neural_style.model.vgg import extract_features
 from neural_style.runtime.device import choose_device
+from neural_style.runtime.memory import keep_freed_memory
 
 UNSEEN = ("relu2_2", "relu3_3", "relu4_3")
 """Layers of the last column."""
@@ -57,6 +58,7 @@ class Made:
 def main() -> int:
     """Make what is missing, print the table, and write the grid."""
     options = make_parser().parse_args()
+    keep_freed_memory()
     if options.threads:
         torch.set_num_threads(options.threads)
     settings = settings_of(options)

@@ -16,7 +16,7 @@ from owner import add_owner_option, end_with
 from neural_style.bulk.plan import read_plan
 from neural_style.bulk.worker import Runner, run_shard
 from neural_style.errors import showing_warnings
-from neural_style.runtime.memory import require_room_for_torch
+from neural_style.runtime.memory import keep_freed_memory, require_room_for_torch
 
 
 @command("bulk", kept="the outputs made so far are kept")
@@ -59,6 +59,7 @@ def make_runner(
     from neural_style.engine.engine import Engine
     from neural_style.runtime.device import lock_device
 
+    keep_freed_memory()
     if options.threads:
         torch.set_num_threads(options.threads)
     lock = lock_device(options.device, lambda: log("every GPU is in use; waiting for one."))

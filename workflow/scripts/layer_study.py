@@ -15,6 +15,7 @@ from neural_style.display import log_line, log_waiting, show_in_turn
 from neural_style.engine.layer_study import run_study
 from neural_style.errors import showing_warnings
 from neural_style.runtime.device import DEVICES, lock_device
+from neural_style.runtime.memory import keep_freed_memory
 
 
 @command("layer study")
@@ -25,6 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
         end_with(options.owner)
     study = study_from(options)
     content, style = options.images
+    keep_freed_memory()
     torch.set_num_threads(max(1, options.threads))
     with (
         showing_warnings(partial(log_line, "layer study")),

@@ -24,6 +24,7 @@ from neural_style.engine.job import run_job
 from neural_style.engine.writer import StoppedError
 from neural_style.errors import NeuralStyleError, showing_warnings
 from neural_style.runtime.device import DEVICES, lock_device
+from neural_style.runtime.memory import keep_freed_memory
 
 MakeEngine = Callable[[torch.device], Engine]
 
@@ -71,6 +72,7 @@ def stylize(options: argparse.Namespace, stop: StopRequest, make_engine: MakeEng
     """
     if options.owner:
         stop.watch(partial(is_alive, options.owner))
+    keep_freed_memory()
     if options.threads:
         torch.set_num_threads(options.threads)
     content, style = options.images

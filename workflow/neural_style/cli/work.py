@@ -41,6 +41,7 @@ from neural_style.images.decode import upright_size
 from neural_style.io import atomic, escape, format_duration
 from neural_style.runtime.device import DEVICES, lock_device
 from neural_style.runtime.failures import DeviceFailedError
+from neural_style.runtime.memory import keep_freed_memory
 
 NAME = "neural-style"
 
@@ -60,6 +61,7 @@ def make_outputs(tasks: Sequence[Task], options: argparse.Namespace) -> int:
         )
     written = {file for task in tasks for file in outputs_of(task, options)}
     _require_own(written - {Path(options.output)})
+    keep_freed_memory()
     if options.threads:
         torch.set_num_threads(options.threads)
     with StopRequest() as stop:

@@ -15,12 +15,13 @@ from neural_style.config.sections import Cluster
 from neural_style.config.settings import BYTES_PER_HISTORY_ENTRY, Settings, history_size
 from neural_style.model.layers import largest_tile_pixels, split_into_tiles, tile_size
 
-BYTES_PER_PIXEL_SEEN = {"bf16": 2500, "fp32": 3700}
+BYTES_PER_PIXEL_SEEN = {"bf16": 2900, "fp32": 4200}
 """Bytes for each pixel that the network sees at a time, by precision: features and their gradients
 down to conv5_1.
 
-Measured on a CPU as the growth of the process's peak, minus the rest: 1600 to 2800 in bf16, between
-1024 and 256 pixels, and 3300 in fp32 at 256 pixels."""
+Measured on a CPU as the growth of the process's peak, minus the rest, for an image of 3:4: 2500 at
+2048 pixels and 2750 at 1024 pixels in bf16, 3900 at 1024 pixels and 4300 at 512 pixels in fp32. A
+fifth of it is what `memory.keep_freed_memory` keeps."""
 
 PADDING_FACTOR = 1.2
 """Factor on that for reflect and replicate, which copy the features at every convolution."""
