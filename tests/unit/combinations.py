@@ -29,9 +29,11 @@ CONTROLS: Mapping[str, Sequence[Any]] = {
     "pooling": ("max", "average"),
     "precision": ("fp32", "bf16"),
     "batch": (1, 3),
+    "content_loss": ("squared", "contraharmonic"),
     "style_loss": ("gram", "wasserstein"),
     "total_variation": (0.0, 1.0),
     "total_variation_exponent": (1, 2),
+    "total_variation_chroma": (1.0, 3.0),
 }
 """Control → its values, the default first: fields of `Settings`, and what a problem is made of."""
 

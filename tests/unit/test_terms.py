@@ -9,7 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from neural_style.losses.terms import ContentTerm, StyleTerm, Term, gram_matrix, mean_squared_error
+from neural_style.losses.terms import (
+    ContentTerm,
+    ContraharmonicContentTerm,
+    StyleTerm,
+    Term,
+    gram_matrix,
+    mean_squared_error,
+)
 from neural_style.model.views import WholeView
 
 Array = np.ndarray
@@ -32,6 +39,14 @@ def content_loss(features: Array, target: Array, weight: float) -> tuple[float, 
     return weight * (difference**2).mean(), 2 * weight * difference / difference.size
 
 
+def contraharmonic_loss(features: Array, target: Array, weight: float) -> tuple[float, Array]:
+    """Value and gradient: w·v with v = Σd²/Σ|d|, and w·(2·d - v·sign d) / Σ|d|."""
+    difference = features - target
+    total = np.abs(difference).sum()
+    value = (difference**2).sum() / total
+    return weight * value, weight * (2 * difference - value * np.sign(difference)) / total
+
+
 def style_loss(features: Array, target: Array, weight: float) -> tuple[float, Array]:
     """Value and gradient: w·mean(D²), D = G - A, and 4·w·D·F / (C²·C·H·W)."""
     channels, height, width = features.shape
@@ -45,12 +60,17 @@ def make_content(weights: Tensor | float) -> Term:
     return ContentTerm("conv4_2", weights, torch.from_numpy(TARGET))
 
 
+def make_contraharmonic(weights: Tensor | float) -> Term:
+    return ContraharmonicContentTerm("conv4_2", weights, torch.from_numpy(TARGET))
+
+
 def make_style(weights: Tensor | float) -> Term:
     return StyleTerm("conv4_2", weights, gram_matrix(torch.from_numpy(TARGET)))
 
 
 TERMS = [
     pytest.param(make_content, content_loss, id="content"),
+    pytest.param(make_contraharmonic, contraharmonic_loss, id="contraharmonic content"),
     pytest.param(make_style, style_loss, id="style"),
 ]
 Reference = Callable[[Array, Array, float], tuple[float, Array]]

@@ -47,7 +47,11 @@ def loss(pictures: Tensor, term: TotalVariationTerm = PLAIN) -> Tensor:
     return term.loss(term.statistic(WholeView({PIXELS: pictures})))
 
 
-def by_hand(image: np.ndarray, exponent: int) -> float:
+KINDS = [(1, 1.0), (2, 1.0), (1, 3.0), (2, 3.0), (2, 0.0)]
+"""Exponent and factor of chroma."""
+
+
+def by_hand(image: np.ndarray, exponent: int, chroma: float) -> float:
     """The total variation of an image [3, H, W], pixel by pixel."""
     _, height, width = image.shape
     total = 0.0
@@ -56,26 +60,28 @@ def by_hand(image: np.ndarray, exponent: int) -> float:
             here = image[:, row, column]
             down = image[:, min(row + 1, height - 1), column] - here
             across = image[:, row, min(column + 1, width - 1)] - here
-            squared = np.mean(down**2 + across**2)
+            gray = np.mean(down) ** 2 + np.mean(across) ** 2
+            squared = gray + chroma * (np.var(down) + np.var(across))
             smoothed = np.sqrt(EDGE_THRESHOLD**2 + squared) - EDGE_THRESHOLD
             total += squared if exponent == 2 else smoothed
     return total / (height * width)
 
 
-@pytest.mark.parametrize("exponent", [1, 2])
-def test_it_is_the_sum_over_neighbors(exponent: int):
+@pytest.mark.parametrize(("exponent", "chroma"), KINDS)
+def test_it_is_the_sum_over_neighbors(exponent: int, chroma: float):
     pictures = random(2, 3, 5, 7, seed=0)
-    first, second = (by_hand(each.numpy(), exponent) for each in pictures)
+    first, second = (by_hand(each.numpy(), exponent, chroma) for each in pictures)
     expected = [2 * first, 3 * second]
-    ours = loss(pictures, TotalVariationTerm(torch.tensor([2.0, 3.0]), exponent=exponent))
-    assert ours.tolist() == pytest.approx(expected)
+    term = TotalVariationTerm(torch.tensor([2.0, 3.0]), exponent=exponent, chroma=chroma)
+    assert loss(pictures, term).tolist() == pytest.approx(expected)
     assert TotalVariationTerm(1.0).name == NAME
 
 
-@pytest.mark.parametrize("exponent", [1, 2])
-def test_the_gradient_is_that_of_finite_differences(exponent: int):
+@pytest.mark.parametrize(("exponent", "chroma"), KINDS)
+def test_the_gradient_is_that_of_finite_differences(exponent: int, chroma: float):
     where = random(2, 1, 4, 5, seed=1)
-    term = TotalVariationTerm(torch.tensor([2.0, 0.5], dtype=torch.float64), where, exponent)
+    weight = torch.tensor([2.0, 0.5], dtype=torch.float64)
+    term = TotalVariationTerm(weight, where, exponent, chroma)
     pictures = random(2, 3, 4, 5, seed=2).mul(0.05)  # differences on both sides of EDGE_THRESHOLD
     assert torch.autograd.gradcheck(lambda x: loss(x, term), pictures.requires_grad_())
 
@@ -132,11 +138,9 @@ def test_weights_are_those_of_each_image(network: Vgg19, shallow: Settings):
     assert objective.term_names[-1] == NAME
     weights = TOTAL_VARIATION_SCALE * torch.tensor([0, 1, 2.5], dtype=torch.float64)
     torch.testing.assert_close(objective.losses_at(pictures)[-1], weights * loss(pictures))
-    squared = [
-        replace(each, settings=replace(each.settings, total_variation_exponent=2))
-        for each in problems
-    ]
-    expected = weights * loss(pictures, TotalVariationTerm(1.0, exponent=2))
+    chosen = {"total_variation_exponent": 2, "total_variation_chroma": 3.0}
+    squared = [replace(each, settings=replace(each.settings, **chosen)) for each in problems]
+    expected = weights * loss(pictures, TotalVariationTerm(1.0, exponent=2, chroma=3.0))
     found = make_objective(network, squared).losses_at(pictures)[-1]
     torch.testing.assert_close(found, expected)
 

@@ -287,6 +287,14 @@ class Transfer:
             "to those of transfer.blend; transparent pixels count as white"
         ),
     ] = None
+    content_loss: Annotated[
+        Literal["squared", "contraharmonic"],
+        Field(
+            description="mean that the content loss takes of the differences of features; squared "
+            "is the mean of their squares (the method), contraharmonic that sum divided by the sum "
+            "of the differences, which keeps eyes and outlines and leaves the rest to the style"
+        ),
+    ] = "squared"
     style_loss: Annotated[
         Literal["gram", "wasserstein"],
         Field(
@@ -312,3 +320,11 @@ class Transfer:
             "flattens what is between them, 2 softens all strokes alike"
         ),
     ] = 1
+    total_variation_chroma: Annotated[
+        Weight,
+        Field(
+            description="factor on changes of color in the total variation loss; those of "
+            "brightness count 1, so that more than 1 removes false color, but leaves strokes as "
+            "they are"
+        ),
+    ] = 1.0

@@ -8,8 +8,9 @@ statistics these are, and how they are compared, is up to `find_style_loss`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -33,6 +34,7 @@ from neural_style.losses.size_correction import (
 from neural_style.losses.terms import (
     TOTAL_VARIATION_SCALE,
     ContentTerm,
+    ContraharmonicContentTerm,
     GramLoss,
     StyleLoss,
     Term,
@@ -45,6 +47,11 @@ from neural_style.model.views import feature_maps, iterate_views
 CACHE_SIZE = 64
 """Style images whose statistics are cached, and as many blends of them. At the default layers each
 takes 2.4 MB of the device as Gram matrices, and twice that with the Wasserstein loss."""
+
+CONTENT_TERMS: Mapping[str, type[ContentTerm]] = MappingProxyType(
+    {"squared": ContentTerm, "contraharmonic": ContraharmonicContentTerm}
+)
+"""Value of `transfer.content_loss` → its term."""
 
 
 def find_style_loss(name: str) -> StyleLoss[Any]:
@@ -177,7 +184,8 @@ def _content_terms(
     alpha = contents.new_tensor([problem.settings.alpha for problem in problems])
     layers = problems[0].settings.content_layers
     targets = feature_maps(network, contents, layers, tile)
-    return [ContentTerm(layer, alpha * weight, targets[layer]) for layer, weight in layers.items()]
+    term = CONTENT_TERMS[problems[0].settings.content_loss]
+    return [term(layer, alpha * weight, targets[layer]) for layer, weight in layers.items()]
 
 
 def _style_terms(problems: Sequence[TransferProblem], targets: StyleTargets) -> list[Term]:
@@ -215,8 +223,10 @@ def _total_variation_terms(problems: Sequence[TransferProblem]) -> list[Term]:
         return []
     masks = [mask for mask in map(combined_mask, problems) if mask is not None]
     weight = TOTAL_VARIATION_SCALE * problems[0].content.new_tensor(weights)
-    exponent = problems[0].settings.total_variation_exponent
-    return [TotalVariationTerm(weight, torch.cat(masks) if masks else None, exponent)]
+    mask = torch.cat(masks) if masks else None
+    first = problems[0].settings
+    exponent, chroma = first.total_variation_exponent, first.total_variation_chroma
+    return [TotalVariationTerm(weight, mask, exponent, chroma)]
 
 
 def _batch_regions(problems: Sequence[TransferProblem]) -> list[tuple[Region, ...]]:

@@ -8,7 +8,8 @@ Algorithm of Artistic Style* (2015). With the features F_l(x), [C, H, W], of VGG
     total variation   100 · weight · mean(√(ε² + |∇x|²) - ε)                   TotalVariationTerm
 
 The style loss can be another one: `StyleLoss` is what makes the terms of one kind, `GramLoss` those
-above. Every term gives one number per image, [B]: a batch is B independent problems.
+above. So can the content loss: `ContraharmonicContentTerm`. Every term gives one number per image,
+[B]: a batch is B independent problems.
 
 A term is computed in two steps, so that an image can be processed in tiles and its loss is still
 that of the whole image:
@@ -44,6 +45,9 @@ from neural_style.model.views import View
 TOTAL_VARIATION_SCALE = 100.0
 """Factor on the total variation, chosen so that a weight of 1 about halves the grain at beta 1e6;
 see "Total variation" in benchmarks/RESULTS.md."""
+
+SMALLEST_DIFFERENCE = 1e-18
+"""Lower bound of a sum of differences; the squares of smaller ones would be 0 in float32."""
 
 BLOCKS_AT_ONCE = 256
 """Blocks of 64 × 64 sums that keep a GPU busy, see `products_over_positions`."""
@@ -143,6 +147,29 @@ class ContentTerm(Term):
 
 
 @dataclass(frozen=True)
+class ContraharmonicContentTerm(ContentTerm):
+    """Content loss at one layer: weight · Σd² / Σ|d| with d = F - F_content.
+
+    This is the contraharmonic mean of the differences |d|, `ScaledMSELoss` of
+    crowsonkb/style-transfer-pytorch. Its gradient, (2·d - v·sign d) / Σ|d| for a mean of v, makes
+    differences of more than v / 2 smaller and others larger. So the strongest features of the
+    content image stay, such as outlines and eyes, and the style is free in all others. The gradient
+    is as large close to the content image as far from it.
+    """
+
+    def statistic(self, view: View) -> Tensor:
+        """Sums of the squared and of the absolute differences, [B, 2]."""
+        features = at_least_float32(view.features(self.layer))
+        differences = (features - view.crop(self.layer, self.target)).flatten(start_dim=1)
+        return torch.stack([differences.square().sum(dim=1), differences.abs().sum(dim=1)], dim=1)
+
+    def loss(self, statistic: Tensor) -> Tensor:
+        """Weight · the ratio of the sums, [B]; 0 where the features are those of the content."""
+        squares, sums = statistic.unbind(dim=1)
+        return self.weight * squares / sums.clamp(min=SMALLEST_DIFFERENCE)
+
+
+@dataclass(frozen=True)
 class StyleTerm(Term):
     """Style loss at one layer: weight · mean((G - G_style)²), the mean over C².
 
@@ -212,15 +239,20 @@ class TotalVariationTerm(Term):
     Chan (1998). benchmarks/RESULTS.md, "Total variation", compares it with other losses. With the
     exponent 2, it is the mean of Δ₁² + Δ₂² (Mahendran and Vedaldi, 2015, β = 2).
 
+    Each Δ² is the sum of that of gray, the mean over c, and that of chroma, the rest. `chroma` is a
+    factor on the latter.
+
     Attributes:
         weight: [B] or a number; `TOTAL_VARIATION_SCALE` times the weight of the settings.
         mask: how strongly it acts on each pixel, [B, 1, H, W] in [0, 1]; None for 1 everywhere.
         exponent: of the gradient, 1 or 2.
+        chroma: how much changes of chroma count, ≥ 0; those of gray count 1.
     """
 
     weight: Tensor | float
     mask: Tensor | None = None
     exponent: int = 1
+    chroma: float = 1.0
 
     @property
     def name(self) -> str:
@@ -237,6 +269,9 @@ class TotalVariationTerm(Term):
         down = functional.pad(down, (0, 0, 0, height - down.shape[2]))
         right = functional.pad(right, (0, width - right.shape[3]))
         variation = (down.square() + right.square()).mean(dim=1)
+        if self.chroma != 1:
+            gray = down.mean(dim=1).square() + right.mean(dim=1).square()
+            variation = self.chroma * variation + (1 - self.chroma) * gray
         if self.exponent == 1:
             variation = torch.sqrt(variation + EDGE_THRESHOLD**2) - EDGE_THRESHOLD
         if self.mask is not None:
