@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "the palette and the strokes of the style on a calm surface, coarse to fine with the "
             "Wasserstein style loss",
             {
-                "alpha": 1.2,
+                "alpha": 0.85,
                 "beta": 1e6,
                 "learning_rate": 1.0,
                 "network": {
@@ -65,9 +65,11 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     "init_noise": 0.0,
                 },
                 "transfer": {
+                    "content_loss": "contraharmonic",
                     "style_loss": "wasserstein",
-                    "total_variation": 0.3,
+                    "total_variation": 1.0,
                     "total_variation_exponent": 2,
+                    "total_variation_chroma": 1.5,
                 },
             },
             has_stages=True,
@@ -107,7 +109,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     "epochs": 1000,
                     "init": "content",
                 },
-                "transfer": {"style_loss": "gram"},
+                "transfer": {"content_loss": "squared", "style_loss": "gram"},
             },
         ),
     }
