@@ -142,7 +142,7 @@ def test_the_record_has_the_weights_of_each_stage(run: RunRecord, tmp_path: Path
     )
     write_run(replace(run, settings=settings, size=(1024, 768)), tmp_path / "run.json")
     stages = strict_json((tmp_path / "run.json").read_text(encoding="utf-8"))["stages"]
-    assert [stage["beta"] for stage in stages] == [1e6, 1e6 * 2**-0.25]
+    assert [stage["beta"] for stage in stages] == [1e6, 1e6]
     assert [list(stage["style_layers"].values()) for stage in stages] == [[4, 1], [2.5, 2.5]]
     assert [stage["total_variation"] for stage in stages] == [0.2, 0.8]
 

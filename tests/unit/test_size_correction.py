@@ -103,7 +103,7 @@ def test_the_style_losses_of_a_large_image_have_the_weights_of_its_size(
     style = content.flip(3) / 2
     defaults = replace(defaults, content_layers={"relu2_1": 1.0})
     own = weighted(defaults, 4, 1)
-    corrected = replace(weighted(defaults, 2.5, 2.5), beta=own.beta * 2**-0.25)
+    corrected = weighted(defaults, 2.5, 2.5)
     losses = []
     for each in (own, replace(corrected, size_correction=False)):
         network = Vgg19(random_convolutions, each.layers).prepare(

@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "the palette and the strokes of the style on a calm surface, coarse to fine with the "
             "Wasserstein style loss",
             {
-                "alpha": 0.85,
+                "alpha": 1.0,
                 "beta": 1e6,
                 "learning_rate": 1.0,
                 "network": {
@@ -69,7 +69,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     "style_loss": "wasserstein",
                     "total_variation": 1.0,
                     "total_variation_exponent": 2,
-                    "total_variation_chroma": 1.5,
+                    "total_variation_chroma": 2.0,
                 },
             },
             has_stages=True,
@@ -116,17 +116,17 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 )
 """Name → preset."""
 
-COARSEST = 85
+COARSEST = 120
 """Pixels that the smallest stage of `coarse_to_fine` has at least."""
 
 FULL_SIZE_EPOCHS = 92
 """All of `coarse_to_fine` costs as much as so many iterations at the full size, or less. One of
 `best` costs 1.08 times as much as one of the method."""
 
-STEEPNESS = 1.3
+STEEPNESS = 1.6
 """The number of iterations of a stage falls with this power of its size."""
 
-MOST_EPOCHS = 120
+MOST_EPOCHS = 200
 """Iterations of a stage of `coarse_to_fine`, at most: more hardly change an output."""
 
 FIXED_COST = 110**2

@@ -22,19 +22,16 @@ def beta_at(settings: Settings, height: int, width: int) -> float:
     the pair, on beta and on the sizes. The brush strokes do not grow with the image at any beta;
     use `stages` for that.
 
-    The Wasserstein loss is quadratic in the features, as the content loss is, and needs no
-    correction for its balance. There, p = -1/4 lets small stages choose bold shapes, and large ones
-    keep what is in the content image (benchmarks/LOOK.md).
+    The Wasserstein loss grows with the features as the content loss does, and needs no correction.
 
     Args:
         settings: beta, and whether it is corrected.
         height: of the image as it is optimized, in pixels.
         width: of the same image.
     """
-    if not settings.size_correction:
+    if not settings.size_correction or settings.style_loss == "wasserstein":
         return settings.beta
-    scale = max(height, width) / REFERENCE_SIZE
-    return settings.beta * (scale**-0.25 if settings.style_loss == "wasserstein" else scale)
+    return settings.beta * max(height, width) / REFERENCE_SIZE
 
 
 def style_weights_at(settings: Settings, height: int, width: int) -> dict[str, float]:
