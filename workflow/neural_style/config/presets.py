@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "the palette and the strokes of the style on a calm surface, coarse to fine with the "
             "Wasserstein style loss",
             {
-                "alpha": 1.0,
+                "alpha": 0.85,
                 "beta": 1e6,
                 "learning_rate": 1.0,
                 "network": {
@@ -69,7 +69,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     "style_loss": "wasserstein",
                     "total_variation": 1.0,
                     "total_variation_exponent": 2,
-                    "total_variation_chroma": 2.0,
+                    "total_variation_chroma": 1.7,
                 },
             },
             has_stages=True,
