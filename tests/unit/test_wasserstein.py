@@ -178,6 +178,7 @@ def test_beta_is_the_same_at_all_sizes(settings: Settings):
     corrected = replace(settings, size_correction=True)
     for size in ((100, 512), (32, 20), (4096, 4096)):
         assert beta_at(corrected, *size) == corrected.beta
+    assert beta_at(replace(corrected, style_loss="gram"), 100, 4096) == 8 * corrected.beta
 
 
 def problems(settings: Settings) -> dict[str, TransferProblem]:
