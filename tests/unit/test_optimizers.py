@@ -18,9 +18,11 @@ GRADIENT = torch.randn(2, 3, 16, 24, generator=torch.Generator().manual_seed(1))
 
 def test_the_name_chooses(defaults: Settings):
     for name, kind in {"lbfgs": Lbfgs, "adam": Adam}.items():
-        assert isinstance(make_optimizer(START, [replace(defaults, optimizer=name)] * 2), kind)
+        assert isinstance(
+            make_optimizer(START, [replace(defaults, optimizer=name)] * 2, is_last_stage=True), kind
+        )
     with pytest.raises(ValueError):
-        make_optimizer(START, [replace(defaults, optimizer="newton")] * 2)
+        make_optimizer(START, [replace(defaults, optimizer="newton")] * 2, is_last_stage=True)
 
 
 @pytest.mark.parametrize("name", ["lbfgs", "adam"])
@@ -30,7 +32,9 @@ def test_a_first_step_is_visible_and_in_proportion_to_each_learning_rate(
     settings = [replace(defaults, optimizer=name, learning_rate=rate) for rate in (1.0, 0.25)]
     gradient = GRADIENT[:1].expand(2, -1, -1, -1)
     steps = (
-        (make_optimizer(START, settings).step(START, gradient) - START).abs().mean(dim=(1, 2, 3))
+        (make_optimizer(START, settings, is_last_stage=True).step(START, gradient) - START)
+        .abs()
+        .mean(dim=(1, 2, 3))
     )
     assert 0.01 < steps[0] < 0.05
     torch.testing.assert_close(steps[1], steps[0] / 4, rtol=1e-4, atol=0)

@@ -152,9 +152,12 @@ def test_layers_that_differ_are_said_to_differ_in_kind(finished_sweep):
             assert said in words(page)
 
 
-def test_style_losses_of_different_kinds_are_said_not_to_compare(finished_sweep):
-    said = "The settings differ in style_loss: do not compare their style losses."
-    other = {"other": {"transfer": {"style_loss": "wasserstein"}}}
+@pytest.mark.parametrize(
+    ("kind", "value"), [("content", "contraharmonic"), ("style", "wasserstein")]
+)
+def test_losses_of_different_kinds_are_said_not_to_compare(finished_sweep, kind: str, value: str):
+    said = f"The settings differ in {kind}_loss: do not compare their {kind} losses."
+    other = {"other": {"transfer": {f"{kind}_loss": value}}}
     with plot_style():
         assert said in words(plot_tradeoff(first_pair(finished_sweep(settings={"named": other}))))
 

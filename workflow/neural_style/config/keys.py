@@ -291,8 +291,9 @@ class Transfer:
         Literal["squared", "contraharmonic"],
         Field(
             description="mean that the content loss takes of the differences of features; squared "
-            "is the mean of their squares (the method), contraharmonic that sum divided by the sum "
-            "of the differences, which keeps eyes and outlines and leaves the rest to the style"
+            "is the mean of their squares (the method), contraharmonic the sum of their squares "
+            "divided by the sum of their absolute values, which keeps eyes and outlines and leaves "
+            "the rest to the style"
         ),
     ] = "squared"
     style_loss: Annotated[

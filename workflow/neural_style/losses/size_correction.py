@@ -22,7 +22,8 @@ def beta_at(settings: Settings, height: int, width: int) -> float:
     the pair, on beta and on the sizes. The brush strokes do not grow with the image at any beta;
     use `stages` for that.
 
-    The Wasserstein loss grows with the features as the content loss does, and needs no correction.
+    With the Wasserstein loss, beta is not corrected. In trials of the preset `best`, p < 0 gave
+    bolder skies, but broke faces (benchmarks/LOOK.md).
 
     Args:
         settings: beta, and whether it is corrected.

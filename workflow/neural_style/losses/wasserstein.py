@@ -15,8 +15,9 @@ On the CPU, one symmetric eigendecomposition gives loss and gradient. On a GPU, 
 milliseconds and synchronize with the GPU, so matrix products give both there, in a coupled
 Newton-Schulz iteration.
 
-W² is quadratic in the features, as the content loss is, so that the balance of the two depends
-neither on the scale of the network nor, much, on the size of the image.
+W² is quadratic in the features, as the squared content loss is, so that the balance of the two
+depends neither on the scale of the network nor, much, on the size of the image. The contraharmonic
+content loss grows in proportion to the features.
 
 Mroueh (Wasserstein Style Transfer, 2019) describes styles by these Gaussians. The style loss
 `StyleLossW2` of crowsonkb/style-transfer-pytorch is this distance, too. Its square root ends after

@@ -83,9 +83,7 @@ class Optimizer(Protocol):
         """Restore a memory, `after` some steps, with the same problems and settings."""
 
 
-def make_optimizer(
-    start: Tensor, settings: Sequence[Settings], is_last_stage: bool = True
-) -> Optimizer:
+def make_optimizer(start: Tensor, settings: Sequence[Settings], is_last_stage: bool) -> Optimizer:
     """The optimizer of a batch.
 
     Args:

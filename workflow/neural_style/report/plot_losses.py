@@ -308,8 +308,9 @@ def kind_notes(runs: Sequence[Run]) -> list[str]:
     notes = []
     if len(layers) > 1:
         notes.append("The settings compare different layers, so that their losses differ in kind.")
-    if len({str(each.get("style_loss", "gram")) for each in settings}) > 1:  # not in older records
-        notes.append("The settings differ in style_loss: do not compare their style losses.")
+    for kind, default in (("content", "squared"), ("style", "gram")):  # not in older records
+        if len({str(each.get(f"{kind}_loss", default)) for each in settings}) > 1:
+            notes.append(f"The settings differ in {kind}_loss: do not compare their {kind} losses.")
     return notes
 
 

@@ -1,7 +1,7 @@
 // The dimensions of the sweep: content, style, and what differs between the settings. Each is a
 // filter, and can be an axis of the grid; the grid can also have the iterations as an axis.
 
-const AXIS_NAMES = { style_loss: "Kind of style loss" }; // there is also the number
+const AXIS_NAMES = { content_loss: "Kind of content loss", style_loss: "Kind of style loss" }; // there are also the numbers
 const AXES = []; // { key, name, values: [{ value, label, thumbnail }], of(output) → place in values }
 
 const SETTING_AXIS = { key: "setting", name: "Setting", values: DATA.settings.map(({ id, label }) => ({ value: id, label })), of: (output) => output.setting };

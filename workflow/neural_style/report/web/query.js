@@ -11,7 +11,7 @@ const query = {
     if (image) return (output) => ({ texts: [image(output).name, image(output).id], number: NaN });
     if (key === "setting") return (output) => ({ texts: [settingOf(output).label, settingOf(output).name, settingOf(output).id], number: NaN });
     const loss = LOSSES.find((each) => key === `${each}_loss`);
-    // `style_loss` is also a key of the settings.
+    // `content_loss` and `style_loss` are also keys of the settings.
     if (loss) return (output) => this.number(lossOf(output, loss), settingOf(output).facts[key]);
     if (MEASURES.includes(key)) return (output) => this.number(numberOf(output, key));
     if (key === "width" || key === "height") return (output) => this.number(output.size?.[key === "width" ? 0 : 1]);
