@@ -127,10 +127,11 @@ STEEPNESS = 1.6
 """The number of iterations of a stage falls with this power of its size."""
 
 MOST_EPOCHS = 200
-"""Iterations of a stage of `coarse_to_fine`, at most: more hardly change an output."""
+"""Iterations of a stage of `coarse_to_fine`, at most; outputs above 512 pixels reach it."""
 
 FIXED_COST = 110**2
-"""Pixels that cost as much as what an iteration costs at any size, measured on a CPU."""
+"""Pixels that cost as much as what an iteration costs at any size, measured on a CPU without AMX;
+with AMX, the network is faster, and this is more (benchmarks/LOOK.md)."""
 
 
 def describe_presets() -> str:
