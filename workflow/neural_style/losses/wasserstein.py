@@ -3,13 +3,16 @@
 The features of a layer at all positions are described by their mean m and covariance Σ. The style
 loss is the squared Wasserstein-2 distance of the Gaussians of image and style,
 
-    W² = |m - m'|² + tr(Σ + Σ' - 2 A^½) with A = Σ'^½ Σ Σ'^½
+    W² = |m - m'|² + tr(Σ + Σ' - 2 A^½) with A = RᵀΣR and R Rᵀ = Σ'
 
-(Olkin and Pukelsheim, 1982), regularized: A + εI takes the place of A. The gradient in Σ is then
-I - Σ'^½ (A + εI)^(-½) Σ'^½. It is 0 where Σ has the eigenvectors of Σ', and an eigenvalue v - ε/v
-for each v of Σ', or 0 for v < √ε. So directions in which the style hardly varies are smoothed
-instead of matched. Without that, an image gets all faint tints and textures of its style
-everywhere; `REGULARIZATION` and benchmarks/LOOK.md have more.
+(Olkin and Pukelsheim, 1982, where R is Σ'^½), regularized: A + εI takes the place of A. The
+gradient in Σ is then I - R (A + εI)^(-½) Rᵀ. It is 0 where Σ has the eigenvectors of Σ', and an
+eigenvalue v - ε/v for each v of Σ', or 0 for v < √ε. So directions in which the style hardly varies
+are smoothed instead of matched. Without that, an image gets all faint tints and textures of its
+style everywhere; `REGULARIZATION` and benchmarks/LOOK.md have more.
+
+R has a column for each direction in which the style varies, and no more: in deep layers, a small
+style image has fewer positions than channels, and no more such directions than positions.
 
 On the CPU, one symmetric eigendecomposition gives loss and gradient. On a GPU, that would take
 milliseconds and synchronize with the GPU, so matrix products give both there, in a coupled
@@ -28,7 +31,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -36,6 +39,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]  # not in its __all__
+from torch.nn import functional
 
 from neural_style.losses.terms import (
     StyleLoss,
@@ -54,6 +58,10 @@ beta 1e6 weighs the mean over the layers by 66, which balances it with the conte
 REGULARIZATION = 3.5e-5
 """ε in units of the squared Frobenius norm of Σ'. A direction needs about a hundredth of the
 largest variance of the style to be matched."""
+
+WEAKEST = 0.1
+"""Directions in which the variance of the style is at most so many √ε have no column in R. The
+gradient would be smaller by a tenth there, or less."""
 
 SMALLEST_SHIFT = 1e-5
 """Lower bound of ε in units of the Frobenius norm of A, so that rounding errors of eigenvalues near
@@ -80,8 +88,8 @@ LARGEST_RESIDUAL = 1.0
 512 eigenvalues within the range."""
 
 Transport: TypeAlias = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Takes A = Σ'^½ Σ Σ'^½ and Σ'^½, both [B, C, C], and ε, [B]; returns the matrix of the optimal
-transport, T = Σ'^½ (A + εI)^(-½) Σ'^½, [B, C, C], and tr (A + εI)^½, [B]."""
+"""Takes A = RᵀΣR, [B, K, K], R, [B, C, K], and ε, [B]; returns the matrix of the optimal
+transport, T = R (A + εI)^(-½) Rᵀ, [B, C, C], and tr (A + εI)^½, [B]."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ class GaussianTarget:
 
     Attributes:
         mean: m', [B, C].
-        root: Σ'^½, [B, C, C].
+        root: R with R Rᵀ = Σ', [B, C, K].
         shift: ε, [B].
         offset: what is to be added to tr Σ + |m|² - 2 m·m' - 2 tr (A + εI)^½, so that the smallest
             loss is 0, [B].
@@ -236,23 +244,41 @@ def gaussian_target(moments: Tensor) -> GaussianTarget:
     covariance = exact[:, :, :-1] - mean.unsqueeze(2) * mean.unsqueeze(1)
     values, vectors = _decompose(covariance)
     values = values.clamp(min=0)
-    root = vectors * values.sqrt().unsqueeze(1) @ vectors.mT
     shift = REGULARIZATION * values.square().sum(dim=1, keepdim=True)
+    smallest = shift.sqrt()
+    rank = _largest_count(values > WEAKEST * smallest)
+    # Eigenvalues ascend.
+    root = vectors[:, :, -rank:] * values[:, -rank:].sqrt().unsqueeze(1)
     # The best eigenvalue of Σ for v of Σ' is v - ε/v, where √(λ·v + ε) is v; or 0.
-    best = torch.where(values > shift.sqrt(), values - shift / values, 0)
+    best = torch.where(values > smallest, values - shift / values, 0)
     offset = (2 * (best * values + shift).sqrt() - best).sum(dim=1) + mean.square().sum(dim=1)
+    offset -= 2 * (values.shape[1] - rank) * smallest[:, 0]
     parts = (mean, root, shift.squeeze(1), offset)
     return GaussianTarget(*(each.to(moments) for each in parts))
 
 
+def _largest_count(chosen: Tensor) -> int:
+    """How many are chosen in the row of [B, C] that has the most, and 1 at least."""
+    return max(1, int(chosen.sum(dim=1).max()))
+
+
 def cat_targets(targets: Sequence[GaussianTarget]) -> GaussianTarget:
     """Concatenate the targets of several images to those of a batch."""
+    columns = max(target.root.shape[2] for target in targets)
+    widened = [_with_columns(target, columns) for target in targets]
     return GaussianTarget(
-        torch.cat([target.mean for target in targets]),
-        torch.cat([target.root for target in targets]),
-        torch.cat([target.shift for target in targets]),
-        torch.cat([target.offset for target in targets]),
+        torch.cat([target.mean for target in widened]),
+        torch.cat([target.root for target in widened]),
+        torch.cat([target.shift for target in widened]),
+        torch.cat([target.offset for target in widened]),
     )
+
+
+def _with_columns(target: GaussianTarget, columns: int) -> GaussianTarget:
+    """The same target with so many columns in R; the new ones are 0."""
+    more = columns - target.root.shape[2]
+    root = functional.pad(target.root, (0, more))
+    return replace(target, root=root, offset=target.offset + 2 * more * target.shift.sqrt())
 
 
 def squared_wasserstein(
@@ -308,7 +334,7 @@ def transport_by_products(product: Tensor, root: Tensor, shift: Tensor) -> tuple
     residual = torch.linalg.matrix_norm(z_y - identity, keepdim=True)
     z = torch.where(residual < LARGEST_RESIDUAL, z, identity)
     inverse = z * norm.rsqrt()
-    return root @ inverse @ root, (shifted * inverse).sum(dim=(1, 2))
+    return root @ inverse @ root.mT, (shifted * inverse).sum(dim=(1, 2))
 
 
 def _factor(z_y: Tensor, polynomial: tuple[float, float, float]) -> Tensor:
@@ -386,7 +412,7 @@ class _SquaredWasserstein(torch.autograd.Function):
     ) -> Tensor:
         second, mean, center = moments[:, :, :-1], moments[:, :, -1:], target_mean.unsqueeze(2)
         covariance = torch.baddbmm(second, mean, mean.mT, alpha=-1)
-        transport, trace = find_transport(root @ covariance @ root, root, shift)
+        transport, trace = find_transport(root.mT @ covariance @ root, root, shift)
         gradient = torch.empty_like(moments)
         torch.neg(transport, out=gradient[:, :, :-1])
         gradient.diagonal(dim1=1, dim2=2).add_(1)
