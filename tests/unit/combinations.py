@@ -30,6 +30,7 @@ CONTROLS: Mapping[str, Sequence[Any]] = {
     "precision": ("fp32", "bf16"),
     "batch": (1, 3),
     "content_loss": ("squared", "contraharmonic"),
+    "content_focus": (0.0, 2.0),
     "style_loss": ("gram", "wasserstein"),
     "total_variation": (0.0, 1.0),
     "total_variation_exponent": (1, 2),

@@ -9,9 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from neural_style.losses.content import ContentTerm, ContraharmonicContentTerm, importance
 from neural_style.losses.terms import (
-    ContentTerm,
-    ContraharmonicContentTerm,
     StyleTerm,
     Term,
     gram_matrix,
@@ -24,6 +23,7 @@ RNG = np.random.default_rng(7)
 FEATURES = RNG.normal(size=(3, 4, 5, 6))
 TARGET = RNG.normal(size=(3, 4, 5, 6))
 WEIGHTS = np.array([1.0, 10.0, 1e6])
+IMPORTANCE = RNG.uniform(size=(5, 6))
 
 
 def gram(features: Array) -> Array:
@@ -47,6 +47,24 @@ def contraharmonic_loss(features: Array, target: Array, weight: float) -> tuple[
     return weight * value, weight * (2 * difference - value * np.sign(difference)) / total
 
 
+def focused_loss(features: Array, target: Array, weight: float) -> tuple[float, Array]:
+    """Value and gradient of w·mean(a·d²)."""
+    difference = features - target
+    _, gradient = content_loss(features, target, weight)
+    return weight * (IMPORTANCE * difference**2).mean(), gradient * IMPORTANCE
+
+
+def focused_contraharmonic_loss(
+    features: Array, target: Array, weight: float
+) -> tuple[float, Array]:
+    """Value and gradient of w·v with v = Σad²/Σa|d|."""
+    difference = features - target
+    total = (IMPORTANCE * np.abs(difference)).sum()
+    value = (IMPORTANCE * difference**2).sum() / total
+    gradient = weight * IMPORTANCE * (2 * difference - value * np.sign(difference)) / total
+    return weight * value, gradient
+
+
 def style_loss(features: Array, target: Array, weight: float) -> tuple[float, Array]:
     """Value and gradient: w·mean(D²), D = G - A, and 4·w·D·F / (C²·C·H·W)."""
     channels, height, width = features.shape
@@ -64,6 +82,16 @@ def make_contraharmonic(weights: Tensor | float) -> Term:
     return ContraharmonicContentTerm("conv4_2", weights, torch.from_numpy(TARGET))
 
 
+def make_focused(weights: Tensor | float) -> Term:
+    given = torch.from_numpy(IMPORTANCE).expand(3, 1, 5, 6)
+    return ContentTerm("conv4_2", weights, torch.from_numpy(TARGET), given)
+
+
+def make_focused_contraharmonic(weights: Tensor | float) -> Term:
+    given = torch.from_numpy(IMPORTANCE).expand(3, 1, 5, 6)
+    return ContraharmonicContentTerm("conv4_2", weights, torch.from_numpy(TARGET), given)
+
+
 def make_style(weights: Tensor | float) -> Term:
     return StyleTerm("conv4_2", weights, gram_matrix(torch.from_numpy(TARGET)))
 
@@ -71,6 +99,10 @@ def make_style(weights: Tensor | float) -> Term:
 TERMS = [
     pytest.param(make_content, content_loss, id="content"),
     pytest.param(make_contraharmonic, contraharmonic_loss, id="contraharmonic content"),
+    pytest.param(make_focused, focused_loss, id="focused content"),
+    pytest.param(
+        make_focused_contraharmonic, focused_contraharmonic_loss, id="focused contraharmonic"
+    ),
     pytest.param(make_style, style_loss, id="style"),
 ]
 Reference = Callable[[Array, Array, float], tuple[float, Array]]
@@ -84,6 +116,34 @@ def loss_of(term: Term, features: Mapping[str, Tensor]) -> Tensor:
 def gradient_of(term: Term, features: Array) -> Tensor:
     variable = torch.from_numpy(features).requires_grad_()
     return torch.autograd.grad(loss_of(term, {"conv4_2": variable}).sum(), variable)[0]
+
+
+def window(array: Array, row: int, column: int, reach: int) -> Array:
+    """The part of an array [..., H, W] around a position."""
+    rows = slice(max(0, row - reach), row + reach + 1)
+    return array[..., rows, max(0, column - reach) : column + reach + 1]
+
+
+@pytest.mark.parametrize(("size", "reach"), [((5, 6), 1), ((3, 96), 2)])
+def test_importance_is_a_power_of_the_contrast_in_a_window(size: tuple[int, int], reach: int):
+    features = RNG.normal(size=(2, 70, *size)) + 3
+    found = importance(torch.from_numpy(features), 1.5)
+    assert found is not None and found.shape == (2, 1, *size)
+    for image, values in zip(features, found.numpy(), strict=True):
+        places = list(np.ndindex(size))
+        spread = [window(image, *place, reach).var(axis=(1, 2)).sum() ** 0.5 for place in places]
+        contrast = np.array(spread).reshape(size)
+        around = [window(contrast, *place, reach).mean() ** 1.5 for place in places]
+        expected = np.array(around).reshape(size)
+        np.testing.assert_allclose(values[0], expected / expected.mean(), rtol=1e-9)
+
+
+def test_importance_is_1_in_an_image_of_one_color_and_not_computed_for_0():
+    plain = torch.full((2, 3, 8, 8), 0.3)
+    plain[1] = 0
+    for power in (0.5, 4.0):
+        torch.testing.assert_close(importance(plain, power), torch.ones(2, 1, 8, 8))
+    assert importance(plain, 0.0) is None
 
 
 def test_the_gram_matrix_is_that_of_numpy():

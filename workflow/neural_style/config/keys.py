@@ -296,6 +296,14 @@ class Transfer:
             "the rest to the style"
         ),
     ] = "squared"
+    content_focus: Annotated[
+        Annotated[Number, Field(ge=0, le=4)],
+        Field(
+            description="how much more the content loss counts where the content image has much to "
+            "see, such as faces and windows, and how much less in sky and walls: power of the "
+            "contrast of its features; 0 is everywhere alike (the method)"
+        ),
+    ] = 0.0
     style_loss: Annotated[
         Literal["gram", "wasserstein"],
         Field(

@@ -8,15 +8,15 @@ statistics these are, and how they are compared, is up to `find_style_loss`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from neural_style.config.settings import Settings
+from neural_style.losses.content import CONTENT_TERMS, importance
 from neural_style.losses.objective import Objective, TiledObjective, sum_statistics
 from neural_style.losses.problem import (
     Region,
@@ -33,8 +33,6 @@ from neural_style.losses.size_correction import (
 )
 from neural_style.losses.terms import (
     TOTAL_VARIATION_SCALE,
-    ContentTerm,
-    ContraharmonicContentTerm,
     GramLoss,
     StyleLoss,
     Term,
@@ -47,11 +45,6 @@ from neural_style.model.views import feature_maps, iterate_views
 CACHE_SIZE = 64
 """Style images whose statistics are cached, and as many blends of them. At the default layers each
 takes 2.4 MB of the device as Gram matrices, and twice that with the Wasserstein loss."""
-
-CONTENT_TERMS: Mapping[str, type[ContentTerm]] = MappingProxyType(
-    {"squared": ContentTerm, "contraharmonic": ContraharmonicContentTerm}
-)
-"""Value of `transfer.content_loss` → its term."""
 
 
 def find_style_loss(name: str) -> StyleLoss[Any]:
@@ -184,8 +177,12 @@ def _content_terms(
     alpha = contents.new_tensor([problem.settings.alpha for problem in problems])
     layers = problems[0].settings.content_layers
     targets = feature_maps(network, contents, layers, tile)
-    term = CONTENT_TERMS[problems[0].settings.content_loss]
-    return [term(layer, alpha * weight, targets[layer]) for layer, weight in layers.items()]
+    first = problems[0].settings
+    term = CONTENT_TERMS[first.content_loss]
+    return [
+        term(layer, alpha * weight, targets[layer], importance(targets[layer], first.content_focus))
+        for layer, weight in layers.items()
+    ]
 
 
 def _style_terms(problems: Sequence[TransferProblem], targets: StyleTargets) -> list[Term]:

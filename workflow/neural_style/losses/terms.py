@@ -1,15 +1,15 @@
-"""The terms of the loss: content, style and total variation.
+"""The terms of the loss: what they have in common, style, and total variation.
 
 The loss of an image x is a weighted sum of terms, after Gatys, Ecker and Bethge, *A Neural
 Algorithm of Artistic Style* (2015). With the features F_l(x), [C, H, W], of VGG19 at layer l:
 
-    content at l      alpha · w_l · mean((F_l(x) - F_l(content))²)                    ContentTerm
+    content at l      alpha · w_l · mean((F_l(x) - F_l(content))²)            content.ContentTerm
     style at l        beta · w_l · mean((G_l(x) - G_l(style))²),  G = F Fᵀ / (C·H·W)  StyleTerm
     total variation   100 · weight · mean(√(ε² + |∇x|²) - ε)                   TotalVariationTerm
 
 The style loss can be another one: `StyleLoss` is what makes the terms of one kind, `GramLoss` those
-above. So can the content loss: `ContraharmonicContentTerm`. Every term gives one number per image,
-[B]: a batch is B independent problems.
+above. So can the content loss: `content.ContraharmonicContentTerm`. Every term gives one number per
+image, [B]: a batch is B independent problems.
 
 A term is computed in two steps, so that an image can be processed in tiles and its loss is still
 that of the whole image:
@@ -45,9 +45,6 @@ from neural_style.model.views import View
 TOTAL_VARIATION_SCALE = 100.0
 """Factor on the total variation, chosen so that a weight of 1 about halves the grain at beta 1e6;
 see "Total variation" in benchmarks/RESULTS.md."""
-
-SMALLEST_DIFFERENCE = 1e-18
-"""Lower bound of a sum of differences; the squares of smaller ones would be 0 in float32."""
 
 BLOCKS_AT_ONCE = 256
 """Blocks of 64 × 64 sums that keep a GPU busy, see `products_over_positions`."""
@@ -116,57 +113,6 @@ class StyleLoss(Protocol[Target]):
             targets: one for each image.
             guide: where the style acts, as in `statistic`.
         """
-
-
-@dataclass(frozen=True)
-class ContentTerm(Term):
-    """Content loss at one layer: weight · mean((F - F_content)²), the mean over C·H·W.
-
-    Attributes:
-        layer: the layer of the features F.
-        weight: [B] or a number; alpha times the weight of the layer.
-        target: features F_content of the content images, [B, C, H, W].
-    """
-
-    layer: str
-    weight: Tensor | float
-    target: Tensor
-
-    @property
-    def name(self) -> str:
-        """`content/` and the layer."""
-        return f"content/{self.layer}"
-
-    def statistic(self, view: View) -> Tensor:
-        """Sum of the squared differences, [B]."""
-        return sum_of_squares(view.features(self.layer), view.crop(self.layer, self.target))
-
-    def loss(self, statistic: Tensor) -> Tensor:
-        """Weight · statistic / (C·H·W), [B]."""
-        return self.weight * (statistic / self.target[0].numel())
-
-
-@dataclass(frozen=True)
-class ContraharmonicContentTerm(ContentTerm):
-    """Content loss at one layer: weight · Σd² / Σ|d| with d = F - F_content.
-
-    This is the contraharmonic mean of the differences |d|, `ScaledMSELoss` of
-    crowsonkb/style-transfer-pytorch. Its gradient, (2·d - v·sign d) / Σ|d| for a mean of v, makes
-    differences of more than v / 2 smaller and others larger. So the strongest features of the
-    content image stay, such as outlines and eyes, and the style is free in all others. The gradient
-    is as large close to the content image as far from it.
-    """
-
-    def statistic(self, view: View) -> Tensor:
-        """Sums of the squared and of the absolute differences, [B, 2]."""
-        features = at_least_float32(view.features(self.layer))
-        differences = (features - view.crop(self.layer, self.target)).flatten(start_dim=1)
-        return torch.stack([differences.square().sum(dim=1), differences.abs().sum(dim=1)], dim=1)
-
-    def loss(self, statistic: Tensor) -> Tensor:
-        """Weight · the ratio of the sums, [B]; 0 where the features are those of the content."""
-        squares, sums = statistic.unbind(dim=1)
-        return self.weight * squares / sums.clamp(min=SMALLEST_DIFFERENCE)
 
 
 @dataclass(frozen=True)
