@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "the palette and the strokes of the style on a calm surface, coarse to fine with the "
             "Wasserstein style loss",
             {
-                "alpha": 0.85,
+                "alpha": 1.3,
                 "beta": 1e6,
                 "learning_rate": 1.0,
                 "network": {
@@ -54,7 +54,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     "content_layers": {"relu4_2": 1.0},
                     "style_layers": {
                         layer.replace("conv", "relu"): weight
-                        for layer, weight in _weighted(256, 64, 16, 4, 1).items()
+                        for layer, weight in _weighted(256, 64, 16, 7, 3).items()
                     },
                     "padding": "replicate_first",
                 },
@@ -66,6 +66,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                 },
                 "transfer": {
                     "content_loss": "contraharmonic",
+                    "content_focus": 1.0,
                     "style_loss": "wasserstein",
                     "total_variation": 1.0,
                     "total_variation_exponent": 2,
@@ -109,7 +110,11 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     "epochs": 1000,
                     "init": "content",
                 },
-                "transfer": {"content_loss": "squared", "style_loss": "gram"},
+                "transfer": {
+                    "content_loss": "squared",
+                    "content_focus": 0.0,
+                    "style_loss": "gram",
+                },
             },
         ),
     }
@@ -119,19 +124,20 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
 COARSEST = 120
 """Pixels that the smallest stage of `coarse_to_fine` has at least."""
 
-FULL_SIZE_EPOCHS = 92
+FULL_SIZE_EPOCHS = 76
 """All of `coarse_to_fine` costs as much as so many iterations at the full size, or less. One of
-`best` costs 1.08 times as much as one of the method."""
+`best` costs 1.1 to 1.2 times as much as one of the method."""
 
-STEEPNESS = 1.6
+STEEPNESS = 1.1
 """The number of iterations of a stage falls with this power of its size."""
 
-MOST_EPOCHS = 200
-"""Iterations of a stage of `coarse_to_fine`, at most; outputs above 512 pixels reach it."""
+MOST_EPOCHS = 120
+"""Iterations of a stage of `coarse_to_fine`, at most; outputs above 512 pixels reach it. More do
+not change what a small stage gives (benchmarks/LOOK.md)."""
 
-FIXED_COST = 110**2
-"""Pixels that cost as much as what an iteration costs at any size, measured on a CPU without AMX;
-with AMX, the network is faster, and this is more (benchmarks/LOOK.md)."""
+FIXED_COST = 150**2
+"""Pixels that cost as much as what an iteration costs at any size, measured on a CPU
+(benchmarks/LOOK.md)."""
 
 
 def describe_presets() -> str:

@@ -16,7 +16,7 @@ from neural_style.config.keys import Image, Network, Optimization, Stage, Transf
 from neural_style.config.values import Fit
 from neural_style.errors import NeuralStyleError
 
-ENGINE_VERSION = 9
+ENGINE_VERSION = 10
 """Raise this number when you change the pixels of outputs on purpose.
 
 An output is current if the hashes of its inputs, its settings and this number are the recorded

@@ -55,7 +55,7 @@ WASSERSTEIN_SCALE = 1.32e-5
 beta 1e6 weighs the mean over the layers by 66, which balances it with the content loss at alpha 1.
 """
 
-REGULARIZATION = 3.5e-5
+REGULARIZATION = 3e-5
 """ε in units of the squared Frobenius norm of Σ'. A direction needs about a hundredth of the
 largest variance of the style to be matched."""
 
