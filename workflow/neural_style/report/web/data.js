@@ -147,7 +147,7 @@ function piecesOf(name) {
 function whyNotCompared(names, outputs) {
   const settings = [...new Set(outputs.map(settingOf))];
   const differ = (key) => settings.some(({ facts }) => facts[key] !== settings[0].facts[key]);
-  const keys = { content: ["content_layers", "content_loss"], style: ["style_layers", "style_loss"], total: [] };
+  const keys = { content: ["content_layers", "content_loss", "content_focus"], style: ["style_layers", "style_loss"], total: [] };
   const kinds = names.filter((name) => keys[name].some(differ));
   return [
     kinds.length ? `The ${kinds.length > 1 ? "" : `${kinds[0]} `}losses of these settings differ in kind: compare them only within a setting.` : "",
