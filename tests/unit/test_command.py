@@ -419,7 +419,7 @@ def test_presets_are_listed_with_options_that_mean_the_same(folder: Path, capsys
     text = capsys.readouterr().out
     for name, preset in PRESETS.items():
         assert f"{name}: {preset.help}." in " ".join(text.split())
-    assert "--style-layers relu1_1:3.754,relu2_1:0.9384," in text
+    assert "--style-layers relu1_1:3.699,relu2_1:0.9249," in text
     assert max(map(len, text.splitlines())) <= 96
     one = text.partition("subtle: ")[2].splitlines()[1].split()
     assert main(["cat.png", "wave.png", "-o", "a.png", "--preset=subtle", *SMALL]) == 0

@@ -517,6 +517,7 @@ class Kernels(TorchDispatchMode):
         return operation(*args, **(kwargs or {}))
 
 
+@pytest.mark.usefixtures("meta_targets")
 @pytest.mark.parametrize(("changes", "kernels", "reads"), MOST_KERNELS)
 def test_an_iteration_has_few_kernels_and_few_passes_over_the_history(
     random_convolutions: Convolutions,

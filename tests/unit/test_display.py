@@ -86,19 +86,19 @@ def test_a_longer_run_has_no_more_lines_and_none_is_silent_for_long(
 
 
 def test_epochs_of_small_stages_count_by_their_work(clock: Clock, defaults: Settings):
-    """After 40 of 100 epochs, 40 of 40 + 60 · 3.53 are done, in 10 s of 63.
+    """After 40 of 100 epochs, 40 of 40 + 60 · 3.23 are done, in 10 s of 58.
 
-    3.53 = (512² + 110²) / (256² + 110²): a part of the work does not depend on the size.
+    3.23 = (512² + 150²) / (256² + 150²): a part of the work does not depend on the size.
     """
     staged = replace(defaults, epochs=100, stages=(Stage(256, 40),))
-    assert lines(clock, staged, seconds=0.25)[0].endswith(" 53 s left")
+    assert lines(clock, staged, seconds=0.25)[0].endswith(" 48 s left")
 
 
 def test_with_stages_no_other_size_is_advised(clock: Clock, defaults: Settings):
     staged = replace(defaults, stages=(Stage(256, 40),))
     advice = lines(clock, staged, seconds=1.5, on_cpu=True)[0]
-    assert advice.endswith("will take about 86 min on this CPU. Faster: a GPU.")
-    # 86 min = 1.5 s · (40 + 960 · 3.53)
+    assert advice.endswith("will take about 79 min on this CPU. Faster: a GPU.")
+    # 79 min = 1.5 s · (40 + 960 · 3.23)
 
 
 def test_a_further_part_of_the_total_is_said_too(clock: Clock, defaults: Settings):

@@ -52,8 +52,8 @@ def test_time_grows_with_pixels_iterations_and_outputs(defaults: Settings):
 
     base = beyond_the_start(512, 10_000)
     assert base == pytest.approx(67, abs=1)
-    # 3.87 = (1024² + 110²) / (512² + 110²)
-    assert beyond_the_start(1024, 10_000) == pytest.approx(3.87 * base, abs=4)
+    # 3.76 = (1024² + 150²) / (512² + 150²)
+    assert beyond_the_start(1024, 10_000) == pytest.approx(3.76 * base, abs=4)
     assert beyond_the_start(512, 30_000) == pytest.approx(3 * base, abs=4)
     assert beyond_the_start(512, 10_000, outputs=256) == pytest.approx(256 * base, rel=0.02)
 
@@ -63,7 +63,8 @@ def test_iterations_of_smaller_stages_take_less_time(defaults: Settings):
     staged = replace(long, stages=(Stage(256, 10_000), Stage(512, 10_000)))
     start = runtime_minutes(replace(defaults, epochs=0), CLUSTER, 1)
     one, other = (runtime_minutes(each, CLUSTER, 1) - start for each in (long, staged))
-    assert other == pytest.approx(one * (1 + 1 / 4 + 1 / 16) / 3, rel=0.02)
+    # 1 / 3.76 = (512² + 150²) / (1024² + 150²), 1 / 12.2 = (256² + 150²) / (1024² + 150²)
+    assert other == pytest.approx(one * (1 + 1 / 3.76 + 1 / 12.2) / 3, rel=0.02)
 
 
 def test_without_a_gpu_time_depends_on_the_cores(defaults: Settings):
