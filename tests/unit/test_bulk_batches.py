@@ -182,6 +182,7 @@ def test_only_tasks_of_one_network_and_shape_share_a_batch(tmp_path: Path, shall
     others: list[dict[str, Any]] = [
         *({"epochs": 9}, {"style_layers": {"conv1_1": 1.0}}, {"precision": "bf16"}),
         *({"color": "luminance"}, {"color": "match"}, {"style_loss": "wasserstein"}),
+        *({"content_loss": "contraharmonic"}, {"content_focus": 1.0}),
         *({"pooling": "average"}, {"padding": "reflect"}, {"tile": 16}, {"history": 5}),
         *({"size": 48, "stages": (Stage(32, 2),)}, {"size": 64, "stages": (Stage(32, 2),)}),
     ]

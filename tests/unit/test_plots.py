@@ -153,11 +153,16 @@ def test_layers_that_differ_are_said_to_differ_in_kind(finished_sweep):
 
 
 @pytest.mark.parametrize(
-    ("kind", "value"), [("content", "contraharmonic"), ("style", "wasserstein")]
+    ("kind", "key", "value"),
+    [
+        ("content", "content_loss", "contraharmonic"),
+        ("content", "content_focus", 1),
+        ("style", "style_loss", "wasserstein"),
+    ],
 )
-def test_losses_of_different_kinds_are_said_not_to_compare(finished_sweep, kind: str, value: str):
-    said = f"The settings differ in {kind}_loss: do not compare their {kind} losses."
-    other = {"other": {"transfer": {f"{kind}_loss": value}}}
+def test_losses_of_different_kinds_are_said_not_to_compare(finished_sweep, kind, key, value):
+    said = f"The settings differ in {key}: do not compare their {kind} losses."
+    other = {"other": {"transfer": {key: value}}}
     with plot_style():
         assert said in words(plot_tradeoff(first_pair(finished_sweep(settings={"named": other}))))
 

@@ -74,6 +74,11 @@ def test_the_paper_is_the_method_s_numbers_whatever_else_is_said(defaults: Setti
         "image": {"size": 96, "fit": "crop"},
         "network": {"style_layers": {"relu1_1": 9}},
         "optimization": {"epochs": 5, "init": "noise"},
+        "transfer": {
+            "content_loss": "contraharmonic",
+            "content_focus": 2,
+            "style_loss": "wasserstein",
+        },
         "settings": {"alpha": [3], "beta": [4], "learning_rate": [0.5], "presets": ["paper"]},
     }
     assert expand(**config)["paper"] == replace(defaults, fit="stretch")
@@ -98,6 +103,13 @@ def test_the_best_goes_from_about_140_pixels_to_any_size_in_bounded_time(size: i
     costs = [(stage.size**2 + FIXED_COST) / (size**2 + FIXED_COST) for stage in best.all_stages]
     work = sum(stage.epochs * cost for stage, cost in zip(best.all_stages, costs, strict=True))
     assert 60 < work <= FULL_SIZE_EPOCHS
+
+
+def test_the_iterations_of_the_best_are_those_that_the_docs_name():
+    """README.md, docs/artists.md, docs/comparison.md, and benchmarks/LOOK.md have these numbers."""
+    for size, epochs in ((512, [94, 64, 44, 30, 20]), (256, [56, 38, 26])):
+        best = expand(settings={"presets": ["best"]}, image={"size": size})["best"]
+        assert [stage.epochs for stage in best.all_stages] == epochs
 
 
 def test_the_stages_of_the_best_follow_the_entry_that_uses_it():

@@ -105,6 +105,26 @@ def test_so_they_are_with_another_padding_and_pooling(
     assert_same(tiled(images), make_objective(network, problems)(images))
 
 
+@pytest.mark.parametrize("content_loss", ["squared", "contraharmonic"])
+def test_so_they_are_where_content_counts_by_its_contrast(
+    random_convolutions: Convolutions, shallow: Settings, content_loss: str
+):
+    focused = replace(shallow, content_loss=content_loss, content_focus=1.5)
+    network = Vgg19(random_convolutions, shallow.layers).prepare(CPU, torch.float64)
+    problems, images = plain_problems(focused, 70, 65), random(2, 3, 70, 65, seed=3)
+    images[:, :, :30] = 0.4
+    whole = make_objective(network, problems)
+    assert_same(make_objective(network, tiled_problems(problems, 32))(images), whole(images))
+    alike = make_objective(network, plain_problems(replace(focused, content_focus=0), 70, 65))
+    content = [name.startswith("content/") for name in whole.term_names]
+    change = (whole.losses_at(images) - alike.losses_at(images)).abs() / whole.losses_at(images)
+    assert (change[content] > 1e-4).all()
+    assert not change[[not each for each in content]].any()
+    for place, problem in enumerate(problems):
+        alone = make_objective(network, [problem]).losses_at(images[place : place + 1])
+        torch.testing.assert_close(whole.losses_at(images)[:, place], alone[:, 0])
+
+
 def test_so_they_are_with_regions_and_guides(random_convolutions: Convolutions, shallow: Settings):
     network = Vgg19(random_convolutions, shallow.layers).prepare(CPU, torch.float64)
     mask, guide = random(1, 1, 70, 65, seed=4), random(1, 1, 83, 80, seed=5)

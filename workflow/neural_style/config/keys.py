@@ -299,9 +299,9 @@ class Transfer:
     content_focus: Annotated[
         Annotated[Number, Field(ge=0, le=4)],
         Field(
-            description="how much more the content loss counts where the content image has much to "
-            "see, such as faces and windows, and how much less in sky and walls: power of the "
-            "contrast of its features; 0 is everywhere alike (the method)"
+            description="how strongly the content loss prefers the parts of the content image with "
+            "much to see, such as faces and windows, to sky and walls; each place counts by the "
+            "contrast of its features to this power; 0 counts all alike (the method)"
         ),
     ] = 0.0
     style_loss: Annotated[

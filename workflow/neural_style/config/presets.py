@@ -132,12 +132,12 @@ STEEPNESS = 1.1
 """The number of iterations of a stage falls with this power of its size."""
 
 MOST_EPOCHS = 120
-"""Iterations of a stage of `coarse_to_fine`, at most; outputs above 512 pixels reach it. More do
-not change what a small stage gives (benchmarks/LOOK.md)."""
+"""Iterations of a stage of `coarse_to_fine`, at most; outputs above about 700 pixels reach it.
+More do not change what a small stage gives (benchmarks/LOOK.md)."""
 
 FIXED_COST = 150**2
-"""Pixels that cost as much as what an iteration costs at any size, measured on a CPU
-(benchmarks/LOOK.md)."""
+"""Pixels that cost as much as what an iteration costs at any size, measured for `best` on
+a CPU with AMX (benchmarks/LOOK.md)."""
 
 
 def describe_presets() -> str:

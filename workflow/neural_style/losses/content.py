@@ -30,11 +30,11 @@ CHANNELS_AT_ONCE = 64
 """Channels whose means `importance` has in memory."""
 
 SMALLEST_CONTRAST = 1e-3
-"""Lower bound of the contrast in `importance`, in units of the root mean square of the features. An
-image of one color has only rounding errors of the features, which are smaller."""
+"""Lower bound of the contrast in `importance`, in units of the norm of the features at a
+position. An image of one color has only rounding errors of the features, which are smaller."""
 
 SMALLEST_SQUARE = 1e-6
-"""Lower bound of the square of the root mean square there, for features that are all 0."""
+"""Lower bound of the square of that norm, for features that are all 0."""
 
 SMALLEST_DIFFERENCE = 1e-18
 """Lower bound of a sum of differences; the squares of smaller ones would be 0 in float32."""
@@ -88,8 +88,9 @@ class ContentTerm(Term):
 class ContraharmonicContentTerm(ContentTerm):
     """Content loss at one layer: weight · Σ(a·d²) / Σ(a·|d|) with d = F - F_content.
 
-    This is the contraharmonic mean of the differences |d|, `ScaledMSELoss` of
-    crowsonkb/style-transfer-pytorch. Its gradient, (2·d - v·sign d) / Σ|d| for a mean of v, makes
+    This is the contraharmonic mean of the differences |d|, weighted by a; for a = 1, it is
+    `ScaledMSELoss` of crowsonkb/style-transfer-pytorch. Its gradient,
+    a · (2·d - v·sign d) / Σ(a·|d|) for a mean of v, makes
     differences of more than v / 2 smaller and others larger. So the strongest features of the
     content image stay, such as outlines and eyes, and the style is free in all others. The gradient
     is as large close to the content image as far from it.
@@ -146,4 +147,6 @@ def importance(features: Tensor, focus: float) -> Tensor | None:
 def _mean_around(maps: Tensor, reach: int) -> Tensor:
     """The mean of maps [B, C, H, W] in the window around each position, as far as the map goes."""
     size = 2 * reach + 1
-    return functional.avg_pool2d(maps, size, 1, reach, count_include_pad=False)
+    # Along columns, then along rows: that costs 2 · size in place of size².
+    maps = functional.avg_pool2d(maps, (size, 1), 1, (reach, 0), count_include_pad=False)
+    return functional.avg_pool2d(maps, (1, size), 1, (0, reach), count_include_pad=False)

@@ -41,8 +41,8 @@ def style_weights_at(settings: Settings, height: int, width: int) -> dict[str, f
     A stroke of a large image is deeper in the network than the same stroke of a small one: for
     twice the size, one block. So with the Wasserstein loss, each weight is multiplied by
     (long edge / `REFERENCE_SIZE`)², but does not become larger than the largest one. The weights of
-    the preset `best`, each about a quarter of the one before, then move one block deeper each time
-    the size doubles. Without that, strokes of large outputs fall apart into dots
+    the preset `best`, each a quarter to a half of the one before, then move about one block deeper
+    each time the size doubles. Without that, strokes of large outputs fall apart into dots
     (benchmarks/LOOK.md).
 
     Args:

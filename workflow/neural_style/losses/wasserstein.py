@@ -3,16 +3,17 @@
 The features of a layer at all positions are described by their mean m and covariance Σ. The style
 loss is the squared Wasserstein-2 distance of the Gaussians of image and style,
 
-    W² = |m - m'|² + tr(Σ + Σ' - 2 A^½) with A = RᵀΣR and R Rᵀ = Σ'
+    W² = |m - m'|² + tr(Σ + Σ') - 2 tr A^½ with A = RᵀΣR and R Rᵀ = Σ'
 
-(Olkin and Pukelsheim, 1982, where R is Σ'^½), regularized: A + εI takes the place of A. The
-gradient in Σ is then I - R (A + εI)^(-½) Rᵀ. It is 0 where Σ has the eigenvectors of Σ', and an
-eigenvalue v - ε/v for each v of Σ', or 0 for v < √ε. So directions in which the style hardly varies
-are smoothed instead of matched. Without that, an image gets all faint tints and textures of its
-style everywhere; `REGULARIZATION` and benchmarks/LOOK.md have more.
+(Olkin and Pukelsheim, 1982, where R is Σ'^½), regularized: (A + εI)^½ - √ε I takes the place of
+A^½. The gradient in Σ is then I - R (A + εI)^(-½) Rᵀ. It is 0 where Σ has the eigenvectors of Σ',
+and an eigenvalue v - ε/v for each v of Σ', or 0 for v < √ε. So directions in which the style hardly
+varies are smoothed instead of matched. Without that, an image gets all faint tints and textures of
+its style everywhere; `REGULARIZATION` and benchmarks/LOOK.md have more.
 
-R has a column for each direction in which the style varies, and no more: in deep layers, a small
-style image has fewer positions than channels, and no more such directions than positions.
+R has a column for each direction in which the style varies enough to matter (`WEAKEST`), so R Rᵀ is
+Σ' but for the weakest. In deep layers, a small style image has fewer positions than channels, and
+no more such directions than positions.
 
 On the CPU, one symmetric eigendecomposition gives loss and gradient. On a GPU, that would take
 milliseconds and synchronize with the GPU, so matrix products give both there, in a coupled
@@ -31,7 +32,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -60,8 +61,8 @@ REGULARIZATION = 3e-5
 largest variance of the style to be matched."""
 
 WEAKEST = 0.1
-"""Directions in which the variance of the style is at most so many √ε have no column in R. The
-gradient would be smaller by a tenth there, or less."""
+"""Directions in which the variance of the style is at most so many √ε have no column in R. With a
+column, the gradient there would be 0.9 to 1; without it, it is 1."""
 
 SMALLEST_SHIFT = 1e-5
 """Lower bound of ε in units of the Frobenius norm of A, so that rounding errors of eigenvalues near
@@ -89,7 +90,8 @@ LARGEST_RESIDUAL = 1.0
 
 Transport: TypeAlias = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Takes A = RᵀΣR, [B, K, K], R, [B, C, K], and ε, [B]; returns the matrix of the optimal
-transport, T = R (A + εI)^(-½) Rᵀ, [B, C, C], and tr (A + εI)^½, [B]."""
+transport, T = R (A + εI)^(-½) Rᵀ, [B, C, C], and tr ((A + εI)^½ - √ε I), [B]. Columns
+of 0 change nothing."""
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,10 @@ class GaussianTarget:
 
     Attributes:
         mean: m', [B, C].
-        root: R with R Rᵀ = Σ', [B, C, K].
+        root: R with R Rᵀ = Σ', nearly, [B, C, K].
         shift: ε, [B].
-        offset: what is to be added to tr Σ + |m|² - 2 m·m' - 2 tr (A + εI)^½, so that the smallest
-            loss is 0, [B].
+        offset: what is to be added to tr Σ + |m|² - 2 m·m' - 2 tr ((A + εI)^½ - √ε I), so that the
+            smallest loss is 0, [B].
     """
 
     mean: Tensor
@@ -251,8 +253,8 @@ def gaussian_target(moments: Tensor) -> GaussianTarget:
     root = vectors[:, :, -rank:] * values[:, -rank:].sqrt().unsqueeze(1)
     # The best eigenvalue of Σ for v of Σ' is v - ε/v, where √(λ·v + ε) is v; or 0.
     best = torch.where(values > smallest, values - shift / values, 0)
-    offset = (2 * (best * values + shift).sqrt() - best).sum(dim=1) + mean.square().sum(dim=1)
-    offset -= 2 * (values.shape[1] - rank) * smallest[:, 0]
+    gains = (best * values + shift).sqrt() - smallest
+    offset = (2 * gains - best).sum(dim=1) + mean.square().sum(dim=1)
     parts = (mean, root, shift.squeeze(1), offset)
     return GaussianTarget(*(each.to(moments) for each in parts))
 
@@ -265,20 +267,13 @@ def _largest_count(chosen: Tensor) -> int:
 def cat_targets(targets: Sequence[GaussianTarget]) -> GaussianTarget:
     """Concatenate the targets of several images to those of a batch."""
     columns = max(target.root.shape[2] for target in targets)
-    widened = [_with_columns(target, columns) for target in targets]
+    roots = [functional.pad(each.root, (0, columns - each.root.shape[2])) for each in targets]
     return GaussianTarget(
-        torch.cat([target.mean for target in widened]),
-        torch.cat([target.root for target in widened]),
-        torch.cat([target.shift for target in widened]),
-        torch.cat([target.offset for target in widened]),
+        torch.cat([target.mean for target in targets]),
+        torch.cat(roots),
+        torch.cat([target.shift for target in targets]),
+        torch.cat([target.offset for target in targets]),
     )
-
-
-def _with_columns(target: GaussianTarget, columns: int) -> GaussianTarget:
-    """The same target with so many columns in R; the new ones are 0."""
-    more = columns - target.root.shape[2]
-    root = functional.pad(target.root, (0, more))
-    return replace(target, root=root, offset=target.offset + 2 * more * target.shift.sqrt())
 
 
 def squared_wasserstein(
@@ -304,9 +299,11 @@ def transport_by_eigenvalues(product: Tensor, root: Tensor, shift: Tensor) -> tu
     """A `Transport` by an eigendecomposition, which synchronizes with a GPU."""
     values, vectors = _eigh(product)
     _, shift = _norm_and_shift(product, shift)
-    roots = (values.clamp(min=0) + shift[:, :, 0]).sqrt()
+    values, shift = values.clamp(min=0), shift[:, :, 0]
+    roots = (values + shift).sqrt()
     mapped = root @ vectors
-    return mapped / roots.unsqueeze(1) @ mapped.mT, roots.sum(dim=1)
+    # λ / (√(λ + ε) + √ε) is √(λ + ε) - √ε.
+    return mapped / roots.unsqueeze(1) @ mapped.mT, (values / (roots + shift.sqrt())).sum(dim=1)
 
 
 def transport_by_products(product: Tensor, root: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
@@ -334,7 +331,9 @@ def transport_by_products(product: Tensor, root: Tensor, shift: Tensor) -> tuple
     residual = torch.linalg.matrix_norm(z_y - identity, keepdim=True)
     z = torch.where(residual < LARGEST_RESIDUAL, z, identity)
     inverse = z * norm.rsqrt()
-    return root @ inverse @ root.mT, (shifted * inverse).sum(dim=(1, 2))
+    trace = (shifted * inverse).sum(dim=(1, 2))
+    trace = trace.sub(shift[:, 0, 0].sqrt(), alpha=product.shape[1])
+    return root @ inverse @ root.mT, trace
 
 
 def _factor(z_y: Tensor, polynomial: tuple[float, float, float]) -> Tensor:
@@ -396,8 +395,8 @@ def _decompose(matrices: Tensor) -> tuple[Tensor, Tensor]:
 class _SquaredWasserstein(torch.autograd.Function):
     """W² and its gradient in the moments, both from the transport T.
 
-    With the second moment M = Σ + m mᵀ, W² is tr M - 2 m·m' - 2 tr (A + εI)^½ and the offset of the
-    target. Its gradient is I - T in M and 2 (T m - m') in m.
+    With the second moment M = Σ + m mᵀ, W² is tr M - 2 m·m' - 2 tr ((A + εI)^½ - √ε I) and the
+    offset of the target. Its gradient is I - T in M and 2 (T m - m') in m.
     """
 
     @staticmethod

@@ -311,6 +311,8 @@ def kind_notes(runs: Sequence[Run]) -> list[str]:
     for kind, default in (("content", "squared"), ("style", "gram")):  # not in older records
         if len({str(each.get(f"{kind}_loss", default)) for each in settings}) > 1:
             notes.append(f"The settings differ in {kind}_loss: do not compare their {kind} losses.")
+    if len({float(each.get("content_focus", 0)) for each in settings}) > 1:
+        notes.append("The settings differ in content_focus: do not compare their content losses.")
     return notes
 
 
