@@ -118,10 +118,10 @@ def gradient_of(term: Term, features: Array) -> Tensor:
     return torch.autograd.grad(loss_of(term, {"conv4_2": variable}).sum(), variable)[0]
 
 
-def window(array: Array, row: int, column: int, reach: int) -> Array:
+def window(array: Array, place: tuple[int, ...], reach: int) -> Array:
     """The part of an array [..., H, W] around a position."""
-    rows = slice(max(0, row - reach), row + reach + 1)
-    return array[..., rows, max(0, column - reach) : column + reach + 1]
+    rows, columns = (slice(max(0, each - reach), each + reach + 1) for each in place)
+    return array[..., rows, columns]
 
 
 @pytest.mark.parametrize(("size", "reach"), [((5, 6), 1), ((3, 96), 2)])
@@ -131,9 +131,9 @@ def test_importance_is_a_power_of_the_contrast_in_a_window(size: tuple[int, int]
     assert found is not None and found.shape == (2, 1, *size)
     for image, values in zip(features, found.numpy(), strict=True):
         places = list(np.ndindex(size))
-        spread = [window(image, *place, reach).var(axis=(1, 2)).sum() ** 0.5 for place in places]
+        spread = [window(image, place, reach).var(axis=(1, 2)).sum() ** 0.5 for place in places]
         contrast = np.array(spread).reshape(size)
-        around = [window(contrast, *place, reach).mean() ** 1.5 for place in places]
+        around = [window(contrast, place, reach).mean() ** 1.5 for place in places]
         expected = np.array(around).reshape(size)
         np.testing.assert_allclose(values[0], expected / expected.mean(), rtol=1e-9)
 
