@@ -68,11 +68,12 @@ def gallery(tmp_path_factory: pytest.TempPathFactory, defaults: Settings) -> Gal
 
 @pytest.fixture(scope="session")
 def mixed(tmp_path_factory: pytest.TempPathFactory, defaults: Settings) -> Path:
-    """The gallery of a sweep over beta and a named setting that has another kind of style loss."""
+    """The gallery of a sweep over beta and a named setting that has other kinds of losses."""
     root = tmp_path_factory.mktemp("mixed")
     with chdir(root):
         jobs = make_jobs(("cat.png",), ("sea.png", "moon.png"), (1e5, 1e6), defaults)
-        named = replace(jobs[0].settings, style_loss="wasserstein", total_variation=0.5)
+        losses = {"content_focus": 1.0, "style_loss": "wasserstein", "total_variation": 0.5}
+        named = replace(jobs[0].settings, **losses)
         jobs += [replace(job, setting="mine", settings=named) for job in jobs[::2]]
         make_inputs(jobs)
         for number, job in enumerate(jobs):

@@ -230,11 +230,12 @@ def test_says_where_losses_of_settings_cannot_be_compared(open_page, mixed):
     page = open_page(mixed)
     note = page.locator("#loss-note")
     expect(note).to_be_empty()
-    page.select_option("#sort", "content")
-    expect(note).to_be_empty()
-    page.select_option("#sort", "style")
-    kinds = "The style losses of these settings differ in kind: compare them only within a setting."
-    expect(note).to_have_text(kinds)
+    for kind in ("content", "style"):
+        page.select_option("#sort", kind)
+        expect(note).to_have_text(
+            f"The {kind} losses of these settings differ in kind: "
+            "compare them only within a setting."
+        )
     page.get_by_role("searchbox").fill("style_loss=gram")
     assert count(page) == 4
     expect(note).to_be_empty()

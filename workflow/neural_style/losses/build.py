@@ -175,13 +175,12 @@ def _content_terms(
     """A content term for each content layer."""
     contents = torch.cat([problem.content for problem in problems])
     alpha = contents.new_tensor([problem.settings.alpha for problem in problems])
-    layers = problems[0].settings.content_layers
-    targets = feature_maps(network, contents, layers, tile)
     first = problems[0].settings
-    term = CONTENT_TERMS[first.content_loss]
+    term, focus = CONTENT_TERMS[first.content_loss], first.content_focus
+    targets = feature_maps(network, contents, first.content_layers, tile)
     return [
-        term(layer, alpha * weight, targets[layer], importance(targets[layer], first.content_focus))
-        for layer, weight in layers.items()
+        term(layer, alpha * weight, targets[layer], importance(targets[layer], focus))
+        for layer, weight in first.content_layers.items()
     ]
 
 

@@ -19,12 +19,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from neural_style.losses.terms import Term, at_least_float32, sum_of_squares
+from neural_style.losses.terms import Term, at_least_float32
 from neural_style.model.views import View
 
-WINDOWS_ALONG_IMAGE = 64
-"""A window of `importance` reaches to each side as far as the long edge divided by this, but one
-position at least."""
+REACH = 1 / 64
+"""How far a window of `importance` reaches to each side, in units of the long edge; one position at
+least."""
 
 CHANNELS_AT_ONCE = 64
 """Channels whose means `importance` has in memory."""
@@ -63,8 +63,6 @@ class ContentTerm(Term):
 
     def statistic(self, view: View) -> Tensor:
         """Sum of the squared differences, [B]."""
-        if self.importance is None:
-            return sum_of_squares(view.features(self.layer), view.crop(self.layer, self.target))
         return self._weighted(view, self._differences(view).square())
 
     def loss(self, statistic: Tensor) -> Tensor:
@@ -89,11 +87,10 @@ class ContraharmonicContentTerm(ContentTerm):
     """Content loss at one layer: weight · Σ(a·d²) / Σ(a·|d|) with d = F - F_content.
 
     This is the contraharmonic mean of the differences |d|, weighted by a; for a = 1, it is
-    `ScaledMSELoss` of crowsonkb/style-transfer-pytorch. Its gradient,
-    a · (2·d - v·sign d) / Σ(a·|d|) for a mean of v, makes
-    differences of more than v / 2 smaller and others larger. So the strongest features of the
-    content image stay, such as outlines and eyes, and the style is free in all others. The gradient
-    is as large close to the content image as far from it.
+    `ScaledMSELoss` of crowsonkb/style-transfer-pytorch. Its gradient, for a mean of v, is
+    a · (2·d - v·sign d) / Σ(a·|d|): it makes differences of more than v / 2 smaller and others
+    larger. So the strongest features of the content image stay, such as outlines and eyes, and the
+    style is free in all others. The gradient is as large close to the content image as far from it.
     """
 
     def statistic(self, view: View) -> Tensor:
@@ -129,12 +126,13 @@ def importance(features: Tensor, focus: float) -> Tensor | None:
     """
     if not focus:
         return None
-    reach = max(1, round(max(features.shape[2:]) / WINDOWS_ALONG_IMAGE))
+    reach = max(1, round(REACH * max(features.shape[2:])))
     squares = features.new_zeros(len(features), 1, *features.shape[2:], dtype=torch.float32)
     squared_means = squares.clone()
-    for part in features.tensor_split(math.ceil(features.shape[1] / CHANNELS_AT_ONCE), dim=1):
-        squares = squares + at_least_float32(part).square().sum(dim=1, keepdim=True)
-        means = _mean_around(at_least_float32(part), reach)
+    parts = features.tensor_split(math.ceil(features.shape[1] / CHANNELS_AT_ONCE), dim=1)
+    for part in map(at_least_float32, parts):
+        squares = squares + part.square().sum(dim=1, keepdim=True)
+        means = _mean_around(part, reach)
         squared_means = squared_means + means.square().sum(dim=1, keepdim=True)
     smallest = SMALLEST_CONTRAST**2 * squares.mean(dim=(1, 2, 3), keepdim=True).clamp(
         min=SMALLEST_SQUARE

@@ -316,9 +316,5 @@ def at_least_float32(values: Tensor) -> Tensor:
 
 def mean_squared_error(values: Tensor, target: Tensor) -> Tensor:
     """Mean of (values - target)² over all dimensions but the first, [B]."""
-    return sum_of_squares(values, target) / target[0].numel()
-
-
-def sum_of_squares(values: Tensor, target: Tensor) -> Tensor:
-    """Sum of (values - target)² over all dimensions but the first, [B]."""
-    return (at_least_float32(values) - target).square().flatten(start_dim=1).sum(dim=1)
+    squares = (at_least_float32(values) - target).square().flatten(start_dim=1)
+    return squares.sum(dim=1) / target[0].numel()

@@ -90,8 +90,8 @@ LARGEST_RESIDUAL = 1.0
 
 Transport: TypeAlias = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Takes A = RᵀΣR, [B, K, K], R, [B, C, K], and ε, [B]; returns the matrix of the optimal
-transport, T = R (A + εI)^(-½) Rᵀ, [B, C, C], and tr ((A + εI)^½ - √ε I), [B]. Columns
-of 0 change nothing."""
+transport, T = R (A + εI)^(-½) Rᵀ, [B, C, C], and tr ((A + εI)^½ - √ε I), [B]. Columns of
+0 change nothing."""
 
 
 @dataclass(frozen=True)

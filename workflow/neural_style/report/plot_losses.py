@@ -55,6 +55,12 @@ TITLES = MappingProxyType(
 )
 """Titles of the panels."""
 
+KINDS_OF_LOSSES = MappingProxyType(
+    {"content_loss": "squared", "content_focus": 0.0, "style_loss": "gram"}
+)
+"""Settings beside the layers that change what a loss is → the value of older records, which lack
+them."""
+
 MOST_LAYERS = 24
 """The most panels of layers in a figure."""
 
@@ -308,11 +314,10 @@ def kind_notes(runs: Sequence[Run]) -> list[str]:
     notes = []
     if len(layers) > 1:
         notes.append("The settings compare different layers, so that their losses differ in kind.")
-    for kind, default in (("content", "squared"), ("style", "gram")):  # not in older records
-        if len({str(each.get(f"{kind}_loss", default)) for each in settings}) > 1:
-            notes.append(f"The settings differ in {kind}_loss: do not compare their {kind} losses.")
-    if len({float(each.get("content_focus", 0)) for each in settings}) > 1:
-        notes.append("The settings differ in content_focus: do not compare their content losses.")
+    for key, default in KINDS_OF_LOSSES.items():
+        if len({str(each.get(key, default)) for each in settings}) > 1:
+            kind = key.partition("_")[0]
+            notes.append(f"The settings differ in {key}: do not compare their {kind} losses.")
     return notes
 
 
