@@ -32,6 +32,7 @@ CONTROLS: Mapping[str, Sequence[Any]] = {
     "content_loss": ("squared", "contraharmonic"),
     "content_focus": (0.0, 2.0),
     "style_loss": ("gram", "wasserstein"),
+    "color_histogram": (0.0, 1.0),
     "total_variation": (0.0, 1.0),
     "total_variation_exponent": (1, 2),
     "total_variation_chroma": (1.0, 3.0),

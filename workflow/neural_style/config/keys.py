@@ -313,6 +313,14 @@ class Transfer:
             "either"
         ),
     ] = "gram"
+    color_histogram: Annotated[
+        Weight,
+        Field(
+            description="weight of the color histogram loss, which compares how often each color "
+            "occurs in output and style image; 1 has a clear effect; beta multiplies this weight, "
+            "too; 0 leaves the loss out (the method)"
+        ),
+    ] = 0.0
     total_variation: Annotated[
         Weight,
         Field(

@@ -152,8 +152,9 @@ def make_objective(
     Args:
         network: computes the features of at least the layers of the settings.
         problems: one per image, which `problem.check_batch` accepts. Style loss, layers, their
-            weights and tiles are those of the first; alpha, beta and total variation are each
-            problem's own. `size_correction` says what these weights are at the size.
+            weights and tiles are those of the first; alpha, beta, and the weights of the color
+            histogram and the total variation are each problem's own. `size_correction` says what
+            these weights are at the size.
         targets: caches the statistics of style images between calls.
 
     Raises:
@@ -164,6 +165,7 @@ def make_objective(
     terms = [
         *_content_terms(network, problems, tile),
         *_style_terms(problems, targets or StyleTargets(network)),
+        *_histogram_terms(problems),
         *_total_variation_terms(problems),
     ]
     return Objective(network, terms) if tile is None else TiledObjective(network, terms, tile)
@@ -209,6 +211,29 @@ def _style_terms(problems: Sequence[TransferProblem], targets: StyleTargets) -> 
         )
         for layer, weight in style_weights_at(settings, height, width).items()
     ]
+
+
+def _histogram_terms(problems: Sequence[TransferProblem]) -> list[Term]:
+    """The color histogram term, summed over the regions, if any problem has a weight for it."""
+    weights = [problem.settings.beta * problem.settings.color_histogram for problem in problems]
+    if not any(weights):
+        return []
+    from neural_style.losses.histogram import (  # with this loss only
+        HISTOGRAM_SCALE,
+        HistogramTerm,
+        blended_histograms,
+    )
+
+    weight = HISTOGRAM_SCALE * problems[0].content.new_tensor(weights)
+    terms = [
+        HistogramTerm(
+            weight,
+            torch.cat([blended_histograms(region.styles) for region in batch]),
+            _batch_mask(batch),
+        )
+        for batch in _batch_regions(problems)
+    ]
+    return [_sum_of(terms)]
 
 
 def _total_variation_terms(problems: Sequence[TransferProblem]) -> list[Term]:

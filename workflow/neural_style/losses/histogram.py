@@ -1,0 +1,157 @@
+"""The color histogram loss: how often each color occurs in the output and in the style images.
+
+Gram matrices, or mean and covariance, of features fix the average of the colors and how much they
+vary, but not how often each occurs. Histograms do, as in Risser, Wilmot and Barnes, *Stable and
+Controllable Neural Texture Synthesis and Style Transfer Using Histogram Losses* (2017). Here they
+are those of the pixels along some directions in RGB, as in the sliced distances of Rabin, Peyré,
+Delon and Bernot (*Wasserstein Barycenter and its Application to Texture Mixing*, 2011).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.autograd.function import FunctionCtx
+from torch.nn import functional
+
+from neural_style.losses.problem import StyleReference
+from neural_style.losses.terms import Term, flatten_positions
+from neural_style.model.vgg import PIXELS
+from neural_style.model.views import View
+
+HISTOGRAM_SCALE = 3e-4
+"""Factor on beta, chosen so that a weight of 1 brings the palette of the output to about a third of
+the distance at beta 1e6; see "Color histograms" in benchmarks/LOOK.md."""
+
+DIRECTIONS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1), (1, -1, 0), (0, 1, -1), (1, 0, -1))
+"""Along which colors are compared: red, green, blue, gray, and the differences of two of them."""
+
+BINS = 96
+"""Of a histogram. A color counts in two bins, by its distance to their centers."""
+
+
+@dataclass(frozen=True)
+class HistogramTerm(Term):
+    """Color histogram loss: weight · a · mean over directions of ∫ (F(t) - F'(t))² dt.
+
+    F and F' are the cumulative distributions of the colors of output and style along a direction,
+    and t goes over all values that a color in [0, 1]³ can have there. This is the sliced Cramér
+    distance. The factor a is the mean of the guide, or 1, as in `guided.GuidedStyleTerm`.
+
+    Attributes:
+        weight: [B] or a number; beta times the weight of the settings times `HISTOGRAM_SCALE`.
+        target: histograms of the style images, [B, K, BINS], see `color_histograms`.
+        guide: how much each pixel counts, [B, 1, H, W] in [0, 1]; None for all alike.
+    """
+
+    weight: Tensor | float
+    target: Tensor
+    guide: Tensor | None = None
+
+    @property
+    def name(self) -> str:
+        """`color/histogram`, its column in losses.csv."""
+        return "color/histogram"
+
+    def statistic(self, view: View) -> Tensor:
+        """The view's share of the histograms, [B, K, BINS]."""
+        pixels = view.features(PIXELS)
+        if self.guide is None:
+            return color_histograms(pixels, total=math.prod(view.full_size(PIXELS)))
+        total = self.guide.sum(dim=(1, 2, 3))
+        return color_histograms(pixels, view.crop(PIXELS, self.guide), total)
+
+    def loss(self, statistic: Tensor) -> Tensor:
+        """Weight · a · the mean of the distances, [B]."""
+        differences = (statistic - self.target).cumsum(dim=2)
+        distances = differences.square().sum(dim=2) * _ranges(statistic)[1] / (BINS - 1)
+        area = 1.0 if self.guide is None else self.guide.mean(dim=(1, 2, 3))
+        return self.weight * area * distances.mean(dim=1)
+
+
+def blended_histograms(styles: Sequence[StyleReference]) -> Tensor:
+    """The histograms of a blend of styles, [1, K, BINS]: the weighted sum of theirs."""
+    weighted = [style.weight * color_histograms(style.image, style.guide) for style in styles]
+    return torch.stack(weighted).sum(dim=0)
+
+
+def color_histograms(
+    pixels: Tensor, guide: Tensor | None = None, total: Tensor | float | None = None
+) -> Tensor:
+    """The histograms of colors along `DIRECTIONS`.
+
+    Args:
+        pixels: [B, 3, H, W] in [0, 1].
+        guide: how much each pixel counts, [B, 1, H, W], not negative; None for 1 everywhere.
+        total: sum of the guide of the whole image, [B] or a number, if these are pixels of a tile.
+
+    Returns:
+        [B, K, BINS], each of sum 1, or 0 if the guide is 0 everywhere. The gradient of a pixel is
+        that of the line between the two bins where it counts.
+    """
+    colors = flatten_positions(pixels)
+    counts = colors.new_ones(1, 1) if guide is None else flatten_positions(guide)[..., 0]
+    if total is None:
+        total = float(colors.shape[1]) if guide is None else counts.sum(dim=1)
+    if isinstance(total, Tensor):
+        total = total.clamp(min=torch.finfo(total.dtype).tiny).unsqueeze(1)
+    histograms: Tensor = _Histograms.apply(colors, (counts / total).unsqueeze(1))
+    return histograms
+
+
+class _Histograms(torch.autograd.Function):
+    """Sums of shares [B or 1, 1, N or 1] of colors [B, N, 3] in the bins of each direction.
+
+    It keeps the colors for the gradient and not their bins, which are larger.
+    """
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, colors: Tensor, shares: Tensor) -> Tensor:
+        ctx.save_for_backward(colors, shares)
+        bins, fractions = _bins_of(colors)
+        # In float32, the sum of millions of small shares would lose digits.
+        histograms = shares.new_zeros(*bins.shape[:2], BINS, dtype=torch.float64)
+        upper = fractions.mul_(shares).double()
+        histograms.scatter_add_(2, bins, shares.double() - upper)
+        histograms.scatter_add_(2, bins + 1, upper)
+        return histograms.to(colors.dtype)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, grad_histograms: Tensor) -> tuple[Tensor, None]:
+        # torch's hints declare the context of the forward pass here, too.
+        colors, shares = ctx.saved_tensors  # type: ignore[attr-defined]
+        bins, _ = _bins_of(colors)
+        slopes = grad_histograms.diff(dim=2) * ((BINS - 1) / _ranges(colors)[1].unsqueeze(1))
+        along = slopes.gather(2, bins) * shares
+        return along.mT @ _directions(colors), None
+
+
+def _bins_of(colors: Tensor) -> tuple[Tensor, Tensor]:
+    """The lower of the two bins of each color [B, N, 3] along each direction, and the upper's part.
+
+    Returns:
+        bins: [B, K, N], from 0 to BINS - 2.
+        fractions: how much of a color counts in the bin after it, [B, K, N] in [0, 1].
+    """
+    starts, ranges = _ranges(colors)
+    scales = (BINS - 1) / ranges
+    scaled = (_directions(colors) * scales.unsqueeze(1)).expand(len(colors), -1, -1)
+    positions = torch.baddbmm(-(starts * scales).unsqueeze(1), scaled, colors.mT)
+    bins = positions.clamp(0, BINS - 2).long()
+    return bins, positions.sub_(bins).clamp_(0, 1)
+
+
+def _ranges(like: Tensor) -> tuple[Tensor, Tensor]:
+    """The smallest value of a color in [0, 1]³ along each direction, and the range of all, [K]."""
+    directions = _directions(like)
+    smallest = directions.clamp(max=0).sum(dim=1)
+    return smallest, directions.clamp(min=0).sum(dim=1) - smallest
+
+
+def _directions(like: Tensor) -> Tensor:
+    """`DIRECTIONS` as unit vectors, [K, 3]."""
+    return functional.normalize(like.new_tensor(DIRECTIONS), dim=1)
