@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "the palette and the strokes of the style on a calm surface, coarse to fine with the "
             "Wasserstein style loss",
             {
-                "alpha": 1.3,
+                "alpha": 1.1,
                 "beta": 1e6,
                 "learning_rate": 1.0,
                 "network": {
@@ -69,7 +69,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     "content_focus": 1.0,
                     "style_loss": "wasserstein",
                     "color_histogram": 1.0,
-                    "total_variation": 1.0,
+                    "total_variation": 1.25,
                     "total_variation_exponent": 2,
                     "total_variation_chroma": 2.0,
                 },
