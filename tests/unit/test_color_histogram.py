@@ -22,6 +22,7 @@ from neural_style.losses.histogram import (
     BINS,
     DIRECTIONS,
     HISTOGRAM_SCALE,
+    ColorAxes,
     HistogramTerm,
     blended_histograms,
     color_histograms,
@@ -51,21 +52,25 @@ def even(*color: float) -> Tensor:
     return torch.tensor(color, dtype=torch.float64).view(1, 3, 1, 1).expand(-1, -1, 6, 7)
 
 
+def histograms(images: Tensor, guide: Tensor | None = None) -> Tensor:
+    return color_histograms(images, ColorAxes.like(images), guide)
+
+
 def loss(images: Tensor, style: Tensor, guide: Tensor | None = None) -> Tensor:
-    term = HistogramTerm(1.0, color_histograms(style), guide)
+    term = HistogramTerm(1.0, histograms(style), ColorAxes.like(style), guide)
     return term.loss(term.statistic(WholeView({PIXELS: images})))
 
 
 def by_hand(image: np.ndarray, guide: np.ndarray) -> np.ndarray:
     """The histograms of an image [3, H, W], pixel by pixel."""
-    histograms = np.zeros((len(DIRECTIONS), BINS))
-    for histogram, direction in zip(histograms, np.array(DIRECTIONS, float), strict=True):
+    found = np.zeros((len(DIRECTIONS), BINS))
+    for histogram, direction in zip(found, np.array(DIRECTIONS, float), strict=True):
         unit = direction / np.linalg.norm(direction)
         centers = np.linspace(unit[unit < 0].sum(), unit[unit > 0].sum(), BINS)
         for color, share in zip(image.reshape(3, -1).T, guide.ravel(), strict=True):
             near = 1 - abs(centers - unit @ color) / (centers[1] - centers[0])
             histogram[:] += share * near.clip(min=0)
-    return histograms / guide.sum()
+    return found / guide.sum()
 
 
 def test_a_color_counts_in_the_two_nearest_bins():
@@ -74,9 +79,9 @@ def test_a_color_counts_in_the_two_nearest_bins():
         parts = torch.ones_like(guides) if guide is None else guides
         pairs = zip(images, parts, strict=True)
         expected = [by_hand(image.numpy(), part.numpy()) for image, part in pairs]
-        np.testing.assert_allclose(color_histograms(images, guide).numpy(), expected, atol=1e-12)
+        np.testing.assert_allclose(histograms(images, guide).numpy(), expected, atol=1e-12)
     corners = torch.tensor([[0.0, 1.0]]).expand(3, -1).view(1, 3, 1, 2)
-    assert color_histograms(corners)[0, :4, [0, -1]].flatten().tolist() == pytest.approx([0.5] * 8)
+    assert histograms(corners)[0, :4, [0, -1]].flatten().tolist() == pytest.approx([0.5] * 8)
 
 
 def test_for_two_even_images_it_is_the_mean_distance_along_the_directions():
@@ -106,8 +111,8 @@ def test_the_gradient_is_that_of_finite_differences():
 
 def test_colors_beyond_the_range_count_at_its_end_and_nothing_is_infinite():
     beyond = torch.tensor([-0.2, 1.3]).view(1, 1, 1, 2).expand(-1, 3, -1, -1)
-    clipped = color_histograms(beyond.clamp(0, 1))
-    torch.testing.assert_close(color_histograms(beyond)[:, :4], clipped[:, :4])
+    clipped = histograms(beyond.clamp(0, 1))
+    torch.testing.assert_close(histograms(beyond)[:, :4], clipped[:, :4])
     image = random(1, 3, 4, 4, seed=6).float().requires_grad_()
     nowhere = loss(image, torch.rand(1, 3, 4, 4), torch.zeros(1, 1, 4, 4))
     (gradient,) = torch.autograd.grad(nowhere.sum(), image)
@@ -117,16 +122,16 @@ def test_colors_beyond_the_range_count_at_its_end_and_nothing_is_infinite():
 def test_many_pixels_lose_no_digits():
     image = torch.full((1, 3, 2100, 2100), 0.3)
     image[..., :700] = 0.8
-    small = color_histograms(image[..., ::350, ::350].double())
-    torch.testing.assert_close(color_histograms(image).double(), small, atol=1e-6, rtol=1e-5)
+    small = histograms(image[..., ::350, ::350].double())
+    torch.testing.assert_close(histograms(image).double(), small, atol=1e-6, rtol=1e-5)
 
 
 def test_a_blend_is_the_weighted_sum_and_a_guide_chooses_pixels():
     one, other = random(1, 3, 5, 6, seed=7), random(1, 3, 8, 4, seed=8)
     guide = (torch.arange(6) < 2).double().expand(1, 1, 5, 6)
     styles = (StyleReference(one, 0.25, guide), StyleReference(other, 0.75))
-    expected = 0.25 * color_histograms(one[..., :2]) + 0.75 * color_histograms(other)
-    torch.testing.assert_close(blended_histograms(styles), expected)
+    expected = 0.25 * histograms(one[..., :2]) + 0.75 * histograms(other)
+    torch.testing.assert_close(blended_histograms(styles, ColorAxes.like(one)), expected)
 
 
 @pytest.fixture
@@ -167,7 +172,9 @@ def test_each_region_has_the_colors_of_its_style(network: Vgg19, shallow: Settin
 def test_tiles_add_up_to_the_whole(network: Vgg19):
     images, style = random(2, 3, 61, 50, seed=15), random(2, 3, 40, 40, seed=16).square()
     for guide in (None, random(2, 1, 61, 50, seed=17)):
-        terms = [HistogramTerm(torch.tensor([1.0, 2.0]), color_histograms(style), guide)]
+        terms = [
+            HistogramTerm(torch.tensor([1.0, 2.0]), histograms(style), ColorAxes.like(style), guide)
+        ]
         whole, tiled = (
             Objective(network, terms)(images),
             TiledObjective(network, terms, 32)(images),

@@ -220,19 +220,17 @@ def _histogram_terms(problems: Sequence[TransferProblem]) -> list[Term]:
         return []
     from neural_style.losses.histogram import (  # with this loss only
         HISTOGRAM_SCALE,
+        ColorAxes,
         HistogramTerm,
         blended_histograms,
     )
 
+    axes = ColorAxes.like(problems[0].content)
     weight = HISTOGRAM_SCALE * problems[0].content.new_tensor(weights)
-    terms = [
-        HistogramTerm(
-            weight,
-            torch.cat([blended_histograms(region.styles) for region in batch]),
-            _batch_mask(batch),
-        )
-        for batch in _batch_regions(problems)
-    ]
+    terms = []
+    for batch in _batch_regions(problems):
+        target = torch.cat([blended_histograms(region.styles, axes) for region in batch])
+        terms.append(HistogramTerm(weight, target, axes, _batch_mask(batch)))
     return [_sum_of(terms)]
 
 

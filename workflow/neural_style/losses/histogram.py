@@ -35,6 +35,28 @@ BINS = 96
 
 
 @dataclass(frozen=True)
+class ColorAxes:
+    """The directions in RGB, as tensors that stay on the device of the images.
+
+    Attributes:
+        directions: `DIRECTIONS` as unit vectors, [K, 3].
+        starts: the smallest value that a color in [0, 1]³ has along each of them, [K].
+        ranges: the largest value less the smallest, [K].
+    """
+
+    directions: Tensor
+    starts: Tensor
+    ranges: Tensor
+
+    @classmethod
+    def like(cls, images: Tensor) -> ColorAxes:
+        """Make them in the dtype and on the device of images."""
+        directions = functional.normalize(images.new_tensor(DIRECTIONS), dim=1)
+        starts = directions.clamp(max=0).sum(dim=1)
+        return cls(directions, starts, directions.clamp(min=0).sum(dim=1) - starts)
+
+
+@dataclass(frozen=True)
 class HistogramTerm(Term):
     """Color histogram loss: weight · a · mean over directions of ∫ (F(t) - F'(t))² dt.
 
@@ -45,11 +67,13 @@ class HistogramTerm(Term):
     Attributes:
         weight: [B] or a number; beta times the weight of the settings times `HISTOGRAM_SCALE`.
         target: histograms of the style images, [B, K, BINS], see `color_histograms`.
+        axes: the directions.
         guide: how much each pixel counts, [B, 1, H, W] in [0, 1]; None for all alike.
     """
 
     weight: Tensor | float
     target: Tensor
+    axes: ColorAxes
     guide: Tensor | None = None
 
     @property
@@ -61,31 +85,36 @@ class HistogramTerm(Term):
         """The view's share of the histograms, [B, K, BINS]."""
         pixels = view.features(PIXELS)
         if self.guide is None:
-            return color_histograms(pixels, total=math.prod(view.full_size(PIXELS)))
-        total = self.guide.sum(dim=(1, 2, 3))
-        return color_histograms(pixels, view.crop(PIXELS, self.guide), total)
+            total = math.prod(view.full_size(PIXELS))
+            return color_histograms(pixels, self.axes, total=total)
+        guide = view.crop(PIXELS, self.guide)
+        return color_histograms(pixels, self.axes, guide, self.guide.sum(dim=(1, 2, 3)))
 
     def loss(self, statistic: Tensor) -> Tensor:
         """Weight · a · the mean of the distances, [B]."""
         differences = (statistic - self.target).cumsum(dim=2)
-        distances = differences.square().sum(dim=2) * _ranges(statistic)[1] / (BINS - 1)
+        distances = differences.square().sum(dim=2) * self.axes.ranges / (BINS - 1)
         area = 1.0 if self.guide is None else self.guide.mean(dim=(1, 2, 3))
         return self.weight * area * distances.mean(dim=1)
 
 
-def blended_histograms(styles: Sequence[StyleReference]) -> Tensor:
+def blended_histograms(styles: Sequence[StyleReference], axes: ColorAxes) -> Tensor:
     """The histograms of a blend of styles, [1, K, BINS]: the weighted sum of theirs."""
-    weighted = [style.weight * color_histograms(style.image, style.guide) for style in styles]
+    weighted = [style.weight * color_histograms(style.image, axes, style.guide) for style in styles]
     return torch.stack(weighted).sum(dim=0)
 
 
 def color_histograms(
-    pixels: Tensor, guide: Tensor | None = None, total: Tensor | float | None = None
+    pixels: Tensor,
+    axes: ColorAxes,
+    guide: Tensor | None = None,
+    total: Tensor | float | None = None,
 ) -> Tensor:
-    """The histograms of colors along `DIRECTIONS`.
+    """The histograms of colors along directions.
 
     Args:
         pixels: [B, 3, H, W] in [0, 1].
+        axes: the directions.
         guide: how much each pixel counts, [B, 1, H, W], not negative; None for 1 everywhere.
         total: sum of the guide of the whole image, [B] or a number, if these are pixels of a tile.
 
@@ -99,7 +128,7 @@ def color_histograms(
         total = float(colors.shape[1]) if guide is None else counts.sum(dim=1)
     if isinstance(total, Tensor):
         total = total.clamp(min=torch.finfo(total.dtype).tiny).unsqueeze(1)
-    histograms: Tensor = _Histograms.apply(colors, (counts / total).unsqueeze(1))
+    histograms: Tensor = _Histograms.apply(colors, (counts / total).unsqueeze(1), axes)
     return histograms
 
 
@@ -110,9 +139,10 @@ class _Histograms(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, colors: Tensor, shares: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, colors: Tensor, shares: Tensor, axes: ColorAxes) -> Tensor:
         ctx.save_for_backward(colors, shares)
-        bins, fractions = _bins_of(colors)
+        ctx.axes = axes  # type: ignore[attr-defined]  # torch's hints declare no attributes
+        bins, fractions = _bins_of(colors, axes)
         # In float32, the sum of millions of small shares would lose digits.
         histograms = shares.new_zeros(*bins.shape[:2], BINS, dtype=torch.float64)
         upper = fractions.mul_(shares).double()
@@ -121,37 +151,25 @@ class _Histograms(torch.autograd.Function):
         return histograms.to(colors.dtype)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad_histograms: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: FunctionCtx, grad_histograms: Tensor) -> tuple[Tensor, None, None]:
         # torch's hints declare the context of the forward pass here, too.
         colors, shares = ctx.saved_tensors  # type: ignore[attr-defined]
-        bins, _ = _bins_of(colors)
-        slopes = grad_histograms.diff(dim=2) * ((BINS - 1) / _ranges(colors)[1].unsqueeze(1))
+        axes: ColorAxes = ctx.axes  # type: ignore[attr-defined]
+        bins, _ = _bins_of(colors, axes)
+        slopes = grad_histograms.diff(dim=2) * ((BINS - 1) / axes.ranges.unsqueeze(1))
         along = slopes.gather(2, bins) * shares
-        return along.mT @ _directions(colors), None
+        return along.mT @ axes.directions, None, None
 
 
-def _bins_of(colors: Tensor) -> tuple[Tensor, Tensor]:
+def _bins_of(colors: Tensor, axes: ColorAxes) -> tuple[Tensor, Tensor]:
     """The lower of the two bins of each color [B, N, 3] along each direction, and the upper's part.
 
     Returns:
         bins: [B, K, N], from 0 to BINS - 2.
         fractions: how much of a color counts in the bin after it, [B, K, N] in [0, 1].
     """
-    starts, ranges = _ranges(colors)
-    scales = (BINS - 1) / ranges
-    scaled = (_directions(colors) * scales.unsqueeze(1)).expand(len(colors), -1, -1)
-    positions = torch.baddbmm(-(starts * scales).unsqueeze(1), scaled, colors.mT)
+    scales = (BINS - 1) / axes.ranges
+    scaled = (axes.directions * scales.unsqueeze(1)).expand(len(colors), -1, -1)
+    positions = torch.baddbmm(-(axes.starts * scales).unsqueeze(1), scaled, colors.mT)
     bins = positions.clamp(0, BINS - 2).long()
     return bins, positions.sub_(bins).clamp_(0, 1)
-
-
-def _ranges(like: Tensor) -> tuple[Tensor, Tensor]:
-    """The smallest value of a color in [0, 1]³ along each direction, and the range of all, [K]."""
-    directions = _directions(like)
-    smallest = directions.clamp(max=0).sum(dim=1)
-    return smallest, directions.clamp(min=0).sum(dim=1) - smallest
-
-
-def _directions(like: Tensor) -> Tensor:
-    """`DIRECTIONS` as unit vectors, [K, 3]."""
-    return functional.normalize(like.new_tensor(DIRECTIONS), dim=1)
