@@ -25,7 +25,7 @@ from neural_style.model.views import View
 
 HISTOGRAM_SCALE = 3e-4
 """Factor on beta, chosen so that a weight of 1 brings the palette of the output to about a third of
-the distance at beta 1e6; see "Color histograms" in benchmarks/LOOK.md."""
+the distance at beta 1e6; see "The color histogram" in benchmarks/LOOK.md."""
 
 DIRECTIONS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1), (1, -1, 0), (0, 1, -1), (1, 0, -1))
 """Along which colors are compared: red, green, blue, gray, and the differences of two of them."""
