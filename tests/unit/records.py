@@ -12,6 +12,7 @@ from PIL import Image
 
 from neural_style.config.schema import complete
 from neural_style.config.sweep import Job, Sweep, plan_sweep
+from neural_style.losses.histogram import HISTOGRAM_SCALE
 from neural_style.losses.terms import TOTAL_VARIATION_SCALE
 
 
@@ -37,6 +38,9 @@ def terms_of(job: Job, epochs: int) -> dict[str, np.ndarray]:
         terms[f"content/{layer}"] = settings.alpha * weight * n * epoch
     for n, (layer, weight) in enumerate(settings.style_layers.items(), start=1):
         terms[f"style/{layer}"] = settings.beta * weight * n * 1e-4 / (epoch + 1)
+    if settings.color_histogram:
+        weight = HISTOGRAM_SCALE * settings.beta * settings.color_histogram
+        terms["palette/color_histogram"] = weight * 1e-2 / (epoch + 1)
     if settings.total_variation:
         terms["smoothness/total_variation"] = (
             TOTAL_VARIATION_SCALE * settings.total_variation * (2.0 + epoch)

@@ -15,7 +15,7 @@ from tests.imports import imported
 
 import neural_style
 from neural_style.config.settings import Settings
-from neural_style.losses import build, guided, terms, wasserstein
+from neural_style.losses import build, guided, histogram, terms, wasserstein
 from neural_style.losses.terms import Term
 
 LIBRARY = Path(neural_style.__file__).parent
@@ -25,6 +25,10 @@ ORDER = (
     *("bulk", "report", "display", "api", "cli"),
 )
 """From the ground up: each imports only from itself and from those before it."""
+
+
+TERMS = (terms, guided, wasserstein, histogram)
+"""Modules with terms of the loss, but for `content`, whose terms are in `CONTENT_TERMS`."""
 
 
 def test_the_packages_are_all_that_there_are():
@@ -90,7 +94,7 @@ def test_each_setting_is_read_where_it_acts():
 
 
 def term_classes() -> Iterator[type[Term]]:
-    for module in (terms, guided, wasserstein):
+    for module in TERMS:
         for _, found in inspect.getmembers(module, inspect.isclass):
             if issubclass(found, Term) and not inspect.isabstract(found):
                 yield found
@@ -98,7 +102,7 @@ def term_classes() -> Iterator[type[Term]]:
 
 def test_each_term_is_created_and_tested():
     created_by_build = words(inspect.getsource(build))
-    created = {name for module in (guided, terms, wasserstein) for name in called(module)}
+    created = {name for module in TERMS for name in called(module)}
     tested = {name for path in Path(__file__).parent.glob("test_*.py") for name in words_of(path)}
     for name in {term.__name__ for term in term_classes()}:
         if name not in created | created_by_build:

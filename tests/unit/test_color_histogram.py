@@ -17,6 +17,7 @@ from neural_style.config.sweep import expand_settings
 from neural_style.images.decode import load_fitted
 from neural_style.images.measures import measure
 from neural_style.images.tensors import to_pil_images, to_tensor
+from neural_style.losses import histogram
 from neural_style.losses.build import make_objective
 from neural_style.losses.histogram import (
     BINS,
@@ -40,7 +41,7 @@ from neural_style.model.weights import Weights
 from neural_style.optim.loop import Optimization
 
 CPU = torch.device("cpu")
-NAME = "color/histogram"
+NAME = "palette/color_histogram"
 
 
 def random(*shape: int, seed: int) -> Tensor:
@@ -64,12 +65,12 @@ def loss(images: Tensor, style: Tensor, guide: Tensor | None = None) -> Tensor:
 def by_hand(image: np.ndarray, guide: np.ndarray) -> np.ndarray:
     """The histograms of an image [3, H, W], pixel by pixel."""
     found = np.zeros((len(DIRECTIONS), BINS))
-    for histogram, direction in zip(found, np.array(DIRECTIONS, float), strict=True):
+    for each, direction in zip(found, np.array(DIRECTIONS, float), strict=True):
         unit = direction / np.linalg.norm(direction)
         centers = np.linspace(unit[unit < 0].sum(), unit[unit > 0].sum(), BINS)
         for color, share in zip(image.reshape(3, -1).T, guide.ravel(), strict=True):
             near = 1 - abs(centers - unit @ color) / (centers[1] - centers[0])
-            histogram[:] += share * near.clip(min=0)
+            each[:] += share * near.clip(min=0)
     return found / guide.sum()
 
 
@@ -89,7 +90,7 @@ def test_for_two_even_images_it_is_the_mean_distance_along_the_directions():
     for one, other in (((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)), ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0))):
         distances = abs(unit @ (np.array(one) - other))
         found = float(loss(even(*one), even(*other)))
-        # Where a range begins or ends between them, the mean of two bins is a bin too short.
+        # A color halfway between two bins loses a quarter of a bin: each half is squared.
         assert found == pytest.approx(distances.mean(), rel=1 / BINS)
     assert loss(even(0.2, 0.5, 0.1), even(0.2, 0.5, 0.1)).tolist() == [0]
 
@@ -113,10 +114,22 @@ def test_colors_beyond_the_range_count_at_its_end_and_nothing_is_infinite():
     beyond = torch.tensor([-0.2, 1.3]).view(1, 1, 1, 2).expand(-1, 3, -1, -1)
     clipped = histograms(beyond.clamp(0, 1))
     torch.testing.assert_close(histograms(beyond)[:, :4], clipped[:, :4])
+    white = torch.full((1, 3, 2, 2), 1.02, dtype=torch.float64).requires_grad_()
+    (gradient,) = torch.autograd.grad(loss(white, torch.zeros_like(white)).sum(), white)
+    assert (gradient > 0).all()
     image = random(1, 3, 4, 4, seed=6).float().requires_grad_()
     nowhere = loss(image, torch.rand(1, 3, 4, 4), torch.zeros(1, 1, 4, 4))
     (gradient,) = torch.autograd.grad(nowhere.sum(), image)
     assert nowhere.tolist() == [0] and not gradient.any()
+
+
+def test_nan_in_one_image_stays_there():
+    images = random(2, 3, 4, 4, seed=18)
+    expected = histograms(images[1:])
+    images[0, 1, 2, 3] = float("nan")
+    found = histograms(images)
+    assert found[0].isnan().any()
+    assert torch.equal(found[1:], expected)
 
 
 def test_many_pixels_lose_no_digits():
@@ -149,8 +162,23 @@ def test_weights_are_those_of_each_image_times_beta(network: Vgg19, shallow: Set
     assert objective.term_names[-1] == NAME
     weights = HISTOGRAM_SCALE * torch.tensor([2e3, 5e4, 0], dtype=torch.float64)
     torch.testing.assert_close(objective.losses_at(images)[-1], weights * loss(images, style))
+    corrected = [
+        replace(each, settings=replace(each.settings, size_correction=True)) for each in problems
+    ]
+    at_any_size = make_objective(network, corrected).losses_at(images)[-1]
+    assert torch.equal(at_any_size, objective.losses_at(images)[-1])
     without = [replace(each, settings=shallow) for each in problems]
     assert NAME not in make_objective(network, without).term_names
+
+
+def test_a_large_style_image_is_summed_in_parts(monkeypatch: pytest.MonkeyPatch):
+    image, guide = random(1, 3, 30, 20, seed=19), random(1, 1, 30, 20, seed=20)
+    for style in (StyleReference(image), StyleReference(image, guide=guide)):
+        monkeypatch.setattr(histogram, "PIXELS_AT_ONCE", 2**20)
+        whole = blended_histograms((style,), ColorAxes.like(image))
+        torch.testing.assert_close(whole, histograms(image, style.guide))
+        monkeypatch.setattr(histogram, "PIXELS_AT_ONCE", 150)
+        torch.testing.assert_close(blended_histograms((style,), ColorAxes.like(image)), whole)
 
 
 def test_each_region_has_the_colors_of_its_style(network: Vgg19, shallow: Settings):

@@ -132,6 +132,7 @@ CONTROLS: dict[str, dict[str, Any]] = {
         "style_scales": (0.5, 1.0),
         "stages": (Stage(16, 2),),
     },
+    "color histogram": {"color_histogram": 1.0, "mask": str(samples.CONTENT["rocket"])},
     "Wasserstein": {"style_loss": "wasserstein", "color": "match"},
     "luminance": {"color": "luminance", "init": str(STYLE), "total_variation": 1.0},
 }

@@ -259,8 +259,14 @@ def test_nan_from_the_start_is_given_up_at_once(
     assert_sane(states)
 
 
+ABSURD: list[dict[str, Any]] = [
+    *({"learning_rate": 1e20}, {"beta": 1e30}, {"learning_rate": 99}),
+    {"beta": 1e30, "color_histogram": 1.0},
+]
+
+
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-@pytest.mark.parametrize("change", [{"learning_rate": 1e20}, {"beta": 1e30}, {"learning_rate": 99}])
+@pytest.mark.parametrize("change", ABSURD)
 def test_absurd_settings_never_give_an_image_that_is_not_finite(
     network: Vgg19, shallow: Settings, optimizer: str, change: dict[str, Any]
 ):

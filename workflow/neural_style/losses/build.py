@@ -154,7 +154,7 @@ def make_objective(
         problems: one per image, which `problem.check_batch` accepts. Style loss, layers, their
             weights and tiles are those of the first; alpha, beta, and the weights of the color
             histogram and the total variation are each problem's own. `size_correction` says what
-            these weights are at the size.
+            they are at the size, but for the color histogram, which does not depend on it.
         targets: caches the statistics of style images between calls.
 
     Raises:

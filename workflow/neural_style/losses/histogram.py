@@ -1,10 +1,13 @@
 """The color histogram loss: how often each color occurs in the output and in the style images.
 
-Gram matrices, or mean and covariance, of features fix the average of the colors and how much they
-vary, but not how often each occurs. Histograms do, as in Risser, Wilmot and Barnes, *Stable and
+The style loss constrains the mean of the colors and how much they vary, but not how often each
+occurs. Histograms say it, as those of the features do in Risser, Wilmot and Barnes, *Stable and
 Controllable Neural Texture Synthesis and Style Transfer Using Histogram Losses* (2017). Here they
 are those of the pixels along some directions in RGB, as in the sliced distances of Rabin, Peyré,
-Delon and Bernot (*Wasserstein Barycenter and its Application to Texture Mixing*, 2011).
+Delon and Bernot (*Wasserstein Barycenter and its Application to Texture Mixing*, 2011), and their
+distance is that of Cramér, as in Bellemare et al., *The Cramer Distance as a Solution to Biased
+Wasserstein Gradients* (2017): its gradient is proportional to how much too many or too few colors
+are below a value.
 """
 
 from __future__ import annotations
@@ -19,19 +22,22 @@ from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from neural_style.losses.problem import StyleReference
-from neural_style.losses.terms import Term, flatten_positions
+from neural_style.losses.terms import Term, exact_dtype, flatten_positions
 from neural_style.model.vgg import PIXELS
 from neural_style.model.views import View
 
 HISTOGRAM_SCALE = 3e-4
-"""Factor on beta, chosen so that a weight of 1 brings the palette of the output to about a third of
-the distance at beta 1e6; see "The color histogram" in benchmarks/LOOK.md."""
+"""Factor on beta, chosen so that a weight of 1 brings the palette of the preset `best` two to three
+times as close to the style's; see "The color histogram" in benchmarks/LOOK.md."""
 
 DIRECTIONS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1), (1, -1, 0), (0, 1, -1), (1, 0, -1))
 """Along which colors are compared: red, green, blue, gray, and the differences of two of them."""
 
 BINS = 96
 """Of a histogram. A color counts in two bins, by its distance to their centers."""
+
+PIXELS_AT_ONCE = 2**20
+"""Of a style image. Its bins need about 200 bytes a pixel."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,8 @@ class HistogramTerm(Term):
 
     F and F' are the cumulative distributions of the colors of output and style along a direction,
     and t goes over all values that a color in [0, 1]³ can have there. This is the sliced Cramér
-    distance. The factor a is the mean of the guide, or 1, as in `guided.GuidedStyleTerm`.
+    distance, of F and F' averaged over each of the BINS - 1 intervals between centers of bins. The
+    factor a is the mean of the guide, or 1, as in `guided.GuidedStyleTerm`.
 
     Attributes:
         weight: [B] or a number; beta times the weight of the settings times `HISTOGRAM_SCALE`.
@@ -78,8 +85,8 @@ class HistogramTerm(Term):
 
     @property
     def name(self) -> str:
-        """`color/histogram`, its column in losses.csv."""
-        return "color/histogram"
+        """`palette/color_histogram`, its column in losses.csv."""
+        return "palette/color_histogram"
 
     def statistic(self, view: View) -> Tensor:
         """The view's share of the histograms, [B, K, BINS]."""
@@ -100,8 +107,19 @@ class HistogramTerm(Term):
 
 def blended_histograms(styles: Sequence[StyleReference], axes: ColorAxes) -> Tensor:
     """The histograms of a blend of styles, [1, K, BINS]: the weighted sum of theirs."""
-    weighted = [style.weight * color_histograms(style.image, axes, style.guide) for style in styles]
+    weighted = [style.weight * _style_histograms(style, axes) for style in styles]
     return torch.stack(weighted).sum(dim=0)
+
+
+def _style_histograms(style: StyleReference, axes: ColorAxes) -> Tensor:
+    """The histograms of a style image, [1, K, BINS], some rows at once."""
+    height, width = style.image.shape[2:]
+    guide = style.image.new_ones(1, 1, height, width) if style.guide is None else style.guide
+    number = math.ceil(height * width / PIXELS_AT_ONCE)
+    parts = zip(style.image.tensor_split(number, dim=2), guide.tensor_split(number, 2), strict=True)
+    total = guide.sum(dim=(1, 2, 3), dtype=exact_dtype(guide.device)).to(guide.dtype)
+    histograms = [color_histograms(image, axes, part, total) for image, part in parts]
+    return torch.stack(histograms).sum(dim=0)
 
 
 def color_histograms(
@@ -119,8 +137,8 @@ def color_histograms(
         total: sum of the guide of the whole image, [B] or a number, if these are pixels of a tile.
 
     Returns:
-        [B, K, BINS], each of sum 1, or 0 if the guide is 0 everywhere. The gradient of a pixel is
-        that of the line between the two bins where it counts.
+        [B, K, BINS], each of sum 1, or 0 if the guide is 0 everywhere. A color outside of the range
+        counts in the bin at its end, with the gradient that it has just inside.
     """
     colors = flatten_positions(pixels)
     counts = colors.new_ones(1, 1) if guide is None else flatten_positions(guide)[..., 0]
@@ -144,9 +162,10 @@ class _Histograms(torch.autograd.Function):
         ctx.axes = axes  # type: ignore[attr-defined]  # torch's hints declare no attributes
         bins, fractions = _bins_of(colors, axes)
         # In float32, the sum of millions of small shares would lose digits.
-        histograms = shares.new_zeros(*bins.shape[:2], BINS, dtype=torch.float64)
-        upper = fractions.mul_(shares).double()
-        histograms.scatter_add_(2, bins, shares.double() - upper)
+        exact = exact_dtype(colors.device)
+        histograms = shares.new_zeros(*bins.shape[:2], BINS, dtype=exact)
+        upper = fractions.mul_(shares).to(exact)
+        histograms.scatter_add_(2, bins, shares.to(exact) - upper)
         histograms.scatter_add_(2, bins + 1, upper)
         return histograms.to(colors.dtype)
 
@@ -171,5 +190,6 @@ def _bins_of(colors: Tensor, axes: ColorAxes) -> tuple[Tensor, Tensor]:
     scales = (BINS - 1) / axes.ranges
     scaled = (axes.directions * scales.unsqueeze(1)).expand(len(colors), -1, -1)
     positions = torch.baddbmm(-(axes.starts * scales).unsqueeze(1), scaled, colors.mT)
-    bins = positions.clamp(0, BINS - 2).long()
+    # NaN, which no clamping changes, becomes a bin as well: the loss is NaN, and its step rejected.
+    bins = positions.clamp(0, BINS - 2).long().clamp_(0, BINS - 2)
     return bins, positions.sub_(bins).clamp_(0, 1)

@@ -5,6 +5,8 @@ Algorithm of Artistic Style* (2015). With the features F_l(x), [C, H, W], of VGG
 
     content at l      alpha · w_l · mean((F_l(x) - F_l(content))²)            content.ContentTerm
     style at l        beta · w_l · mean((G_l(x) - G_l(style))²),  G = F Fᵀ / (C·H·W)  StyleTerm
+    color histogram   3e-4 · beta · weight · mean over directions of ∫ (F(t) - F_style(t))² dt
+                                                                         histogram.HistogramTerm
     total variation   100 · weight · mean(√(ε² + |∇x|²) - ε)                   TotalVariationTerm
 
 The style loss can be another one: `StyleLoss` is what makes the terms of one kind, `GramLoss` those
@@ -312,6 +314,11 @@ def flatten_positions(features: Tensor) -> Tensor:
 def at_least_float32(values: Tensor) -> Tensor:
     """Convert 16-bit values to float32; float32 and float64 stay."""
     return values.to(torch.promote_types(values.dtype, torch.float32))
+
+
+def exact_dtype(device: torch.device) -> torch.dtype:
+    """The dtype of long sums and scalar products: float64, or float32 on MPS, which lacks it."""
+    return torch.float32 if device.type == "mps" else torch.float64
 
 
 def mean_squared_error(values: Tensor, target: Tensor) -> Tensor:

@@ -18,6 +18,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from neural_style.losses.terms import exact_dtype
+
 SMALLEST_RATIO = 1e-8
 """Of γ to the one before: an entry with a smaller one is skipped, as one of negative curvature."""
 
@@ -26,11 +28,6 @@ PARTS_ON_CUDA = 512
 
 SMALLEST_SCALE = 1e-6
 """Lower bound of the factor on a first step, so that it still moves a pixel."""
-
-
-def exact_dtype(device: torch.device) -> torch.dtype:
-    """The dtype of scalar products and of what is computed from them: MPS has no float64."""
-    return torch.float32 if device.type == "mps" else torch.float64
 
 
 @dataclass(frozen=True)

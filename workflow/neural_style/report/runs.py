@@ -158,7 +158,7 @@ class Curves:
     Attributes:
         run: its record, without an error.
         epochs: [E], from 0, the start.
-        total: [E], what was minimized: alpha · content + beta · style + total variation.
+        total: [E], what was minimized: alpha · content + beta · style + further terms.
         terms: each term's weighted share of the total, [E]; style terms with the beta of the last
             stage, although earlier stages minimized them with their own.
     """
