@@ -171,14 +171,19 @@ def test_weights_are_those_of_each_image_times_beta(network: Vgg19, shallow: Set
     assert NAME not in make_objective(network, without).term_names
 
 
-def test_a_large_style_image_is_summed_in_parts(monkeypatch: pytest.MonkeyPatch):
-    image, guide = random(1, 3, 30, 20, seed=19), random(1, 1, 30, 20, seed=20)
-    for style in (StyleReference(image), StyleReference(image, guide=guide)):
-        monkeypatch.setattr(histogram, "PIXELS_AT_ONCE", 2**20)
-        whole = blended_histograms((style,), ColorAxes.like(image))
-        torch.testing.assert_close(whole, histograms(image, style.guide))
-        monkeypatch.setattr(histogram, "PIXELS_AT_ONCE", 150)
-        torch.testing.assert_close(blended_histograms((style,), ColorAxes.like(image)), whole)
+def test_many_pixels_are_summed_in_parts(monkeypatch: pytest.MonkeyPatch):
+    images, guide = random(2, 3, 30, 20, seed=19).requires_grad_(), random(2, 1, 30, 20, seed=20)
+    for part in (None, guide):
+        whole = histograms(images, part)
+        monkeypatch.setattr(histogram, "PIXELS_AT_ONCE_ON_CPU", 150)
+        parts = histograms(images, part)
+        torch.testing.assert_close(parts, whole)
+        weights = random(*whole.shape, seed=21)
+        expected, found = (
+            torch.autograd.grad((weights * each).sum(), images) for each in (whole, parts)
+        )
+        torch.testing.assert_close(found, expected)
+        monkeypatch.undo()
 
 
 def test_each_region_has_the_colors_of_its_style(network: Vgg19, shallow: Settings):

@@ -13,7 +13,7 @@ are below a value.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -36,8 +36,8 @@ DIRECTIONS = ((1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 1, 1), (1, -1, 0), (0, 1, -1)
 BINS = 96
 """Of a histogram. A color counts in two bins, by its distance to their centers."""
 
-PIXELS_AT_ONCE = 2**20
-"""Of a style image. Its bins need about 200 bytes a pixel."""
+PIXELS_AT_ONCE, PIXELS_AT_ONCE_ON_CPU = 2**20, 2**14
+"""Pixels whose bins are in memory, about 200 bytes each; on a CPU, in the cache."""
 
 
 @dataclass(frozen=True)
@@ -107,19 +107,8 @@ class HistogramTerm(Term):
 
 def blended_histograms(styles: Sequence[StyleReference], axes: ColorAxes) -> Tensor:
     """The histograms of a blend of styles, [1, K, BINS]: the weighted sum of theirs."""
-    weighted = [style.weight * _style_histograms(style, axes) for style in styles]
+    weighted = [style.weight * color_histograms(style.image, axes, style.guide) for style in styles]
     return torch.stack(weighted).sum(dim=0)
-
-
-def _style_histograms(style: StyleReference, axes: ColorAxes) -> Tensor:
-    """The histograms of a style image, [1, K, BINS], some rows at once."""
-    height, width = style.image.shape[2:]
-    guide = style.image.new_ones(1, 1, height, width) if style.guide is None else style.guide
-    number = math.ceil(height * width / PIXELS_AT_ONCE)
-    parts = zip(style.image.tensor_split(number, dim=2), guide.tensor_split(number, 2), strict=True)
-    total = guide.sum(dim=(1, 2, 3), dtype=exact_dtype(guide.device)).to(guide.dtype)
-    histograms = [color_histograms(image, axes, part, total) for image, part in parts]
-    return torch.stack(histograms).sum(dim=0)
 
 
 def color_histograms(
@@ -160,13 +149,14 @@ class _Histograms(torch.autograd.Function):
     def forward(ctx: FunctionCtx, colors: Tensor, shares: Tensor, axes: ColorAxes) -> Tensor:
         ctx.save_for_backward(colors, shares)
         ctx.axes = axes  # type: ignore[attr-defined]  # torch's hints declare no attributes
-        bins, fractions = _bins_of(colors, axes)
         # In float32, the sum of millions of small shares would lose digits.
         exact = exact_dtype(colors.device)
-        histograms = shares.new_zeros(*bins.shape[:2], BINS, dtype=exact)
-        upper = fractions.mul_(shares).to(exact)
-        histograms.scatter_add_(2, bins, shares.to(exact) - upper)
-        histograms.scatter_add_(2, bins + 1, upper)
+        histograms = shares.new_zeros(len(colors), len(axes.directions), BINS, dtype=exact)
+        for part, part_shares in _parts_of(colors, shares):
+            bins, fractions = _bins_of(part, axes)
+            upper = fractions.mul_(part_shares).to(exact)
+            histograms.scatter_add_(2, bins, part_shares.to(exact) - upper)
+            histograms.scatter_add_(2, bins + 1, upper)
         return histograms.to(colors.dtype)
 
     @staticmethod
@@ -174,10 +164,22 @@ class _Histograms(torch.autograd.Function):
         # torch's hints declare the context of the forward pass here, too.
         colors, shares = ctx.saved_tensors  # type: ignore[attr-defined]
         axes: ColorAxes = ctx.axes  # type: ignore[attr-defined]
-        bins, _ = _bins_of(colors, axes)
         slopes = grad_histograms.diff(dim=2) * ((BINS - 1) / axes.ranges.unsqueeze(1))
-        along = slopes.gather(2, bins) * shares
-        return along.mT @ axes.directions, None, None
+        gradients = []
+        for part, part_shares in _parts_of(colors, shares):
+            along = slopes.gather(2, _bins_of(part, axes)[0]) * part_shares
+            gradients.append(along.mT @ axes.directions)
+        return torch.cat(gradients, dim=1), None, None
+
+
+def _parts_of(colors: Tensor, shares: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Some colors [B, n, 3] at once, with their shares, [B or 1, 1, n or 1]."""
+    on_cpu = colors.device.type == "cpu"
+    pixels = PIXELS_AT_ONCE_ON_CPU if on_cpu else PIXELS_AT_ONCE
+    number = math.ceil(colors.shape[1] / pixels)
+    for place, part in enumerate(colors.tensor_split(number, dim=1)):
+        alike = shares.shape[2] == 1
+        yield part, shares if alike else shares.tensor_split(number, dim=2)[place]
 
 
 def _bins_of(colors: Tensor, axes: ColorAxes) -> tuple[Tensor, Tensor]:
