@@ -46,7 +46,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             "the palette and the strokes of the style on a calm surface, coarse to fine with the "
             "Wasserstein style loss",
             {
-                "alpha": 1.1,
+                "alpha": 1.3,
                 "beta": 1e6,
                 "learning_rate": 1.0,
                 "network": {
