@@ -18,7 +18,7 @@ from neural_style.images.decode import load_fitted
 from neural_style.images.measures import measure
 from neural_style.images.tensors import to_pil_images, to_tensor
 from neural_style.losses import histogram
-from neural_style.losses.build import make_objective
+from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.histogram import (
     BINS,
     DIRECTIONS,
@@ -144,7 +144,14 @@ def test_a_blend_is_the_weighted_sum_and_a_guide_chooses_pixels():
     guide = (torch.arange(6) < 2).double().expand(1, 1, 5, 6)
     styles = (StyleReference(one, 0.25, guide), StyleReference(other, 0.75))
     expected = 0.25 * histograms(one[..., :2]) + 0.75 * histograms(other)
-    torch.testing.assert_close(blended_histograms(styles, ColorAxes.like(one)), expected)
+    torch.testing.assert_close(blended_histograms(styles), expected)
+
+
+def test_the_histograms_of_a_style_are_computed_once(network: Vgg19):
+    targets, style = StyleTargets(network), StyleReference(random(1, 3, 5, 6, seed=7))
+    mask = torch.ones(1, 1, 4, 4, dtype=torch.float64)
+    first, second = (targets.histograms(Region((style,), each)) for each in (None, mask))
+    assert first is second
 
 
 @pytest.fixture

@@ -75,6 +75,7 @@ class StyleTargets:
         self._network = network
         self._cached_statistics = lru_cache(maxsize=CACHE_SIZE)(self._compute_statistics)
         self._cached_target = lru_cache(maxsize=CACHE_SIZE)(self._compute_target)
+        self._cached_histograms = lru_cache(maxsize=CACHE_SIZE)(self._compute_histograms)
         self.resample_style: ResampleStyle = lru_cache(maxsize=CACHE_SIZE)(resample_style)
         """`problem.resample_style`, cached, so that equal arguments give the same tensor."""
 
@@ -95,6 +96,15 @@ class StyleTargets:
         """
         layers = tuple(settings.style_layers)
         return self._cached_target(region.styles, layers, settings.tile, settings.style_loss)
+
+    def histograms(self, region: Region) -> Tensor:
+        """The color histograms of the blend of styles of a region, [1, K, BINS]."""
+        return self._cached_histograms(region.styles)
+
+    def _compute_histograms(self, styles: tuple[StyleReference, ...]) -> Tensor:
+        from neural_style.losses.histogram import blended_histograms  # with this loss only
+
+        return blended_histograms(styles)
 
     def _compute_target(
         self,
@@ -162,10 +172,11 @@ def make_objective(
     """
     settings, (height, width) = problems[0].settings, problems[0].content.shape[2:]
     tile = tile_size(settings.tile, height, width, network.layers)
+    targets = targets or StyleTargets(network)
     terms = [
         *_content_terms(network, problems, tile),
-        *_style_terms(problems, targets or StyleTargets(network)),
-        *_histogram_terms(problems),
+        *_style_terms(problems, targets),
+        *_histogram_terms(problems, targets),
         *_total_variation_terms(problems),
     ]
     return Objective(network, terms) if tile is None else TiledObjective(network, terms, tile)
@@ -213,7 +224,7 @@ def _style_terms(problems: Sequence[TransferProblem], targets: StyleTargets) -> 
     ]
 
 
-def _histogram_terms(problems: Sequence[TransferProblem]) -> list[Term]:
+def _histogram_terms(problems: Sequence[TransferProblem], targets: StyleTargets) -> list[Term]:
     """The color histogram term, summed over the regions, if any problem has a weight for it."""
     weights = [problem.settings.beta * problem.settings.color_histogram for problem in problems]
     if not any(weights):
@@ -222,14 +233,13 @@ def _histogram_terms(problems: Sequence[TransferProblem]) -> list[Term]:
         HISTOGRAM_SCALE,
         ColorAxes,
         HistogramTerm,
-        blended_histograms,
     )
 
     axes = ColorAxes.like(problems[0].content)
     weight = HISTOGRAM_SCALE * problems[0].content.new_tensor(weights)
     terms = []
     for batch in _batch_regions(problems):
-        target = torch.cat([blended_histograms(region.styles, axes) for region in batch])
+        target = torch.cat([targets.histograms(region) for region in batch])
         terms.append(HistogramTerm(weight, target, axes, _batch_mask(batch)))
     return [_sum_of(terms)]
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from neural_style.losses.terms import (
+    GradientContext,
     Term,
     at_least_float32,
     flatten_positions,
@@ -128,16 +128,15 @@ class _GuidedGram(torch.autograd.Function):
     """Its gradient in one product, g(p) · (D + Dᵀ) F(p) / (C · Σ g); see `terms._Gram`."""
 
     @staticmethod
-    def forward(ctx: FunctionCtx, features: Tensor, guide: Tensor, divisor: Tensor) -> Tensor:
+    def forward(ctx: GradientContext, features: Tensor, guide: Tensor, divisor: Tensor) -> Tensor:
         ctx.save_for_backward(features, guide, divisor)
         rows = at_least_float32(flatten_positions(features))
         weighted = rows * flatten_positions(guide)
         return products_over_positions(rows, weighted) / divisor
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad_gram: Tensor) -> tuple[Tensor, None, None]:
-        # torch's hints declare the context of the forward pass here, too.
-        features, guide, divisor = ctx.saved_tensors  # type: ignore[attr-defined]
+    def backward(ctx: GradientContext, grad_gram: Tensor) -> tuple[Tensor, None, None]:
+        features, guide, divisor = ctx.saved_tensors
         symmetric = ((grad_gram + grad_gram.mT) / divisor).to(features.dtype)
         weights = flatten_positions(guide).to(features.dtype)
         gradient = (flatten_positions(features) @ symmetric) * weights

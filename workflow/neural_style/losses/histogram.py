@@ -18,11 +18,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from neural_style.losses.problem import StyleReference
-from neural_style.losses.terms import Term, exact_dtype, flatten_positions
+from neural_style.losses.terms import GradientContext, Term, exact_dtype, flatten_positions
 from neural_style.model.vgg import PIXELS
 from neural_style.model.views import View
 
@@ -105,8 +104,9 @@ class HistogramTerm(Term):
         return self.weight * area * distances.mean(dim=1)
 
 
-def blended_histograms(styles: Sequence[StyleReference], axes: ColorAxes) -> Tensor:
+def blended_histograms(styles: Sequence[StyleReference]) -> Tensor:
     """The histograms of a blend of styles, [1, K, BINS]: the weighted sum of theirs."""
+    axes = ColorAxes.like(styles[0].image)
     weighted = [style.weight * color_histograms(style.image, axes, style.guide) for style in styles]
     return torch.stack(weighted).sum(dim=0)
 
@@ -146,9 +146,8 @@ class _Histograms(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, colors: Tensor, shares: Tensor, axes: ColorAxes) -> Tensor:
-        ctx.save_for_backward(colors, shares)
-        ctx.axes = axes  # type: ignore[attr-defined]  # torch's hints declare no attributes
+    def forward(ctx: GradientContext, colors: Tensor, shares: Tensor, axes: ColorAxes) -> Tensor:
+        ctx.save_for_backward(colors, shares, axes.directions, axes.starts, axes.ranges)
         # In float32, the sum of millions of small shares would lose digits.
         exact = exact_dtype(colors.device)
         histograms = shares.new_zeros(len(colors), len(axes.directions), BINS, dtype=exact)
@@ -160,10 +159,9 @@ class _Histograms(torch.autograd.Function):
         return histograms.to(colors.dtype)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad_histograms: Tensor) -> tuple[Tensor, None, None]:
-        # torch's hints declare the context of the forward pass here, too.
-        colors, shares = ctx.saved_tensors  # type: ignore[attr-defined]
-        axes: ColorAxes = ctx.axes  # type: ignore[attr-defined]
+    def backward(ctx: GradientContext, grad_histograms: Tensor) -> tuple[Tensor, None, None]:
+        colors, shares, *directions = ctx.saved_tensors
+        axes = ColorAxes(*directions)
         slopes = grad_histograms.diff(dim=2) * ((BINS - 1) / axes.ranges.unsqueeze(1))
         gradients = []
         for part, part_shares in _parts_of(colors, shares):

@@ -34,11 +34,10 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from neural_style.model.vgg import PIXELS
@@ -254,6 +253,21 @@ def gram_matrix(features: Tensor, positions: int | None = None) -> Tensor:
     return gram
 
 
+class GradientContext(Protocol):
+    """What an autograd function keeps for its gradient; torch's hints declare no attributes.
+
+    Attributes:
+        saved_tensors: the arguments of `save_for_backward`.
+        divisor: what a sum is divided by, in functions that have it.
+    """
+
+    saved_tensors: tuple[Any, ...]
+    divisor: Tensor | int
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        """Keep tensors, or None in the place of one."""
+
+
 class _Gram(torch.autograd.Function):
     """F Fᵀ / n with its gradient in one product: (D + Dᵀ) F / n for the gradient D in G.
 
@@ -262,18 +276,17 @@ class _Gram(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: FunctionCtx, features: Tensor, divisor: int) -> Tensor:
+    def forward(ctx: GradientContext, features: Tensor, divisor: int) -> Tensor:
         ctx.save_for_backward(features)
-        ctx.divisor = divisor  # type: ignore[attr-defined]  # torch's hints declare no attributes
+        ctx.divisor = divisor
         rows = flatten_positions(features)
         return products_over_positions(rows, rows) / divisor
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad_gram: Tensor) -> tuple[Tensor, None]:
-        # torch's hints declare the context of the forward pass here, too.
-        (features,) = ctx.saved_tensors  # type: ignore[attr-defined]
+    def backward(ctx: GradientContext, grad_gram: Tensor) -> tuple[Tensor, None]:
+        (features,) = ctx.saved_tensors
         rows = flatten_positions(features)
-        symmetric = (grad_gram + grad_gram.mT) / ctx.divisor  # type: ignore[attr-defined]
+        symmetric = (grad_gram + grad_gram.mT) / ctx.divisor
         gradient: Tensor = (rows @ symmetric.to(features.dtype)).mT.view_as(features)
         return gradient, None
 

@@ -38,11 +38,11 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import FunctionCtx
 from torch.linalg import LinAlgError  # type: ignore[attr-defined]  # not in its __all__
 from torch.nn import functional
 
 from neural_style.losses.terms import (
+    GradientContext,
     StyleLoss,
     Term,
     at_least_float32,
@@ -213,10 +213,10 @@ class _Moments(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx, features: Tensor, guide: Tensor | None, divisor: Tensor | int
+        ctx: GradientContext, features: Tensor, guide: Tensor | None, divisor: Tensor | int
     ) -> Tensor:
-        ctx.save_for_backward(features, guide)  # type: ignore[arg-type]  # it takes None, too
-        ctx.divisor = divisor  # type: ignore[attr-defined]  # torch's hints declare no attributes
+        ctx.save_for_backward(features, guide)
+        ctx.divisor = divisor
         rows = weighted = flatten_positions(features)
         if guide is not None:
             rows = at_least_float32(rows)
@@ -226,10 +226,9 @@ class _Moments(torch.autograd.Function):
         return torch.cat([second, first], dim=2).div_(divisor)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None]:
-        # torch's hints declare the context of the forward pass here, too.
-        features, guide = ctx.saved_tensors  # type: ignore[attr-defined]
-        grad = (grad / ctx.divisor).to(features.dtype)  # type: ignore[attr-defined]
+    def backward(ctx: GradientContext, grad: Tensor) -> tuple[Tensor, None, None]:
+        features, guide = ctx.saved_tensors
+        grad = (grad / ctx.divisor).to(features.dtype)
         second, mean = grad[:, :, :-1], grad[:, :, -1].unsqueeze(1)
         rows = flatten_positions(features)
         gradient = torch.baddbmm(mean, rows, second + second.mT)
@@ -401,7 +400,7 @@ class _SquaredWasserstein(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: FunctionCtx,
+        ctx: GradientContext,
         moments: Tensor,
         target_mean: Tensor,
         root: Tensor,
@@ -422,7 +421,6 @@ class _SquaredWasserstein(torch.autograd.Function):
         return torch.add(own + offset, common.view(-1), alpha=-2)
 
     @staticmethod
-    def backward(ctx: FunctionCtx, grad: Tensor) -> tuple[Tensor, None, None, None, None, None]:
-        # torch's hints declare the context of the forward pass here, too.
-        (gradient,) = ctx.saved_tensors  # type: ignore[attr-defined]
+    def backward(ctx: GradientContext, grad: Tensor) -> tuple[Tensor, None, None, None, None, None]:
+        (gradient,) = ctx.saved_tensors
         return grad.view(-1, 1, 1) * gradient, None, None, None, None, None
