@@ -1,4 +1,4 @@
-"""The sweep whose gallery the browser opens."""
+"""The sweep whose gallery the browser opens, and what several files do with its page."""
 
 from __future__ import annotations
 
@@ -53,6 +53,13 @@ def copy_with(gallery: Gallery, change: Callable[[dict[str, Any]], object]) -> P
     page = gallery.page.with_name("changed.html")
     page.write_text(render(data), encoding="utf-8")
     return page
+
+
+def choose(page: Page, *numbers: int) -> None:
+    """Select outputs of the overview, to compare them."""
+    for number in numbers:
+        page.locator(".open").nth(number).focus()
+        page.keyboard.press("c")
 
 
 def until(page: Page, expression: str, seconds: float = 10) -> None:
