@@ -1,28 +1,17 @@
-"""The choice of device and precision, and the lock on the GPU that a process gets."""
+"""The choice of the device, and the lock on the GPU that a process gets."""
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
-from torch import Tensor
 
-from neural_style.config.settings import Settings
 from neural_style.errors import NeuralStyleWarning
-from neural_style.losses.build import make_objective
-from neural_style.losses.problem import single_style_problem
-from neural_style.model.vgg import Convolution, Vgg19, full_precision
 from neural_style.runtime import device as device_module
 from neural_style.runtime.device import (
     ALLOCATIONS,
@@ -30,8 +19,6 @@ from neural_style.runtime.device import (
     VISIBLE,
     DeviceError,
     choose_device,
-    choose_precision,
-    describe,
     has_kernels,
     lock_device,
     lock_one,
@@ -41,8 +28,6 @@ from neural_style.runtime.device import (
 from neural_style.runtime.failures import DeviceFailedError
 
 CPU = torch.device("cpu")
-CUDA = torch.device("cuda")
-
 
 HOPPER = (9, 0)
 WHEELS = ("sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
@@ -212,89 +197,6 @@ def test_a_gpu_that_is_lost_is_left_out(monkeypatch: pytest.MonkeyPatch):
     assert list(usable_gpus("auto")) == ["1"]
 
 
-@pytest.mark.parametrize("device", [CPU, CUDA])
-def test_a_named_precision_is_taken_as_it_is(device: torch.device):
-    assert choose_precision("fp32", device) == torch.float32
-    assert choose_precision("bf16", device) == torch.bfloat16
-
-
-@pytest.mark.parametrize(
-    ("abilities", "expected"),
-    [
-        ({"amx_bf16": True}, torch.bfloat16),
-        ({"avx512_bf16": True, "amx_bf16": False}, torch.bfloat16),
-        ({"avx512_bf16": False, "amx_bf16": False, "avx2": True}, torch.float32),
-        ({}, torch.float32),
-    ],
-)
-def test_auto_depends_on_the_cpu(
-    monkeypatch: pytest.MonkeyPatch, abilities: dict[str, bool], expected: torch.dtype
-):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: abilities, raising=False)
-    assert choose_precision("auto", CPU) == expected
-
-
-@pytest.mark.parametrize(
-    ("capability", "expected"),
-    [((7, 5), torch.float32), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)],
-)
-def test_auto_depends_on_the_gpu(
-    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], expected: torch.dtype
-):
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
-    assert choose_precision("auto", CUDA) == expected
-
-
-def test_auto_works_on_this_machine():
-    assert choose_precision("auto", CPU) in (torch.float32, torch.bfloat16)
-
-
-def float32_is_full() -> bool:
-    return torch.get_float32_matmul_precision() == "highest" and not torch.backends.cudnn.allow_tf32
-
-
-@pytest.fixture
-def _as_in_nvidias_containers() -> Iterator[None]:
-    torch.set_float32_matmul_precision("high")
-    yield
-    torch.set_float32_matmul_precision("highest")
-
-
-@pytest.mark.usefixtures("_as_in_nvidias_containers")
-def test_full_precision_ends_with_its_block():
-    assert torch.backends.cudnn.allow_tf32, "this is no longer torch's default"
-    with pytest.raises(ZeroDivisionError), full_precision():
-        assert float32_is_full()
-        _ = 1 / 0
-    assert torch.backends.cudnn.allow_tf32
-    assert torch.get_float32_matmul_precision() == "high"
-
-
-class Watching(Vgg19):
-    """Records in the forward and the backward pass whether float32 has full precision."""
-
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        self.seen = [float32_is_full()]
-        if image.requires_grad:
-            image.register_hook(lambda _: self.seen.append(float32_is_full()))
-        return super().forward(image)
-
-
-@pytest.mark.usefixtures("_as_in_nvidias_containers")
-def test_the_objective_is_computed_in_full_precision(
-    random_convolutions: Mapping[str, Convolution], shallow: Settings
-):
-    network = Watching(random_convolutions, shallow.layers)
-    image = torch.rand(1, 3, 16, 16)
-    objective = make_objective(network, [single_style_problem(image, image, shallow)])
-    assert network.seen == [True]
-    objective(image)
-    assert network.seen == [True, True]
-    objective.losses_at(image)
-    assert network.seen == [True]
-    assert f"CPU, {torch.get_num_threads()} thread" in describe(CPU)
-
-
 @pytest.fixture
 def locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder of locks, outside any cluster."""
@@ -436,62 +338,3 @@ def test_gpus_that_cuda_cannot_use_are_not_waited_for(monkeypatch: pytest.Monkey
         assert one == two == CPU
     with pytest.raises(DeviceError), lock_device("cuda", no_waiting):
         pass
-
-
-# Stylizes, then prints how long each of its threads has worked, in ticks of a hundredth second.
-# Imports do not count: numpy's matrix library uses a thread once, for 0.1 s.
-BUSY_THREADS = """
-import json, sys
-from pathlib import Path
-import stylize
-
-def ticks():
-    found = {}
-    for thread in Path("/proc/self/task").iterdir():
-        user, system = (thread / "stat").read_text().rpartition(")")[2].split()[11:13]
-        found[thread.name] = int(user) + int(system)
-    return found
-
-before = ticks()
-code = stylize.main(sys.argv[1:])
-print(json.dumps([code, [spent - before.get(name, 0) for name, spent in ticks().items()]]))
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no list of threads here")
-@pytest.mark.parametrize(("threads", "precision"), [(1, "fp32"), (3, "bf16")])
-def test_a_job_on_the_cpu_uses_the_given_number_of_threads(
-    image_files: tuple[Path, Path], tmp_path: Path, threads: int, precision: str
-):
-    """More threads may exist, such as the progress bar's, but they use almost no time."""
-    content, style = image_files
-    scripts = Path(__file__).parents[2] / "workflow" / "scripts"
-    settings = asdict(Settings(size=128, epochs=6, precision=precision))
-    images = {"content": str(content), "style": str(style)}
-    words: list[object] = ["--images", json.dumps(images), "--settings", json.dumps(settings)]
-    words += ["--output", tmp_path / "out", "--device", "cpu", "--threads", threads]
-    variables = {name: text for name, text in os.environ.items() if not name.endswith("_THREADS")}
-    ended = subprocess.run(
-        [sys.executable, "-c", BUSY_THREADS, *map(str, words)],
-        env={**variables, "PYTHONPATH": f"{scripts}{os.pathsep}{scripts.parent}"},
-        capture_output=True,
-        text=True,
-    )
-    assert ended.returncode == 0, ended.stderr
-    code, ticks = json.loads(ended.stdout)
-    assert code == 0, ended.stderr
-    idle = 0.1 * sum(ticks)  # measuring the output takes a thread of numpy 0.1 s
-    assert sum(1 for each in ticks if each > idle) == threads, ticks
-
-
-@pytest.fixture
-def image_files(tmp_path: Path) -> tuple[Path, Path]:
-    paths = tmp_path / "content.png", tmp_path / "style.png"
-    for seed, path in enumerate(paths):
-        noise(seed).save(path)
-    return paths
-
-
-def noise(seed: int) -> Image.Image:
-    levels = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-    return Image.fromarray(levels)
