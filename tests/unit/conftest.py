@@ -16,6 +16,7 @@ from matplotlib import get_data_path
 sys.path.append(str(Path(__file__).parents[2]))
 
 from tests.unit.data_sets import DataSet
+from tests.unit.images import noise, smooth
 from tests.unit.plotted import BETAS
 from tests.unit.records import finish, sweep_of
 
@@ -47,6 +48,31 @@ def random_network(
 def data(tmp_path: Path, shallow: Settings) -> DataSet:
     """Two styles and six content images, of which nothing is made yet."""
     return DataSet(tmp_path, shallow)
+
+
+@pytest.fixture
+def image_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A photograph, its mask, and three styles, in the current folder."""
+    smooth(60, 40).save(tmp_path / "cat.png")
+    for seed, name in enumerate(("wave", "night", "sea"), start=1):
+        noise(50, 40, seed).save(tmp_path / f"{name}.png")
+    smooth(60, 40).convert("L").point(lambda level: 255 * (level > 90)).save(
+        tmp_path / "cat.mask.png"
+    )
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def photo_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three photographs, two of them in further folders, and two styles, in the current folder."""
+    for name, size in (("cat", (60, 40)), ("photos/dog", (40, 60)), ("photos/far/sky", (48, 48))):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        smooth(*size).save(tmp_path / f"{name}.png")
+    for seed, name in enumerate(("wave", "sea"), start=1):
+        noise(50, 40, seed).save(tmp_path / f"{name}.png")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
 @pytest.fixture
