@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from matplotlib import get_data_path
@@ -24,7 +25,7 @@ from neural_style.config.settings import Settings
 from neural_style.config.sweep import Sweep
 from neural_style.engine import engine as engine_module
 from neural_style.losses import wasserstein
-from neural_style.model.vgg import Convolution
+from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.model.weights import Weights
 from neural_style.report import text
 
@@ -42,6 +43,16 @@ def random_network(
     """A network that need not be read; the weights have tests of their own."""
     weights = Weights(random_convolutions, "random", "0" * 64)
     monkeypatch.setattr(engine_module, "load_weights", lambda source: weights)
+
+
+@pytest.fixture(params=[torch.float32, torch.bfloat16], ids=str)
+def network(
+    request: pytest.FixtureRequest,
+    random_convolutions: Mapping[str, Convolution],
+    shallow: Settings,
+) -> Vgg19:
+    """In each precision; files with other needs have their own."""
+    return Vgg19(random_convolutions, shallow.layers).prepare(torch.device("cpu"), request.param)
 
 
 @pytest.fixture
