@@ -105,7 +105,7 @@ def test_the_record_holds_every_fact(run: RunRecord, tmp_path: Path):
                 "height": 32,
                 "epochs": 4,
                 "beta": beta_at(run.settings, 32, 48),
-                "style_layers": run.settings.style_layers,
+                "levels": 1,
                 "total_variation": run.settings.total_variation,
             }
         ],
@@ -136,14 +136,13 @@ def test_the_record_has_the_weights_of_each_stage(run: RunRecord, tmp_path: Path
         size=1024,
         stages=(Stage(512, 3),),
         style_loss="wasserstein",
-        style_layers={"relu1_1": 4.0, "relu2_1": 1.0},
         total_variation=0.2,
         total_variation_exponent=2,
     )
     write_run(replace(run, settings=settings, size=(1024, 768)), tmp_path / "run.json")
     stages = strict_json((tmp_path / "run.json").read_text(encoding="utf-8"))["stages"]
     assert [stage["beta"] for stage in stages] == [1e6, 1e6]
-    assert [list(stage["style_layers"].values()) for stage in stages] == [[4, 1], [2.5, 2.5]]
+    assert [stage["levels"] for stage in stages] == [1, 2]
     assert [stage["total_variation"] for stage in stages] == [0.2, 0.8]
 
 

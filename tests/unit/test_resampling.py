@@ -7,7 +7,8 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import SHORTEST_SIDE, Settings
+from neural_style.config.settings import Settings
+from neural_style.config.sizes import SHORTEST_SIDE
 from neural_style.images.tensors import luminance
 from neural_style.losses.problem import (
     Region,

@@ -8,13 +8,12 @@ from dataclasses import asdict, replace
 import pytest
 
 from neural_style.config.keys import Stage
-from neural_style.config.settings import (
+from neural_style.config.settings import Settings, settings_from_record
+from neural_style.config.sizes import (
     BYTES_PER_HISTORY_ENTRY,
     HISTORY_BYTES,
     HISTORY_SIZE,
-    Settings,
     history_size,
-    settings_from_record,
 )
 
 

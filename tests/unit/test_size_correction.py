@@ -1,8 +1,8 @@
-"""The weights of the style, of its layers, and of the total variation at a size."""
+"""The weights of the style and of the total variation at a size, and where images are compared."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -11,7 +11,7 @@ import torch
 from neural_style.config.settings import Settings
 from neural_style.losses.build import make_objective
 from neural_style.losses.problem import single_style_problem
-from neural_style.losses.size_correction import beta_at, style_weights_at, total_variation_at
+from neural_style.losses.size_correction import beta_at, pyramid_at, total_variation_at
 from neural_style.model.vgg import Convolution, Vgg19
 
 
@@ -49,69 +49,26 @@ def test_the_style_losses_of_each_image_are_those_of_its_corrected_beta(
     torch.testing.assert_close(corrected[is_style], plain[is_style] * 36 / 512)
 
 
-LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
-
-
-def weighted(defaults: Settings, *weights: float) -> Settings:
-    layers = dict(zip(LAYERS, weights, strict=False))
-    return replace(defaults, style_layers=layers, style_loss="wasserstein")
-
-
 @pytest.mark.parametrize(
-    ("size", "weights"),
+    ("size", "sizes"),
     [
-        ((256, 91), (256, 64, 16, 4, 1)),
-        ((512, 300), (256, 64, 16, 4, 1)),
-        ((1024, 700), (256, 256, 64, 16, 4)),
-        ((300, 2048), (256, 256, 256, 64, 16)),
-        ((4096, 4096), (256, 256, 256, 256, 64)),
-        ((10_000, 10_000), (1, 1, 1, 1, 1)),
+        ((64, 32), []),
+        ((724, 300), []),
+        ((725, 300), [(362, 150)]),
+        ((767, 1024), [(383, 512)]),
+        ((1448, 1448), [(724, 724)]),
+        ((4096, 3072), [(2048, 1536), (1024, 768), (512, 384)]),
+        ((64, 4096), [(32, 2048), (16, 1024)]),
+        ((31, 4096), []),
     ],
 )
-def test_weights_of_the_style_layers_move_deeper_with_the_size(
-    defaults: Settings, size: tuple[int, int], weights: tuple[float, ...]
+def test_large_images_are_compared_at_smaller_sizes_as_well(
+    defaults: Settings, size: tuple[int, int], sizes: list[tuple[int, int]]
 ):
-    settings = weighted(defaults, 256, 64, 16, 4, 1)
-    found = style_weights_at(settings, *size)
-    assert list(found) == list(LAYERS)
-    expected = [341 * weight / sum(weights) for weight in weights]
-    assert list(found.values()) == pytest.approx(expected, rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    "settings",
-    [
-        lambda some: replace(some, size_correction=False),
-        lambda some: replace(some, style_loss="gram"),
-        lambda some: weighted(some, 2, 2, 2),
-        weighted,
-    ],
-    ids=["no correction", "Gram matrices", "equal weights", "no layers"],
-)
-def test_weights_of_the_style_layers_that_stay(
-    defaults: Settings, settings: Callable[[Settings], Settings]
-):
-    chosen = settings(weighted(defaults, 4, 2, 1))
-    assert style_weights_at(chosen, 2048, 2048) == chosen.style_layers
-
-
-def test_the_style_losses_of_a_large_image_have_the_weights_of_its_size(
-    random_convolutions: Mapping[str, Convolution], defaults: Settings
-):
-    """In turn with weights that are right as they are."""
-    content = torch.rand(1, 3, 32, 1024, generator=torch.Generator().manual_seed(0))
-    style = content.flip(3) / 2
-    defaults = replace(defaults, content_layers={"relu2_1": 1.0})
-    own = weighted(defaults, 4, 1)
-    corrected = weighted(defaults, 2.5, 2.5)
-    losses = []
-    for each in (own, replace(corrected, size_correction=False)):
-        network = Vgg19(random_convolutions, each.layers).prepare(
-            torch.device("cpu"), torch.float32
-        )
-        objective = make_objective(network, [single_style_problem(content, style, each)])
-        losses.append(objective.losses_at(content))
-    torch.testing.assert_close(*losses)
+    wasserstein = replace(defaults, style_loss="wasserstein")
+    assert pyramid_at(wasserstein, *size) == [size, *sizes]
+    assert pyramid_at(defaults, *size) == [size]
+    assert pyramid_at(replace(wasserstein, size_correction=False), *size) == [size]
 
 
 @pytest.mark.parametrize(

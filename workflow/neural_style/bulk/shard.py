@@ -19,7 +19,8 @@ from neural_style.bulk.journal import DONE, FAILED, GONE, Row
 from neural_style.bulk.listing import ContentImage, Listing, read_listing
 from neural_style.bulk.plan import BulkError, BulkPlan, output_key, settings_digests
 from neural_style.config.inputs import find_images
-from neural_style.config.settings import ORIGINAL, OUTPUT_FORMATS, SHORTEST_SIDE, Settings
+from neural_style.config.settings import ORIGINAL, OUTPUT_FORMATS, Settings
+from neural_style.config.sizes import SHORTEST_SIDE
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import fit_image, load_sized
 from neural_style.io import sha256

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from neural_style.config.sizes import halved_sizes
+
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 """The style layers of the method."""
 
@@ -199,7 +201,11 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
         sizes.append(smaller)
     shares = [(size / edge) ** STEEPNESS for edge in sizes]
     if epochs is None:
-        costs = [(edge**2 + FIXED_COST) / (size**2 + FIXED_COST) for edge in sizes]
+        costs = [
+            sum(seen**2 + FIXED_COST for seen, _ in halved_sizes(edge, edge))
+            / (size**2 + FIXED_COST)
+            for edge in sizes
+        ]
         unit = FULL_SIZE_EPOCHS / sum(map(operator.mul, shares, costs))
         counts = [min(MOST_EPOCHS, int(unit * share)) for share in shares]
     else:

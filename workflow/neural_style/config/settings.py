@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, get_args
 
 from neural_style.config.keys import Image, Network, Optimization, Stage, Transfer, Weights
+from neural_style.config.sizes import LARGEST_SIZE, SMALLEST_SIZE
 from neural_style.config.values import Fit
 from neural_style.errors import NeuralStyleError
 
@@ -88,21 +89,6 @@ LOSS_COLUMNS = ("epoch", "seconds", "total", "content", "style")
 
 LOG_PREFIX = "stylize: "
 """How each line about a failure begins in a job's log; reports quote the rest."""
-
-SHORTEST_SIDE = 16
-"""Shortest side of an image in pixels after scaling; the deepest layer then has one feature."""
-
-HISTORY_SIZE = 20
-"""L-BFGS history size unless that would take too much memory."""
-
-HISTORY_BYTES = 3.6e9
-"""Limit for the L-BFGS history of one image: 20 entries at 2700 × 2700 pixels, 8 at 4096 × 4096."""
-
-BYTES_PER_HISTORY_ENTRY = 24
-"""Bytes a pixel: two vectors of three channels in float32."""
-
-SMALLEST_SIZE, LARGEST_SIZE = 32, 4096
-"""Bounds of `image.size` in pixels; they hold for style images, too."""
 
 SECTIONS = ("image", "network", "optimization", "transfer")
 """Sections of the configuration whose keys are fields of `Settings`."""
@@ -271,26 +257,6 @@ def output_name(epoch: int, format_name: str) -> str:
 def output_names(settings: Settings) -> Sequence[str]:
     """Return the file names of all outputs of a run, the final one last."""
     return [output_name(epoch, settings.format) for epoch in settings.snapshots]
-
-
-def scaled_size(height: int, width: int, scale: float) -> tuple[int, int]:
-    """Return the scaled height and width of an image in pixels, each at least `SHORTEST_SIDE`."""
-    return max(SHORTEST_SIDE, round(height * scale)), max(SHORTEST_SIDE, round(width * scale))
-
-
-def history_size(requested: int | None, height: int, width: int) -> int:
-    """Return the L-BFGS history size for an image.
-
-    It depends on the size alone and not on the machine, so that outputs do not, either.
-
-    Args:
-        requested: `optimization.history`; None chooses by the size.
-        height: of the image in pixels.
-        width: of the image in pixels.
-    """
-    if requested is not None:
-        return requested
-    return min(HISTORY_SIZE, int(HISTORY_BYTES / (BYTES_PER_HISTORY_ENTRY * height * width)))
 
 
 # Conflicts: settings that are each allowed but do not go together

@@ -24,7 +24,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import ENGINE_VERSION, Settings, scaled_size, upgrade_record
+from neural_style.config.settings import ENGINE_VERSION, Settings, upgrade_record
+from neural_style.config.sizes import scaled_size
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import upright_size
 from neural_style.images.encode import MAX_COMMENT_LENGTH, load_comment
@@ -32,7 +33,7 @@ from neural_style.images.measures import Measures
 from neural_style.io import sha256, write_text
 from neural_style.losses.size_correction import (
     beta_at,
-    style_weights_at,
+    pyramid_at,
     total_variation_at,
 )
 from neural_style.model.weights import Weights
@@ -215,7 +216,7 @@ def _stages(settings: Settings, width: int, height: int) -> Iterator[dict[str, A
             "height": stage_height,
             "epochs": stage.epochs,
             "beta": beta_at(settings, stage_height, stage_width),
-            "style_layers": style_weights_at(settings, stage_height, stage_width),
+            "levels": len(pyramid_at(settings, stage_height, stage_width)),
             "total_variation": total_variation_at(settings, stage_height, stage_width),
         }
 

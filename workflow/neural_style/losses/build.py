@@ -9,7 +9,7 @@ statistics these are, and how they are compared, is up to `find_style_loss`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import torch
@@ -17,18 +17,26 @@ from torch import Tensor
 
 from neural_style.config.settings import Settings
 from neural_style.losses.content import CONTENT_TERMS, importance
-from neural_style.losses.objective import Objective, TiledObjective, sum_statistics
+from neural_style.losses.objective import (
+    Objective,
+    PyramidObjective,
+    TiledObjective,
+    sum_statistics,
+)
 from neural_style.losses.problem import (
+    HalveStyle,
     Region,
     ResampleStyle,
     StyleReference,
     TransferProblem,
     combined_mask,
+    halve_problem,
+    halve_style,
     resample_style,
 )
 from neural_style.losses.size_correction import (
     beta_at,
-    style_weights_at,
+    pyramid_at,
     total_variation_at,
 )
 from neural_style.losses.terms import (
@@ -78,6 +86,8 @@ class StyleTargets:
         self._cached_histograms = lru_cache(maxsize=CACHE_SIZE)(self._compute_histograms)
         self.resample_style: ResampleStyle = lru_cache(maxsize=CACHE_SIZE)(resample_style)
         """`problem.resample_style`, cached, so that equal arguments give the same tensor."""
+        self.halve_style: HalveStyle = lru_cache(maxsize=CACHE_SIZE)(halve_style)
+        """`problem.halve_style`, cached."""
 
     def target(self, region: Region, settings: Settings) -> dict[str, Any]:
         """The target of a region at each style layer: that of the weighted sum of its styles.
@@ -164,30 +174,49 @@ def make_objective(
         problems: one per image, which `problem.check_batch` accepts. Style loss, layers, their
             weights and tiles are those of the first; alpha, beta, and the weights of the color
             histogram and the total variation are each problem's own. `size_correction` says what
-            they are at the size, but for the color histogram, which does not depend on it.
+            they are at the size, and at which sizes content and style are compared.
         targets: caches the statistics of style images between calls.
 
     Raises:
         ValueError: the problems differ in their number of regions, or in which have masks.
     """
+    targets = targets or StyleTargets(network)
+    height, width = problems[0].content.shape[2:]
+    levels = [problems]
+    for _ in pyramid_at(problems[0].settings, height, width)[1:]:
+        levels.append([halve_problem(each, targets.halve_style) for each in levels[-1]])
+    colors = [*_histogram_terms(problems, targets), *_total_variation_terms(problems)]
+    objectives = [
+        _level(network, level, targets, 1 / len(levels), colors if level is problems else [])
+        for level in levels
+    ]
+    return reduce(lambda half, full: PyramidObjective(full, half), reversed(objectives))
+
+
+def _level(
+    network: Vgg19,
+    problems: Sequence[TransferProblem],
+    targets: StyleTargets,
+    share: float,
+    further: Sequence[Term],
+) -> Objective:
+    """The objective at one size: content and style terms times a share, and further terms."""
     settings, (height, width) = problems[0].settings, problems[0].content.shape[2:]
     tile = tile_size(settings.tile, height, width, network.layers)
-    targets = targets or StyleTargets(network)
     terms = [
-        *_content_terms(network, problems, tile),
-        *_style_terms(problems, targets),
-        *_histogram_terms(problems, targets),
-        *_total_variation_terms(problems),
+        *_content_terms(network, problems, share, tile),
+        *_style_terms(problems, targets, share),
+        *further,
     ]
     return Objective(network, terms) if tile is None else TiledObjective(network, terms, tile)
 
 
 def _content_terms(
-    network: Vgg19, problems: Sequence[TransferProblem], tile: int | None
+    network: Vgg19, problems: Sequence[TransferProblem], share: float, tile: int | None
 ) -> list[Term]:
-    """A content term for each content layer."""
+    """A content term for each content layer, times a share."""
     contents = torch.cat([problem.content for problem in problems])
-    alpha = contents.new_tensor([problem.settings.alpha for problem in problems])
+    alpha = contents.new_tensor([share * problem.settings.alpha for problem in problems])
     first = problems[0].settings
     term, focus = CONTENT_TERMS[first.content_loss], first.content_focus
     targets = feature_maps(network, contents, first.content_layers, tile)
@@ -197,10 +226,12 @@ def _content_terms(
     ]
 
 
-def _style_terms(problems: Sequence[TransferProblem], targets: StyleTargets) -> list[Term]:
-    """A style term for each style layer, summed over the regions."""
+def _style_terms(
+    problems: Sequence[TransferProblem], targets: StyleTargets, share: float
+) -> list[Term]:
+    """A style term for each style layer, times a share, summed over the regions."""
     height, width = problems[0].content.shape[2:]
-    betas = [beta_at(problem.settings, height, width) for problem in problems]
+    betas = [share * beta_at(problem.settings, height, width) for problem in problems]
     beta = problems[0].content.new_tensor(betas)
     settings = problems[0].settings
     style_loss = find_style_loss(settings.style_loss)
@@ -220,7 +251,7 @@ def _style_terms(problems: Sequence[TransferProblem], targets: StyleTargets) -> 
                 for mask, batch_targets in regions
             ]
         )
-        for layer, weight in style_weights_at(settings, height, width).items()
+        for layer, weight in settings.style_layers.items()
     ]
 
 

@@ -1,7 +1,8 @@
 """The objective: images in, the losses of all terms and the gradient out.
 
 `Objective` evaluates the network on whole images. `TiledObjective` computes the same function for
-images that are too large for that, in the memory of one tile.
+images that are too large for that, in the memory of one tile. `PyramidObjective` also looks at
+the images at half their size.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from neural_style.losses.problem import halve
 from neural_style.losses.terms import Term
 from neural_style.model.layers import split_into_tiles
 from neural_style.model.vgg import Vgg19, extract_features, full_precision
@@ -138,6 +140,46 @@ class TiledObjective(Objective):
         """The statistic of each term for whole images."""
         views = iterate_views(self.network, images, self.tile)
         return sum_statistics(self._statistics_of(view) for view in views)
+
+
+class PyramidObjective(Objective):
+    """An objective, and another one of the same images at half their size.
+
+    The other one may be a pyramid, too. Each of its terms has the name of a term of the first
+    objective, and their losses are added.
+
+    Args:
+        full: the objective at the size of the images; its terms are those of the pyramid.
+        half: the objective of what `problem.halve` makes of the images.
+    """
+
+    def __init__(self, full: Objective, half: Objective) -> None:
+        super().__init__(full.network, full.terms)
+        self.full = full
+        self.half = half
+        self._places = [self.term_names.index(name) for name in half.term_names]
+
+    def __call__(self, images: Tensor) -> Evaluation:
+        """Compute losses and gradient at images [B, 3, H, W] in [0, 1]."""
+        variable = images.detach().requires_grad_()
+        halved = halve(variable)
+        at_half = self.half(halved)
+        (gradient,) = torch.autograd.grad(halved, variable, at_half.gradient)
+        at_full = self.full(images)
+        losses = self._sum(at_full.losses, at_half.losses)
+        return Evaluation(losses, gradient.add_(at_full.gradient))
+
+    @torch.no_grad()
+    def losses_at(self, images: Tensor) -> Tensor:
+        """Compute the weighted loss of each term, [T, B], for images [B, 3, H, W] in [0, 1]."""
+        return self._sum(self.full.losses_at(images), self.half.losses_at(halve(images)))
+
+    def _sum(self, full: Tensor, half: Tensor) -> Tensor:
+        """The losses of all terms from those of the two objectives."""
+        losses = list(full)
+        for place, loss in zip(self._places, half, strict=True):
+            losses[place] = losses[place] + loss
+        return torch.stack(losses)
 
 
 def sum_statistics(statistics: Iterable[Sequence[Tensor]]) -> list[Tensor]:

@@ -16,7 +16,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from neural_style.config.settings import Settings, scaled_size
+from neural_style.config.settings import Settings
+from neural_style.config.sizes import SHORTEST_SIDE, scaled_size
 from neural_style.images.tensors import luminance, match_color
 
 LARGEST_RATIO_ON_CUDA = 32
@@ -277,13 +278,16 @@ def _recolor_styles(
 ResampleStyle: TypeAlias = Callable[[Tensor, Tensor | None, float], tuple[Tensor, Tensor | None]]
 """A function like `resample_style`."""
 
+HalveStyle: TypeAlias = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
+"""A function like `halve_style`."""
+
 
 def resample_problem(
     problem: TransferProblem,
     scale: float,
     style_resampler: ResampleStyle | None = None,
 ) -> TransferProblem:
-    """Resample all images and masks of a problem, see `settings.scaled_size`.
+    """Resample all images and masks of a problem, see `sizes.scaled_size`.
 
     Args:
         problem: returned unchanged for a scale of 1.
@@ -324,6 +328,40 @@ def resample_style(
     height, width = scaled_size(image.shape[2], image.shape[3], scale)
     resampled_guide = guide if guide is None else _resample_mask(guide, height, width)
     return resample_images(image, height, width), resampled_guide
+
+
+def halve_problem(problem: TransferProblem, style_halver: HalveStyle) -> TransferProblem:
+    """What the losses compare at half the size: contents, styles, and masks, without a start.
+
+    Args:
+        problem: each side of its content image has at least two pixels.
+        style_halver: halves a style image and its guide, like `halve_style`.
+    """
+
+    def halved_reference(style: StyleReference) -> StyleReference:
+        image, guide = style_halver(style.image, style.guide)
+        return replace(style, image=image, guide=guide)
+
+    regions = tuple(
+        Region(
+            tuple(map(halved_reference, region.styles)),
+            None if region.mask is None else halve(region.mask),
+        )
+        for region in problem.regions
+    )
+    return TransferProblem(problem.settings, halve(problem.content), regions)
+
+
+def halve_style(image: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """A style image and its guide at half their size; small ones stay as they are."""
+    if min(image.shape[2:]) < 2 * SHORTEST_SIDE:
+        return image, guide
+    return halve(image), None if guide is None else halve(guide)
+
+
+def halve(images: Tensor) -> Tensor:
+    """The mean of each 2 × 2 pixels of images [B, C, H, W]; an odd row or column is left out."""
+    return functional.avg_pool2d(images, 2)
 
 
 def resample_images(images: Tensor, height: int, width: int) -> Tensor:

@@ -6,10 +6,10 @@ functions say what the weights of the settings, which hold at `REFERENCE_SIZE`, 
 
 from __future__ import annotations
 
-from neural_style.config.settings import Settings
+from collections.abc import Sequence
 
-REFERENCE_SIZE = 512
-"""Long edge in pixels at which all weights are used as they are."""
+from neural_style.config.settings import Settings
+from neural_style.config.sizes import REFERENCE_SIZE, halved_sizes
 
 
 def beta_at(settings: Settings, height: int, width: int) -> float:
@@ -35,29 +35,23 @@ def beta_at(settings: Settings, height: int, width: int) -> float:
     return settings.beta * max(height, width) / REFERENCE_SIZE
 
 
-def style_weights_at(settings: Settings, height: int, width: int) -> dict[str, float]:
-    """Return the weights of the style layers at a size; their sum is the same at all sizes.
+def pyramid_at(settings: Settings, height: int, width: int) -> Sequence[tuple[int, int]]:
+    """Return the sizes at which content and style losses are computed, largest first.
 
-    A stroke of a large image is deeper in the network than the same stroke of a small one: for
-    twice the size, one block. So with the Wasserstein loss, each weight is multiplied by
-    (long edge / `REFERENCE_SIZE`)², but does not become larger than the largest one. The weights of
-    the preset `best`, each a quarter to a half of the one before, then move about one block deeper
-    each time the size doubles. Without that, strokes of large outputs fall apart into dots
-    (benchmarks/LOOK.md).
+    The network sees strokes and shapes of a fixed number of pixels, and those of a large image are
+    larger. So with the Wasserstein loss, large images are compared at their own size, at half of
+    it, and so on, down to about `REFERENCE_SIZE` (see `halved_sizes`), and the losses are averaged.
+    Snelgrove, *High-Resolution Multi-Scale Neural Texture Synthesis* (2017), does this with Gram
+    matrices. Without it, strokes of large outputs fall apart into dots (benchmarks/LOOK.md).
 
     Args:
-        settings: the weights, and whether they are corrected.
+        settings: the style loss, and whether there is a correction.
         height: of the image as it is optimized, in pixels.
         width: of the same image.
     """
-    weights = settings.style_layers
-    scale = max(1.0, max(height, width) / REFERENCE_SIZE)
-    largest = max(weights.values(), default=0.0)
-    if not settings.size_correction or settings.style_loss != "wasserstein" or not largest:
-        return dict(weights)
-    raised = {layer: min(largest, weight * scale**2) for layer, weight in weights.items()}
-    share = sum(weights.values()) / sum(raised.values())
-    return {layer: share * weight for layer, weight in raised.items()}
+    if not settings.size_correction or settings.style_loss != "wasserstein":
+        return [(height, width)]
+    return halved_sizes(height, width)
 
 
 def total_variation_at(settings: Settings, height: int, width: int) -> float:

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import Settings, history_size
+from neural_style.config.settings import Settings
+from neural_style.config.sizes import history_size
 from neural_style.optim.lbfgs import Lbfgs, LbfgsState
 
 if TYPE_CHECKING:  # Adam is loaded only where it is asked for

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 
 from neural_style.config.presets import FIXED_COST
 from neural_style.config.sections import Cluster
-from neural_style.config.settings import BYTES_PER_HISTORY_ENTRY, Settings, history_size
+from neural_style.config.settings import Settings
+from neural_style.config.sizes import BYTES_PER_HISTORY_ENTRY, history_size
+from neural_style.losses.size_correction import pyramid_at
 from neural_style.model.layers import largest_tile_pixels, split_into_tiles, tile_size
 
 BYTES_PER_PIXEL_SEEN = {"bf16": 2900, "fp32": 4200}
@@ -104,6 +106,11 @@ def work_per_evaluation(settings: Settings, height: int, width: int) -> float:
     The unit is the work for one pixel of an image that goes through the network without tiles; what
     an evaluation takes at any size counts as `FIXED_COST` pixels.
     """
+    return sum(_work_at(settings, *size) for size in pyramid_at(settings, height, width))
+
+
+def _work_at(settings: Settings, height: int, width: int) -> float:
+    """The work at one of the sizes of an evaluation."""
     edge = tile_size(settings.tile, height, width, settings.layers)
     if edge is None:
         return height * width + FIXED_COST
