@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from neural_style.config.settings import Settings
 from neural_style.config.sizes import REFERENCE_SIZE, halved_sizes
 
+TOTAL_VARIATION_GROWTH = 1.5
+"""Power of the size that the weight of squared total variation grows with."""
+
 
 def beta_at(settings: Settings, height: int, width: int) -> float:
     """Return the weight of the style loss at a size: beta · (long edge / `REFERENCE_SIZE`)^p.
@@ -57,10 +60,10 @@ def pyramid_at(settings: Settings, height: int, width: int) -> Sequence[tuple[in
 def total_variation_at(settings: Settings, height: int, width: int) -> float:
     """Return the weight of the total variation loss at a size.
 
-    Above `REFERENCE_SIZE`, the weight of squared differences grows with the square of the long
-    edge: an image that is enlarged n times has 1/n² of them, so its loss stays the same, and what
-    is new at that size, single pixels of another color, costs n² times as much. Without that, dots
-    replace the strokes in plain areas of large outputs (benchmarks/LOOK.md).
+    Above `REFERENCE_SIZE`, the weight of squared differences grows with the long edge to the power
+    `TOTAL_VARIATION_GROWTH`. An image that is enlarged n times has 1/n² of them if it is as blurred
+    as that, and 1/n if its edges are as sharp as before. The power is between the two: with 2,
+    large outputs are blurred, and with 1, they are grainy (benchmarks/LOOK.md).
 
     Args:
         settings: the weight, the exponent, and whether it is corrected.
@@ -69,4 +72,5 @@ def total_variation_at(settings: Settings, height: int, width: int) -> float:
     """
     if not settings.size_correction or settings.total_variation_exponent == 1:
         return settings.total_variation
-    return settings.total_variation * max(1.0, max(height, width) / REFERENCE_SIZE) ** 2
+    growth = max(1.0, max(height, width) / REFERENCE_SIZE) ** TOTAL_VARIATION_GROWTH
+    return settings.total_variation * growth
