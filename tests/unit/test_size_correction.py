@@ -72,7 +72,8 @@ def test_large_images_are_compared_at_smaller_sizes_as_well(
 
 
 @pytest.mark.parametrize(
-    ("size", "weight"), [((64, 32), 0.5), ((512, 300), 0.5), ((1024, 700), 2), ((300, 4096), 32)]
+    ("size", "weight"),
+    [((64, 32), 0.5), ((512, 300), 0.5), ((2048, 700), 4), ((300, 4096), 2**3.5)],
 )
 def test_squared_total_variation_grows_above_512_pixels(
     defaults: Settings, size: tuple[int, int], weight: float
@@ -83,21 +84,27 @@ def test_squared_total_variation_grows_above_512_pixels(
     assert total_variation_at(replace(squared, size_correction=False), *size) == 0.5
 
 
-def test_an_enlarged_image_has_the_same_squared_total_variation(
+def test_squared_total_variation_falls_for_a_blurred_enlargement_and_grows_for_a_sharp_one(
     random_convolutions: Mapping[str, Convolution], shallow: Settings
 ):
-    """The same ramp of brightness at 512 and at 1024 pixels, in an objective of each."""
+    """Of a ramp of brightness, and of an edge, at 512 and at 1024 pixels."""
     settings = replace(
         shallow, size_correction=True, total_variation=2.0, total_variation_exponent=2
     )
     network = Vgg19(random_convolutions, settings.layers).prepare(
         torch.device("cpu"), torch.float32
     )
-    found = []
-    for length in (512, 1024):
-        ramp = torch.linspace(0, 1, length).expand(1, 3, 32, -1).contiguous()
-        objective = make_objective(network, [single_style_problem(ramp, ramp, settings)])
-        losses = dict(zip(objective.term_names, objective.losses_at(ramp)[:, 0], strict=True))
-        found.append(float(losses["smoothness/total_variation"]))
-    assert found[0] > 0
-    assert found[1] == pytest.approx(found[0], rel=0.01)
+
+    def loss_of(brightness: torch.Tensor) -> float:
+        image = brightness.expand(1, 3, 32, -1).contiguous()
+        objective = make_objective(network, [single_style_problem(image, image, settings)])
+        losses = dict(zip(objective.term_names, objective.losses_at(image)[:, 0], strict=True))
+        return float(losses["smoothness/total_variation"])
+
+    for image_of, factor in (
+        (lambda length: torch.linspace(0, 1, length), 2**-0.5),
+        (lambda length: (torch.arange(length) < length // 2).float(), 2**0.5),
+    ):
+        small, large = (loss_of(image_of(length)) for length in (512, 1024))
+        assert small > 0
+        assert large == pytest.approx(factor * small, rel=0.01)
