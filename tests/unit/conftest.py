@@ -139,6 +139,22 @@ def font_of_waves(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def job_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """What a finished job left, below the current folder; it has layers of different weights."""
+    monkeypatch.chdir(tmp_path)
+    sweep = sweep_of(
+        ["cat.png"],
+        ["sea.png"],
+        settings={"alpha": [4], "beta": [1e5]},
+        network={"content_layers": {"conv4_2": 2, "conv5_1": 3}, "style_layers": {"conv5_1": 10}},
+        optimization={"epochs": 3},
+    )
+    (job,) = sweep.jobs
+    finish(job)
+    return job.folder
+
+
+@pytest.fixture
 def finished_sweep() -> Callable[..., Sweep]:
     """A sweep, of which all jobs have finished."""
 

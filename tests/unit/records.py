@@ -1,8 +1,9 @@
-"""Made-up records of finished jobs, for the tests of what is drawn from them."""
+"""Made-up records of finished jobs, for the tests of what is read and drawn from them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -71,6 +72,14 @@ def finish(job: Job) -> None:
         "saved_losses": {"parts": {term: float(values[-1]) for term, values in terms.items()}},
     }
     (job.folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+
+
+def edit(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change what the `run.json` of a job says."""
+    path = folder / "run.json"
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    change(facts)
+    path.write_text(json.dumps(facts), encoding="utf-8")
 
 
 def fail(job: Job, why: str) -> None:

@@ -226,3 +226,11 @@ def test_what_the_snakefile_imports_is_free_of_torch():
     code = f"import sys; {imports}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n", done.stderr
+
+
+def test_the_snakefile_reads_the_names_of_plots_without_matplotlib():
+    code = (
+        "import sys, neural_style.report.outputs, neural_style.report.names;"
+        "assert 'matplotlib' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
