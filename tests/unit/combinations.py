@@ -32,6 +32,7 @@ CONTROLS: Mapping[str, Sequence[Any]] = {
     "content_loss": ("squared", "contraharmonic"),
     "content_focus": (0.0, 2.0),
     "style_loss": ("gram", "wasserstein"),
+    "size_correction": (False, True),
     "color_histogram": (0.0, 1.0),
     "total_variation": (0.0, 1.0),
     "total_variation_exponent": (1, 2),
@@ -43,12 +44,13 @@ MADE_OF = ("region", "styles", "start", "batch")
 
 
 def alone() -> Iterator[dict[str, Any]]:
-    """The defaults, and each other value with the defaults of all other controls."""
+    """The defaults, each other value with the defaults of all other controls, and a pyramid."""
     defaults = {name: values[0] for name, values in CONTROLS.items()}
     yield defaults
     for name, values in CONTROLS.items():
         for value in values[1:]:
             yield {**defaults, name: value}
+    yield {**defaults, "style_loss": "wasserstein", "size_correction": True}
 
 
 def pairwise() -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ from tests.unit.images import noise, smooth
 from tests.unit.plotted import BETAS
 from tests.unit.records import finish, sweep_of
 
+from neural_style.config import sizes
 from neural_style.config.settings import Settings
 from neural_style.config.sweep import Sweep
 from neural_style.engine import engine as engine_module
@@ -95,6 +96,12 @@ def in_a_folder_of_its_own(tmp_path, monkeypatch):
 def meta_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Gaussian targets on the meta device have all columns: there are no numbers to count."""
     monkeypatch.setattr(wasserstein, "_largest_count", lambda chosen: chosen.shape[1])
+
+
+@pytest.fixture
+def small_pyramids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images of 35 pixels and more are compared at half their size, too, as far as losses allow."""
+    monkeypatch.setattr(sizes, "REFERENCE_SIZE", 24)
 
 
 @pytest.fixture

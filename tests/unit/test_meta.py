@@ -63,7 +63,7 @@ def tensors_in(value: object) -> Iterator[Tensor]:
             yield from tensors_in(each)
 
 
-@pytest.mark.usefixtures("meta_targets")
+@pytest.mark.usefixtures("meta_targets", "small_pyramids")
 @pytest.mark.parametrize("choice", pairwise(), ids=label)
 def test_an_iteration_is_on_the_device_alone(
     choice: Choice, random_convolutions: Mapping[str, Convolution], shallow: Settings

@@ -167,6 +167,7 @@ def smooth_network() -> Iterator[None]:
 
 
 @pytest.mark.cuda
+@pytest.mark.usefixtures("small_pyramids")
 @pytest.mark.parametrize("name", COMPARISONS)
 @pytest.mark.parametrize("choice", CHOICES, ids=label)
 def test_a_gpu_computes_what_the_cpu_computes(
@@ -187,6 +188,7 @@ def test_the_comparison_works(
     require_agreement(CHOICES[0], shallow, full_convolutions, CPU, comparison)
 
 
+@pytest.mark.usefixtures("small_pyramids")
 @pytest.mark.parametrize("choice", CHOICES[1:], ids=label)
 def test_rounding_stays_within_the_bounds_of_a_smooth_network(
     choice: Choice, full_convolutions: Mapping[str, Convolution], shallow: Settings

@@ -26,6 +26,7 @@ def record(work: Work) -> Work:
     return work
 
 
+@pytest.mark.usefixtures("small_pyramids")
 @pytest.mark.parametrize("choice", list(alone()), ids=label)
 def test_a_recorded_iteration_makes_the_same_images(
     choice: Choice,

@@ -72,5 +72,5 @@ def total_variation_at(settings: Settings, height: int, width: int) -> float:
     """
     if not settings.size_correction or settings.total_variation_exponent == 1:
         return settings.total_variation
-    growth = max(1.0, max(height, width) / REFERENCE_SIZE) ** TOTAL_VARIATION_GROWTH
+    growth: float = max(1.0, max(height, width) / REFERENCE_SIZE) ** TOTAL_VARIATION_GROWTH
     return settings.total_variation * growth
