@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.unit.random_tensors import random
 from torch import Tensor
 
 from neural_style.config.settings import Settings
@@ -19,12 +20,6 @@ from neural_style.losses.problem import (
     single_style_problem,
 )
 from neural_style.model.vgg import Convolution, Vgg19
-
-
-def random(*shape: int, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(*shape, generator=generator, dtype=torch.float64)
-
 
 CONTENT, IMAGE = random(1, 3, 33, 40, seed=1), random(1, 3, 33, 40, seed=2)
 SEA, SUN = random(1, 3, 30, 36, seed=3), random(1, 3, 25, 25, seed=4).pow(3)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from tests import samples
+from tests.unit.random_tensors import random
 from torch import Tensor
 
 from neural_style.config.schema import complete
@@ -42,11 +43,6 @@ from neural_style.optim.loop import Optimization
 
 CPU = torch.device("cpu")
 NAME = "palette/color_histogram"
-
-
-def random(*shape: int, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
 def even(*color: float) -> Tensor:

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from tests.unit.random_tensors import random
 from torch import Tensor
 
 from neural_style.config.settings import Settings
@@ -28,10 +29,6 @@ from neural_style.model.views import TileView, View
 
 Convolutions = Mapping[str, Convolution]
 CPU = torch.device("cpu")
-
-
-def random(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
 
 
 def plain_problems(

@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image, ImageFilter
 from tests import samples
+from tests.unit.random_tensors import random
 from torch import Tensor
 
 from neural_style.config.settings import Settings
@@ -36,11 +37,6 @@ from neural_style.report.runs import read_run
 CPU = torch.device("cpu")
 NAME = "smoothness/total_variation"
 PLAIN = TotalVariationTerm(1.0)
-
-
-def random(*shape: int, seed: int) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(shape, generator=generator, dtype=torch.float64)
 
 
 def loss(pictures: Tensor, term: TotalVariationTerm = PLAIN) -> Tensor:
