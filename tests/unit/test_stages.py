@@ -180,3 +180,17 @@ def test_a_run_resumes_in_the_stage_that_it_was_in(
     again = list(second)
     assert [progress.epoch for progress in again] == list(range(epoch, 8))
     assert_same(again, states[epoch:])
+
+
+def test_the_caller_can_tidy_up_between_stages(network: Vgg19, settings: Settings):
+    seen: list[Progress] = []
+    calls: list[int] = []
+    optimization = Optimization(
+        network,
+        [single_style_problem(CONTENT, STYLE, settings)],
+        between_stages=lambda: calls.append(len(seen)),
+    )
+    for progress in optimization:
+        seen.append(progress)
+    assert calls == [3, 5], "after the start and two iterations, and after two more"
+    assert len(seen) == 8

@@ -26,7 +26,7 @@ from neural_style.model.weights import Weights, load_weights
 from neural_style.optim.loop import WHOLE_GRAPH, GraphKind, Optimization
 from neural_style.optim.parameterization import choose_parameterization
 from neural_style.runtime.device import choose_precision
-from neural_style.runtime.memory import automatic_batch, explaining_shortage
+from neural_style.runtime.memory import automatic_batch, explaining_shortage, return_freed_memory
 
 NETWORKS_KEPT = 4
 """Networks that are kept on the device, each with its cache of style statistics."""
@@ -96,7 +96,9 @@ class Engine:
             self.precision(settings),
         )
         kept = targets if self._keep_styles else None
-        return Optimization(network, problems, kept, graph=graph)
+        return Optimization(
+            network, problems, kept, graph=graph, between_stages=return_freed_memory
+        )
 
     @torch.no_grad()
     def saved_losses(

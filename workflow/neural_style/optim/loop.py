@@ -103,6 +103,7 @@ class Optimization:
             weights, learning rate, start and seed are each problem's own.
         targets: caches the statistics of style images from one call to the next.
         graph: the most that is recorded as a CUDA graph. Results differ by rounding at most.
+        between_stages: called when the memory of a stage is free, before the next one begins.
 
     Raises:
         ValueError: there is no problem, the problems cannot share a batch, or the network lacks a
@@ -116,6 +117,7 @@ class Optimization:
         targets: StyleTargets | None = None,
         *,
         graph: GraphKind = WHOLE_GRAPH,
+        between_stages: Callable[[], None] = lambda: None,
     ) -> None:
         check_batch(problems)
         if missing := sorted(problems[0].settings.layers - network.layers):
@@ -124,6 +126,7 @@ class Optimization:
         self._problems = problems
         self._targets = targets or StyleTargets(network)
         self._most_recorded = graph
+        self._between_stages = between_stages
         self._has_begun = False
         self._resumed: _StageRun | None = None
         self._stage: _StageRun | None = None
@@ -171,6 +174,8 @@ class Optimization:
             if self._resumed is not None and self._resumed.epoch > last:
                 continue
             self._stage = None  # frees the memory of the stage before
+            if images is not None:
+                self._between_stages()
             run = self._resumed or _StageRun(self._prepare(stage, first, images))
             self._stage, self._resumed = run, None
             if images is None:  # otherwise the stage before has yielded this iteration

@@ -1,6 +1,7 @@
 """How much memory a process may use, how many images fit into it, and what to say when they do not.
 
-`keep_freed_memory` makes a process on the CPU faster.
+`keep_freed_memory` makes a process on the CPU faster, and `return_freed_memory` gives back what it
+kept.
 
 Nothing here imports torch before it is called: under a small limit, the libraries of torch end the
 process without a message.
@@ -88,8 +89,12 @@ def keep_freed_memory() -> None:
         mallopt(_M_TRIM_THRESHOLD, -1)  # which does not shrink
 
 
-def _return_freed_memory() -> None:
-    """Return to the system what `keep_freed_memory` has kept, so that it counts as free."""
+def return_freed_memory() -> None:
+    """Return to the system what `keep_freed_memory` has kept, so that it counts as free.
+
+    Between two stages, this leaves room for the larger tensors of the next one, which do not fit
+    where those of the one before were.
+    """
     if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
         trim(0)
 
@@ -217,7 +222,7 @@ def needed_bytes(settings: Settings, height: int, width: int, precision: torch.d
 def available_bytes(device: torch.device) -> int:
     """Return the bytes of memory that may be used on a device now."""
     if device.type == "cpu":
-        _return_freed_memory()
+        return_freed_memory()
         return int(USABLE_SHARE * usable_bytes())
     import torch
 
