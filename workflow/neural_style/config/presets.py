@@ -129,8 +129,8 @@ COARSEST = 120
 """Pixels that the smallest stage of `coarse_to_fine` has at least."""
 
 FULL_SIZE_EPOCHS = 76
-"""All of `coarse_to_fine` costs as much as so many iterations at the full size, or less. One of
-`best` costs 1.1 to 1.2 times as much as one of the method."""
+"""All of `coarse_to_fine` costs as much as so many iterations that look at the full size alone, or
+less. One of `best` costs 1.1 to 1.2 times as much as one of the method."""
 
 STEEPNESS = 1.1
 """The number of iterations of a stage falls with this power of its size."""
