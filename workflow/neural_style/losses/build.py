@@ -185,38 +185,30 @@ def make_objective(
     levels = [problems]
     for _ in pyramid_at(problems[0].settings, height, width)[1:]:
         levels.append([halve_problem(each, targets.halve_style) for each in levels[-1]])
-    colors = [*_histogram_terms(problems, targets), *_total_variation_terms(problems)]
-    objectives = [
-        _level(network, level, targets, 1 / len(levels), colors if level is problems else [])
-        for level in levels
-    ]
+    objectives = []
+    for level in levels:
+        settings, (height, width) = level[0].settings, level[0].content.shape[2:]
+        tile = tile_size(settings.tile, height, width, network.layers)
+        terms = _style_terms(level, targets, 1 / len(levels))
+        if level is levels[-1]:  # finer content would leave no room for strokes
+            terms = [*_content_terms(network, level, tile), *terms]
+        if level is problems:
+            terms += [*_histogram_terms(level, targets), *_total_variation_terms(level)]
+        objectives.append(_objective(network, terms, tile))
     return reduce(lambda half, full: PyramidObjective(full, half), reversed(objectives))
 
 
-def _level(
-    network: Vgg19,
-    problems: Sequence[TransferProblem],
-    targets: StyleTargets,
-    share: float,
-    further: Sequence[Term],
-) -> Objective:
-    """The objective at one size: content and style terms times a share, and further terms."""
-    settings, (height, width) = problems[0].settings, problems[0].content.shape[2:]
-    tile = tile_size(settings.tile, height, width, network.layers)
-    terms = [
-        *_content_terms(network, problems, share, tile),
-        *_style_terms(problems, targets, share),
-        *further,
-    ]
+def _objective(network: Vgg19, terms: Sequence[Term], tile: int | None) -> Objective:
+    """The objective at one size, in tiles if there is a size of tiles."""
     return Objective(network, terms) if tile is None else TiledObjective(network, terms, tile)
 
 
 def _content_terms(
-    network: Vgg19, problems: Sequence[TransferProblem], share: float, tile: int | None
+    network: Vgg19, problems: Sequence[TransferProblem], tile: int | None
 ) -> list[Term]:
-    """A content term for each content layer, times a share."""
+    """A content term for each content layer."""
     contents = torch.cat([problem.content for problem in problems])
-    alpha = contents.new_tensor([share * problem.settings.alpha for problem in problems])
+    alpha = contents.new_tensor([problem.settings.alpha for problem in problems])
     first = problems[0].settings
     term, focus = CONTENT_TERMS[first.content_loss], first.content_focus
     targets = feature_maps(network, contents, first.content_layers, tile)

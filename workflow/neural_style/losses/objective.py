@@ -145,19 +145,18 @@ class TiledObjective(Objective):
 class PyramidObjective(Objective):
     """An objective, and another one of the same images at half their size.
 
-    The other one may be a pyramid, too. Each of its terms has the name of a term of the first
-    objective, and their losses are added.
+    The other one may be a pyramid, too. The losses of terms of the same name are added.
 
     Args:
-        full: the objective at the size of the images; its terms are those of the pyramid.
+        full: the objective at the size of the images.
         half: the objective of what `problem.halve` makes of the images.
     """
 
     def __init__(self, full: Objective, half: Objective) -> None:
-        super().__init__(full.network, full.terms)
+        only_half = [term for term in half.terms if term.name not in full.term_names]
+        super().__init__(full.network, [*only_half, *full.terms])
         self.full = full
         self.half = half
-        self._places = [self.term_names.index(name) for name in half.term_names]
 
     def __call__(self, images: Tensor) -> Evaluation:
         """Compute losses and gradient at images [B, 3, H, W] in [0, 1]."""
@@ -176,10 +175,12 @@ class PyramidObjective(Objective):
 
     def _sum(self, full: Tensor, half: Tensor) -> Tensor:
         """The losses of all terms from those of the two objectives."""
-        losses = list(full)
-        for place, loss in zip(self._places, half, strict=True):
-            losses[place] = losses[place] + loss
-        return torch.stack(losses)
+        at_full = dict(zip(self.full.term_names, full, strict=True))
+        at_half = dict(zip(self.half.term_names, half, strict=True))
+        nothing = torch.zeros_like(full[0])
+        return torch.stack(
+            [at_full.get(name, nothing) + at_half.get(name, nothing) for name in self.term_names]
+        )
 
 
 def sum_statistics(statistics: Iterable[Sequence[Tensor]]) -> list[Tensor]:
