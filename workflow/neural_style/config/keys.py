@@ -203,8 +203,9 @@ class Optimization:
         Field(
             description="multiply beta by long edge / 512, so the balance of the losses is about "
             "the same at every size; with the Wasserstein style loss, beta stays, and images "
-            "above 724 pixels are also compared at half of their size, and so on, down to about "
-            "512 pixels; false uses all weights as they are, at one size"
+            "above 724 pixels are also compared with the style at half of their size, and so on, "
+            "down to about 512 pixels, and there with the content; false uses all weights as they "
+            "are, at one size"
         ),
     ] = True
     epochs: Annotated[

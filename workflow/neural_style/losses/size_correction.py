@@ -42,8 +42,9 @@ def pyramid_at(settings: Settings, height: int, width: int) -> Sequence[tuple[in
     """Return the sizes at which content and style losses are computed, largest first.
 
     The network sees strokes and shapes of a fixed number of pixels, and those of a large image are
-    larger. So with the Wasserstein loss, large images are compared at their own size, at half of
-    it, and so on, down to about `REFERENCE_SIZE` (see `halved_sizes`), and the losses are averaged.
+    larger. So with the Wasserstein loss, large images are compared with the style at their own
+    size, at half of it, and so on, down to about `REFERENCE_SIZE` (see `halved_sizes`), and the
+    losses are averaged. They are compared with the content at the smallest of these sizes.
     Snelgrove, *High-Resolution Multi-Scale Neural Texture Synthesis* (2017), does this with Gram
     matrices. Without it, strokes of large outputs fall apart into dots (benchmarks/LOOK.md).
 
