@@ -189,9 +189,9 @@ def make_objective(
     for level in levels:
         settings, (height, width) = level[0].settings, level[0].content.shape[2:]
         tile = tile_size(settings.tile, height, width, network.layers)
-        terms = _style_terms(level, targets, 1 / len(levels))
-        if level is levels[-1]:  # finer content would leave no room for strokes
-            terms = [*_content_terms(network, level, tile), *terms]
+        # Finer content would leave no room for strokes.
+        terms = _content_terms(network, level, tile) if level is levels[-1] else []
+        terms += _style_terms(level, targets, 1 / len(levels))
         if level is problems:
             terms += [*_histogram_terms(level, targets), *_total_variation_terms(level)]
         objectives.append(_objective(network, terms, tile))
