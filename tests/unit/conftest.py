@@ -99,6 +99,14 @@ def meta_targets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def as_in_nvidias_containers() -> Iterator[None]:
+    """TF32 is on for matrix products, as these containers have it."""
+    torch.set_float32_matmul_precision("high")
+    yield
+    torch.set_float32_matmul_precision("highest")
+
+
+@pytest.fixture
 def small_pyramids(monkeypatch: pytest.MonkeyPatch) -> None:
     """Images of 35 pixels and more are compared at half their size, too, as far as losses allow."""
     monkeypatch.setattr(sizes, "REFERENCE_SIZE", 24)

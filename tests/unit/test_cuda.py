@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -296,14 +296,7 @@ class Products(TorchDispatchMode):
         return operation(*args, **(kwargs or {}))
 
 
-@pytest.fixture
-def _as_in_nvidias_containers() -> Iterator[None]:
-    torch.set_float32_matmul_precision("high")
-    yield
-    torch.set_float32_matmul_precision("highest")
-
-
-@pytest.mark.usefixtures("_as_in_nvidias_containers")
+@pytest.mark.usefixtures("as_in_nvidias_containers")
 def test_all_products_of_an_iteration_have_full_precision(random_convolutions, shallow: Settings):
     image = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     network = Vgg19(random_convolutions, shallow.layers).prepare(CPU, torch.float32)

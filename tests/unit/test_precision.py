@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import pytest
 import torch
@@ -59,14 +59,7 @@ def float32_is_full() -> bool:
     return torch.get_float32_matmul_precision() == "highest" and not torch.backends.cudnn.allow_tf32
 
 
-@pytest.fixture
-def _as_in_nvidias_containers() -> Iterator[None]:
-    torch.set_float32_matmul_precision("high")
-    yield
-    torch.set_float32_matmul_precision("highest")
-
-
-@pytest.mark.usefixtures("_as_in_nvidias_containers")
+@pytest.mark.usefixtures("as_in_nvidias_containers")
 def test_full_precision_ends_with_its_block():
     assert torch.backends.cudnn.allow_tf32, "this is no longer torch's default"
     with pytest.raises(ZeroDivisionError), full_precision():
@@ -86,7 +79,7 @@ class Watching(Vgg19):
         return super().forward(image)
 
 
-@pytest.mark.usefixtures("_as_in_nvidias_containers")
+@pytest.mark.usefixtures("as_in_nvidias_containers")
 def test_the_objective_is_computed_in_full_precision(
     random_convolutions: Mapping[str, Convolution], shallow: Settings
 ):

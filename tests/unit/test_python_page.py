@@ -31,12 +31,7 @@ def small(code: str) -> str:
 @pytest.mark.parametrize("page", ["python.md", "../README.md"])
 def test_the_code_of_a_page_runs(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
-    for name, source in {
-        "cat": samples.CONTENT["chelsea"],
-        "wave": samples.STYLE["woodcut_wave"],
-        "night": samples.STYLE["swirling_night"],
-    }.items():
-        Path(f"{name}.jpg").symlink_to(source)
+    samples.link_those_of_the_docs(tmp_path)
     blocks = re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text("utf-8"), re.M | re.S)
     assert blocks
     namespace: dict[str, Any] = {}

@@ -39,7 +39,7 @@ def beta_at(settings: Settings, height: int, width: int) -> float:
 
 
 def pyramid_at(settings: Settings, height: int, width: int) -> Sequence[tuple[int, int]]:
-    """Return the sizes at which content and style losses are computed, largest first.
+    """Return the sizes at which an image is compared with the style, largest first.
 
     The network sees strokes and shapes of a fixed number of pixels, and those of a large image are
     larger. So with the Wasserstein loss, large images are compared with the style at their own
