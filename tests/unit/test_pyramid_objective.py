@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -88,8 +89,12 @@ def without_pyramid(problems: Sequence[TransferProblem]) -> list[TransferProblem
 
 
 def expected_losses(network: Vgg19, problems: Sequence[TransferProblem], images: Tensor) -> Tensor:
-    """Content at the smallest size, the mean of the style at all, and colors at the largest."""
+    """Content at the smallest size, the mean of the style at all, and colors at the largest.
+
+    Poolings take the mean at all sizes but the smallest.
+    """
     problems = without_pyramid(problems)
+    with_average_pooling = network.with_average_pooling()
     losses = []
     for level in range(LEVELS):
         if level:
@@ -99,7 +104,9 @@ def expected_losses(network: Vgg19, problems: Sequence[TransferProblem], images:
                 scale_factor=0.5,
                 mode="area",
             )
-        objective = make_objective(network, problems)
+        is_smallest = level == LEVELS - 1
+        seen = network if is_smallest else with_average_pooling
+        objective = make_objective(seen, problems)
         losses.append(objective.losses_at(images))
     chosen = {"content": losses[-1], "style": torch.stack(losses).mean(dim=0), "palette": losses[0]}
     kinds = [name.partition("/")[0] for name in objective.term_names]
@@ -149,18 +156,21 @@ def test_the_statistics_of_a_style_are_computed_once_at_each_size(
     network: Vgg19, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     targets, computed = StyleTargets(network), []
-    compute = targets._compute_statistics  # the cache holds this very function
+    for kind, each in (("max", targets), ("average", targets.with_average_pooling)):
+        compute = each._compute_statistics  # the cache holds this very function
 
-    def counting(image: Tensor, *others: object) -> dict[str, Tensor]:
-        computed.append(tuple(image.shape[2:]))
-        return compute(image, *others)
+        def counting(
+            image: Tensor, *others: Any, kind: str = kind, compute: Callable[..., Any] = compute
+        ) -> dict[str, Tensor]:
+            computed.append((kind, *image.shape[2:]))
+            return compute(image, *others)
 
-    monkeypatch.setattr(targets, "_cached_statistics", counting)
+        monkeypatch.setattr(each, "_cached_statistics", counting)
     style = StyleReference(random(1, 3, 80, 90, seed=1))
     for seed in (2, 3):
         content = random(1, 3, HEIGHT, WIDTH, seed=seed)
         make_objective(network, [TransferProblem(settings, content, (Region((style,)),))], targets)
-    assert computed == [(80, 90), (40, 45), (20, 22)]
+    assert computed == [("average", 80, 90), ("average", 40, 45), ("max", 20, 22)]
 
 
 def test_small_images_and_gram_matrices_are_compared_at_one_size(

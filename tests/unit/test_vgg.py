@@ -196,6 +196,25 @@ def test_average_pooling_is_the_scaled_mean_of_four(full_convolutions: Convoluti
     torch.testing.assert_close(features["conv2_1"], expected, rtol=1e-4, atol=1e-4)
 
 
+def test_a_network_with_average_pooling_instead_shares_most_weights(
+    full_convolutions: Convolutions, image: Tensor
+):
+    layers = {"conv1_1", "relu3_1"}
+    network = Vgg19(full_convolutions, layers, "max", "replicate")
+    average = network.with_average_pooling()
+    expected = Vgg19(full_convolutions, layers, "average", "replicate")(image)
+    torch.testing.assert_close(average(image), expected, rtol=0, atol=0)
+    assert not torch.equal(network(image)["relu3_1"], expected["relu3_1"])
+    shared = [
+        name
+        for name, buffer in network.named_buffers()
+        if buffer.data_ptr() == average.get_buffer(name).data_ptr()
+    ]
+    own = {name for name, _ in network.named_buffers()} - set(shared)
+    assert own == {"conv2_1_weight", "conv3_1_weight"}
+    assert average.with_average_pooling() is average
+
+
 def test_average_pooling_keeps_the_scale_of_content_images(caffe: Weights):
     layers = {layer for layer in LAYERS if layer.startswith("relu")} - {"relu5_4"}
     pictures = [load_fitted(path, 192, "stretch") for path in samples.CONTENT.values()]

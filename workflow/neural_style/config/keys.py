@@ -146,7 +146,8 @@ class Network:
         Literal["max", "average"],
         Field(
             description="pooling between the blocks of the network; average is scaled so that "
-            "alpha and beta keep their balance"
+            "alpha and beta keep their balance; images that are compared at several sizes (see "
+            "optimization.size_correction) have average at all but the smallest of them"
         ),
     ] = "max"
     padding: Annotated[
@@ -329,7 +330,7 @@ class Transfer:
             description="weight of the total variation loss, against grain; a weight of 1 has a "
             "visible effect at the default beta; if you multiply beta, or "
             "optimization.size_correction does, multiply this weight by the same factor; with the "
-            "exponent 2 and that correction, it grows with the square of a size over 512 pixels"
+            "exponent 2 and that correction, it grows above 512 pixels, as size^1.5"
         ),
     ] = 0.0
     total_variation_exponent: Annotated[

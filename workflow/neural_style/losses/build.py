@@ -9,7 +9,7 @@ statistics these are, and how they are compared, is up to `find_style_loss`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 from typing import Any
 
 import torch
@@ -80,7 +80,7 @@ class StyleTargets:
     """
 
     def __init__(self, network: Vgg19) -> None:
-        self._network = network
+        self.network = network
         self._cached_statistics = lru_cache(maxsize=CACHE_SIZE)(self._compute_statistics)
         self._cached_target = lru_cache(maxsize=CACHE_SIZE)(self._compute_target)
         self._cached_histograms = lru_cache(maxsize=CACHE_SIZE)(self._compute_histograms)
@@ -88,6 +88,11 @@ class StyleTargets:
         """`problem.resample_style`, cached, so that equal arguments give the same tensor."""
         self.halve_style: HalveStyle = lru_cache(maxsize=CACHE_SIZE)(halve_style)
         """`problem.halve_style`, cached."""
+
+    @cached_property
+    def with_average_pooling(self) -> StyleTargets:
+        """The same of the network with average pooling."""
+        return StyleTargets(self.network.with_average_pooling())
 
     def target(self, region: Region, settings: Settings) -> dict[str, Any]:
         """The target of a region at each style layer: that of the weighted sum of its styles.
@@ -152,12 +157,12 @@ class StyleTargets:
     ) -> dict[str, Tensor]:
         """The statistics of one style image at each style layer."""
         height, width = image.shape[2:]
-        tile = tile_size(tile, height, width, self._network.layers)
+        tile = tile_size(tile, height, width, self.network.layers)
         loss = find_style_loss(style_loss)
         guides = {layer: _guide_at(layer, guide) for layer in layers}
         statistics = sum_statistics(
             [loss.statistic(view, layer, guides[layer]) for layer in layers]
-            for view in iterate_views(self._network, image, tile)
+            for view in iterate_views(self.network, image, tile)
         )
         return dict(zip(layers, statistics, strict=True))
 
@@ -174,7 +179,7 @@ def make_objective(
         problems: one per image, which `problem.check_batch` accepts. Style loss, layers, their
             weights and tiles are those of the first; alpha, beta, and the weights of the color
             histogram and the total variation are each problem's own. `size_correction` says what
-            they are at the size, and at which sizes content and style are compared.
+            they are at the size, and how images are compared at several sizes.
         targets: caches the statistics of style images between calls.
 
     Raises:
@@ -189,12 +194,14 @@ def make_objective(
     for level in levels:
         settings, (height, width) = level[0].settings, level[0].content.shape[2:]
         tile = tile_size(settings.tile, height, width, network.layers)
+        is_smallest = level is levels[-1]
+        compared = targets if is_smallest else targets.with_average_pooling
         # Finer content would leave no room for strokes.
-        terms = _content_terms(network, level, tile) if level is levels[-1] else []
-        terms += _style_terms(level, targets, 1 / len(levels))
+        terms = _content_terms(network, level, tile) if is_smallest else []
+        terms += _style_terms(level, compared, 1 / len(levels))
         if level is problems:
-            terms += [*_histogram_terms(level, targets), *_total_variation_terms(level)]
-        objectives.append(_objective(network, terms, tile))
+            terms += [*_histogram_terms(level, compared), *_total_variation_terms(level)]
+        objectives.append(_objective(compared.network, terms, tile))
     return reduce(lambda half, full: PyramidObjective(full, half), reversed(objectives))
 
 

@@ -89,7 +89,7 @@ class Vgg19(nn.Module):
                 raise ValueError(f"unknown {kind} {name!r}; the {kind}s are {', '.join(known)}")
         self.layers = frozenset(layers)
         self.convolutions = required_convolutions(layers)
-        self._pool = _POOLINGS[pooling]
+        self._pooling = pooling
         self._padding = padding
         for name in self.convolutions:
             weight, bias = convolutions[name]
@@ -101,6 +101,16 @@ class Vgg19(nn.Module):
     def prepare(self, device: torch.device, dtype: torch.dtype) -> Self:
         """Move to a device and a precision, in its `memory_format`."""
         return self.to(device=device, dtype=dtype).to(memory_format=memory_format(device))
+
+    def with_average_pooling(self) -> Vgg19:
+        """The same network with average pooling; they share the weights that are the same."""
+        if self._pooling == "average":
+            return self
+        convolutions = {
+            name: Convolution(self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias"))
+            for name in self.convolutions
+        }
+        return Vgg19(convolutions, self.layers, "average", self._padding)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -122,7 +132,7 @@ class Vgg19(nn.Module):
         current = images
         for name in self.convolutions:
             if name in AFTER_POOLING:
-                current = self._pool(current, kernel_size=2)
+                current = _POOLINGS[self._pooling](current, kernel_size=2)
             current = self._convolve(current, name)
             if name in self.layers:
                 features[name] = current
