@@ -38,7 +38,7 @@ def settings(shallow: Settings) -> Settings:
 
 @pytest.fixture
 def network(random_convolutions: Mapping[str, Convolution], settings: Settings) -> Vgg19:
-    network = Vgg19(random_convolutions, settings.layers)
+    network = Vgg19(random_convolutions, settings.layers, "max", "replicate_first")
     return network.prepare(torch.device("cpu"), torch.float64)
 
 
@@ -91,10 +91,14 @@ def without_pyramid(problems: Sequence[TransferProblem]) -> list[TransferProblem
 def expected_losses(network: Vgg19, problems: Sequence[TransferProblem], images: Tensor) -> Tensor:
     """Content at the smallest size, the mean of the style at all, and colors at the largest.
 
-    Poolings take the mean at all sizes but the smallest.
+    Poolings take the mean at all sizes but the smallest, and all layers repeat the border.
     """
     problems = without_pyramid(problems)
-    with_average_pooling = network.with_average_pooling()
+    convolutions = {
+        name: Convolution(network.get_buffer(f"{name}_weight"), network.get_buffer(f"{name}_bias"))
+        for name in network.convolutions
+    }
+    other = Vgg19(convolutions, network.layers, "average", "replicate")
     losses = []
     for level in range(LEVELS):
         if level:
@@ -105,8 +109,7 @@ def expected_losses(network: Vgg19, problems: Sequence[TransferProblem], images:
                 mode="area",
             )
         is_smallest = level == LEVELS - 1
-        seen = network if is_smallest else with_average_pooling
-        objective = make_objective(seen, problems)
+        objective = make_objective(network if is_smallest else other, problems)
         losses.append(objective.losses_at(images))
     chosen = {"content": losses[-1], "style": torch.stack(losses).mean(dim=0), "palette": losses[0]}
     kinds = [name.partition("/")[0] for name in objective.term_names]
@@ -156,7 +159,7 @@ def test_the_statistics_of_a_style_are_computed_once_at_each_size(
     network: Vgg19, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     targets, computed = StyleTargets(network), []
-    for kind, each in (("max", targets), ("average", targets.with_average_pooling)):
+    for kind, each in (("max", targets), ("average", targets.for_larger_sizes)):
         compute = each._compute_statistics  # the cache holds this very function
 
         def counting(

@@ -196,23 +196,31 @@ def test_average_pooling_is_the_scaled_mean_of_four(full_convolutions: Convoluti
     torch.testing.assert_close(features["conv2_1"], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_network_with_average_pooling_instead_shares_most_weights(
-    full_convolutions: Convolutions, image: Tensor
+@pytest.mark.parametrize(
+    ("pooling", "padding", "expected_padding"),
+    [
+        ("max", "replicate_first", "replicate"),
+        ("average", "replicate_first", "replicate"),
+        ("max", "zeros", "zeros"),
+        ("max", "reflect", "reflect"),
+    ],
+)
+def test_the_network_for_larger_sizes_shares_all_weights(
+    full_convolutions: Convolutions,
+    image: Tensor,
+    pooling: str,
+    padding: str,
+    expected_padding: str,
 ):
     layers = {"conv1_1", "relu3_1"}
-    network = Vgg19(full_convolutions, layers, "max", "replicate")
-    average = network.with_average_pooling()
-    expected = Vgg19(full_convolutions, layers, "average", "replicate")(image)
-    torch.testing.assert_close(average(image), expected, rtol=0, atol=0)
-    assert not torch.equal(network(image)["relu3_1"], expected["relu3_1"])
-    shared = [
-        name
-        for name, buffer in network.named_buffers()
-        if buffer.data_ptr() == average.get_buffer(name).data_ptr()
-    ]
-    own = {name for name, _ in network.named_buffers()} - set(shared)
-    assert own == {"conv2_1_weight", "conv3_1_weight"}
-    assert average.with_average_pooling() is average
+    network = Vgg19(full_convolutions, layers, pooling, padding)
+    before, found = network(image), network.for_larger_sizes()
+    expected = Vgg19(full_convolutions, layers, "average", expected_padding)(image)
+    torch.testing.assert_close(found(image), expected, rtol=0, atol=0)
+    torch.testing.assert_close(network(image), before, rtol=0, atol=0)
+    assert not torch.equal(before["relu3_1"], expected["relu3_1"])
+    for name, buffer in network.named_buffers():
+        assert buffer.data_ptr() == found.get_buffer(name).data_ptr()
 
 
 def test_average_pooling_keeps_the_scale_of_content_images(caffe: Weights):

@@ -147,7 +147,7 @@ class Network:
         Field(
             description="pooling between the blocks of the network; average is scaled so that "
             "alpha and beta keep their balance; images that are compared at several sizes (see "
-            "optimization.size_correction) have average at all but the smallest of them"
+            "optimization.size_correction) have average at all but the smallest"
         ),
     ] = "max"
     padding: Annotated[

@@ -90,9 +90,9 @@ class StyleTargets:
         """`problem.halve_style`, cached."""
 
     @cached_property
-    def with_average_pooling(self) -> StyleTargets:
-        """The same of the network with average pooling."""
-        return StyleTargets(self.network.with_average_pooling())
+    def for_larger_sizes(self) -> StyleTargets:
+        """Those of `Vgg19.for_larger_sizes`."""
+        return StyleTargets(self.network.for_larger_sizes())
 
     def target(self, region: Region, settings: Settings) -> dict[str, Any]:
         """The target of a region at each style layer: that of the weighted sum of its styles.
@@ -195,7 +195,7 @@ def make_objective(
         settings, (height, width) = level[0].settings, level[0].content.shape[2:]
         tile = tile_size(settings.tile, height, width, network.layers)
         is_smallest = level is levels[-1]
-        compared = targets if is_smallest else targets.with_average_pooling
+        compared = targets if is_smallest else targets.for_larger_sizes
         # Finer content would leave no room for strokes.
         terms = _content_terms(network, level, tile) if is_smallest else []
         terms += _style_terms(level, compared, 1 / len(levels))

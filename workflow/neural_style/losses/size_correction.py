@@ -45,8 +45,7 @@ def pyramid_at(settings: Settings, height: int, width: int) -> Sequence[tuple[in
     larger. So with the Wasserstein loss, large images are compared with the style at their own
     size, at half of it, and so on, down to about `REFERENCE_SIZE` (see `halved_sizes`), and the
     losses are averaged. They are compared with the content at the smallest of these sizes.
-    Poolings take the average at all sizes but this one: a maximum rewards one bright pixel in each
-    pooled square, and large outputs get a lattice of dots.
+    At the others, the network is another one (see `Vgg19.for_larger_sizes`).
     Snelgrove, *High-Resolution Multi-Scale Neural Texture Synthesis* (2017), does this with Gram
     matrices. Without it, strokes of large outputs fall apart into dots (benchmarks/LOOK.md).
 

@@ -93,8 +93,6 @@ class Vgg19(nn.Module):
         self._padding = padding
         for name in self.convolutions:
             weight, bias = convolutions[name]
-            if pooling == "average" and name in AFTER_POOLING:
-                weight = weight * AVERAGE_POOL_SCALES[AFTER_POOLING.index(name)]
             self.register_buffer(f"{name}_weight", weight.detach())
             self.register_buffer(f"{name}_bias", bias.detach())
 
@@ -102,15 +100,20 @@ class Vgg19(nn.Module):
         """Move to a device and a precision, in its `memory_format`."""
         return self.to(device=device, dtype=dtype).to(memory_format=memory_format(device))
 
-    def with_average_pooling(self) -> Vgg19:
-        """The same network with average pooling; they share the weights that are the same."""
-        if self._pooling == "average":
-            return self
+    def for_larger_sizes(self) -> Vgg19:
+        """The network for all sizes of a pyramid but the smallest; they share their weights.
+
+        Its pooling is `average`: a maximum rewards one bright pixel in each pooled square, and
+        outputs get a lattice of dots. It has `replicate` in place of `replicate_first`: zeros
+        beyond the border give outputs a saturated rim, and say where the image ends, which matters
+        at the smallest size only, where shapes find their place.
+        """
         convolutions = {
             name: Convolution(self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias"))
             for name in self.convolutions
         }
-        return Vgg19(convolutions, self.layers, "average", self._padding)
+        padding = "replicate" if self._padding == "replicate_first" else self._padding
+        return Vgg19(convolutions, self.layers, "average", padding)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -148,6 +151,8 @@ class Vgg19(nn.Module):
     def _convolve(self, features: Tensor, name: str) -> Tensor:
         """A convolution that keeps height and width."""
         weight, bias = self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias")
+        if self._pooling == "average" and name in AFTER_POOLING:
+            weight = weight * AVERAGE_POOL_SCALES[AFTER_POOLING.index(name)]
         mode = self._padding
         if mode == "replicate_first":
             mode = "replicate" if name == CONVOLUTIONS[0] else "zeros"
