@@ -31,6 +31,22 @@ def test_memory_grows_with_the_pixels(defaults: Settings, cluster: Cluster):
     assert memory_mb(defaults, cluster, 1, batch=4) == pytest.approx(four, abs=2)
 
 
+def test_a_pyramid_copies_the_features_that_it_pads(defaults: Settings):
+    """As `replicate` does at every size, and `replicate_first` at the finer levels only."""
+    pyramid = replace(defaults, style_loss="wasserstein", size_correction=True)
+    for size, is_alike in ((1024, True), (512, False)):
+        first, all_layers, zeros = (
+            memory_mb(replace(pyramid, size=size, padding=padding), WITHOUT, 1)
+            for padding in ("replicate_first", "replicate", "zeros")
+        )
+        assert zeros < all_layers
+        assert first == (all_layers if is_alike else zeros)
+    alone = replace(pyramid, size=1024, size_correction=False)
+    assert memory_mb(replace(alone, padding="replicate_first"), WITHOUT, 1) == memory_mb(
+        replace(alone, padding="zeros"), WITHOUT, 1
+    )
+
+
 def test_tiles_and_a_small_history_save_memory_and_tiles_take_time(defaults: Settings):
     large = replace(defaults, size=2048)
     whole, tiled = replace(large, tile=4096), replace(large, tile=256)

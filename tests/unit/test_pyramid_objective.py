@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 import torch
@@ -108,8 +107,7 @@ def expected_losses(network: Vgg19, problems: Sequence[TransferProblem], images:
                 scale_factor=0.5,
                 mode="area",
             )
-        is_smallest = level == LEVELS - 1
-        objective = make_objective(network if is_smallest else other, problems)
+        objective = make_objective(network if level == LEVELS - 1 else other, problems)
         losses.append(objective.losses_at(images))
     chosen = {"content": losses[-1], "style": torch.stack(losses).mean(dim=0), "palette": losses[0]}
     kinds = [name.partition("/")[0] for name in objective.term_names]
@@ -158,22 +156,19 @@ def test_each_image_of_a_batch_has_the_losses_that_it_has_alone(network: Vgg19, 
 def test_the_statistics_of_a_style_are_computed_once_at_each_size(
     network: Vgg19, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ):
-    targets, computed = StyleTargets(network), []
-    for kind, each in (("max", targets), ("average", targets.for_larger_sizes)):
-        compute = each._compute_statistics  # the cache holds this very function
+    targets, computed = StyleTargets(), []
+    compute = targets._compute_statistics  # the cache holds this very function
 
-        def counting(
-            image: Tensor, *others: Any, kind: str = kind, compute: Callable[..., Any] = compute
-        ) -> dict[str, Tensor]:
-            computed.append((kind, *image.shape[2:]))
-            return compute(image, *others)
+    def counting(seen: Vgg19, image: Tensor, *others: object) -> dict[str, Tensor]:
+        computed.append((seen is network, *image.shape[2:]))
+        return compute(seen, image, *others)
 
-        monkeypatch.setattr(each, "_cached_statistics", counting)
+    monkeypatch.setattr(targets, "_cached_statistics", counting)
     style = StyleReference(random(1, 3, 80, 90, seed=1))
     for seed in (2, 3):
         content = random(1, 3, HEIGHT, WIDTH, seed=seed)
         make_objective(network, [TransferProblem(settings, content, (Region((style,)),))], targets)
-    assert computed == [("average", 80, 90), ("average", 40, 45), ("max", 20, 22)]
+    assert computed == [(False, 80, 90), (False, 40, 45), (True, 20, 22)]
 
 
 def test_small_images_and_gram_matrices_are_compared_at_one_size(

@@ -205,7 +205,7 @@ def test_average_pooling_is_the_scaled_mean_of_four(full_convolutions: Convoluti
         ("max", "reflect", "reflect"),
     ],
 )
-def test_the_network_for_larger_sizes_shares_all_weights(
+def test_the_network_for_finer_levels_shares_all_weights(
     full_convolutions: Convolutions,
     image: Tensor,
     pooling: str,
@@ -214,7 +214,7 @@ def test_the_network_for_larger_sizes_shares_all_weights(
 ):
     layers = {"conv1_1", "relu3_1"}
     network = Vgg19(full_convolutions, layers, pooling, padding)
-    before, found = network(image), network.for_larger_sizes()
+    before, found = network(image), network.for_finer_levels
     expected = Vgg19(full_convolutions, layers, "average", expected_padding)(image)
     torch.testing.assert_close(found(image), expected, rtol=0, atol=0)
     torch.testing.assert_close(network(image), before, rtol=0, atol=0)

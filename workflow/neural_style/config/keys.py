@@ -155,7 +155,8 @@ class Network:
         Field(
             description="padding of the convolutions; zeros, as when the network was trained, "
             "reflect (mirrored features), replicate (the outermost features repeated) or "
-            "replicate_first (replicate for the first convolution and zeros for the others); "
+            "replicate_first (replicate for the first convolution and zeros for the others, but "
+            "replicate where images are compared at several sizes, at all but the smallest); "
             "reflect and replicate take an eighth more time"
         ),
     ] = "zeros"

@@ -175,4 +175,4 @@ class Engine:
         """A network for optimizing, and a cache of the statistics of style images that it gives."""
         convolutions = self._weights(source).convolutions
         network = Vgg19(convolutions, layers, pooling, padding).prepare(self.device, precision)
-        return network, StyleTargets(network)
+        return network, StyleTargets()

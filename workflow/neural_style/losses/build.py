@@ -9,7 +9,7 @@ statistics these are, and how they are compared, is up to `find_style_loss`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property, lru_cache, reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import torch
@@ -73,14 +73,9 @@ def find_style_loss(name: str) -> StyleLoss[Any]:
 
 
 class StyleTargets:
-    """Computes what the style terms compare with: statistics of style images, each once, cached.
+    """Computes what the style terms compare with: statistics of style images, each once, cached."""
 
-    Args:
-        network: computes the features.
-    """
-
-    def __init__(self, network: Vgg19) -> None:
-        self.network = network
+    def __init__(self) -> None:
         self._cached_statistics = lru_cache(maxsize=CACHE_SIZE)(self._compute_statistics)
         self._cached_target = lru_cache(maxsize=CACHE_SIZE)(self._compute_target)
         self._cached_histograms = lru_cache(maxsize=CACHE_SIZE)(self._compute_histograms)
@@ -89,12 +84,7 @@ class StyleTargets:
         self.halve_style: HalveStyle = lru_cache(maxsize=CACHE_SIZE)(halve_style)
         """`problem.halve_style`, cached."""
 
-    @cached_property
-    def for_larger_sizes(self) -> StyleTargets:
-        """Those of `Vgg19.for_larger_sizes`."""
-        return StyleTargets(self.network.for_larger_sizes())
-
-    def target(self, region: Region, settings: Settings) -> dict[str, Any]:
+    def target(self, network: Vgg19, region: Region, settings: Settings) -> dict[str, Any]:
         """The target of a region at each style layer: that of the weighted sum of its styles.
 
         A blend of styles needs one term only: the losses against several Gram matrices,
@@ -102,6 +92,7 @@ class StyleTargets:
         constant. For the Wasserstein loss the target is the Gaussian with the moments of the blend.
 
         Args:
+            network: computes the features.
             region: its styles.
             settings: the style loss and its layers; large style images are processed in tiles, see
                 `layers.tile_size`.
@@ -110,7 +101,8 @@ class StyleTargets:
             Layer → what the terms of the style loss compare with, such as a Gram matrix [1, C, C].
         """
         layers = tuple(settings.style_layers)
-        return self._cached_target(region.styles, layers, settings.tile, settings.style_loss)
+        key = region.styles, layers, settings.tile, settings.style_loss
+        return self._cached_target(network, *key)
 
     def histograms(self, region: Region) -> Tensor:
         """The color histograms of the blend of styles of a region, [1, K, BINS]."""
@@ -123,13 +115,14 @@ class StyleTargets:
 
     def _compute_target(
         self,
+        network: Vgg19,
         styles: tuple[StyleReference, ...],
         layers: tuple[str, ...],
         tile: int | None,
         style_loss: str,
     ) -> dict[str, Any]:
         statistics = [
-            self._cached_statistics(style.image, style.guide, layers, tile, style_loss)
+            self._cached_statistics(network, style.image, style.guide, layers, tile, style_loss)
             for style in styles
         ]
         loss = find_style_loss(style_loss)
@@ -149,6 +142,7 @@ class StyleTargets:
     @torch.no_grad()
     def _compute_statistics(
         self,
+        network: Vgg19,
         image: Tensor,
         guide: Tensor | None,
         layers: tuple[str, ...],
@@ -157,12 +151,12 @@ class StyleTargets:
     ) -> dict[str, Tensor]:
         """The statistics of one style image at each style layer."""
         height, width = image.shape[2:]
-        tile = tile_size(tile, height, width, self.network.layers)
+        tile = tile_size(tile, height, width, network.layers)
         loss = find_style_loss(style_loss)
         guides = {layer: _guide_at(layer, guide) for layer in layers}
         statistics = sum_statistics(
             [loss.statistic(view, layer, guides[layer]) for layer in layers]
-            for view in iterate_views(self.network, image, tile)
+            for view in iterate_views(network, image, tile)
         )
         return dict(zip(layers, statistics, strict=True))
 
@@ -185,7 +179,7 @@ def make_objective(
     Raises:
         ValueError: the problems differ in their number of regions, or in which have masks.
     """
-    targets = targets or StyleTargets(network)
+    targets = targets or StyleTargets()
     height, width = problems[0].content.shape[2:]
     levels = [problems]
     for _ in pyramid_at(problems[0].settings, height, width)[1:]:
@@ -194,14 +188,14 @@ def make_objective(
     for level in levels:
         settings, (height, width) = level[0].settings, level[0].content.shape[2:]
         tile = tile_size(settings.tile, height, width, network.layers)
-        is_smallest = level is levels[-1]
-        compared = targets if is_smallest else targets.for_larger_sizes
+        is_coarsest = level is levels[-1]
+        own = network if is_coarsest else network.for_finer_levels
         # Finer content would leave no room for strokes.
-        terms = _content_terms(network, level, tile) if is_smallest else []
-        terms += _style_terms(level, compared, 1 / len(levels))
+        terms = _content_terms(own, level, tile) if is_coarsest else []
+        terms += _style_terms(own, level, targets, 1 / len(levels))
         if level is problems:
-            terms += [*_histogram_terms(level, compared), *_total_variation_terms(level)]
-        objectives.append(_objective(compared.network, terms, tile))
+            terms += [*_histogram_terms(level, targets), *_total_variation_terms(level)]
+        objectives.append(_objective(own, terms, tile))
     return reduce(lambda half, full: PyramidObjective(full, half), reversed(objectives))
 
 
@@ -226,7 +220,7 @@ def _content_terms(
 
 
 def _style_terms(
-    problems: Sequence[TransferProblem], targets: StyleTargets, share: float
+    network: Vgg19, problems: Sequence[TransferProblem], targets: StyleTargets, share: float
 ) -> list[Term]:
     """A style term for each style layer, times a share, summed over the regions."""
     height, width = problems[0].content.shape[2:]
@@ -235,7 +229,7 @@ def _style_terms(
     settings = problems[0].settings
     style_loss = find_style_loss(settings.style_loss)
     regions = [
-        (_batch_mask(batch), [targets.target(region, settings) for region in batch])
+        (_batch_mask(batch), [targets.target(network, region, settings) for region in batch])
         for batch in _batch_regions(problems)
     ]
     return [

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import cached_property
 from threading import Lock
 from typing import NamedTuple, Self
 
@@ -100,13 +101,16 @@ class Vgg19(nn.Module):
         """Move to a device and a precision, in its `memory_format`."""
         return self.to(device=device, dtype=dtype).to(memory_format=memory_format(device))
 
-    def for_larger_sizes(self) -> Vgg19:
-        """The network for all sizes of a pyramid but the smallest; they share their weights.
+    @cached_property
+    def for_finer_levels(self) -> Vgg19:
+        """The network for all levels of a pyramid but the coarsest, with the same weights.
 
-        Its pooling is `average`: a maximum rewards one bright pixel in each pooled square, and
-        outputs get a lattice of dots. It has `replicate` in place of `replicate_first`: zeros
-        beyond the border give outputs a saturated rim, and say where the image ends, which matters
-        at the smallest size only, where shapes find their place.
+        Call it when the network is prepared. Its pooling is `average`: a maximum rewards one
+        bright pixel in each pooled square, which leaves a lattice of dots at 2048 pixels and more.
+        Hénaff and Simoncelli, *Geodesics of learned representations* (2016), replace max pooling
+        for such aliasing. It has `replicate` in place of `replicate_first`, whose zeros leave a
+        saturated rim, and say where the image ends: that matters at the coarsest level only, where
+        shapes find their places. Other paddings stay as they are.
         """
         convolutions = {
             name: Convolution(self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias"))

@@ -124,7 +124,7 @@ class Optimization:
             raise ValueError(f"the network does not give the features of {', '.join(missing)}")
         self._network = network
         self._problems = problems
-        self._targets = targets or StyleTargets(network)
+        self._targets = targets or StyleTargets()
         self._most_recorded = graph
         self._between_stages = between_stages
         self._has_begun = False

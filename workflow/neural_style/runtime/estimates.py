@@ -26,7 +26,8 @@ Measured on a CPU as the growth of the process's peak, minus the rest, for an im
 fifth of it is what `memory.keep_freed_memory` keeps."""
 
 PADDING_FACTOR = 1.2
-"""Factor on that for reflect and replicate, which copy the features at every convolution."""
+"""Factor on that for reflect and replicate, which copy the features at every convolution. So does
+replicate_first in the finer levels of a pyramid, see `Vgg19.for_finer_levels`."""
 
 BYTES_PER_PIXEL = 120
 """Bytes for each pixel of the image: ten copies of it, such as its gradient and its best values."""
@@ -73,7 +74,7 @@ def bytes_per_image(settings: Settings, height: int, width: int, precision: str)
     """Estimate the bytes of memory that each image of a batch takes while it is optimized.
 
     Args:
-        settings: tiles, L-BFGS history size, layers and padding matter.
+        settings: tiles, L-BFGS history size, layers, padding, and what makes a pyramid matter.
         height: of the image, in pixels.
         width: of the image, in pixels.
         precision: of the network, a key of `BYTES_PER_PIXEL_SEEN`.
@@ -87,7 +88,10 @@ def bytes_per_image(settings: Settings, height: int, width: int, precision: str)
     adam = settings.optimizer == "adam"
     history = ADAM_HISTORY_SIZE if adam else history_size(settings.history, height, width)
     pixels = height * width * (BYTES_PER_PIXEL + BYTES_PER_HISTORY_ENTRY * history)
-    copied = settings.padding in ("reflect", "replicate")
+    has_finer_levels = len(pyramid_at(settings, height, width)) > 1
+    copied = settings.padding in ("reflect", "replicate") or (
+        settings.padding == "replicate_first" and has_finer_levels
+    )
     padding = PADDING_FACTOR if copied else 1
     return pixels + int(seen * BYTES_PER_PIXEL_SEEN[precision] * padding)
 
