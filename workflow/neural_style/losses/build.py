@@ -101,8 +101,9 @@ class StyleTargets:
             Layer → what the terms of the style loss compare with, such as a Gram matrix [1, C, C].
         """
         layers = tuple(settings.style_layers)
-        key = region.styles, layers, settings.tile, settings.style_loss
-        return self._cached_target(network, *key)
+        return self._cached_target(
+            network, region.styles, layers, settings.tile, settings.style_loss
+        )
 
     def histograms(self, region: Region) -> Tensor:
         """The color histograms of the blend of styles of a region, [1, K, BINS]."""
@@ -190,7 +191,7 @@ def make_objective(
         tile = tile_size(settings.tile, height, width, network.layers)
         is_coarsest = level is levels[-1]
         own = network if is_coarsest else network.for_finer_levels
-        # Finer content would leave no room for strokes.
+        # Content at finer levels shortens strokes, and makes houses look like photos.
         terms = _content_terms(own, level, tile) if is_coarsest else []
         terms += _style_terms(own, level, targets, 1 / len(levels))
         if level is problems:

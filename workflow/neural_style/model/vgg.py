@@ -105,10 +105,10 @@ class Vgg19(nn.Module):
     def for_finer_levels(self) -> Vgg19:
         """The network for all levels of a pyramid but the coarsest, with the same weights.
 
-        Call it when the network is prepared. Its pooling is `average`: a maximum rewards one
-        bright pixel in each pooled square, which leaves a lattice of dots at 2048 pixels and more.
-        Hénaff and Simoncelli, *Geodesics of learned representations* (2016), replace max pooling
-        for such aliasing. It has `replicate` in place of `replicate_first`, whose zeros leave a
+        Read it when the network is prepared. Its pooling is `average`: a maximum rewards one bright
+        pixel in each pooled square, which leaves a lattice of dots at 2048 pixels. Zhang, *Making
+        Convolutional Networks Shift-Invariant Again* (2019), shows the aliasing of max pooling. It
+        has `replicate` in place of `replicate_first`, whose zeros leave a
         saturated rim, and say where the image ends: that matters at the coarsest level only, where
         shapes find their places. Other paddings stay as they are.
         """
