@@ -108,7 +108,7 @@ def test_the_best_goes_from_about_140_pixels_to_any_size_in_bounded_time(size: i
         for stage in best.all_stages
     ]
     work = sum(stage.epochs * cost for stage, cost in zip(best.all_stages, costs, strict=True))
-    assert 60 < work <= FULL_SIZE_EPOCHS
+    assert (60 if size <= 700 else 25) < work <= FULL_SIZE_EPOCHS
 
 
 def test_the_iterations_of_the_best_are_those_that_the_docs_name():
@@ -116,6 +116,16 @@ def test_the_iterations_of_the_best_are_those_that_the_docs_name():
     for size, epochs in ((512, [94, 64, 44, 30, 20]), (256, [56, 38, 26])):
         best = expand(settings={"presets": ["best"]}, image={"size": size})["best"]
         assert [stage.epochs for stage in best.all_stages] == epochs
+
+
+def test_the_best_begins_a_large_output_like_one_of_512_pixels():
+    stages = {
+        size: expand(settings={"presets": ["best"]}, image={"size": size})["best"].all_stages
+        for size in (512, 1024, 4096)
+    }
+    assert stages[1024][:5] == stages[4096][:5] == stages[512]
+    assert [stage.epochs for stage in stages[1024][5:]] == [27, 18]
+    assert [stage.epochs for stage in stages[4096][5:]] == [28, 19, 13, 10, 10, 10]
 
 
 def test_the_stages_of_the_best_follow_the_entry_that_uses_it():

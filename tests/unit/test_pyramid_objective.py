@@ -88,9 +88,10 @@ def without_pyramid(problems: Sequence[TransferProblem]) -> list[TransferProblem
 
 
 def expected_losses(network: Vgg19, problems: Sequence[TransferProblem], images: Tensor) -> Tensor:
-    """Content at the smallest size, the mean of the style at all, and colors at the largest.
+    """Content at the smallest size, colors and shallow layers at the largest, and conv3_1 at all.
 
-    Poolings take the mean at all sizes but the smallest, and all layers repeat the border.
+    Each size has 1.5 times as much of the style as its double. Poolings take the mean at all sizes
+    but the smallest, and all layers repeat the border.
     """
     problems = without_pyramid(problems)
     convolutions = {
@@ -109,9 +110,15 @@ def expected_losses(network: Vgg19, problems: Sequence[TransferProblem], images:
             )
         objective = make_objective(network if level == LEVELS - 1 else other, problems)
         losses.append(objective.losses_at(images))
-    chosen = {"content": losses[-1], "style": torch.stack(losses).mean(dim=0), "palette": losses[0]}
-    kinds = [name.partition("/")[0] for name in objective.term_names]
-    return torch.stack([chosen[kind][place] for place, kind in enumerate(kinds)])
+    chosen = {
+        "content/conv2_2": losses[-1],
+        "style/conv1_1": losses[0] * 4 / 19,
+        "style/conv2_1": losses[0] * 4 / 19,
+        "style/conv3_1": (4 * losses[0] + 6 * losses[1] + 9 * losses[2]) / 19,
+        "palette/color_histogram": losses[0],
+    }
+    names = objective.term_names
+    return torch.stack([chosen[name][place] for place, name in enumerate(names)])
 
 
 def test_the_losses_are_those_at_each_size(network: Vgg19, settings: Settings):

@@ -11,7 +11,13 @@ import torch
 from neural_style.config.settings import Settings
 from neural_style.losses.build import make_objective
 from neural_style.losses.problem import single_style_problem
-from neural_style.losses.size_correction import beta_at, pyramid_at, total_variation_at
+from neural_style.losses.size_correction import (
+    beta_at,
+    pyramid_at,
+    style_layers_at_half,
+    style_shares,
+    total_variation_at,
+)
 from neural_style.model.vgg import Convolution, Vgg19
 
 
@@ -69,6 +75,15 @@ def test_large_images_are_compared_at_smaller_sizes_as_well(
     assert pyramid_at(wasserstein, *size) == [size, *sizes]
     assert pyramid_at(defaults, *size) == [size]
     assert pyramid_at(replace(wasserstein, size_correction=False), *size) == [size]
+
+
+def test_smaller_sizes_of_a_pyramid_have_deeper_layers_and_more_weight():
+    layers = {"relu1_1": 5.0, "conv2_2": 4.0, "conv3_1": 3.0, "relu5_1": 2.0}
+    assert style_layers_at_half(layers) == {"conv3_1": 3.0, "relu5_1": 2.0}
+    shallow = {"relu1_1": 5.0, "conv2_2": 4.0}
+    assert style_layers_at_half(shallow) == shallow
+    assert style_shares(1) == [1]
+    assert style_shares(3) == pytest.approx([4 / 19, 6 / 19, 9 / 19])
 
 
 @pytest.mark.parametrize(

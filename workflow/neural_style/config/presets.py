@@ -7,13 +7,12 @@ the configuration, and an entry that uses a preset may override it.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from neural_style.config.sizes import halved_sizes
+from neural_style.config.sizes import REFERENCE_SIZE, halved_sizes
 
 STYLE_LAYERS = ("conv1_1", "conv2_1", "conv3_1", "conv4_1", "conv5_1")
 """The style layers of the method."""
@@ -135,9 +134,8 @@ less. One of `best` costs 1.1 to 1.2 times as much as one of the method."""
 STEEPNESS = 1.1
 """The number of iterations of a stage falls with this power of its size."""
 
-MOST_EPOCHS = 120
-"""Iterations of a stage of `coarse_to_fine`, at most; outputs above about 700 pixels reach it.
-More do not change what a small stage gives (benchmarks/LOOK.md)."""
+LEAST_LARGE_EPOCHS = 10
+"""Iterations of a stage of `coarse_to_fine` above `REFERENCE_SIZE`, unless there is no time."""
 
 FIXED_COST = 150**2
 """Pixels that cost as much as what an iteration costs at any size, measured for `best` on
@@ -187,7 +185,9 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
 
     The network sees a fixed number of pixels, so the shapes in a large output are those that it had
     as a small one: of `COARSEST` pixels or a little more. Each stage has twice the pixels of the
-    one before.
+    one before. Up to `REFERENCE_SIZE`, a large output has the iterations of one of that size, so
+    that it gets the same shapes: more iterations make others. Above, the stages have at most twice
+    as many as the power law of that size, or `LEAST_LARGE_EPOCHS`.
 
     Args:
         size: edge of the output in pixels.
@@ -196,18 +196,14 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
     Returns:
         Values of `stages` and `epochs`.
     """
-    sizes = [size]
-    while (smaller := round(size / math.sqrt(2) ** len(sizes))) >= COARSEST:
-        sizes.append(smaller)
-    shares = [(size / edge) ** STEEPNESS for edge in sizes]
+    sizes = _halves_of_area(size)
+    shares = [_share(edge, size) for edge in sizes]
     if epochs is None:
-        costs = [
-            sum(seen**2 + FIXED_COST for seen, _ in halved_sizes(edge, edge))
-            / (size**2 + FIXED_COST)
-            for edge in sizes
+        unit = _last_epochs(size)
+        counts = [
+            int(min(unit * share, _most_epochs(edge)))
+            for edge, share in zip(sizes, shares, strict=True)
         ]
-        unit = FULL_SIZE_EPOCHS / sum(map(operator.mul, shares, costs))
-        counts = [min(MOST_EPOCHS, int(unit * share)) for share in shares]
     else:
         counts = [int(epochs / sum(shares) * share) for share in shares]
         counts[0] = epochs - sum(counts[1:])
@@ -217,6 +213,35 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
         if count
     ]
     return {"stages": stages, "epochs": sum(counts)}
+
+
+def _halves_of_area(size: int) -> list[int]:
+    """A size and those of half the pixels, a quarter, and so on, down to `COARSEST`."""
+    sizes = [size]
+    while (smaller := round(size / math.sqrt(2) ** len(sizes))) >= COARSEST:
+        sizes.append(smaller)
+    return sizes
+
+
+def _last_epochs(size: int) -> float:
+    """Iterations at the size of an output for which all stages cost `FULL_SIZE_EPOCHS`."""
+
+    def cost(edge: int) -> int:
+        return sum(seen**2 + FIXED_COST for seen, _ in halved_sizes(edge, edge))
+
+    total = sum(_share(edge, size) * cost(edge) for edge in _halves_of_area(size))
+    return FULL_SIZE_EPOCHS * (size**2 + FIXED_COST) / total
+
+
+def _share(edge: int, size: int) -> float:
+    """Iterations of a stage of `edge` pixels for each one at `size`."""
+    return float((size / edge) ** STEEPNESS)
+
+
+def _most_epochs(edge: int) -> float:
+    """Iterations of a stage of `edge` pixels, at most."""
+    continued = _last_epochs(REFERENCE_SIZE) * _share(edge, REFERENCE_SIZE)
+    return continued if edge <= REFERENCE_SIZE else max(2 * continued, LEAST_LARGE_EPOCHS)
 
 
 def laid_over(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

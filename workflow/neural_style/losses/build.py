@@ -37,6 +37,7 @@ from neural_style.losses.problem import (
 from neural_style.losses.size_correction import (
     beta_at,
     pyramid_at,
+    style_shares,
     total_variation_at,
 )
 from neural_style.losses.terms import (
@@ -186,14 +187,14 @@ def make_objective(
     for _ in pyramid_at(problems[0].settings, height, width)[1:]:
         levels.append([halve_problem(each, targets.halve_style) for each in levels[-1]])
     objectives = []
-    for level in levels:
+    for level, share in zip(levels, style_shares(len(levels)), strict=True):
         settings, (height, width) = level[0].settings, level[0].content.shape[2:]
         tile = tile_size(settings.tile, height, width, network.layers)
         is_coarsest = level is levels[-1]
         own = network if is_coarsest else network.for_finer_levels
         # Content at finer levels shortens strokes, and makes houses look like photos.
         terms = _content_terms(own, level, tile) if is_coarsest else []
-        terms += _style_terms(own, level, targets, 1 / len(levels))
+        terms += _style_terms(own, level, targets, share)
         if level is problems:
             terms += [*_histogram_terms(level, targets), *_total_variation_terms(level)]
         objectives.append(_objective(own, terms, tile))

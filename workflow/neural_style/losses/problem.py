@@ -19,6 +19,7 @@ from torch.nn import functional
 from neural_style.config.settings import Settings
 from neural_style.config.sizes import SHORTEST_SIDE, scaled_size
 from neural_style.images.tensors import luminance, match_color
+from neural_style.losses.size_correction import pyramid_at, style_layers_at_half
 
 LARGEST_RATIO_ON_CUDA = 32
 """Largest ratio of sizes for an antialiased filter on CUDA. Its weights have to fit into the shared
@@ -209,6 +210,9 @@ def refined_images(images: Tensor, problems: Sequence[TransferProblem]) -> Tenso
     without the noise in it. So eyes, windows and branches are there again from the start of each
     stage, as in STROTSS (Kolkin, Salavon and Shakhnarovich, 2019).
 
+    Before a stage with a pyramid, the images are blurred. Otherwise, single pixels of the small
+    stages become beads along the strokes of large outputs, which no loss takes away again.
+
     Args:
         images: [B, 3, h, w] in [0, 1].
         problems: of the next stage, one for each image.
@@ -222,6 +226,8 @@ def refined_images(images: Tensor, problems: Sequence[TransferProblem]) -> Tenso
         image = luminance(problem.content if problem.start is None else problem.start)
         coarse = resample_images(resample_images(image, *size), *next_size)
         details.append((1 - problem.settings.noise_share) * (image - coarse))
+    if len(pyramid_at(problems[0].settings, *next_size)) > 1:
+        images = blur(images)
     return resample_images(images, *next_size) + torch.cat(details)
 
 
@@ -333,6 +339,8 @@ def resample_style(
 def halve_problem(problem: TransferProblem, style_halver: HalveStyle) -> TransferProblem:
     """What the losses compare at half the size: contents, styles, and masks, without a start.
 
+    The settings have the style layers of `style_layers_at_half`.
+
     Args:
         problem: each side of its content image has at least two pixels.
         style_halver: halves a style image and its guide, like `halve_style`.
@@ -349,7 +357,9 @@ def halve_problem(problem: TransferProblem, style_halver: HalveStyle) -> Transfe
         )
         for region in problem.regions
     )
-    return TransferProblem(problem.settings, halve(problem.content), regions)
+    layers = style_layers_at_half(problem.settings.style_layers)
+    settings = replace(problem.settings, style_layers=layers)
+    return TransferProblem(settings, halve(problem.content), regions)
 
 
 def halve_style(image: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -362,6 +372,17 @@ def halve_style(image: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor | N
 def halve(images: Tensor) -> Tensor:
     """The mean of each 2 × 2 pixels of images [B, C, H, W]; an odd row or column is left out."""
     return functional.avg_pool2d(images, 2)
+
+
+def blur(images: Tensor) -> Tensor:
+    """Blur images [B, C, H, W] by a binomial filter, [1 4 6 4 1]/16 in each direction.
+
+    Its standard deviation is a pixel. The outermost pixels are repeated beyond the border.
+    """
+    weights = images.new_tensor([1, 4, 6, 4, 1]) / 16
+    kernel = weights.outer(weights).expand(images.shape[1], 1, 5, 5)
+    padded = functional.pad(images, (2, 2, 2, 2), mode="replicate")
+    return functional.conv2d(padded, kernel, groups=images.shape[1])
 
 
 def resample_images(images: Tensor, height: int, width: int) -> Tensor:

@@ -6,13 +6,20 @@ functions say what the weights of the settings, which hold at `REFERENCE_SIZE`, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from neural_style.config.settings import Settings
 from neural_style.config.sizes import REFERENCE_SIZE, halved_sizes
+from neural_style.model.layers import stride
 
 TOTAL_VARIATION_GROWTH = 1.5
 """Power of the size that the weight of squared total variation grows with."""
+
+SMALLEST_STRIDE = 4
+"""Pixels: the stride of the style layers that the smaller sizes of a pyramid have, at least."""
+
+SHARE_GROWTH = 1.5
+"""How many times the share of a size of a pyramid in the style loss is that of its double."""
 
 
 def beta_at(settings: Settings, height: int, width: int) -> float:
@@ -58,6 +65,30 @@ def pyramid_at(settings: Settings, height: int, width: int) -> Sequence[tuple[in
     if not settings.size_correction or settings.style_loss != "wasserstein":
         return [(height, width)]
     return halved_sizes(height, width)
+
+
+def style_layers_at_half(layers: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the style layers at all sizes of a pyramid but the largest, with their weights.
+
+    These are the deeper ones. What the others see there, single pixels, deeper layers see at the
+    larger sizes, where it is a part of a stroke. With all layers at all sizes, the single pixels of
+    the smallest one become dots of eight pixels in an output of 4096 (benchmarks/LOOK.md).
+
+    Args:
+        layers: of the settings. If all are shallow, all are returned.
+    """
+    deeper = {layer: weight for layer, weight in layers.items() if stride(layer) >= SMALLEST_STRIDE}
+    return deeper or layers
+
+
+def style_shares(levels: int) -> Sequence[float]:
+    """Return the shares of the sizes of a pyramid in the style loss, largest size first.
+
+    They sum to 1. The smaller ones, at which strokes and shapes are decided, have more: with equal
+    shares, flat areas of large outputs have more of a fine texture (benchmarks/LOOK.md).
+    """
+    shares = [SHARE_GROWTH**level for level in range(levels)]
+    return [share / sum(shares) for share in shares]
 
 
 def total_variation_at(settings: Settings, height: int, width: int) -> float:
