@@ -129,10 +129,10 @@ def test_what_a_stage_made_is_blurred_before_one_with_a_pyramid(settings: Settin
         for each in (settings, pyramid)
     )
     torch.testing.assert_close(sharp, images[0, 1])
-    weights = torch.tensor([1.0, 4, 6, 4, 1]) / 16
-    torch.testing.assert_close(blurred[18:23, 8:13], weights.outer(weights))
-    below = torch.tensor([1.0, 5, 11]) / 16
-    torch.testing.assert_close(blurred[37:, 28:33], below.outer(weights))
+    weights = torch.tensor([1.0, 8, 28, 56, 70, 56, 28, 8, 1]) / 256
+    torch.testing.assert_close(blurred[16:25, 6:15], weights.outer(weights))
+    below = torch.tensor([1.0, 9, 37, 93, 163]) / 256
+    torch.testing.assert_close(blurred[35:, 26:35], below.outer(weights))
 
 
 def test_an_image_to_start_from_gives_its_own_detail_to_the_stages(settings: Settings):

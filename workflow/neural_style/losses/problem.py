@@ -375,13 +375,13 @@ def halve(images: Tensor) -> Tensor:
 
 
 def blur(images: Tensor) -> Tensor:
-    """Blur images [B, C, H, W] by a binomial filter, [1 4 6 4 1]/16 in each direction.
+    """Blur images [B, C, H, W] by a binomial filter of nine pixels in each direction.
 
-    Its standard deviation is a pixel. The outermost pixels are repeated beyond the border.
+    Its standard deviation is √2 pixels. The outermost pixels are repeated beyond the border.
     """
-    weights = images.new_tensor([1, 4, 6, 4, 1]) / 16
-    kernel = weights.outer(weights).expand(images.shape[1], 1, 5, 5)
-    padded = functional.pad(images, (2, 2, 2, 2), mode="replicate")
+    weights = images.new_tensor([1, 8, 28, 56, 70, 56, 28, 8, 1]) / 256
+    kernel = weights.outer(weights).expand(images.shape[1], 1, 9, 9)
+    padded = functional.pad(images, (4, 4, 4, 4), mode="replicate")
     return functional.conv2d(padded, kernel, groups=images.shape[1])
 
 
