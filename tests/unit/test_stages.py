@@ -12,6 +12,8 @@ from torch import Tensor
 from neural_style.config.keys import Stage
 from neural_style.config.settings import Settings
 from neural_style.images.tensors import luminance
+from neural_style.losses.build import StyleTargets, make_objective
+from neural_style.losses.objective import Objective
 from neural_style.losses.problem import (
     Region,
     StyleReference,
@@ -85,6 +87,31 @@ def test_only_the_last_stage_has_the_preconditioner_of_the_last_stage(
     monkeypatch.setattr(loop_module, "make_optimizer", spy)
     list(Optimization(network, [single_style_problem(CONTENT, STYLE, settings)]))
     assert made == [(20, False), (28, False), (40, True)]
+
+
+@pytest.mark.usefixtures("small_pyramids")
+@pytest.mark.parametrize("style_loss", ["gram", "wasserstein"])
+def test_shallow_layers_weigh_less_in_a_pyramid_before_the_last_stage(
+    network: Vgg19, settings: Settings, monkeypatch: pytest.MonkeyPatch, style_loss: str
+):
+    weights: list[list[float]] = []
+
+    def spy(own: Vgg19, problems: Sequence[TransferProblem], targets: StyleTargets) -> Objective:
+        weights.append(list(problems[0].settings.style_layers.values()))
+        return make_objective(own, problems, targets)
+
+    monkeypatch.setattr(loop_module, "make_objective", spy)
+    stages = (Stage(32, 1), Stage(40, 1))
+    settings = replace(
+        settings, size=80, epochs=3, stages=stages, style_loss=style_loss, size_correction=True
+    )
+    layers = {"conv1_1": 8.0, "conv2_1": 4.0, "conv3_1": 2.0}
+    problem = single_style_problem(
+        random(1, 3, 80, 80, seed=1), STYLE, replace(settings, style_layers=layers)
+    )
+    list(Optimization(network, [problem]))
+    fewer = [2, 2, 2] if style_loss == "wasserstein" else [8, 4, 2]
+    assert weights == [[8, 4, 2], fewer, [8, 4, 2]]
 
 
 def test_the_first_stage_is_the_job_of_the_smaller_problem(

@@ -9,7 +9,6 @@ statistics these are, and how they are compared, is up to `find_style_loss`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache, reduce
 from typing import Any
 
@@ -38,7 +37,6 @@ from neural_style.losses.problem import (
 from neural_style.losses.size_correction import (
     beta_at,
     pyramid_at,
-    style_layers_at_full,
     style_shares,
     total_variation_at,
 )
@@ -188,8 +186,6 @@ def make_objective(
     levels = [problems]
     for _ in pyramid_at(problems[0].settings, height, width)[1:]:
         levels.append([halve_problem(each, targets.halve_style) for each in levels[-1]])
-    if len(levels) > 1:
-        levels[0] = [_with_layers_at_full(each) for each in levels[0]]
     objectives = []
     for level, share in zip(levels, style_shares(len(levels)), strict=True):
         settings, (height, width) = level[0].settings, level[0].content.shape[2:]
@@ -199,16 +195,10 @@ def make_objective(
         # Content at finer levels shortens strokes, and makes houses look like photos.
         terms = _content_terms(own, level, tile) if is_coarsest else []
         terms += _style_terms(own, level, targets, share)
-        if level is levels[0]:
+        if level is problems:
             terms += [*_histogram_terms(level, targets), *_total_variation_terms(level)]
         objectives.append(_objective(own, terms, tile))
     return reduce(lambda half, full: PyramidObjective(full, half), reversed(objectives))
-
-
-def _with_layers_at_full(problem: TransferProblem) -> TransferProblem:
-    """A problem with the weights that style layers have at the largest size of a pyramid."""
-    layers = style_layers_at_full(problem.settings.style_layers)
-    return replace(problem, settings=replace(problem.settings, style_layers=layers))
 
 
 def _objective(network: Vgg19, terms: Sequence[Term], tile: int | None) -> Objective:

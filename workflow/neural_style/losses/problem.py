@@ -19,7 +19,11 @@ from torch.nn import functional
 from neural_style.config.settings import Settings
 from neural_style.config.sizes import SHORTEST_SIDE, scaled_size
 from neural_style.images.tensors import luminance, match_color
-from neural_style.losses.size_correction import pyramid_at, style_layers_at_half
+from neural_style.losses.size_correction import (
+    pyramid_at,
+    style_layers_at_half,
+    style_layers_before_last,
+)
 
 LARGEST_RATIO_ON_CUDA = 32
 """Largest ratio of sizes for an antialiased filter on CUDA. Its weights have to fit into the shared
@@ -325,6 +329,17 @@ def resample_problem(
         chroma=chroma if chroma is None else _interpolate(chroma, height, width, "bicubic"),
         start=start if start is None else resample_images(start, height, width),
     )
+
+
+def before_last_stage(problem: TransferProblem) -> TransferProblem:
+    """A problem at the size of a stage, with the style layers that stages before the last have.
+
+    They differ from those of the settings where there is a pyramid, see `style_layers_before_last`.
+    """
+    if len(pyramid_at(problem.settings, *problem.content.shape[2:])) == 1:
+        return problem
+    layers = style_layers_before_last(problem.settings.style_layers)
+    return replace(problem, settings=replace(problem.settings, style_layers=layers))
 
 
 def resample_style(

@@ -67,12 +67,12 @@ def pyramid_at(settings: Settings, height: int, width: int) -> Sequence[tuple[in
     return halved_sizes(height, width)
 
 
-def style_layers_at_full(layers: Mapping[str, float]) -> Mapping[str, float]:
-    """Return the style layers at the largest size of a pyramid, with their weights.
+def style_layers_before_last(layers: Mapping[str, float]) -> Mapping[str, float]:
+    """Return the style layers of a pyramid in all stages but the last, with their weights.
 
     Those of a stride below `SMALLEST_STRIDE` have a quarter or half of their weight. With all of
-    it, the optimization makes the contrast that they ask for out of a mesh of a few pixels, and
-    edges of strokes become rows of dots (benchmarks/LOOK.md).
+    it, the optimization makes the contrast that they ask for out of a mesh of a few pixels. In the
+    last stage, that is crisp; in others, the next stage enlarges it to beads (benchmarks/LOOK.md).
 
     Args:
         layers: of the settings.
