@@ -19,11 +19,7 @@ from torch.nn import functional
 from neural_style.config.settings import Settings
 from neural_style.config.sizes import SHORTEST_SIDE, scaled_size
 from neural_style.images.tensors import luminance, match_color
-from neural_style.losses.size_correction import (
-    pyramid_at,
-    style_layers_at_half,
-    style_layers_before_last,
-)
+from neural_style.losses.size_correction import pyramid_at, style_layers_at_half
 
 LARGEST_RATIO_ON_CUDA = 32
 """Largest ratio of sizes for an antialiased filter on CUDA. Its weights have to fit into the shared
@@ -331,17 +327,6 @@ def resample_problem(
     )
 
 
-def before_last_stage(problem: TransferProblem) -> TransferProblem:
-    """A problem at the size of a stage, with the style layers that stages before the last have.
-
-    They differ from those of the settings where there is a pyramid, see `style_layers_before_last`.
-    """
-    if len(pyramid_at(problem.settings, *problem.content.shape[2:])) == 1:
-        return problem
-    layers = style_layers_before_last(problem.settings.style_layers)
-    return replace(problem, settings=replace(problem.settings, style_layers=layers))
-
-
 def resample_style(
     image: Tensor, guide: Tensor | None, scale: float
 ) -> tuple[Tensor, Tensor | None]:
@@ -390,13 +375,13 @@ def halve(images: Tensor) -> Tensor:
 
 
 def blur(images: Tensor) -> Tensor:
-    """Blur images [B, C, H, W] by a binomial filter of nine pixels in each direction.
+    """Blur images [B, C, H, W] by a binomial filter, [1 4 6 4 1]/16 in each direction.
 
-    Its standard deviation is √2 pixels. The outermost pixels are repeated beyond the border.
+    Its standard deviation is a pixel. The outermost pixels are repeated beyond the border.
     """
-    weights = images.new_tensor([1, 8, 28, 56, 70, 56, 28, 8, 1]) / 256
-    kernel = weights.outer(weights).expand(images.shape[1], 1, 9, 9)
-    padded = functional.pad(images, (4, 4, 4, 4), mode="replicate")
+    weights = images.new_tensor([1, 4, 6, 4, 1]) / 16
+    kernel = weights.outer(weights).expand(images.shape[1], 1, 5, 5)
+    padded = functional.pad(images, (2, 2, 2, 2), mode="replicate")
     return functional.conv2d(padded, kernel, groups=images.shape[1])
 
 

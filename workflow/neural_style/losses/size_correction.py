@@ -16,7 +16,7 @@ TOTAL_VARIATION_GROWTH = 1.5
 """Power of the size that the weight of squared total variation grows with."""
 
 SMALLEST_STRIDE = 4
-"""Pixels: the stride of the style layers that have all of their weight in a pyramid, at least."""
+"""Pixels: the stride of the style layers that the smaller sizes of a pyramid have, at least."""
 
 SHARE_GROWTH = 1.5
 """How many times the share of a size of a pyramid in the style loss is that of its double."""
@@ -65,21 +65,6 @@ def pyramid_at(settings: Settings, height: int, width: int) -> Sequence[tuple[in
     if not settings.size_correction or settings.style_loss != "wasserstein":
         return [(height, width)]
     return halved_sizes(height, width)
-
-
-def style_layers_before_last(layers: Mapping[str, float]) -> Mapping[str, float]:
-    """Return the style layers of a pyramid in all stages but the last, with their weights.
-
-    Those of a stride below `SMALLEST_STRIDE` have a quarter or half of their weight. With all of
-    it, the optimization makes the contrast that they ask for out of a mesh of a few pixels. In the
-    last stage, that is crisp; in others, the next stage enlarges it to beads (benchmarks/LOOK.md).
-
-    Args:
-        layers: of the settings.
-    """
-    return {
-        layer: weight * min(1, stride(layer) / SMALLEST_STRIDE) for layer, weight in layers.items()
-    }
 
 
 def style_layers_at_half(layers: Mapping[str, float]) -> Mapping[str, float]:

@@ -34,7 +34,6 @@ from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.objective import Evaluation, Evaluator, Objective
 from neural_style.losses.problem import (
     TransferProblem,
-    before_last_stage,
     check_batch,
     initial_image,
     refined_images,
@@ -214,9 +213,6 @@ class Optimization:
         problems = [
             resample_problem(each, scale, self._targets.resample_style) for each in self._problems
         ]
-        is_last_stage = scale == 1
-        if not is_last_stage:
-            problems = [before_last_stage(each) for each in problems]
         parameterization = choose_parameterization(problems)
         if images is None:
             images = torch.cat([initial_image(problem) for problem in problems])
@@ -227,7 +223,7 @@ class Optimization:
         )
         objective = make_objective(self._network, problems, self._targets)
         settings = [problem.settings for problem in problems]
-        optimizer = make_optimizer(start, settings, is_last_stage)
+        optimizer = make_optimizer(start, settings, is_last_stage=scale == 1)
         return _PreparedStage(
             objective, parameterization, optimizer, start, epoch, stage.epochs, self._most_recorded
         )
