@@ -185,9 +185,9 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
 
     The network sees a fixed number of pixels, so the shapes in a large output are those that it had
     as a small one: of `COARSEST` pixels or a little more. Each stage has twice the pixels of the
-    one before. Up to `REFERENCE_SIZE`, a large output has the iterations of one of that size, so
-    that it gets the same shapes: more iterations make others. Above, the stages have at most twice
-    as many as the power law of that size, or `LEAST_LARGE_EPOCHS`.
+    one before. Up to `REFERENCE_SIZE`, a large output has the iterations of one of that size, as
+    more of them make other shapes. Above, the stages have at most twice as many as the power law of
+    that size, or `LEAST_LARGE_EPOCHS`.
 
     Args:
         size: edge of the output in pixels.
