@@ -24,11 +24,8 @@ from neural_style.engine.checkpoint import FOLDER, STATE
 from neural_style.engine.job import run_job
 from neural_style.engine.session import Session
 from neural_style.engine.writer import StoppedError, start_clock
-from neural_style.losses.problem import (
-    LARGEST_RATIO_ON_CUDA,
-    resample_images,
-    single_style_problem,
-)
+from neural_style.losses.problem import single_style_problem
+from neural_style.losses.resampling import LARGEST_RATIO_ON_CUDA, resample_images
 from neural_style.losses.terms import products_over_positions
 from neural_style.model.vgg import Vgg19, full_precision, replicate_border
 from neural_style.optim.loop import Optimization

@@ -10,13 +10,8 @@ from torch import Tensor
 from neural_style.config.settings import Settings
 from neural_style.config.sizes import SHORTEST_SIDE
 from neural_style.images.tensors import luminance
-from neural_style.losses.problem import (
-    Region,
-    StyleReference,
-    TransferProblem,
-    resample_images,
-    resample_problem,
-)
+from neural_style.losses.problem import Region, StyleReference, TransferProblem
+from neural_style.losses.resampling import resample_images, resample_problem
 
 
 def random(*shape: int, seed: int) -> Tensor:

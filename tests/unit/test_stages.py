@@ -17,11 +17,9 @@ from neural_style.losses.problem import (
     StyleReference,
     TransferProblem,
     recolor_problem,
-    refined_images,
-    resample_images,
-    resample_problem,
     single_style_problem,
 )
+from neural_style.losses.resampling import refined_images, resample_images, resample_problem
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim import loop as loop_module
 from neural_style.optim.loop import Optimization, Progress
@@ -124,7 +122,7 @@ def test_what_a_stage_made_is_blurred_before_one_with_a_pyramid(settings: Settin
     images = torch.zeros(1, 3, 40, 40)
     images[..., 20, 10] = 1.0
     images[..., 39, 30] = 1.0
-    (sharp, blurred) = (
+    sharp, blurred = (
         refined_images(images, [replace(problem, settings=each)])[0, 1]
         for each in (settings, pyramid)
     )

@@ -199,9 +199,9 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
     sizes = _halves_of_area(size)
     shares = [_share(edge, size) for edge in sizes]
     if epochs is None:
-        unit = _last_epochs(size)
+        unit, reference = _last_epochs(size), _last_epochs(REFERENCE_SIZE)
         counts = [
-            int(min(unit * share, _most_epochs(edge)))
+            int(min(unit * share, _most_epochs(edge, reference)))
             for edge, share in zip(sizes, shares, strict=True)
         ]
     else:
@@ -238,9 +238,9 @@ def _share(edge: int, size: int) -> float:
     return float((size / edge) ** STEEPNESS)
 
 
-def _most_epochs(edge: int) -> float:
-    """Iterations of a stage of `edge` pixels, at most."""
-    continued = _last_epochs(REFERENCE_SIZE) * _share(edge, REFERENCE_SIZE)
+def _most_epochs(edge: int, reference: float) -> float:
+    """Iterations of a stage of `edge` pixels, at most; `reference` at `REFERENCE_SIZE`."""
+    continued = reference * _share(edge, REFERENCE_SIZE)
     return continued if edge <= REFERENCE_SIZE else max(2 * continued, LEAST_LARGE_EPOCHS)
 
 

@@ -24,12 +24,14 @@ from neural_style.losses.objective import (
     sum_statistics,
 )
 from neural_style.losses.problem import (
-    HalveStyle,
     Region,
-    ResampleStyle,
     StyleReference,
     TransferProblem,
     combined_mask,
+)
+from neural_style.losses.resampling import (
+    HalveStyle,
+    ResampleStyle,
     halve_problem,
     halve_style,
     resample_style,
@@ -81,9 +83,9 @@ class StyleTargets:
         self._cached_target = lru_cache(maxsize=CACHE_SIZE)(self._compute_target)
         self._cached_histograms = lru_cache(maxsize=CACHE_SIZE)(self._compute_histograms)
         self.resample_style: ResampleStyle = lru_cache(maxsize=CACHE_SIZE)(resample_style)
-        """`problem.resample_style`, cached, so that equal arguments give the same tensor."""
+        """`resampling.resample_style`, cached, so that equal arguments give the same tensor."""
         self.halve_style: HalveStyle = lru_cache(maxsize=CACHE_SIZE)(halve_style)
-        """`problem.halve_style`, cached."""
+        """`resampling.halve_style`, cached."""
 
     def target(self, network: Vgg19, region: Region, settings: Settings) -> dict[str, Any]:
         """The target of a region at each style layer: that of the weighted sum of its styles.

@@ -14,7 +14,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from neural_style.losses.problem import halve
+from neural_style.losses.resampling import halve
 from neural_style.losses.terms import Term
 from neural_style.model.layers import split_into_tiles
 from neural_style.model.vgg import Vgg19, extract_features, full_precision
@@ -149,7 +149,7 @@ class PyramidObjective(Objective):
 
     Args:
         full: the objective at the size of the images.
-        half: the objective of what `problem.halve` makes of the images.
+        half: the objective of what `resampling.halve` makes of the images.
     """
 
     def __init__(self, full: Objective, half: Objective) -> None:

@@ -108,9 +108,9 @@ class Vgg19(nn.Module):
         Read it when the network is prepared. Its pooling is `average`: a maximum rewards one bright
         pixel in each pooled square, which leaves a lattice of dots at 2048 pixels. Zhang, *Making
         Convolutional Networks Shift-Invariant Again* (2019), shows the aliasing of max pooling. It
-        has `replicate` in place of `replicate_first`, whose zeros leave a
-        saturated rim, and say where the image ends: that matters at the coarsest level only, where
-        shapes find their places. Other paddings stay as they are.
+        has `replicate` in place of `replicate_first`, whose zeros leave a saturated rim, and say
+        where the image ends: that matters at the coarsest level only, where shapes find their
+        places. Other paddings stay as they are.
         """
         convolutions = {
             name: Convolution(self.get_buffer(f"{name}_weight"), self.get_buffer(f"{name}_bias"))

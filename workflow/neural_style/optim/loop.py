@@ -32,13 +32,8 @@ from torch import Tensor
 from neural_style.config.keys import Stage
 from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.objective import Evaluation, Evaluator, Objective
-from neural_style.losses.problem import (
-    TransferProblem,
-    check_batch,
-    initial_image,
-    refined_images,
-    resample_problem,
-)
+from neural_style.losses.problem import TransferProblem, check_batch, initial_image
+from neural_style.losses.resampling import refined_images, resample_problem
 from neural_style.model.vgg import Vgg19, full_precision
 from neural_style.optim.optimizers import Optimizer, make_optimizer
 from neural_style.optim.parameterization import (
@@ -93,7 +88,7 @@ class Optimization:
     Nothing is computed until you iterate, which you can do once. Iterating yields the start, then
     the result of each iteration; each needs one evaluation of the objective. Stages run one after
     another: each starts from the images of the one before, at its own size and with the detail of
-    the content image at that size (see `problem.refined_images`), with a fresh optimizer.
+    the content image at that size (see `resampling.refined_images`), with a fresh optimizer.
     `epoch` keeps counting across stages.
 
     Args:

@@ -1,0 +1,172 @@
+"""Other sizes of a transfer problem: those of its stages, and those of a pyramid.
+
+`resample_problem` brings a problem to the size of a stage, `refined_images` brings the images of a
+stage to the next, and `halve_problem` makes the next level of a pyramid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from neural_style.config.sizes import SHORTEST_SIDE, scaled_size
+from neural_style.images.tensors import luminance
+from neural_style.losses.problem import Region, StyleReference, TransferProblem
+from neural_style.losses.size_correction import pyramid_at, style_layers_at_half
+
+LARGEST_RATIO_ON_CUDA = 32
+"""Largest ratio of sizes for an antialiased filter on CUDA. Its weights have to fit into the shared
+memory of 48 KB: (32 + 33) · 4 · (4 · ratio + 1) bytes for the bicubic one."""
+
+ResampleStyle: TypeAlias = Callable[[Tensor, Tensor | None, float], tuple[Tensor, Tensor | None]]
+"""A function like `resample_style`."""
+
+HalveStyle: TypeAlias = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
+"""A function like `halve_style`."""
+
+
+def refined_images(images: Tensor, problems: Sequence[TransferProblem]) -> Tensor:
+    """Bring the images of a stage to the size of the next, with the detail that it can show.
+
+    The images are resampled, and get what the luminance of the initial image loses at their size,
+    without the noise in it. So eyes, windows and branches are there again from the start of each
+    stage, as in STROTSS (Kolkin, Salavon and Shakhnarovich, 2019).
+
+    Before a stage with a pyramid, the images are blurred. Otherwise, single pixels of the small
+    stages become beads along the strokes of large outputs, which no loss takes away again.
+
+    Args:
+        images: [B, 3, h, w] in [0, 1].
+        problems: of the next stage, one for each image.
+
+    Returns:
+        [B, 3, H, W], not clipped to [0, 1].
+    """
+    size, next_size = images.shape[2:], problems[0].content.shape[2:]
+    details = []
+    for problem in problems:
+        image = luminance(problem.content if problem.start is None else problem.start)
+        coarse = resample_images(resample_images(image, *size), *next_size)
+        details.append((1 - problem.settings.noise_share) * (image - coarse))
+    if len(pyramid_at(problems[0].settings, *next_size)) > 1:
+        images = blur(images)
+    return resample_images(images, *next_size) + torch.cat(details)
+
+
+def resample_problem(
+    problem: TransferProblem,
+    scale: float,
+    style_resampler: ResampleStyle | None = None,
+) -> TransferProblem:
+    """Resample all images and masks of a problem, see `sizes.scaled_size`.
+
+    Args:
+        problem: returned unchanged for a scale of 1.
+        scale: factor on each side, > 0.
+        style_resampler: used instead of `resample_style`; it may cache results.
+    """
+    if scale == 1:
+        return problem
+    height, width = scaled_size(problem.content.shape[2], problem.content.shape[3], scale)
+    chroma, start = problem.chroma, problem.start
+    style_resampler = style_resampler or resample_style
+
+    def resample_reference(style: StyleReference) -> StyleReference:
+        image, guide = style_resampler(style.image, style.guide, scale)
+        return replace(style, image=image, guide=guide)
+
+    def resample_region(region: Region) -> Region:
+        mask = region.mask
+        return Region(
+            tuple(map(resample_reference, region.styles)),
+            mask if mask is None else _resample_mask(mask, height, width),
+        )
+
+    return replace(
+        problem,
+        content=resample_images(problem.content, height, width),
+        regions=tuple(resample_region(region) for region in problem.regions),
+        # Differences of colors may be negative, so they are not clipped.
+        chroma=chroma if chroma is None else _interpolate(chroma, height, width, "bicubic"),
+        start=start if start is None else resample_images(start, height, width),
+    )
+
+
+def resample_style(
+    image: Tensor, guide: Tensor | None, scale: float
+) -> tuple[Tensor, Tensor | None]:
+    """Resample a style image and its guide by a factor on each side."""
+    height, width = scaled_size(image.shape[2], image.shape[3], scale)
+    resampled_guide = guide if guide is None else _resample_mask(guide, height, width)
+    return resample_images(image, height, width), resampled_guide
+
+
+def halve_problem(problem: TransferProblem, style_halver: HalveStyle) -> TransferProblem:
+    """What the losses compare at half the size: contents, styles, and masks, without a start.
+
+    The settings have the style layers of `style_layers_at_half`.
+
+    Args:
+        problem: each side of its content image has at least two pixels.
+        style_halver: halves a style image and its guide, like `halve_style`.
+    """
+
+    def halved_reference(style: StyleReference) -> StyleReference:
+        image, guide = style_halver(style.image, style.guide)
+        return replace(style, image=image, guide=guide)
+
+    regions = tuple(
+        Region(
+            tuple(map(halved_reference, region.styles)),
+            None if region.mask is None else halve(region.mask),
+        )
+        for region in problem.regions
+    )
+    layers = style_layers_at_half(problem.settings.style_layers)
+    settings = replace(problem.settings, style_layers=layers)
+    return TransferProblem(settings, halve(problem.content), regions)
+
+
+def halve_style(image: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    """A style image and its guide at half their size; small ones stay as they are."""
+    if min(image.shape[2:]) < 2 * SHORTEST_SIDE:
+        return image, guide
+    return halve(image), None if guide is None else halve(guide)
+
+
+def halve(images: Tensor) -> Tensor:
+    """The mean of each 2 × 2 pixels of images [B, C, H, W]; an odd row or column is left out."""
+    return functional.avg_pool2d(images, 2)
+
+
+def blur(images: Tensor) -> Tensor:
+    """Blur images [B, C, H, W] by a binomial filter, [1 4 6 4 1]/16 in each direction.
+
+    Its standard deviation is a pixel. The outermost pixels are repeated beyond the border.
+    """
+    weights = images.new_tensor([1, 4, 6, 4, 1]) / 16
+    kernel = weights.outer(weights).expand(images.shape[1], 1, 5, 5)
+    padded = functional.pad(images, (2, 2, 2, 2), mode="replicate")
+    return functional.conv2d(padded, kernel, groups=images.shape[1])
+
+
+def resample_images(images: Tensor, height: int, width: int) -> Tensor:
+    """Resample images [B, C, h, w] in [0, 1]: bicubic, with antialiasing when they shrink."""
+    return _interpolate(images, height, width, "bicubic").clamp(0, 1)
+
+
+def _resample_mask(mask: Tensor, height: int, width: int) -> Tensor:
+    """Resample a mask; masks that sum to 1 still do, because the filter is linear."""
+    return _interpolate(mask, height, width, "bilinear")
+
+
+def _interpolate(images: Tensor, height: int, width: int, mode: str) -> Tensor:
+    ratio = max(images.shape[2] / height, images.shape[3] / width)
+    there = images.cpu() if images.is_cuda and ratio > LARGEST_RATIO_ON_CUDA else images
+    resampled = functional.interpolate(there, size=(height, width), mode=mode, antialias=True)
+    return resampled.to(images.device)
