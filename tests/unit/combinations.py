@@ -34,6 +34,7 @@ CONTROLS: Mapping[str, Sequence[Any]] = {
     "style_loss": ("gram", "wasserstein"),
     "size_correction": (False, True),
     "color_histogram": (0.0, 1.0),
+    "coherence": (0.0, 1.0),
     "total_variation": (0.0, 1.0),
     "total_variation_exponent": (1, 2),
     "total_variation_chroma": (1.0, 3.0),

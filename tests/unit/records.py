@@ -13,6 +13,7 @@ from PIL import Image
 
 from neural_style.config.schema import complete
 from neural_style.config.sweep import Job, Sweep, plan_sweep
+from neural_style.losses.coherence import COHERENCE_SCALE
 from neural_style.losses.histogram import HISTOGRAM_SCALE
 from neural_style.losses.terms import TOTAL_VARIATION_SCALE
 
@@ -42,6 +43,8 @@ def terms_of(job: Job, epochs: int) -> dict[str, np.ndarray]:
     if settings.color_histogram:
         weight = HISTOGRAM_SCALE * settings.beta * settings.color_histogram
         terms["palette/color_histogram"] = weight * 1e-2 / (epoch + 1)
+    if settings.coherence:
+        terms["smoothness/coherence"] = COHERENCE_SCALE * settings.coherence * 1e-3 * (2.0 + epoch)
     if settings.total_variation:
         terms["smoothness/total_variation"] = (
             TOTAL_VARIATION_SCALE * settings.total_variation * (2.0 + epoch)

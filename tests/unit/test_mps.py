@@ -133,6 +133,7 @@ CONTROLS: dict[str, dict[str, Any]] = {
         "stages": (Stage(16, 2),),
     },
     "color histogram": {"color_histogram": 1.0, "mask": str(samples.CONTENT["rocket"])},
+    "coherence": {"coherence": 1.0, "mask": str(samples.CONTENT["rocket"]), "tile": 16},
     "Wasserstein": {"style_loss": "wasserstein", "color": "match"},
     "luminance": {"color": "luminance", "init": str(STYLE), "total_variation": 1.0},
 }

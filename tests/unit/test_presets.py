@@ -80,6 +80,7 @@ def test_the_paper_is_the_method_s_numbers_whatever_else_is_said(defaults: Setti
             "content_focus": 2,
             "style_loss": "wasserstein",
             "color_histogram": 1,
+            "coherence": 1,
         },
         "settings": {"alpha": [3], "beta": [4], "learning_rate": [0.5], "presets": ["paper"]},
     }

@@ -266,7 +266,7 @@ Check = Callable[[Settings], Iterator[str]]
 
 
 def _check_weights(settings: Settings) -> Iterator[str]:
-    if not (settings.alpha or settings.beta or settings.total_variation):
+    if not (settings.alpha or settings.beta or settings.coherence or settings.total_variation):
         yield (
             "settings.alpha: 0 and settings.beta: 0 leave no loss to minimize; raise one of them "
             "above 0."

@@ -33,6 +33,7 @@ from neural_style.images.measures import Measures
 from neural_style.io import sha256, write_text
 from neural_style.losses.size_correction import (
     beta_at,
+    coherence_at,
     pyramid_at,
     total_variation_at,
 )
@@ -217,6 +218,7 @@ def _stages(settings: Settings, width: int, height: int) -> Iterator[dict[str, A
             "epochs": stage.epochs,
             "beta": beta_at(settings, stage_height, stage_width),
             "levels": len(pyramid_at(settings, stage_height, stage_width)),
+            "coherence": coherence_at(settings, stage_height, stage_width),
             "total_variation": total_variation_at(settings, stage_height, stage_width),
         }
 

@@ -38,6 +38,7 @@ from neural_style.losses.resampling import (
 )
 from neural_style.losses.size_correction import (
     beta_at,
+    coherence_at,
     pyramid_at,
     style_shares,
     total_variation_at,
@@ -82,6 +83,7 @@ class StyleTargets:
         self._cached_statistics = lru_cache(maxsize=CACHE_SIZE)(self._compute_statistics)
         self._cached_target = lru_cache(maxsize=CACHE_SIZE)(self._compute_target)
         self._cached_histograms = lru_cache(maxsize=CACHE_SIZE)(self._compute_histograms)
+        self._cached_stroke_share = lru_cache(maxsize=CACHE_SIZE)(self._compute_stroke_share)
         self.resample_style: ResampleStyle = lru_cache(maxsize=CACHE_SIZE)(resample_style)
         """`resampling.resample_style`, cached, so that equal arguments give the same tensor."""
         self.halve_style: HalveStyle = lru_cache(maxsize=CACHE_SIZE)(halve_style)
@@ -111,6 +113,16 @@ class StyleTargets:
     def histograms(self, region: Region) -> Tensor:
         """The color histograms of the blend of styles of a region, [1, K, BINS]."""
         return self._cached_histograms(region.styles)
+
+    def stroke_share(self, region: Region) -> Tensor:
+        """How much of the blend of styles of a region is strokes, a number in [0, 1]."""
+        return self._cached_stroke_share(region.styles)
+
+    def _compute_stroke_share(self, styles: tuple[StyleReference, ...]) -> Tensor:
+        from neural_style.losses.coherence import stroke_share  # with this loss only
+
+        shares = [style.weight * stroke_share(style.image, style.guide) for style in styles]
+        return torch.stack(shares).sum()
 
     def _compute_histograms(self, styles: tuple[StyleReference, ...]) -> Tensor:
         from neural_style.losses.histogram import blended_histograms  # with this loss only
@@ -198,7 +210,8 @@ def make_objective(
         terms = _content_terms(own, level, tile) if is_coarsest else []
         terms += _style_terms(own, level, targets, share)
         if level is problems:
-            terms += [*_histogram_terms(level, targets), *_total_variation_terms(level)]
+            terms += _histogram_terms(level, targets)
+            terms += [*_coherence_terms(level, levels[-1], targets), *_total_variation_terms(level)]
         objectives.append(_objective(own, terms, tile))
     return reduce(lambda half, full: PyramidObjective(full, half), reversed(objectives))
 
@@ -270,6 +283,32 @@ def _histogram_terms(problems: Sequence[TransferProblem], targets: StyleTargets)
         target = torch.cat([targets.histograms(region) for region in batch])
         terms.append(HistogramTerm(weight, target, axes, _batch_mask(batch)))
     return [_sum_of(terms)]
+
+
+def _coherence_terms(
+    problems: Sequence[TransferProblem], coarsest: Sequence[TransferProblem], targets: StyleTargets
+) -> list[Term]:
+    """Coherence where styles with strokes act, if any problem has a weight for it.
+
+    Args:
+        problems: at the largest size of the pyramid.
+        coarsest: the same at the smallest size.
+        targets: caches how much of each style is strokes.
+    """
+    height, width = problems[0].content.shape[2:]
+    weights = [coherence_at(problem.settings, height, width) for problem in problems]
+    if not any(weights):
+        return []
+    from neural_style.losses.coherence import COHERENCE_SCALE, CoherenceTerm  # with this loss only
+
+    like = problems[0].content
+    strength = like.new_zeros(len(problems), 1, height, width)
+    for batch, styles in zip(_batch_regions(problems), _batch_regions(coarsest), strict=True):
+        shares = torch.stack([targets.stroke_share(region) for region in styles])
+        mask = _batch_mask(batch)
+        strength += shares.view(-1, 1, 1, 1) * (1 if mask is None else mask)
+    levels = len(pyramid_at(problems[0].settings, height, width))
+    return [CoherenceTerm(COHERENCE_SCALE * like.new_tensor(weights), strength, levels)]
 
 
 def _total_variation_terms(problems: Sequence[TransferProblem]) -> list[Term]:

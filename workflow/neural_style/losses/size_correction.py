@@ -106,5 +106,23 @@ def total_variation_at(settings: Settings, height: int, width: int) -> float:
     """
     if not settings.size_correction or settings.total_variation_exponent == 1:
         return settings.total_variation
+    return settings.total_variation * _growth_of_squares(height, width)
+
+
+def coherence_at(settings: Settings, height: int, width: int) -> float:
+    """Return the weight of the coherence loss at a size: it grows as that of total variation does.
+
+    Args:
+        settings: the weight, and whether it is corrected.
+        height: of the image as it is optimized, in pixels.
+        width: of the same image.
+    """
+    if not settings.size_correction:
+        return settings.coherence
+    return settings.coherence * _growth_of_squares(height, width)
+
+
+def _growth_of_squares(height: int, width: int) -> float:
+    """Factor on the weight of squared differences at a size, see `total_variation_at`."""
     growth: float = max(1.0, max(height, width) / REFERENCE_SIZE) ** TOTAL_VARIATION_GROWTH
-    return settings.total_variation * growth
+    return growth

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
+from torch.nn import functional
 
 from neural_style.model.layers import Tile, split_into_tiles, stride
 from neural_style.model.vgg import PIXELS, Features, Vgg19, extract_features, memory_format
@@ -33,6 +34,9 @@ class View(Protocol):
 
     def crop(self, layer: str, full_map: Tensor) -> Tensor:
         """The rectangle's part of a map [..., H, W] of the whole image at a layer."""
+
+    def place(self, layer: str, part: Tensor) -> Tensor:
+        """A map [..., H, W] of the whole image at a layer: `part` in the rectangle, else 0."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,10 @@ class WholeView:
     def crop(self, layer: str, full_map: Tensor) -> Tensor:
         """The whole map."""
         return full_map
+
+    def place(self, layer: str, part: Tensor) -> Tensor:
+        """The part, which is the whole map."""
+        return part
 
 
 @dataclass(frozen=True)
@@ -85,6 +93,15 @@ class TileView:
         return full_map[
             ..., self.tile.rows.within_image(step), self.tile.columns.within_image(step)
         ]
+
+    def place(self, layer: str, part: Tensor) -> Tensor:
+        """A map [..., H, W] of the whole image at a layer: `part` in the tile, else 0."""
+        rows = self.tile.rows.within_image(_stride(layer))
+        columns = self.tile.columns.within_image(_stride(layer))
+        height, width = self.full_size(layer)
+        return functional.pad(
+            part, (columns.start, width - columns.stop, rows.start, height - rows.stop)
+        )
 
     def _own_features(self, layer: str, extra: int) -> Tensor:
         step = _stride(layer)
