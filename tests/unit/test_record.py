@@ -106,6 +106,7 @@ def test_the_record_holds_every_fact(run: RunRecord, tmp_path: Path):
                 "epochs": 4,
                 "beta": beta_at(run.settings, 32, 48),
                 "levels": 1,
+                "coherence": run.settings.coherence,
                 "total_variation": run.settings.total_variation,
             }
         ],
