@@ -262,6 +262,7 @@ def test_nan_from_the_start_is_given_up_at_once(
 ABSURD: list[dict[str, Any]] = [
     *({"learning_rate": 1e20}, {"beta": 1e30}, {"learning_rate": 99}),
     {"beta": 1e30, "color_histogram": 1.0},
+    {"beta": 1e30, "coherence": 1e9},
 ]
 
 
