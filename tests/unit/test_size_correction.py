@@ -88,7 +88,7 @@ def test_smaller_sizes_of_a_pyramid_have_deeper_layers_and_more_weight():
 
 @pytest.mark.parametrize(
     ("size", "weight"),
-    [((64, 32), 0.5), ((512, 300), 0.5), ((2048, 700), 4), ((300, 4096), 2**3.5)],
+    [((64, 32), 0.5), ((512, 300), 0.5), ((2048, 700), 2), ((300, 4096), 4)],
 )
 def test_squared_total_variation_grows_above_512_pixels(
     defaults: Settings, size: tuple[int, int], weight: float
@@ -99,7 +99,7 @@ def test_squared_total_variation_grows_above_512_pixels(
     assert total_variation_at(replace(squared, size_correction=False), *size) == 0.5
 
 
-def test_squared_total_variation_falls_for_a_blurred_enlargement_and_grows_for_a_sharp_one(
+def test_squared_total_variation_falls_for_a_blurred_enlargement_and_not_for_a_sharp_one(
     random_convolutions: Mapping[str, Convolution], shallow: Settings
 ):
     """Of a ramp of brightness, and of an edge, at 512 and at 1024 pixels."""
@@ -117,8 +117,8 @@ def test_squared_total_variation_falls_for_a_blurred_enlargement_and_grows_for_a
         return float(losses["smoothness/total_variation"])
 
     for image_of, factor in (
-        (lambda length: torch.linspace(0, 1, length), 2**-0.5),
-        (lambda length: (torch.arange(length) < length // 2).float(), 2**0.5),
+        (lambda length: torch.linspace(0, 1, length), 0.5),
+        (lambda length: (torch.arange(length) < length // 2).float(), 1),
     ):
         small, large = (loss_of(image_of(length)) for length in (512, 1024))
         assert small > 0

@@ -115,24 +115,6 @@ def test_a_stage_starts_with_the_detail_of_the_content_image_and_none_of_its_noi
     assert lost.abs().mean() > 0.05
 
 
-@pytest.mark.usefixtures("small_pyramids")
-def test_what_a_stage_made_is_blurred_before_one_with_a_pyramid(settings: Settings):
-    problem = single_style_problem(torch.full_like(CONTENT, 0.5), STYLE, settings)
-    pyramid = replace(settings, style_loss="wasserstein", size_correction=True)
-    images = torch.zeros(1, 3, 40, 40)
-    images[..., 20, 10] = 1.0
-    images[..., 39, 30] = 1.0
-    sharp, blurred = (
-        refined_images(images, [replace(problem, settings=each)])[0, 1]
-        for each in (settings, pyramid)
-    )
-    torch.testing.assert_close(sharp, images[0, 1])
-    weights = torch.tensor([1.0, 4, 6, 4, 1]) / 16
-    torch.testing.assert_close(blurred[18:23, 8:13], weights.outer(weights))
-    below = torch.tensor([1.0, 5, 11]) / 16
-    torch.testing.assert_close(blurred[37:, 28:33], below.outer(weights))
-
-
 def test_an_image_to_start_from_gives_its_own_detail_to_the_stages(settings: Settings):
     problem = single_style_problem(CONTENT, STYLE, settings)
     start = random(1, 3, 40, 40, seed=6)

@@ -332,7 +332,7 @@ class Transfer:
             "specks away; it counts changes of color along strokes, and more of them, the more of "
             "the style image is strokes and not dots; 1 is that of the preset best; if you "
             "multiply beta, multiply this weight by the same factor; with "
-            "optimization.size_correction, it grows above 512 pixels, as size^1.5; 0 leaves the "
+            "optimization.size_correction, it grows with the size above 512 pixels; 0 leaves the "
             "loss out (the method)"
         ),
     ] = 0.0
@@ -342,7 +342,7 @@ class Transfer:
             description="weight of the total variation loss, against grain; a weight of 1 has a "
             "visible effect at the default beta; if you multiply beta, or "
             "optimization.size_correction does, multiply this weight by the same factor; with the "
-            "exponent 2 and that correction, it grows above 512 pixels, as size^1.5"
+            "exponent 2 and that correction, it grows with the size above 512 pixels"
         ),
     ] = 0.0
     total_variation_exponent: Annotated[

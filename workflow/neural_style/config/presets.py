@@ -71,7 +71,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     "style_loss": "wasserstein",
                     "color_histogram": 1.0,
                     "coherence": 1.0,
-                    "total_variation": 1.25,
+                    "total_variation": 0.8,
                     "total_variation_exponent": 2,
                     "total_variation_chroma": 2.0,
                 },

@@ -17,7 +17,7 @@ from torch.nn import functional
 from neural_style.config.sizes import SHORTEST_SIDE, scaled_size
 from neural_style.images.tensors import luminance
 from neural_style.losses.problem import Region, StyleReference, TransferProblem
-from neural_style.losses.size_correction import pyramid_at, style_layers_at_half
+from neural_style.losses.size_correction import style_layers_at_half
 
 LARGEST_RATIO_ON_CUDA = 32
 """Largest ratio of sizes for an antialiased filter on CUDA. Its weights have to fit into the shared
@@ -37,9 +37,6 @@ def refined_images(images: Tensor, problems: Sequence[TransferProblem]) -> Tenso
     without the noise in it. So eyes, windows and branches are there again from the start of each
     stage, as in STROTSS (Kolkin, Salavon and Shakhnarovich, 2019).
 
-    Before a stage with a pyramid, the images are blurred. Otherwise, single pixels of the small
-    stages become beads along the strokes of large outputs, which no loss takes away again.
-
     Args:
         images: [B, 3, h, w] in [0, 1].
         problems: of the next stage, one for each image.
@@ -53,8 +50,6 @@ def refined_images(images: Tensor, problems: Sequence[TransferProblem]) -> Tenso
         image = luminance(problem.content if problem.start is None else problem.start)
         coarse = resample_images(resample_images(image, *size), *next_size)
         details.append((1 - problem.settings.noise_share) * (image - coarse))
-    if len(pyramid_at(problems[0].settings, *next_size)) > 1:
-        images = blur(images)
     return resample_images(images, *next_size) + torch.cat(details)
 
 
@@ -142,17 +137,6 @@ def halve_style(image: Tensor, guide: Tensor | None) -> tuple[Tensor, Tensor | N
 def halve(images: Tensor) -> Tensor:
     """The mean of each 2 × 2 pixels of images [B, C, H, W]; an odd row or column is left out."""
     return functional.avg_pool2d(images, 2)
-
-
-def blur(images: Tensor) -> Tensor:
-    """Blur images [B, C, H, W] by a binomial filter, [1 4 6 4 1]/16 in each direction.
-
-    Its standard deviation is a pixel. The outermost pixels are repeated beyond the border.
-    """
-    weights = images.new_tensor([1, 4, 6, 4, 1]) / 16
-    kernel = weights.outer(weights).expand(images.shape[1], 1, 5, 5)
-    padded = functional.pad(images, (2, 2, 2, 2), mode="replicate")
-    return functional.conv2d(padded, kernel, groups=images.shape[1])
 
 
 def resample_images(images: Tensor, height: int, width: int) -> Tensor:

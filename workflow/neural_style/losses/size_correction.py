@@ -12,9 +12,6 @@ from neural_style.config.settings import Settings
 from neural_style.config.sizes import REFERENCE_SIZE, halved_sizes
 from neural_style.model.layers import stride
 
-TOTAL_VARIATION_GROWTH = 1.5
-"""Power of the size that the weight of squared total variation grows with."""
-
 SMALLEST_STRIDE = 4
 """Pixels: the stride of the style layers that the smaller sizes of a pyramid have, at least."""
 
@@ -94,10 +91,7 @@ def style_shares(levels: int) -> Sequence[float]:
 def total_variation_at(settings: Settings, height: int, width: int) -> float:
     """Return the weight of the total variation loss at a size.
 
-    Above `REFERENCE_SIZE`, the weight of squared differences grows with the long edge to the power
-    `TOTAL_VARIATION_GROWTH`. An image that is enlarged n times has 1/n² of them if it is as blurred
-    as that, and 1/n if its edges are as sharp as before. The power is between the two: with 2,
-    large outputs are blurred, and with 1, they are grainy (benchmarks/LOOK.md).
+    With the exponent 2, it is corrected as in `_growth_of_squares`.
 
     Args:
         settings: the weight, the exponent, and whether it is corrected.
@@ -110,7 +104,7 @@ def total_variation_at(settings: Settings, height: int, width: int) -> float:
 
 
 def coherence_at(settings: Settings, height: int, width: int) -> float:
-    """Return the weight of the coherence loss at a size: it grows as that of total variation does.
+    """Return the weight of the coherence loss at a size, corrected as in `_growth_of_squares`.
 
     Args:
         settings: the weight, and whether it is corrected.
@@ -123,6 +117,9 @@ def coherence_at(settings: Settings, height: int, width: int) -> float:
 
 
 def _growth_of_squares(height: int, width: int) -> float:
-    """Factor on the weight of squared differences at a size, see `total_variation_at`."""
-    growth: float = max(1.0, max(height, width) / REFERENCE_SIZE) ** TOTAL_VARIATION_GROWTH
-    return growth
+    """Factor on the weight of a mean of squared differences of pixels at a size.
+
+    An image that is enlarged n times has 1/n of them if its edges are as sharp as before, and 1/n²
+    if it is as blurred as that. The factor keeps the loss of sharp images above `REFERENCE_SIZE`.
+    """
+    return max(1.0, max(height, width) / REFERENCE_SIZE)
