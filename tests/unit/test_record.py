@@ -137,6 +137,7 @@ def test_the_record_has_the_weights_of_each_stage(run: RunRecord, tmp_path: Path
         size=1024,
         stages=(Stage(512, 3),),
         style_loss="wasserstein",
+        coherence=3.0,
         total_variation=0.2,
         total_variation_exponent=2,
     )
@@ -144,7 +145,8 @@ def test_the_record_has_the_weights_of_each_stage(run: RunRecord, tmp_path: Path
     stages = strict_json((tmp_path / "run.json").read_text(encoding="utf-8"))["stages"]
     assert [stage["beta"] for stage in stages] == [1e6, 1e6]
     assert [stage["levels"] for stage in stages] == [1, 2]
-    assert [stage["total_variation"] for stage in stages] == pytest.approx([0.2, 0.2 * 2**1.5])
+    assert [stage["total_variation"] for stage in stages] == pytest.approx([0.2, 0.4])
+    assert [stage["coherence"] for stage in stages] == [3, 6]
 
 
 @pytest.mark.parametrize("name", ["神奈川.jpg", 'quote".jpg', "back\\slash\n.jpg", "caf\udce9.jpg"])
