@@ -204,9 +204,12 @@ def test_tiles_add_up_to_the_whole(network: Vgg19):
 def test_large_images_have_a_larger_weight_and_larger_neighborhoods(
     network: Vgg19, shallow: Settings
 ):
-    chosen = {"size_correction": True, "style_loss": "wasserstein", "coherence": 2.0}
+    chosen = {"size": 512, "size_correction": True, "style_loss": "wasserstein", "coherence": 2.0}
     settings = replace(shallow, **chosen)
-    assert coherence_at(settings, 384, 512) == coherence_at(settings, 96, 128) == 2
+    assert (
+        coherence_at(settings, 384, 512) == coherence_at(replace(settings, size=128), 96, 128) == 2
+    )
+    assert coherence_at(settings, 192, 256) == 0.25
     assert coherence_at(settings, 2048, 1000) == 8
     assert coherence_at(replace(settings, size_correction=False), 2048, 1000) == 2
     weight = COHERENCE_SCALE * 2 * 2
@@ -220,7 +223,7 @@ def test_large_images_have_a_larger_weight_and_larger_neighborhoods(
 
 
 def test_strokes_of_an_output_are_longer(caffe: Weights, defaults: Settings):
-    settings = replace(defaults, epochs=15, precision="fp32")
+    settings = replace(defaults, size=64, epochs=15, precision="fp32")
     content = to_tensor(load_fitted(samples.CONTENT["chelsea"], 64, "stretch"))
     style = to_tensor(load_fitted(samples.STYLE["swirling_night"], 64, "stretch"))
     network = Vgg19(caffe.convolutions, settings.layers).prepare(CPU, torch.float32)

@@ -26,7 +26,7 @@ from neural_style.model.layers import POOL
 from neural_style.model.vgg import PIXELS
 from neural_style.model.views import View
 
-COHERENCE_SCALE = 3000.0
+COHERENCE_SCALE = 1500.0
 """Factor on the coherence loss, chosen so that a weight of 1 gives long strokes at beta 1e6; see
 "Coherence" in benchmarks/LOOK.md."""
 

@@ -15,6 +15,9 @@ from neural_style.model.layers import stride
 SMALLEST_STRIDE = 4
 """Pixels: the stride of the style layers that the smaller sizes of a pyramid have, at least."""
 
+COHERENCE_FALL = 3
+"""Power of the size that the weight of the coherence loss has in small stages."""
+
 SHARE_GROWTH = 1.5
 """How many times the share of a size of a pyramid in the style loss is that of its double."""
 
@@ -106,13 +109,19 @@ def total_variation_at(settings: Settings, height: int, width: int) -> float:
 def coherence_at(settings: Settings, height: int, width: int) -> float:
     """Return the weight of the coherence loss at a size, corrected as in `_growth_of_squares`.
 
+    Stages that are smaller than `REFERENCE_SIZE` and the output have less of it: there, windows and
+    branches are single pixels, and would be taken away (benchmarks/LOOK.md).
+
     Args:
-        settings: the weight, and whether it is corrected.
+        settings: the weight, the size of the output, and whether it is corrected.
         height: of the image as it is optimized, in pixels.
         width: of the same image.
     """
     if not settings.size_correction:
         return settings.coherence
+    part = max(height, width) / min(settings.size, REFERENCE_SIZE)
+    if part < 1:
+        return settings.coherence * part**COHERENCE_FALL
     return settings.coherence * _growth_of_squares(height, width)
 
 
