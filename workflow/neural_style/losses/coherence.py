@@ -26,29 +26,35 @@ from neural_style.model.layers import POOL
 from neural_style.model.vgg import PIXELS
 from neural_style.model.views import View
 
-COHERENCE_SCALE = 1500.0
+COHERENCE_SCALE = 64.0
 """Factor on the coherence loss, chosen so that a weight of 1 gives long strokes at beta 1e6; see
 "Coherence" in benchmarks/LOOK.md."""
 
 WINDOW = 5
 """Cells: the side of the squares whose mean is taken, twice. The standard deviation is two."""
 
-FLAT = 2e-4
+FLAT = 1e-4
 """ε of the coherence loss, in units of [0, 1] squared. Where the eigenvalues differ by much less,
 there are no strokes, and changes in all directions count alike."""
+
+SMALL = 0.01
+"""δ of the coherence loss, in units of [0, 1]. Changes along strokes that are well above it, such as
+those at corners, cost in proportion to themselves, and smaller ones, such as a mesh, to their
+square. So windows stay."""
 
 
 @dataclass(frozen=True)
 class CoherenceTerm(Term):
-    """Coherence loss: the mean of the smaller eigenvalue of the structure tensor.
+    """Coherence loss: the mean of the root of the smaller eigenvalue of the structure tensor.
 
     With the differences ∂₁ and ∂₂ of the colors between the columns and the rows of each square of
     2 × 2 pixels, and a weighted mean ⟨·⟩ over its neighborhood and the color channels,
 
         J₁₁ = ⟨∂₁²⟩,  J₁₂ = ⟨∂₁ ∂₂⟩,  J₂₂ = ⟨∂₂²⟩,
-        coherence = mean over places of (J₁₁ + J₂₂ + ε - √(ε² + (J₁₁ - J₂₂)² + 4 J₁₂²)) / 2.
+        λ = (J₁₁ + J₂₂ + ε - √(ε² + (J₁₁ - J₂₂)² + 4 J₁₂²)) / 2,
+        coherence = mean over places of √(δ² + λ) - δ.
 
-    For stripes of any color and direction it is at most ε / 2, and it is larger where colors change
+    For stripes of any color and direction, λ is at most ε / 2, and it is larger where colors change
     along them.
 
     Attributes:
@@ -82,7 +88,7 @@ class CoherenceTerm(Term):
     def loss(self, statistic: Tensor) -> Tensor:
         """Weight · coherence loss, [B]."""
         total, difference = _sum_and_difference(statistic, FLAT)
-        along = (total + FLAT - difference) / 2
+        along = torch.sqrt(SMALL**2 + (total + FLAT - difference) / 2) - SMALL
         return self.weight * along.mean(dim=(1, 2))
 
 

@@ -15,7 +15,7 @@ from neural_style.model.layers import stride
 SMALLEST_STRIDE = 4
 """Pixels: the stride of the style layers that the smaller sizes of a pyramid have, at least."""
 
-COHERENCE_FALL = 3
+COHERENCE_FALL = 6
 """Power of the size that the weight of the coherence loss has in small stages."""
 
 SHARE_GROWTH = 1.5
@@ -94,7 +94,7 @@ def style_shares(levels: int) -> Sequence[float]:
 def total_variation_at(settings: Settings, height: int, width: int) -> float:
     """Return the weight of the total variation loss at a size.
 
-    With the exponent 2, it is corrected as in `_growth_of_squares`.
+    With the exponent 2, it is corrected as in `_growth`.
 
     Args:
         settings: the weight, the exponent, and whether it is corrected.
@@ -103,11 +103,11 @@ def total_variation_at(settings: Settings, height: int, width: int) -> float:
     """
     if not settings.size_correction or settings.total_variation_exponent == 1:
         return settings.total_variation
-    return settings.total_variation * _growth_of_squares(height, width)
+    return settings.total_variation * _growth(height, width)
 
 
 def coherence_at(settings: Settings, height: int, width: int) -> float:
-    """Return the weight of the coherence loss at a size, corrected as in `_growth_of_squares`.
+    """Return the weight of the coherence loss at a size, corrected as in `_growth`.
 
     Stages that are smaller than `REFERENCE_SIZE` and the output have less of it: there, windows and
     branches are single pixels, and would be taken away (benchmarks/LOOK.md).
@@ -122,13 +122,14 @@ def coherence_at(settings: Settings, height: int, width: int) -> float:
     part = max(height, width) / min(settings.size, REFERENCE_SIZE)
     if part < 1:
         return settings.coherence * part**COHERENCE_FALL
-    return settings.coherence * _growth_of_squares(height, width)
+    return settings.coherence * _growth(height, width)
 
 
-def _growth_of_squares(height: int, width: int) -> float:
-    """Factor on the weight of a mean of squared differences of pixels at a size.
+def _growth(height: int, width: int) -> float:
+    """Factor on the weight of a mean of differences of neighboring pixels, or of their squares.
 
-    An image that is enlarged n times has 1/n of them if its edges are as sharp as before, and 1/n²
-    if it is as blurred as that. The factor keeps the loss of sharp images above `REFERENCE_SIZE`.
+    An image that is enlarged n times has 1/n of either if its edges are as sharp as before, and
+    1/n² of the squares if it is as blurred as that. The factor keeps the loss of sharp images above
+    `REFERENCE_SIZE`.
     """
     return max(1.0, max(height, width) / REFERENCE_SIZE)

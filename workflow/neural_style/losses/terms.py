@@ -7,8 +7,8 @@ Algorithm of Artistic Style* (2015). With the features F_l(x), [C, H, W], of VGG
     style at l        beta · w_l · mean((G_l(x) - G_l(style))²),  G = F Fᵀ / (C·H·W)  StyleTerm
     color histogram   3e-4 · beta · weight · mean over directions of ∫ (F(t) - F_style(t))² dt
                                                                          histogram.HistogramTerm
-    coherence         1500 · weight · mean of the smaller eigenvalue of the structure tensor
-                                                                         coherence.CoherenceTerm
+    coherence         64 · weight · mean(√(δ² + λ) - δ), with the smaller eigenvalue λ of the
+                                       structure tensor                  coherence.CoherenceTerm
     total variation   100 · weight · mean(√(ε² + |∇x|²) - ε)                   TotalVariationTerm
 
 The style loss can be another one: `StyleLoss` is what makes the terms of one kind, `GramLoss` those
