@@ -38,9 +38,9 @@ FLAT = 1e-4
 there are no strokes, and changes in all directions count alike."""
 
 SMALL = 0.01
-"""δ of the coherence loss, in units of [0, 1]. Changes along strokes well above it, such as those at
-corners, cost in proportion to themselves, and smaller ones, such as a mesh, to their square. So
-windows stay."""
+"""δ of the coherence loss, in units of [0, 1]. Changes along strokes well above it, as at corners,
+cost in proportion to themselves, and smaller ones, such as a mesh, to their square. So windows
+stay."""
 
 
 @dataclass(frozen=True)
