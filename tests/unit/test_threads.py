@@ -43,7 +43,7 @@ def image_files(tmp_path: Path) -> tuple[Path, Path]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no list of threads here")
-@pytest.mark.parametrize(("threads", "precision"), [(1, "fp32"), (3, "bf16")])
+@pytest.mark.parametrize(("threads", "precision"), [(1, "fp32"), (3, "auto")])
 def test_a_job_on_the_cpu_uses_the_given_number_of_threads(
     image_files: tuple[Path, Path], tmp_path: Path, threads: int, precision: str
 ):
