@@ -43,10 +43,10 @@ CPU = torch.device("cpu")
 NAME = "smoothness/coherence"
 
 
-def loss(pictures: Tensor, strength: Tensor | None = None, levels: int = 1) -> Tensor:
-    strength = torch.ones_like(pictures[:, :1]) if strength is None else strength
+def loss(images: Tensor, strength: Tensor | None = None, levels: int = 1) -> Tensor:
+    strength = torch.ones_like(images[:, :1]) if strength is None else strength
     term = CoherenceTerm(1.0, strength, levels)
-    return term.loss(term.statistic(WholeView({PIXELS: pictures})))
+    return term.loss(term.statistic(WholeView({PIXELS: images})))
 
 
 def mean_of_neighbors(tensors: np.ndarray) -> np.ndarray:
@@ -82,24 +82,24 @@ def by_hand(image: np.ndarray, cell: int = 1, mask: np.ndarray | None = None) ->
 
 @pytest.mark.parametrize("levels", [1, 2, 3])
 def test_it_is_the_mean_of_the_smaller_eigenvalues(levels: int):
-    pictures, masks = random(2, 3, 17, 22, seed=0), random(2, 1, 17, 22, seed=1)
+    images, masks = random(2, 3, 17, 22, seed=0), random(2, 1, 17, 22, seed=1)
     cell = 2 ** (levels - 1)
     for mask in (None, masks):
         parts = [None, None] if mask is None else list(mask[:, 0].numpy())
         expected = [
             factor * by_hand(image.numpy(), cell, part)
-            for factor, image, part in zip((2, 3), pictures, parts, strict=True)
+            for factor, image, part in zip((2, 3), images, parts, strict=True)
         ]
-        found = torch.tensor([2, 3]) * loss(pictures, mask, levels)
+        found = torch.tensor([2, 3]) * loss(images, mask, levels)
         assert found.tolist() == pytest.approx(expected)
 
 
 def test_the_gradient_is_that_of_finite_differences():
     strength = random(2, 1, 12, 9, seed=2)
-    pictures = random(2, 3, 12, 9, seed=3).mul(0.05)  # on both sides of FLAT
+    images = random(2, 3, 12, 9, seed=3).mul(0.05)  # on both sides of FLAT
     for levels in (1, 2):
         assert torch.autograd.gradcheck(
-            lambda x, levels=levels: loss(x, strength, levels), pictures.requires_grad_()
+            lambda x, levels=levels: loss(x, strength, levels), images.requires_grad_()
         )
 
 
@@ -159,17 +159,17 @@ def at_256(name: str) -> Tensor:
 
 
 def test_weights_are_those_of_each_image_and_of_its_style(network: Vgg19, shallow: Settings):
-    pictures = random(3, 3, 32, 32, seed=5)
+    images = random(3, 3, 32, 32, seed=5)
     styles = [random(1, 3, 32, 32, seed=6), stripes(0.3), stripes(1.2)]
     problems = [
         single_style_problem(image, style, replace(shallow, coherence=weight))
-        for image, style, weight in zip(pictures.split(1), styles, (0.0, 1.0, 2.5), strict=True)
+        for image, style, weight in zip(images.split(1), styles, (0.0, 1.0, 2.5), strict=True)
     ]
     shares = torch.stack(list(map(stroke_share, styles)))
     weights = COHERENCE_SCALE * torch.tensor([0, 1, 2.5], dtype=torch.float64)
     strength = shares.view(3, 1, 1, 1).expand(-1, -1, 32, 32)
     torch.testing.assert_close(
-        losses_at(network, problems, pictures), weights * loss(pictures, strength)
+        losses_at(network, problems, images), weights * loss(images, strength)
     )
     without = [replace(each, settings=shallow) for each in problems]
     assert NAME not in make_objective(network, without).term_names
@@ -200,11 +200,11 @@ def test_it_acts_where_strokes_of_a_style_act(network: Vgg19, shallow: Settings)
 
 
 def test_tiles_add_up_to_the_whole(network: Vgg19):
-    pictures, strength = random(2, 3, 61, 50, seed=10), random(2, 1, 61, 50, seed=11)
+    images, strength = random(2, 3, 61, 50, seed=10), random(2, 1, 61, 50, seed=11)
     for levels in (1, 2, 4):
         terms = [CoherenceTerm(torch.tensor([1.0, 2.0]), strength, levels)]
-        whole = Objective(network, terms)(pictures)
-        tiled = TiledObjective(network, terms, 32)(pictures)
+        whole = Objective(network, terms)(images)
+        tiled = TiledObjective(network, terms, 32)(images)
         torch.testing.assert_close(tiled.losses, whole.losses)
         torch.testing.assert_close(tiled.gradient, whole.gradient)
 
@@ -224,10 +224,10 @@ def test_large_images_have_a_larger_weight_and_larger_neighborhoods(
     style = random(1, 3, 64, 64, seed=12)
     # 20 rows are too few for a pyramid, so there is one level.
     for rows, levels, seen in ((20, 1, style), (40, 2, halve(style))):
-        pictures = random(1, 3, rows, 1024, seed=13)
+        images = random(1, 3, rows, 1024, seed=13)
         strength = stroke_share(seen).expand(1, 1, rows, 1024)
-        found = losses_at(network, [single_style_problem(pictures, style, settings)], pictures)
-        torch.testing.assert_close(found, weight * loss(pictures, strength, levels))
+        found = losses_at(network, [single_style_problem(images, style, settings)], images)
+        torch.testing.assert_close(found, weight * loss(images, strength, levels))
 
 
 def test_strokes_of_an_output_are_longer(caffe: Weights, defaults: Settings):

@@ -188,8 +188,9 @@ def make_objective(
         network: computes the features of at least the layers of the settings.
         problems: one per image, which `problem.check_batch` accepts. Style loss, layers, their
             weights and tiles are those of the first; alpha, beta, and the weights of the color
-            histogram and the total variation are each problem's own. `size_correction` says what
-            they are at the size, and how images are compared at several sizes.
+            histogram, the coherence, and the total variation are each problem's own.
+            `size_correction` says what they are at the size, and how images are compared at several
+            sizes.
         targets: caches the statistics of style images between calls.
 
     Raises:
@@ -211,7 +212,7 @@ def make_objective(
         terms += _style_terms(own, level, targets, share)
         if level is problems:
             terms += _histogram_terms(level, targets)
-            terms += [*_coherence_terms(level, levels[-1], targets), *_total_variation_terms(level)]
+            terms += [*_coherence_terms(levels, targets), *_total_variation_terms(level)]
         objectives.append(_objective(own, terms, tile))
     return reduce(lambda half, full: PyramidObjective(full, half), reversed(objectives))
 
@@ -286,15 +287,16 @@ def _histogram_terms(problems: Sequence[TransferProblem], targets: StyleTargets)
 
 
 def _coherence_terms(
-    problems: Sequence[TransferProblem], coarsest: Sequence[TransferProblem], targets: StyleTargets
+    levels: Sequence[Sequence[TransferProblem]], targets: StyleTargets
 ) -> list[Term]:
     """Coherence where styles with strokes act, if any problem has a weight for it.
 
     Args:
-        problems: at the largest size of the pyramid.
-        coarsest: the same at the smallest size.
-        targets: caches how much of each style is strokes.
+        levels: the problems at each size of the pyramid, largest first. The smallest size decides
+            how much of a style is strokes.
+        targets: caches that share.
     """
+    problems, coarsest = levels[0], levels[-1]
     height, width = problems[0].content.shape[2:]
     weights = [coherence_at(problem.settings, height, width) for problem in problems]
     if not any(weights):
@@ -307,8 +309,7 @@ def _coherence_terms(
         shares = torch.stack([targets.stroke_share(region) for region in styles])
         mask = _batch_mask(batch)
         strength += shares.view(-1, 1, 1, 1) * (1 if mask is None else mask)
-    levels = len(pyramid_at(problems[0].settings, height, width))
-    return [CoherenceTerm(COHERENCE_SCALE * like.new_tensor(weights), strength, levels)]
+    return [CoherenceTerm(COHERENCE_SCALE * like.new_tensor(weights), strength, len(levels))]
 
 
 def _total_variation_terms(problems: Sequence[TransferProblem]) -> list[Term]:

@@ -3,8 +3,8 @@
 Total variation counts changes of color in every direction, so a weight that takes a mesh of pixels
 away softens the edges of strokes, too. The coherence loss counts only those along the strokes: it
 lets long, crisp strokes be, and takes beads, meshes, and speckle out of them. Styles of dots, such
-as pointillism, have no strokes, so the loss counts as much as the style image itself has some, see
-`stroke_share`.
+as pointillism, have no strokes, so changes count the less, the less of the style image is strokes,
+see `stroke_share`.
 
 The direction of the strokes is that of the structure tensor (Förstner and Gülch, 1987; for colors,
 Di Zenzo, *A Note on the Gradient of a Multi-Image*, 1986), whose larger eigenvalue belongs to the
@@ -48,14 +48,16 @@ class CoherenceTerm(Term):
     """Coherence loss: the mean of the root of the smaller eigenvalue of the structure tensor.
 
     With the differences ∂₁ and ∂₂ of the colors between the columns and the rows of each square of
-    2 × 2 pixels, and a weighted mean ⟨·⟩ over its neighborhood and the color channels,
+    2 × 2 pixels, its strength s, and a weighted mean ⟨·⟩ over its neighborhood and the color
+    channels,
 
-        J₁₁ = ⟨∂₁²⟩,  J₁₂ = ⟨∂₁ ∂₂⟩,  J₂₂ = ⟨∂₂²⟩,
+        J₁₁ = ⟨s ∂₁²⟩,  J₁₂ = ⟨s ∂₁ ∂₂⟩,  J₂₂ = ⟨s ∂₂²⟩,
         λ = (J₁₁ + J₂₂ + ε - √(ε² + (J₁₁ - J₂₂)² + 4 J₁₂²)) / 2,
         coherence = mean over places of √(δ² + λ) - δ.
 
     For stripes of any color and direction, λ is at most ε / 2, and it is larger where colors change
-    along them.
+    along them. Since s is within the root, changes well below δ count in proportion to s, and those
+    well above it to its root.
 
     Attributes:
         weight: [B] or a number; `COHERENCE_SCALE` times the weight of the settings.
@@ -101,7 +103,7 @@ def stroke_share(image: Tensor, guide: Tensor | None = None) -> Tensor:
 
     Args:
         image: [1, 3, h, w] in [0, 1], as large as the output at the coarsest level of the pyramid,
-            about 512 pixels or less. In larger ones, the grain of canvas and paper counts more.
+            about 512 pixels or less. In larger ones, fine grain counts more.
         guide: weight of each pixel, [1, 1, h, w] in [0, 1]; None for 1 everywhere.
 
     Returns:
