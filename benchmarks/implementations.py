@@ -12,7 +12,7 @@ from plain import CONTENT_LAYER, STYLE_LAYERS, plain
 from torch import Tensor
 
 from neural_style.config.settings import Settings
-from neural_style.images.decode import load_fitted
+from neural_style.images.fit import load_fitted
 from neural_style.images.tensors import to_tensor
 from neural_style.losses.build import make_objective
 from neural_style.losses.objective import Objective

@@ -30,8 +30,9 @@ from neural_style.config.settings import RUN, Settings, output_name
 from neural_style.config.sweep import expand_settings
 from neural_style.engine.engine import Engine
 from neural_style.engine.job import run_job
-from neural_style.images.decode import load_fitted, load_image
+from neural_style.images.decode import load_image
 from neural_style.images.encode import save_image
+from neural_style.images.fit import load_fitted
 from neural_style.images.measures import Measures, measure
 from neural_style.images.tensors import to_tensor
 from neural_style.losses.wasserstein import moments

@@ -17,7 +17,7 @@ from neural_style import NeuralStyleError, Output, Settings, Stylizer, stylize
 from neural_style.config.keys import Stage
 from neural_style.engine import engine
 from neural_style.engine.record import read_provenance
-from neural_style.images.decode import load_fitted
+from neural_style.images.fit import load_fitted
 from neural_style.model.weights import Weights
 
 pytestmark = MARKS

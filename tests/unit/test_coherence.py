@@ -14,7 +14,7 @@ from tests.unit.random_tensors import random
 from torch import Tensor
 
 from neural_style.config.settings import Settings
-from neural_style.images.decode import load_fitted
+from neural_style.images.fit import load_fitted
 from neural_style.images.tensors import to_tensor
 from neural_style.losses.build import make_objective
 from neural_style.losses.coherence import (

@@ -15,7 +15,7 @@ from torch import Tensor
 from neural_style.config.schema import complete
 from neural_style.config.settings import Settings
 from neural_style.config.sweep import expand_settings
-from neural_style.images.decode import load_fitted
+from neural_style.images.fit import load_fitted
 from neural_style.images.measures import measure
 from neural_style.images.tensors import to_pil_images, to_tensor
 from neural_style.losses import histogram

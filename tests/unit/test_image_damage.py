@@ -14,13 +14,8 @@ import pytest
 from PIL import Image, ImageFile
 from tests.unit.images import P3_TO_XYZ, encode, noise, png, rgb_profile, smooth, write
 
-from neural_style.images.decode import (
-    ImageError,
-    fit_image,
-    load_image,
-    load_opacity,
-    upright_size,
-)
+from neural_style.images.decode import ImageError, load_image, load_opacity, upright_size
+from neural_style.images.fit import fit_image
 
 
 def refusal(path: Path, **options: int) -> str:

@@ -8,7 +8,8 @@ from PIL import Image
 from tests.unit.images import assert_close, levels, noise, smooth
 
 from neural_style.config.settings import FITS
-from neural_style.images.decode import ImageError, fit_image, resize
+from neural_style.images.decode import ImageError
+from neural_style.images.fit import fit_image, resize
 
 
 @pytest.mark.parametrize(

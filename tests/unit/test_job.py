@@ -18,7 +18,8 @@ from neural_style.config.keys import Stage
 from neural_style.config.settings import ENGINE_VERSION, Settings, settings_from_record
 from neural_style.engine.job import run_job
 from neural_style.engine.record import Source, read_provenance
-from neural_style.images.decode import fit_image, load_image
+from neural_style.images.decode import load_image
+from neural_style.images.fit import fit_image
 from neural_style.images.measures import measure
 from neural_style.images.tensors import normalize, to_tensor
 from neural_style.io import sha256

@@ -12,7 +12,8 @@ from PIL import Image
 from tests.unit.jobs import CONTENT, STYLE, facts_of, make
 
 from neural_style.config.settings import OUTPUT_FORMATS, Settings, settings_from_record
-from neural_style.images.decode import fit_image, load_image
+from neural_style.images.decode import load_image
+from neural_style.images.fit import fit_image
 from neural_style.images.tensors import luminance, to_tensor
 from neural_style.io import sha256
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from neural_style.errors import NeuralStyleError
-from neural_style.io import FileLock, lock_folder
+from neural_style.locks import FileLock, lock_folder
 
 
 def fail(tries: int) -> None:

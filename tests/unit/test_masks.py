@@ -12,7 +12,8 @@ from PIL import Image
 from tests.unit.images import levels, noise, smooth
 
 from neural_style.config.settings import FITS
-from neural_style.images.decode import ImageError, fit_image
+from neural_style.images.decode import ImageError
+from neural_style.images.fit import fit_image
 from neural_style.images.tensors import load_mask, mask_to_tensor
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from neural_style.config.keys import Stage
 from neural_style.config.settings import Settings
-from neural_style.images.decode import load_fitted
+from neural_style.images.fit import load_fitted
 from neural_style.images.tensors import to_tensor
 from neural_style.losses.build import make_objective
 from neural_style.losses.problem import single_style_problem

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.unit.images import smooth, write
 
 from neural_style.config.settings import DEEP, LOSSLESS, OUTPUT_FORMATS, Settings
-from neural_style.images.decode import fit_image, load_image, load_opacity
+from neural_style.images.decode import load_image, load_opacity
 from neural_style.images.encode import (
     FloatImage,
     Postprocessor,
@@ -20,6 +20,7 @@ from neural_style.images.encode import (
     round_trip,
     save_pixels,
 )
+from neural_style.images.fit import fit_image
 
 
 def picture(width: int, height: int) -> FloatImage:

@@ -15,7 +15,8 @@ from tests.unit.images import noise
 from neural_style.config.settings import BESIDE, Settings
 from neural_style.engine.load import LoadedProblem, load_problem
 from neural_style.errors import NeuralStyleWarning
-from neural_style.images.decode import ImageError, fit_image
+from neural_style.images.decode import ImageError
+from neural_style.images.fit import fit_image
 from neural_style.images.tensors import to_tensor
 from neural_style.io import sha256
 from neural_style.losses.problem import TransferProblem

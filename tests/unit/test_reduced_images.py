@@ -12,13 +12,12 @@ from tests.unit.images import P3_TO_XYZ, levels, noise, rgb_profile, smooth
 from neural_style.images import decode
 from neural_style.images.decode import (
     ImageError,
-    fit_image,
-    load_fitted,
     load_image,
     load_reduced,
     load_sized,
     upright_size,
 )
+from neural_style.images.fit import fit_image, load_fitted
 
 TURNED = 6  # EXIF: the top of the image is at the right of the file
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from neural_style.config.settings import Settings
 from neural_style.engine.job import run_job
-from neural_style.images.decode import load_fitted
+from neural_style.images.fit import load_fitted
 from neural_style.images.tensors import to_pil_images, to_tensor
 from neural_style.losses.build import make_objective
 from neural_style.losses.objective import Objective, TiledObjective

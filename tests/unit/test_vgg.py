@@ -11,7 +11,7 @@ from tests import samples
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neural_style.images.decode import load_fitted
+from neural_style.images.fit import load_fitted
 from neural_style.images.tensors import normalize, to_tensor
 from neural_style.model.layers import (
     CHANNELS_PER_BLOCK,

@@ -18,7 +18,7 @@ import torch
 from tests import samples
 from torch.nn import functional
 
-from neural_style.images.decode import load_fitted
+from neural_style.images.fit import load_fitted
 from neural_style.images.tensors import IMAGENET_MEAN, IMAGENET_STD, normalize, to_tensor
 from neural_style.io import sha256
 from neural_style.model.layers import CONVOLUTIONS, LAYERS, block_of

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Self
 
 from neural_style.bulk.plan import BulkError
-from neural_style.io import FileLock, escape, sync, unescape, write_text
+from neural_style.io import escape, sync, unescape, write_text
+from neural_style.locks import FileLock
 
 DONE = "done"
 FAILED = "failed"

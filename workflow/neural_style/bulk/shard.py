@@ -22,7 +22,8 @@ from neural_style.config.inputs import find_images
 from neural_style.config.settings import ORIGINAL, OUTPUT_FORMATS, Settings
 from neural_style.config.sizes import SHORTEST_SIDE
 from neural_style.errors import NeuralStyleError
-from neural_style.images.decode import fit_image, load_sized
+from neural_style.images.decode import load_sized
+from neural_style.images.fit import fit_image
 from neural_style.io import sha256
 
 
@@ -266,7 +267,7 @@ def fit_content(image: Image.Image, settings: Settings, size: str) -> Image.Imag
         size: `bulk.size`, `original` or `fitted`.
 
     Raises:
-        ImageError: the image is too narrow, see `decode.fit_image`.
+        ImageError: the image is too narrow, see `fit.fit_image`.
     """
     small = max(image.size) <= settings.size and min(image.size) >= SHORTEST_SIDE
     if size == ORIGINAL and settings.fit == "keep" and small:

@@ -61,7 +61,7 @@ SHOWN_BY_BROWSERS: frozenset[str] = frozenset({"jpg", "png", "webp", "avif", "pn
 """Formats that browsers display."""
 
 FITS: tuple[str, ...] = get_args(Fit)
-"""Values of `image.fit`; `images.decode.fit_image` describes each."""
+"""Values of `image.fit`; `images.fit.fit_image` describes each."""
 
 BUILT_IN = ("caffe", "torchvision")
 """Values of `network.weights` that are not a file of the user."""

@@ -18,7 +18,8 @@ from neural_style.engine.record import RunRecord, Source, write_run
 from neural_style.engine.writer import RunWriter, StoppedError
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import round_trip
-from neural_style.io import lock_folder, sha256
+from neural_style.io import sha256
+from neural_style.locks import lock_folder
 from neural_style.losses.problem import move_problems
 from neural_style.optim.loop import NO_GRAPH, Progress
 from neural_style.runtime.device import CPU, describe

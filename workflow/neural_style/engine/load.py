@@ -27,8 +27,9 @@ from neural_style.config.inputs import (
 from neural_style.config.settings import BESIDE, ORIGINAL, Settings
 from neural_style.engine.record import Source
 from neural_style.errors import NeuralStyleWarning
-from neural_style.images.decode import ImageError, fit_image, load_fitted, load_sized
+from neural_style.images.decode import ImageError, load_sized
 from neural_style.images.encode import Postprocessor, make_postprocessor
+from neural_style.images.fit import fit_image, load_fitted
 from neural_style.images.tensors import (
     AnyImage,
     fit_mask,
@@ -137,7 +138,7 @@ def _open(image: AnyImage, side: int) -> tuple[Image.Image | Tensor, tuple[int, 
 
 
 def _fit(opened: Image.Image | Tensor, image: AnyImage, size: int, fit: str) -> Tensor:
-    """Fit an opened image as `decode.fit_image` does: [B, 3, H, W] in [0, 1].
+    """Fit an opened image as `fit.fit_image` does: [B, 3, H, W] in [0, 1].
 
     Args:
         opened: the image as `_open` returns it.
@@ -215,7 +216,7 @@ def load_style(
     Args:
         style: the style image.
         sizes: long edges in pixels.
-        fit: how the image comes to its size, see `decode.fit_image`.
+        fit: how the image comes to its size, see `fit.fit_image`.
         device: of the tensors.
         mask: its mask.
         same_aspect: whether the mask must have the proportions of the image.

@@ -19,14 +19,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from neural_style.config.settings import DEEP, KEEP, LOSSLESS, OUTPUT_FORMATS, Settings
-from neural_style.images.decode import (
-    ImageError,
-    fit_image,
-    load_opacity,
-    opacity_of,
-    read_image_file,
-    resize,
-)
+from neural_style.images.decode import ImageError, load_opacity, opacity_of, read_image_file
+from neural_style.images.fit import fit_image, resize
 from neural_style.images.srgb import srgb_profile, to_srgb
 from neural_style.io import atomic_file
 
@@ -64,7 +58,7 @@ class Postprocessor:
 
     Attributes:
         format: a key of `settings.OUTPUT_FORMATS`.
-        fit: how the content image was fitted to its size, see `decode.fit_image`.
+        fit: how the content image was fitted to its size, see `fit.fit_image`.
         original_size: width and height of the files in pixels; None for those of the image.
         opacity: mode L, of the size of the files; None for opaque files.
     """

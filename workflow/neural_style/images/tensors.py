@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from neural_style.images.decode import ImageError, fit_image, load_image, resize
+from neural_style.images.decode import ImageError, load_image
+from neural_style.images.fit import fit_image, resize
 
 AnyImage: TypeAlias = Path | Image.Image | Tensor
 """An image: a file, an image of mode RGB (a mask: L), or a tensor [B, 3, H, W] in [0, 1]."""
@@ -41,7 +42,7 @@ def to_tensor(image: Image.Image) -> Tensor:
 
 
 def fit_tensor(images: Tensor, size: int, fit: str) -> Tensor:
-    """Resize images [B, 3, H, W] in [0, 1] as `decode.fit_image` does, without rounding to 8 bits.
+    """Resize images [B, 3, H, W] in [0, 1] as `fit.fit_image` does, without rounding to 8 bits.
 
     Raises:
         ImageError: they cannot be fitted.
@@ -118,7 +119,7 @@ def fit_mask(
 
 
 def mask_to_tensor(mask: Image.Image, size: int, fit: str) -> Tensor:
-    """Fit a mask like its image (see `decode.fit_image`): [1, 1, H, W] in [0, 1].
+    """Fit a mask like its image (see `fit.fit_image`): [1, 1, H, W] in [0, 1].
 
     The bilinear filter does not overshoot, so black stays exactly black beside an edge.
 

@@ -32,8 +32,9 @@ from neural_style.config.settings import (
     output_names,
 )
 from neural_style.config.sweep import Job, format_number
-from neural_style.images.decode import ImageError, fit_image, load_image
+from neural_style.images.decode import ImageError, load_image
 from neural_style.images.encode import save_image
+from neural_style.images.fit import fit_image
 from neural_style.io import remove_leftovers_below
 from neural_style.report.names import (
     display_names,

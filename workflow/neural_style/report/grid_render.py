@@ -19,7 +19,8 @@ from PIL import Image, ImageDraw
 
 from neural_style.config.settings import ORIGINAL, output_name
 from neural_style.config.sweep import Job
-from neural_style.images.decode import ImageError, fit_image, load_image, load_reduced
+from neural_style.images.decode import ImageError, load_image, load_reduced
+from neural_style.images.fit import fit_image
 from neural_style.io import atomic
 from neural_style.report.gallery_data import shrink, spread
 from neural_style.report.grid_layout import Box, Grid, Layout, Row, Tile, measure

@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
-from neural_style.io import FileLock
+from neural_style.locks import FileLock
 from neural_style.runtime.failures import explaining_failure
 
 DEVICES = ("auto", "cpu", "cuda", "mps")

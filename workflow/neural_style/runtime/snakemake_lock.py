@@ -15,7 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from neural_style.errors import NeuralStyleError
-from neural_style.io import FileLock, write_text
+from neural_style.io import write_text
+from neural_style.locks import FileLock
 
 MACHINES = "neural_style_machines"
 """A file in `.snakemake`: the machines whose runs may have left the present locks, one a line."""
