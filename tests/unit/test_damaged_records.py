@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from tests.unit.records import edit
 
-from neural_style.report.runs import RunError, read_curves, read_losses, read_run
+from neural_style.report.loss_table import read_curves, read_losses
+from neural_style.report.runs import RunError, read_run
 
 
 def test_an_output_in_another_folder_is_not_followed(job_folder):

@@ -19,13 +19,9 @@ from tests.unit.records import edit
 from neural_style.config.settings import Settings
 from neural_style.config.sweep import Job
 from neural_style.engine.job import run_job
-from neural_style.report.runs import (
-    failure_reason,
-    read_curves,
-    read_losses,
-    read_run,
-    run_summary,
-)
+from neural_style.report.loss_table import read_curves, read_losses
+from neural_style.report.outcome import failure_reason, run_summary
+from neural_style.report.runs import read_run
 
 
 def test_losses_come_back_without_their_weights(job_folder):

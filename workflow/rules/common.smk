@@ -36,6 +36,7 @@ from neural_style.config.sweep import Sweep, SweepError, expand_settings, plan_s
 from neural_style.errors import NeuralStyleError
 from neural_style.io import format_duration
 from neural_style.report.names import setting_labels
+from neural_style.report.outcome import run_summary
 from neural_style.report.outputs import (
     QUANTITIES,
     files_of,

@@ -101,8 +101,6 @@ def work_of(rule):
 
 def tell_end():
     """Say at the very end what the run made, what failed and why, and where to look."""
-    from neural_style.report.runs import run_summary  # numpy is slow to import
-
     for line in run_summary(SWEEP.jobs, BEGAN, time.time(), Path(GALLERY)):
         print(line, file=sys.stderr)
 

@@ -100,7 +100,7 @@ def stylize(options: argparse.Namespace, stop: StopRequest, make_engine: MakeEng
 
 
 def log_failure(message: str) -> None:
-    """Print why there is no output, in the form that `report.runs.failure_reason` reads."""
+    """Print why there is no output, in the form that `report.outcome.failure_reason` reads."""
     first, *rest = message.splitlines()
     lines = [first, *(f"  {line.strip()}" for line in rest)]
     print("\n".join(f"{LOG_PREFIX}{line}" for line in lines), file=sys.stderr, flush=True)

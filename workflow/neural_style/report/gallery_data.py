@@ -36,22 +36,16 @@ from neural_style.images.decode import ImageError, load_image
 from neural_style.images.encode import save_image
 from neural_style.images.fit import fit_image
 from neural_style.io import remove_leftovers_below
+from neural_style.report.loss_table import read_losses
 from neural_style.report.names import (
     display_names,
     replace_undecodable,
     setting_label,
     setting_labels,
 )
+from neural_style.report.outcome import failure_reason
 from neural_style.report.outputs import time_lapse
-from neural_style.report.runs import (
-    KINDS,
-    EpochLosses,
-    Run,
-    RunError,
-    failure_reason,
-    read_losses,
-    read_run,
-)
+from neural_style.report.runs import KINDS, EpochLosses, Run, RunError, read_run
 
 MOST_SNAPSHOTS = 100
 """The most outputs of a job that the epoch slider offers; of more, an even choice."""

@@ -15,6 +15,7 @@ from neural_style.config.settings import Settings, output_name
 from neural_style.config.sweep import Job, Sweep, format_number
 from neural_style.images.decode import upright_size
 from neural_style.report.grid_layout import TIMES, Grid, Row, Shape, Tile, bounding
+from neural_style.report.loss_table import read_losses
 from neural_style.report.names import (
     SEPARATOR,
     display_names,
@@ -24,8 +25,9 @@ from neural_style.report.names import (
     size_label,
     weight_label,
 )
+from neural_style.report.outcome import failure_reason
 from neural_style.report.outputs import Cell, SweepGrid
-from neural_style.report.runs import KINDS, RunError, failure_reason, read_losses, read_run
+from neural_style.report.runs import KINDS, RunError, read_run
 from neural_style.report.text import load_font
 
 _WIDEST = 12  # tiles in a row; a longer row is broken into lines

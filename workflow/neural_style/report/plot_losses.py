@@ -27,9 +27,10 @@ from neural_style.report.figure import (
     shorten_names,
     width_in,
 )
+from neural_style.report.loss_table import Curves, Values
 from neural_style.report.names import SEPARATOR, format_tick, iterations_label, size_label
 from neural_style.report.outputs import QUANTITIES
-from neural_style.report.runs import KINDS, Curves, Run, Values
+from neural_style.report.runs import KINDS, Run
 from neural_style.report.text import wrap
 
 MOST_POINTS = 2000

@@ -9,7 +9,9 @@ from neural_style.config.sweep import Job, Sweep
 from neural_style.errors import NeuralStyleError
 from neural_style.io import remove_leftovers
 from neural_style.report.figure import can_draw, plot_style
+from neural_style.report.loss_table import Curves, read_curves
 from neural_style.report.names import display_names, setting_labels
+from neural_style.report.outcome import failure_reason
 from neural_style.report.outputs import (
     QUANTITIES,
     files_of,
@@ -20,7 +22,7 @@ from neural_style.report.outputs import (
 )
 from neural_style.report.plot_losses import Pair, PairRun, plot_pair, plot_sweep
 from neural_style.report.plot_tradeoff import plot_tradeoff
-from neural_style.report.runs import Curves, RunError, failure_reason, read_curves
+from neural_style.report.runs import RunError
 
 MOST_SETTINGS = 36
 """The most settings in a figure; as many line styles differ in print."""

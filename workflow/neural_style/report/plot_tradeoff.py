@@ -31,8 +31,9 @@ from neural_style.report.figure import (
     shorten,
     width_in,
 )
+from neural_style.report.loss_table import Values
 from neural_style.report.plot_losses import Pair, PairRun, facts_of, kind_notes, scale_log
-from neural_style.report.runs import KINDS, Run, Values
+from neural_style.report.runs import KINDS, Run
 
 MOST_LABELS = 12
 """The most points with the labels of their settings; more points have numbers."""
