@@ -70,22 +70,15 @@ def resample_problem(
     height, width = scaled_size(problem.content.shape[2], problem.content.shape[3], scale)
     chroma, start = problem.chroma, problem.start
     style_resampler = style_resampler or resample_style
-
-    def resample_reference(style: StyleReference) -> StyleReference:
-        image, guide = style_resampler(style.image, style.guide, scale)
-        return replace(style, image=image, guide=guide)
-
-    def resample_region(region: Region) -> Region:
-        mask = region.mask
-        return Region(
-            tuple(map(resample_reference, region.styles)),
-            mask if mask is None else _resample_mask(mask, height, width),
-        )
-
+    regions = _changed_regions(
+        problem,
+        lambda image, guide: style_resampler(image, guide, scale),
+        lambda mask: _resample_mask(mask, height, width),
+    )
     return replace(
         problem,
         content=resample_images(problem.content, height, width),
-        regions=tuple(resample_region(region) for region in problem.regions),
+        regions=regions,
         # Differences of colors may be negative, so they are not clipped.
         chroma=chroma if chroma is None else _interpolate(chroma, height, width, "bicubic"),
         start=start if start is None else resample_images(start, height, width),
@@ -110,20 +103,9 @@ def halve_problem(problem: TransferProblem, style_halver: HalveStyle) -> Transfe
         problem: each side of its content image has at least two pixels.
         style_halver: halves a style image and its guide, like `halve_style`.
     """
-
-    def halved_reference(style: StyleReference) -> StyleReference:
-        image, guide = style_halver(style.image, style.guide)
-        return replace(style, image=image, guide=guide)
-
-    regions = tuple(
-        Region(
-            tuple(map(halved_reference, region.styles)),
-            None if region.mask is None else halve(region.mask),
-        )
-        for region in problem.regions
-    )
     layers = style_layers_at_half(problem.settings.style_layers)
     settings = replace(problem.settings, style_layers=layers)
+    regions = _changed_regions(problem, style_halver, halve)
     return TransferProblem(settings, halve(problem.content), regions)
 
 
@@ -142,6 +124,24 @@ def halve(images: Tensor) -> Tensor:
 def resample_images(images: Tensor, height: int, width: int) -> Tensor:
     """Resample images [B, C, h, w] in [0, 1]: bicubic, with antialiasing when they shrink."""
     return _interpolate(images, height, width, "bicubic").clamp(0, 1)
+
+
+def _changed_regions(
+    problem: TransferProblem, change_style: HalveStyle, change_mask: Callable[[Tensor], Tensor]
+) -> tuple[Region, ...]:
+    """The regions of a problem with other style images, guides, and masks."""
+
+    def changed_reference(style: StyleReference) -> StyleReference:
+        image, guide = change_style(style.image, style.guide)
+        return replace(style, image=image, guide=guide)
+
+    return tuple(
+        Region(
+            tuple(map(changed_reference, region.styles)),
+            None if region.mask is None else change_mask(region.mask),
+        )
+        for region in problem.regions
+    )
 
 
 def _resample_mask(mask: Tensor, height: int, width: int) -> Tensor:
