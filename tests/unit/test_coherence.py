@@ -20,9 +20,11 @@ from neural_style.losses.build import make_objective
 from neural_style.losses.coherence import (
     COHERENCE_SCALE,
     FLAT,
+    LARGEST_STRENGTH,
     SMALL,
     WINDOW,
     CoherenceTerm,
+    strength_of_style,
     stroke_share,
 )
 from neural_style.losses.objective import Objective, TiledObjective
@@ -158,6 +160,14 @@ def at_256(name: str) -> Tensor:
     return to_tensor(load_fitted(samples.STYLE[name], 256, "keep"))
 
 
+def test_strokes_beyond_a_share_do_not_count():
+    half = torch.cat([stripes(0.3), random(1, 3, 64, 320, seed=4)], dim=3)
+    few, many = float(stroke_share(half)), float(stroke_share(stripes(0.3)))
+    assert 0 < few < LARGEST_STRENGTH < many
+    assert float(strength_of_style(half)) == few
+    assert float(strength_of_style(stripes(0.3))) == pytest.approx(LARGEST_STRENGTH)
+
+
 def test_weights_are_those_of_each_image_and_of_its_style(network: Vgg19, shallow: Settings):
     images = random(3, 3, 32, 32, seed=5)
     styles = [random(1, 3, 32, 32, seed=6), stripes(0.3), stripes(1.2)]
@@ -165,9 +175,9 @@ def test_weights_are_those_of_each_image_and_of_its_style(network: Vgg19, shallo
         single_style_problem(image, style, replace(shallow, coherence=weight))
         for image, style, weight in zip(images.split(1), styles, (0.0, 1.0, 2.5), strict=True)
     ]
-    shares = torch.stack(list(map(stroke_share, styles)))
+    strengths = torch.stack(list(map(strength_of_style, styles)))
     weights = COHERENCE_SCALE * torch.tensor([0, 1, 2.5], dtype=torch.float64)
-    strength = shares.view(3, 1, 1, 1).expand(-1, -1, 32, 32)
+    strength = strengths.view(3, 1, 1, 1).expand(-1, -1, 32, 32)
     torch.testing.assert_close(
         losses_at(network, problems, images), weights * loss(images, strength)
     )
@@ -189,7 +199,8 @@ def test_it_acts_where_strokes_of_a_style_act(network: Vgg19, shallow: Settings)
         regions = tuple(map(Region, references, masks))
         return float(losses_at(network, [TransferProblem(settings, content, regions)], image))
 
-    full, part = float(stroke_share(strokes)), float(stroke_share(blend))
+    full, part = float(strength_of_style(strokes)), float(strength_of_style(blend))
+    assert 0 < part < full == LARGEST_STRENGTH
     both = full * mask + (full + part) / 2 * (1 - mask)
     for masks, strength in (
         ((None,), full * torch.ones_like(mask)),
@@ -225,7 +236,7 @@ def test_large_images_have_a_larger_weight_and_larger_neighborhoods(
     # 20 rows are too few for a pyramid, so there is one level.
     for rows, levels, seen in ((20, 1, style), (40, 2, halve(style))):
         images = random(1, 3, rows, 1024, seed=13)
-        strength = stroke_share(seen).expand(1, 1, rows, 1024)
+        strength = strength_of_style(seen).expand(1, 1, rows, 1024)
         found = losses_at(network, [single_style_problem(images, style, settings)], images)
         torch.testing.assert_close(found, weight * loss(images, strength, levels))
 

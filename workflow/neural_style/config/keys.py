@@ -329,11 +329,10 @@ class Transfer:
         Weight,
         Field(
             description="weight of the coherence loss, which makes strokes long and even and takes "
-            "specks away; it counts changes of color along strokes, and more of them, the more of "
-            "the style image is strokes and not dots; 1 is that of the preset best; if you "
-            "multiply beta, multiply this weight by the same factor; with "
-            "optimization.size_correction, it grows with the size above 512 pixels; 0 leaves the "
-            "loss out (the method)"
+            "specks away; it counts changes of color along strokes, and counts them less in "
+            "styles of dots; 1 is that of the preset best; if you multiply beta, multiply this "
+            "weight by the same factor; with optimization.size_correction, it grows with the size "
+            "above 512 pixels; 0 leaves the loss out (the method)"
         ),
     ] = 0.0
     total_variation: Annotated[

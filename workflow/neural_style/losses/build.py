@@ -83,7 +83,7 @@ class StyleTargets:
         self._cached_statistics = lru_cache(maxsize=CACHE_SIZE)(self._compute_statistics)
         self._cached_target = lru_cache(maxsize=CACHE_SIZE)(self._compute_target)
         self._cached_histograms = lru_cache(maxsize=CACHE_SIZE)(self._compute_histograms)
-        self._cached_stroke_share = lru_cache(maxsize=CACHE_SIZE)(self._compute_stroke_share)
+        self._cached_strength = lru_cache(maxsize=CACHE_SIZE)(self._compute_strength)
         self.resample_style: ResampleStyle = lru_cache(maxsize=CACHE_SIZE)(resample_style)
         """`resampling.resample_style`, cached, so that equal arguments give the same tensor."""
         self.halve_style: HalveStyle = lru_cache(maxsize=CACHE_SIZE)(halve_style)
@@ -114,15 +114,15 @@ class StyleTargets:
         """The color histograms of the blend of styles of a region, [1, K, BINS]."""
         return self._cached_histograms(region.styles)
 
-    def stroke_share(self, region: Region) -> Tensor:
-        """How much of the blend of styles of a region is strokes, a number in [0, 1]."""
-        return self._cached_stroke_share(region.styles)
+    def coherence_strength(self, region: Region) -> Tensor:
+        """How strongly the coherence loss acts in a region: the weighted mean of its styles'."""
+        return self._cached_strength(region.styles)
 
-    def _compute_stroke_share(self, styles: tuple[StyleReference, ...]) -> Tensor:
-        from neural_style.losses.coherence import stroke_share  # with this loss only
+    def _compute_strength(self, styles: tuple[StyleReference, ...]) -> Tensor:
+        from neural_style.losses.coherence import strength_of_style  # with this loss only
 
-        shares = [style.weight * stroke_share(style.image, style.guide) for style in styles]
-        return torch.stack(shares).sum()
+        strengths = [style.weight * strength_of_style(style.image, style.guide) for style in styles]
+        return torch.stack(strengths).sum()
 
     def _compute_histograms(self, styles: tuple[StyleReference, ...]) -> Tensor:
         from neural_style.losses.histogram import blended_histograms  # with this loss only
@@ -294,7 +294,7 @@ def _coherence_terms(
     Args:
         levels: the problems at each size of the pyramid, largest first. The smallest size decides
             how much of a style is strokes.
-        targets: caches that share.
+        targets: caches what follows from it, see `coherence.strength_of_style`.
     """
     problems, coarsest = levels[0], levels[-1]
     height, width = problems[0].content.shape[2:]
@@ -306,9 +306,9 @@ def _coherence_terms(
     like = problems[0].content
     strength = like.new_zeros(len(problems), 1, height, width)
     for batch, styles in zip(_batch_regions(problems), _batch_regions(coarsest), strict=True):
-        shares = torch.stack([targets.stroke_share(region) for region in styles])
+        strengths = torch.stack([targets.coherence_strength(region) for region in styles])
         mask = _batch_mask(batch)
-        strength += shares.view(-1, 1, 1, 1) * (1 if mask is None else mask)
+        strength += strengths.view(-1, 1, 1, 1) * (1 if mask is None else mask)
     return [CoherenceTerm(COHERENCE_SCALE * like.new_tensor(weights), strength, len(levels))]
 
 

@@ -4,7 +4,7 @@ Total variation counts changes of color in every direction, so a weight that tak
 away softens the edges of strokes, too. The coherence loss counts only those along the strokes: it
 lets long, crisp strokes be, and takes beads, meshes, and speckle out of them. Styles of dots, such
 as pointillism, have no strokes, so changes count the less, the less of the style image is strokes,
-see `stroke_share`.
+see `strength_of_style`.
 
 The direction of the strokes is that of the structure tensor (Förstner and Gülch, 1987; for colors,
 Di Zenzo, *A Note on the Gradient of a Multi-Image*, 1986), whose larger eigenvalue belongs to the
@@ -42,6 +42,10 @@ SMALL = 0.01
 cost in proportion to themselves, and smaller ones, such as a mesh, to their square. So windows
 stay."""
 
+LARGEST_STRENGTH = 0.2
+"""Share of strokes from which more of them no longer count. With more, outputs in styles that are
+all strokes would lose thin lines that meet, such as the leads of stained glass."""
+
 
 @dataclass(frozen=True)
 class CoherenceTerm(Term):
@@ -61,8 +65,8 @@ class CoherenceTerm(Term):
 
     Attributes:
         weight: [B] or a number; `COHERENCE_SCALE` times the weight of the settings.
-        strength: how strongly it acts on each pixel, [B, 1, H, W] in [0, 1]: the `stroke_share` of
-            the style that acts there.
+        strength: how strongly it acts on each pixel, [B, 1, H, W] in [0, 1]: the
+            `strength_of_style` of the style that acts there.
         levels: of the pyramid. The neighborhood is measured in cells of 2^(levels - 1) pixels, so
             that it grows with the strokes.
     """
@@ -92,6 +96,17 @@ class CoherenceTerm(Term):
         total, difference = _sum_and_difference(statistic, FLAT)
         along = torch.sqrt(SMALL**2 + (total + FLAT - difference) / 2) - SMALL
         return self.weight * along.mean(dim=(1, 2))
+
+
+def strength_of_style(image: Tensor, guide: Tensor | None = None) -> Tensor:
+    """How strongly the loss acts where a style image does: `stroke_share`, with a limit.
+
+    Args are those of `stroke_share`.
+
+    Returns:
+        A number from 0 to `LARGEST_STRENGTH`, without dimensions.
+    """
+    return stroke_share(image, guide).clamp(max=LARGEST_STRENGTH)
 
 
 @torch.no_grad()
