@@ -22,7 +22,7 @@ from PIL import Image, UnidentifiedImageError
 
 from neural_style.config.settings import MAX_PIXELS, MAX_PIXELS_VARIABLE
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
-from neural_style.images.formats import JPEG_XL, KINDS, open_image
+from neural_style.images.formats import KINDS, is_jpeg, is_sideways, open_image, turn_upright
 from neural_style.images.srgb import (
     PixelError,
     extract_opacity,
@@ -39,17 +39,6 @@ REDUCED_FROM = 100_000_000
 decoded whole, because the reduced pixels are not exactly the same."""
 
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
-_EXIF_ORIENTATION = 0x0112
-_TRANSPOSE_FOR_ORIENTATION = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-_SIDEWAYS = range(5, 9)  # the orientations that swap width and height
 _DRAFT_RATIO = 4  # below this many times the wanted side, a reduced decoding would lose sharpness
 _LARGE = threading.Lock()  # held while a large image is decoded: one at a time
 
@@ -100,9 +89,9 @@ def load_sized(path: Path, side: int) -> tuple[Image.Image, tuple[int, int]]:
     def read(image: Image.Image) -> tuple[Image.Image, tuple[int, int]]:
         whole = image.size
         decoded = _decode_upright(image, to_srgb, side)
-        if not _is_jpeg(image):
+        if not is_jpeg(image):
             return decoded, decoded.size
-        return decoded, whole[::-1] if _orientation(image) in _SIDEWAYS else whole
+        return decoded, whole[::-1] if is_sideways(image) else whole
 
     return read_image_file(path, read, decodes=True)
 
@@ -124,7 +113,7 @@ def load_opacity(path: Path, max_pixels: int | None = None) -> Image.Image | Non
     """
 
     def read(image: Image.Image) -> Image.Image | None:
-        if _is_jpeg(image):  # which has no opacity
+        if is_jpeg(image):  # which has no opacity
             return None
         return _decode_upright(image, extract_opacity)
 
@@ -317,38 +306,17 @@ def _decode_upright(
     image: Image.Image, convert: Callable[[Image.Image], Image.Image], side: int | None = None
 ) -> Image.Image:
     """Decode the pixels, convert them and turn them as EXIF says; `side` as in `load_image`."""
-    if side is not None and image.width * image.height > REDUCED_FROM and _is_jpeg(image):
+    if side is not None and image.width * image.height > REDUCED_FROM and is_jpeg(image):
         image.draft(None, (2 * side, 2 * side))
     scale_transparent_gray(image)
     image.load()
     converted = convert(image)
-    transpose = _TRANSPOSE_FOR_ORIENTATION.get(_orientation(image))
-    return converted if transpose is None else converted.transpose(transpose)
-
-
-def _is_jpeg(image: Image.Image) -> bool:
-    """Whether an opened image is a JPEG; several in one file are an MPO."""
-    return image.format in ("JPEG", "MPO")
+    return turn_upright(converted, image)
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
     """Width and height after turning; of a TIFF file, Pillow gives the upright size."""
-    sideways = _orientation(image) in _SIDEWAYS
-    return image.size[::-1] if sideways and image.format != "TIFF" else image.size
-
-
-def _orientation(image: Image.Image) -> int:
-    """The EXIF orientation, 1 to 8; 1 (upright) if there is none or it cannot be read.
-
-    When Pillow decodes a TIFF or HEIF file, it turns it upright and drops the tag. So it does with
-    JPEG XL, but leaves the tag, unless the file is a repacked JPEG.
-    """
-    if image.format == JPEG_XL and not getattr(image, "jpeg", False):
-        return 1
-    try:
-        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
-    except Exception:  # damaged metadata make Pillow raise many types; the pixels are intact
-        return 1
+    return image.size[::-1] if is_sideways(image) and image.format != "TIFF" else image.size
 
 
 def _load_draft(path: Path, side: int) -> Image.Image | None:
@@ -357,7 +325,7 @@ def _load_draft(path: Path, side: int) -> Image.Image | None:
         if path.is_file():
             check = partial(_require_bounded, path, max_pixels=pixel_limit())
             with path.open("rb") as file, open_image(file, check) as image:
-                if _is_jpeg(image) and min(image.size) >= _DRAFT_RATIO * side:
+                if is_jpeg(image) and min(image.size) >= _DRAFT_RATIO * side:
                     image.draft(None, (2 * side, 2 * side))
                     return _decode_upright(image, to_srgb)
     return None

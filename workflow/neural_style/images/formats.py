@@ -1,4 +1,6 @@
-"""The types of image files: which decoder opens a file, by its content and not by its name.
+"""The types of image files: which decoder opens a file, and how its image is turned.
+
+The content of a file decides, not its name.
 
 Pillow itself decodes all but two: the package pillow-heif decodes HEIF, and pillow-jxl-plugin,
 which is optional, JPEG XL. Both are imported when a file needs them.
@@ -32,6 +34,18 @@ _STREAM_HEAD = 11  # bytes of a JPEG XL stream that hold its size
 _MOST_BOXES = 64  # before them; real files have about five
 _SIZE_BITS = (9, 13, 18, 30)
 _RATIOS = ((1, 1), (12, 10), (4, 3), (3, 2), (16, 9), (5, 4), (2, 1))  # width, height
+
+_EXIF_ORIENTATION = 0x0112
+_TRANSPOSE_FOR_ORIENTATION = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = range(5, 9)  # the orientations that swap width and height
 
 
 def open_image(file: IO[bytes], check: Callable[[tuple[int, int]], None]) -> ImageFile.ImageFile:
@@ -69,6 +83,22 @@ def open_image(file: IO[bytes], check: Callable[[tuple[int, int]], None]) -> Ima
             opened.info[CODE_POINTS] = _code_points(file, opened)
         return opened
     raise UnidentifiedImageError("cannot identify the image file")
+
+
+def is_jpeg(image: Image.Image) -> bool:
+    """Whether an opened image is a JPEG; several in one file are an MPO."""
+    return image.format in ("JPEG", "MPO")
+
+
+def is_sideways(image: Image.Image) -> bool:
+    """Whether the EXIF orientation of an opened image swaps its width and height."""
+    return _orientation(image) in _SIDEWAYS
+
+
+def turn_upright(converted: Image.Image, image: Image.Image) -> Image.Image:
+    """Turn what was made of an opened and decoded `image` as its EXIF orientation says."""
+    transpose = _TRANSPOSE_FOR_ORIENTATION.get(_orientation(image))
+    return converted if transpose is None else converted.transpose(transpose)
 
 
 def _decoders(file: IO[bytes]) -> Sequence[str]:
@@ -166,3 +196,17 @@ def _jpeg_xl_stream(file: IO[bytes]) -> bytes:
     if not stream.startswith(_STREAM):
         raise UnidentifiedImageError("cannot identify the image file")
     return stream[len(_STREAM) :]
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation, 1 to 8; 1 (upright) if there is none or it cannot be read.
+
+    When Pillow decodes a TIFF or HEIF file, it turns it upright and drops the tag. So it does with
+    JPEG XL, but leaves the tag, unless the file is a repacked JPEG.
+    """
+    if image.format == JPEG_XL and not getattr(image, "jpeg", False):
+        return 1
+    try:
+        return int(image.getexif().get(_EXIF_ORIENTATION, 1))
+    except Exception:  # damaged metadata make Pillow raise many types; the pixels are intact
+        return 1
