@@ -15,19 +15,19 @@ from tests.imports import imported
 
 import neural_style
 from neural_style.config.settings import Settings
-from neural_style.losses import build, guided, histogram, terms, wasserstein
+from neural_style.losses import build, coherence, guided, histogram, terms, wasserstein
 from neural_style.losses.terms import Term
 
 LIBRARY = Path(neural_style.__file__).parent
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 ORDER = (
-    *("errors", "io", "config", "images", "model", "losses", "optim", "runtime", "engine"),
-    *("bulk", "report", "display", "api", "cli"),
+    *("errors", "io", "locks", "config", "images", "model", "losses", "optim", "runtime"),
+    *("engine", "bulk", "report", "display", "api", "cli"),
 )
 """From the ground up: each imports only from itself and from those before it."""
 
 
-TERMS = (terms, guided, wasserstein, histogram)
+TERMS = (terms, guided, wasserstein, histogram, coherence)
 """Modules with terms of the loss, but for `content`, whose terms are in `CONTENT_TERMS`."""
 
 
