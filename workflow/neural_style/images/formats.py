@@ -1,6 +1,6 @@
-"""The types of image files: which decoder opens a file, and how its image is turned.
+"""The types of image files: which decoder opens a file, and how EXIF says that its image is turned.
 
-The content of a file decides, not its name.
+The content of a file tells its type, not its name.
 
 Pillow itself decodes all but two: the package pillow-heif decodes HEIF, and pillow-jxl-plugin,
 which is optional, JPEG XL. Both are imported when a file needs them.

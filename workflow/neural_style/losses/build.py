@@ -30,7 +30,7 @@ from neural_style.losses.problem import (
     combined_mask,
 )
 from neural_style.losses.resampling import (
-    HalveStyle,
+    ChangeStyle,
     ResampleStyle,
     halve_problem,
     halve_style,
@@ -86,7 +86,7 @@ class StyleTargets:
         self._cached_strength = lru_cache(maxsize=CACHE_SIZE)(self._compute_strength)
         self.resample_style: ResampleStyle = lru_cache(maxsize=CACHE_SIZE)(resample_style)
         """`resampling.resample_style`, cached, so that equal arguments give the same tensor."""
-        self.halve_style: HalveStyle = lru_cache(maxsize=CACHE_SIZE)(halve_style)
+        self.halve_style: ChangeStyle = lru_cache(maxsize=CACHE_SIZE)(halve_style)
         """`resampling.halve_style`, cached."""
 
     def target(self, network: Vgg19, region: Region, settings: Settings) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class StyleTargets:
         return self._cached_histograms(region.styles)
 
     def coherence_strength(self, region: Region) -> Tensor:
-        """How strongly the coherence loss acts in a region: the weighted mean of its styles'."""
+        """How strongly the coherence loss acts: the weighted mean of `strength_of_style`."""
         return self._cached_strength(region.styles)
 
     def _compute_strength(self, styles: tuple[StyleReference, ...]) -> Tensor:
@@ -294,7 +294,7 @@ def _coherence_terms(
     Args:
         levels: the problems at each size of the pyramid, largest first. The smallest size decides
             how much of a style is strokes.
-        targets: caches what follows from it, see `coherence.strength_of_style`.
+        targets: caches the strength of each style, see `coherence.strength_of_style`.
     """
     problems, coarsest = levels[0], levels[-1]
     height, width = problems[0].content.shape[2:]

@@ -3,8 +3,8 @@
 Total variation counts changes of color in every direction, so a weight that takes a mesh of pixels
 away softens the edges of strokes, too. The coherence loss counts only those along the strokes: it
 lets long, crisp strokes be, and takes beads, meshes, and speckle out of them. Styles of dots, such
-as pointillism, have no strokes, so changes count the less, the less of the style image is strokes,
-see `strength_of_style`.
+as pointillism, have no strokes, so changes count less where the share of strokes in the style image
+is below `LARGEST_STRENGTH`, see `strength_of_style`.
 
 The direction of the strokes is that of the structure tensor (Förstner and Gülch, 1987; for colors,
 Di Zenzo, *A Note on the Gradient of a Multi-Image*, 1986), whose larger eigenvalue belongs to the
@@ -43,8 +43,8 @@ cost in proportion to themselves, and smaller ones, such as a mesh, to their squ
 stay."""
 
 LARGEST_STRENGTH = 0.2
-"""Share of strokes from which more of them no longer count. With more, outputs in styles that are
-all strokes would lose thin lines that meet, such as the leads of stained glass."""
+"""The largest share of strokes that counts; a larger one counts as this. Without the limit, outputs
+in styles with many strokes lose more thin lines that meet, such as the leads of stained glass."""
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,8 @@ memory of 48 KB: (32 + 33) · 4 · (4 · ratio + 1) bytes for the bicubic one.""
 ResampleStyle: TypeAlias = Callable[[Tensor, Tensor | None, float], tuple[Tensor, Tensor | None]]
 """A function like `resample_style`."""
 
-HalveStyle: TypeAlias = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
-"""A function like `halve_style`."""
+ChangeStyle: TypeAlias = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
+"""A function that returns another style image and guide, like `halve_style`."""
 
 
 def refined_images(images: Tensor, problems: Sequence[TransferProblem]) -> Tensor:
@@ -94,7 +94,7 @@ def resample_style(
     return resample_images(image, height, width), resampled_guide
 
 
-def halve_problem(problem: TransferProblem, style_halver: HalveStyle) -> TransferProblem:
+def halve_problem(problem: TransferProblem, style_halver: ChangeStyle) -> TransferProblem:
     """What the losses compare at half the size: contents, styles, and masks, without a start.
 
     The settings have the style layers of `style_layers_at_half`.
@@ -127,9 +127,9 @@ def resample_images(images: Tensor, height: int, width: int) -> Tensor:
 
 
 def _changed_regions(
-    problem: TransferProblem, change_style: HalveStyle, change_mask: Callable[[Tensor], Tensor]
+    problem: TransferProblem, change_style: ChangeStyle, change_mask: Callable[[Tensor], Tensor]
 ) -> tuple[Region, ...]:
-    """The regions of a problem with other style images, guides, and masks."""
+    """The regions with all style images and guides changed by one function, masks by another."""
 
     def changed_reference(style: StyleReference) -> StyleReference:
         image, guide = change_style(style.image, style.guide)

@@ -1,4 +1,4 @@
-"""What became of the jobs of a run: outputs made, and reasons of failures, from their logs."""
+"""What became of jobs: which outputs were made, and why others failed, as their logs say."""
 
 from __future__ import annotations
 
