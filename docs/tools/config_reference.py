@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from neural_style.config.options import option_name
-from neural_style.config.schema import annotated_config, config_schema, resolve
+from neural_style.config.schema import complete, config_schema, resolve
 from neural_style.config.settings import LISTED_KEYS, SECTIONS
 from neural_style.config.sweep import format_number
 from neural_style.io import write_text
@@ -24,6 +24,15 @@ CONFIG = "config.yaml"
 
 COMMAND = "python docs/tools/config_reference.py"
 """The command that writes the files."""
+
+_CONFIG_HEAD = """\
+# yaml-language-server: $schema=workflow/schemas/config.schema.yaml
+# The sweep that `snakemake` makes: every content image × every style image × every setting.
+# docs/configuration.md has more about each key and the values that it takes. Every key can be left
+# out. In your own files you need only what differs; name them with --configfile. Layers that you
+# name there are added to those below; weight 0 removes a layer."""
+
+_COLUMN, _WIDTH = 26, 108
 
 _INTRODUCTION = """\
 # Configuration
@@ -217,6 +226,71 @@ def _code(text: str) -> str:
 def _sentence(text: str) -> str:
     text = " ".join(text.split())
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") or not text else ".")
+
+
+def annotated_config(config: Schema) -> str:
+    """Write a configuration as YAML in which each key has its default or a value, and a comment.
+
+    Args:
+        config: keys with a value; others have their default.
+
+    Raises:
+        ConfigError: a key or value is invalid.
+    """
+    schema = config_schema()
+    lines: list[str] = []
+    for name, value in complete(config).items():
+        node = resolve(schema["properties"][name], schema)
+        keys = node.get("properties", {})
+        if not keys:
+            lines += _annotated("", name, value, node)
+            continue
+        lines += ["", *_commented(f"{name}:" if value else f"{name}: {{}}", _summary(node))]
+        for key, child in keys.items():
+            below = resolve(child, schema)
+            if key in value:
+                lines += _annotated("  ", key, value[key], below)
+            else:
+                lines += _commented(f"  # {key}: …", _summary(below))
+    return "\n".join([_CONFIG_HEAD, "", *lines, ""])
+
+
+def _annotated(indent: str, key: str, value: object, node: Schema) -> list[str]:
+    if isinstance(value, list) and len(value) == 1 and "string" in node.get("type", ()):
+        (value,) = value  # one text, instead of a list of one
+    names = f": {' | '.join(node['enum'])}" if "enum" in node else ""
+    return _commented(f"{indent}{key}: {_one_line(value)}", _summary(node) + names)
+
+
+def _commented(line: str, comment: str) -> list[str]:
+    """Put a comment after a line, or above it where both are too long for one line."""
+    if len(line) < _COLUMN or len(line) + len(comment) + 4 <= _WIDTH:
+        return [f"{line:<{_COLUMN - 2}}  # {comment}"]
+    indent = line[: len(line) - len(line.lstrip())]
+    return [f"{indent}# {comment}", line]
+
+
+def _summary(node: Schema) -> str:
+    text, _, _ = str(node["description"]).partition(";")
+    text, _, _ = text.partition(". ")
+    is_word = text[1:2].islower()  # not L-BFGS or CPU
+    return (text[:1].lower() if is_word else text[:1]) + text[1:].rstrip(".")
+
+
+def _one_line(value: object) -> str:
+    """Write a value as YAML on one line; numbers as YAML 1.1 reads them: 1.0e+6."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {_one_line(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_one_line, value))}]"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e5:
+        return str(int(value))
+    if isinstance(value, float) and not 1e-3 <= abs(value) < 1e5:
+        digits, exponent = f"{value:e}".split("e")
+        plain = f"{float(digits):g}"
+        return f"{plain if '.' in plain else f'{plain}.0'}e{int(exponent):+d}"
+    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def generated_files(root: Path) -> dict[str, str]:

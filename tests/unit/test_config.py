@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
+from config_reference import annotated_config
 from tests.unit.configurations import Json, Schema
 
-from neural_style.config.schema import annotated_config, complete, setting_nodes
+from neural_style.config.schema import complete, setting_nodes
 from neural_style.config.settings import FITS, OUTPUT_FORMATS, Settings
 from neural_style.config.sweep import expand_settings
 from neural_style.model.layers import LAYERS

@@ -12,7 +12,7 @@ from tests.unit.images import levels, smooth
 
 from neural_style.config.settings import Settings
 from neural_style.images.decode import ImageError, load_image
-from neural_style.report.gallery_data import (
+from neural_style.report.copies import (
     ORIGINAL_EDGE,
     THUMBNAIL_EDGE,
     make_original,

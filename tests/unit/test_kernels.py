@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from neural_style.config.settings import Settings
-from neural_style.losses import wasserstein
+from neural_style.losses import transport, wasserstein
 from neural_style.losses.build import make_objective
 from neural_style.losses.problem import TransferProblem, single_style_problem
 from neural_style.model.vgg import Convolution, Vgg19
@@ -79,7 +79,7 @@ def test_an_epoch_never_waits_for_the_device(
 ):
     """A recording may not, and a queue that is never empty is what keeps a GPU at work."""
     monkeypatch.setattr(
-        wasserstein, "transport_by_eigenvalues", wasserstein.transport_by_products
+        wasserstein, "transport_by_eigenvalues", transport.transport_by_products
     )  # as on a GPU
     problems = [change(single_style_problem(each[None], STYLE, shallow)) for each in PICTURES]
     epochs = iter(Optimization(network, problems))

@@ -16,15 +16,17 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from neural_style.config.settings import Settings
 from neural_style.losses.problem import single_style_problem
-from neural_style.losses.wasserstein import (
+from neural_style.losses.transport import (
     POLYNOMIALS,
-    REGULARIZATION,
     SMALLEST_SHIFT,
+    transport_by_eigenvalues,
+    transport_by_products,
+)
+from neural_style.losses.wasserstein import (
+    REGULARIZATION,
     gaussian_target,
     moments,
     squared_wasserstein,
-    transport_by_eigenvalues,
-    transport_by_products,
 )
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim.loop import Optimization

@@ -25,18 +25,16 @@ from neural_style.losses.problem import (
     single_style_problem,
 )
 from neural_style.losses.size_correction import beta_at
+from neural_style.losses.transport import Transport, transport_by_eigenvalues, transport_by_products
 from neural_style.losses.wasserstein import (
     REGULARIZATION,
     WASSERSTEIN_SCALE,
     WEAKEST,
-    Transport,
     cat_targets,
     gaussian_target,
     guided_moments,
     moments,
     squared_wasserstein,
-    transport_by_eigenvalues,
-    transport_by_products,
 )
 from neural_style.model.vgg import Convolution, Vgg19, extract_features
 from neural_style.optim.loop import Optimization

@@ -55,7 +55,7 @@ def remaining_grids():
 def remove_copies_of_gallery():
     """Remove the copies beside the page, which Snakemake does not know, if it has deleted the page."""
     if workflow.execution_settings is None and not Path(GALLERY).exists():
-        from neural_style.report.gallery_data import remove_copies
+        from neural_style.report.copies import remove_copies
 
         remove_copies(Path(GALLERY).parent)
 

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -189,84 +188,6 @@ def _plain(node: Json) -> Json:
     if plain.get("description") and "properties" in plain:
         plain["description"] = " ".join(plain["description"].split())
     return plain
-
-
-# config.yaml
-
-
-def annotated_config(config: Mapping[str, Json]) -> str:
-    """Write a configuration as YAML in which each key has its default or a value, and a comment.
-
-    Args:
-        config: keys with a value; others have their default.
-
-    Raises:
-        ConfigError: a key or value is invalid.
-    """
-    schema = config_schema()
-    lines: list[str] = []
-    for name, value in complete(config).items():
-        node = resolve(schema["properties"][name], schema)
-        keys = node.get("properties", {})
-        if not keys:
-            lines += _annotated("", name, value, node)
-            continue
-        lines += ["", *_commented(f"{name}:" if value else f"{name}: {{}}", _summary(node))]
-        for key, child in keys.items():
-            below = resolve(child, schema)
-            if key in value:
-                lines += _annotated("  ", key, value[key], below)
-            else:
-                lines += _commented(f"  # {key}: …", _summary(below))
-    return "\n".join([_HEAD, "", *lines, ""])
-
-
-_HEAD = """\
-# yaml-language-server: $schema=workflow/schemas/config.schema.yaml
-# The sweep that `snakemake` makes: every content image × every style image × every setting.
-# docs/configuration.md has more about each key and the values that it takes. Every key can be left
-# out. In your own files you need only what differs; name them with --configfile. Layers that you
-# name there are added to those below; weight 0 removes a layer."""
-
-_COLUMN, _WIDTH = 26, 108
-
-
-def _annotated(indent: str, key: str, value: Json, node: Mapping[str, Json]) -> list[str]:
-    if isinstance(value, list) and len(value) == 1 and "string" in node.get("type", ()):
-        (value,) = value  # one text, instead of a list of one
-    names = f": {' | '.join(node['enum'])}" if "enum" in node else ""
-    return _commented(f"{indent}{key}: {write_yaml(value)}", _summary(node) + names)
-
-
-def _commented(line: str, comment: str) -> list[str]:
-    """Put a comment after a line, or above it where both are too long for one line."""
-    if len(line) < _COLUMN or len(line) + len(comment) + 4 <= _WIDTH:
-        return [f"{line:<{_COLUMN - 2}}  # {comment}"]
-    indent = line[: len(line) - len(line.lstrip())]
-    return [f"{indent}# {comment}", line]
-
-
-def _summary(node: Mapping[str, Json]) -> str:
-    text, _, _ = str(node["description"]).partition(";")
-    text, _, _ = text.partition(". ")
-    is_word = text[1:2].islower()  # not L-BFGS or CPU
-    return (text[:1].lower() if is_word else text[:1]) + text[1:].rstrip(".")
-
-
-def write_yaml(value: Json) -> str:
-    """Write a value as YAML on one line; numbers as YAML 1.1 reads them: 1.0e+6."""
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key}: {write_yaml(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(write_yaml, value))}]"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e5:
-        return str(int(value))
-    if isinstance(value, float) and not 1e-3 <= abs(value) < 1e5:
-        digits, exponent = f"{value:e}".split("e")
-        plain = f"{float(digits):g}"
-        return f"{plain if '.' in plain else f'{plain}.0'}e{int(exponent):+d}"
-    text: str = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10**6)
-    return text.removesuffix("\n").removesuffix("\n...")
 
 
 # Mistakes

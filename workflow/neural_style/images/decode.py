@@ -27,9 +27,9 @@ from neural_style.images.srgb import (
     PixelError,
     extract_opacity,
     scale_transparent_gray,
-    tiff_layout,
     to_srgb,
 )
+from neural_style.images.tiff import tiff_layout
 
 if TYPE_CHECKING:
     from neural_style.images.repair import Repaired

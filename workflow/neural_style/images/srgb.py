@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, TiffImagePlugin, TiffTags
+from PIL import Image, ImageCms
+
+from neural_style.images.tiff import TIFF_TAGS, tiff_tags
 
 _GRAY_MODES = frozenset({"1", "L", "LA", "La"})
 _PROFILED_MODES = frozenset({"L", "RGB", "CMYK"})
-_TIFF_TAGS = {tag.name: number for number, tag in TiffTags.TAGS_V2.items()}
 _CREATION_DATE = slice(24, 36)  # bytes of an ICC header: six 16-bit numbers
 
 # x and y of white, red, green and blue, in the order of PNG's chunk cHRM
@@ -45,11 +46,6 @@ _EXIF_IFD, _INTEROP_IFD = 0x8769, 0xA005
 _COLOR_SPACE, _INTEROP_INDEX = 0xA001, 1
 _EXIF_SRGB, _EXIF_ADOBE_RGB = 1, 2  # the second is not in the standard, but in use
 _ADOBE_RGB_INDEX = b"R03"
-
-_PLAIN_COMPRESSIONS = frozenset({1, 2, 3, 4, 5, 8, 32773, 32946})
-_PLAIN_DEPTHS = frozenset({1, 2, 4, 8, 16})
-_UNSIGNED = 1
-_SAMPLE_FORMATS = {1: "unsigned integers", 2: "signed integers", 3: "floating-point numbers"}
 
 
 class PixelError(ValueError):
@@ -137,7 +133,7 @@ def _eight_bit_gray(image: Image.Image) -> tuple[Image.Image, Image.Image | None
     samples = np.asarray(image)
     scaled = samples.astype(np.float32)
     scaled *= 255 / _white_value(image, samples)
-    if _tiff_tags(image).get(_TIFF_TAGS["PhotometricInterpretation"]) == 0:
+    if tiff_tags(image).get(TIFF_TAGS["PhotometricInterpretation"]) == 0:
         scaled = 255 - scaled  # white is zero: Pillow inverts this for 8 bits only
     gray = Image.fromarray(np.rint(scaled).astype(np.uint8))
     transparent = image.info.get("transparency")
@@ -154,67 +150,20 @@ def _white_value(image: Image.Image, samples: np.ndarray[Any, Any]) -> float:
             f"its samples are not all finite and between 0 and {white:g}, so their scale is "
             "unknown; save it with 8 or 16 bits a channel"
         )
-    bits = _tiff_tags(image).get(_TIFF_TAGS["BitsPerSample"])
+    bits = tiff_tags(image).get(TIFF_TAGS["BitsPerSample"])
     return 4095.0 if bits == (12,) else white
 
 
 def _refuse_separate_deep_planes(image: Image.Image) -> None:
     """Refuse the one TIFF layout that Pillow decodes to noise without an error."""
-    tags = _tiff_tags(image)
-    bits = tags.get(_TIFF_TAGS["BitsPerSample"], (8,))
-    separate = tags.get(_TIFF_TAGS["PlanarConfiguration"]) == 2
+    tags = tiff_tags(image)
+    bits = tags.get(TIFF_TAGS["BitsPerSample"], (8,))
+    separate = tags.get(TIFF_TAGS["PlanarConfiguration"]) == 2
     if separate and len(bits) > 1 and max(bits) > 8 and image.info.get("compression") == "raw":
         raise PixelError(
             "it is an uncompressed TIFF with 16-bit channels in separate planes, which cannot "
             "be decoded; save it with interleaved channels"
         )
-
-
-def _tiff_tags(image: Image.Image) -> Mapping[int, Any]:
-    """The tags of a TIFF file by number; empty for other formats."""
-    tags: Mapping[int, Any] = getattr(image, "tag_v2", {})
-    return tags if image.format == "TIFF" else {}
-
-
-def tiff_layout(file: IO[bytes]) -> str:
-    """Describe the samples of a TIFF file if they are of an unusual kind.
-
-    Args:
-        file: an image file of any format.
-
-    Returns:
-        Such as `3 channels of 32-bit floating-point numbers`; empty for other formats, for
-        unreadable files, and for what every program can decode.
-    """
-    try:
-        file.seek(0)
-        header = file.read(16)
-        big = header[2:4] in (b"\x2b\0", b"\0\x2b")
-        tags = TiffImagePlugin.ImageFileDirectory_v2(header if big else header[:8])
-        file.seek(tags.next)
-        tags.load(file)
-        bits = tags.get(_TIFF_TAGS["BitsPerSample"], (1,))
-        channels = int(tags.get(_TIFF_TAGS["SamplesPerPixel"], len(bits)))
-        kind = int(tags.get(_TIFF_TAGS["SampleFormat"], (_UNSIGNED,))[0])
-        compression = int(tags.get(_TIFF_TAGS["Compression"], 1))
-        planes = tags.get(_TIFF_TAGS["PlanarConfiguration"]) == 2
-    except Exception:  # damaged files make Pillow raise many types
-        return ""
-    plain = (
-        kind == _UNSIGNED
-        and set(bits) <= _PLAIN_DEPTHS
-        and compression in _PLAIN_COMPRESSIONS
-        and not planes
-        and (channels != 2 or max(bits) <= 8)
-    )
-    if plain:
-        return ""
-    name = TiffImagePlugin.COMPRESSION_INFO.get(compression, str(compression))
-    packed = "" if name == "raw" else f", compression {name.removeprefix('tiff_')}"
-    return (
-        f"{channels} channel{'s' * (channels > 1)} of {max(bits)}-bit "
-        f"{_SAMPLE_FORMATS.get(kind, 'samples')}{packed}{', in separate planes' * planes}"
-    )
 
 
 def _to_srgb_colors(color: Image.Image, image: Image.Image) -> Image.Image:

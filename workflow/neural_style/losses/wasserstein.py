@@ -15,9 +15,7 @@ R has a column for each direction in which the style varies enough to matter (`W
 Σ' but for the weakest. In deep layers, a small style image has fewer positions than channels, and
 no more such directions than positions.
 
-On the CPU, one symmetric eigendecomposition gives loss and gradient. On a GPU, that would take
-milliseconds and synchronize with the GPU, so matrix products give both there, in a coupled
-Newton-Schulz iteration.
+`transport` computes loss and gradient from A.
 
 W² is quadratic in the features, as the squared content loss is, so that the balance of the two
 depends neither on the scale of the network nor, much, on the size of the image. The contraharmonic
@@ -31,14 +29,11 @@ twelve steps of a Newton-Schulz iteration, which has about the effect of ε.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.linalg import LinAlgError  # type: ignore[attr-defined]  # not in its __all__
 from torch.nn import functional
 
 from neural_style.losses.terms import (
@@ -48,6 +43,12 @@ from neural_style.losses.terms import (
     at_least_float32,
     flatten_positions,
     products_over_positions,
+)
+from neural_style.losses.transport import (
+    Transport,
+    decompose,
+    transport_by_eigenvalues,
+    transport_by_products,
 )
 from neural_style.model.views import View
 
@@ -63,35 +64,6 @@ largest variance of the style to be matched."""
 WEAKEST = 0.1
 """Directions in which the variance of the style is at most so many √ε have no column in R. With a
 column, the gradient there would be 0.9 to 1; without it, it is 1."""
-
-SMALLEST_SHIFT = 1e-5
-"""Lower bound of ε in units of the Frobenius norm of A, so that rounding errors of eigenvalues near
-0 do not add up. It matters only where the image varies several times as much as the style."""
-
-SMALLEST_NORM = 1e-18
-"""Lower bound of that norm: the squares of smaller values would be 0 in float32."""
-
-POLYNOMIALS = (
-    (8.2152, -23.322, 16.615),
-    (3.9628, -2.8383, 0.51631),
-    (3.4449, -2.4858, 0.4789),
-    (2.4696, -1.7627, 0.40423),
-    (1.9215, -1.3008, 0.3801),
-    (1.8752, -1.2503, 0.37512),
-)
-"""(a, b, c) of each step of `transport_by_products`: the polynomial x·(a + b·x² + c·x⁴) that takes
-closest to 1 what the steps before it made of √`SMALLEST_SHIFT` ≤ x ≤ 1. It is made for a range
-that is 2% wider, because rounding errors beyond the range would grow. No others of this degree need
-fewer steps (Amsel, Persson, Musco and Gower, The Polar Express, 2025)."""
-
-LARGEST_RESIDUAL = 1.0
-"""Of the iteration before its last step, as a Frobenius norm; it is less than 0.5 where there are
-512 eigenvalues within the range."""
-
-Transport: TypeAlias = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""Takes A = RᵀΣR, [B, K, K], R, [B, C, K], and ε, [B]; returns the matrix of the optimal
-transport, T = R (A + εI)^(-½) Rᵀ, [B, C, C], and tr ((A + εI)^½ - √ε I), [B]. Columns of
-0 change nothing."""
 
 
 @dataclass(frozen=True)
@@ -243,7 +215,7 @@ def gaussian_target(moments: Tensor) -> GaussianTarget:
     exact = (moments.cpu() if moments.device.type == "mps" else moments).double()
     mean = exact[:, :, -1]
     covariance = exact[:, :, :-1] - mean.unsqueeze(2) * mean.unsqueeze(1)
-    values, vectors = _decompose(covariance)
+    values, vectors = decompose(covariance)
     values = values.clamp(min=0)
     shift = REGULARIZATION * values.square().sum(dim=1, keepdim=True)
     smallest = shift.sqrt()
@@ -292,103 +264,6 @@ def squared_wasserstein(
         moments, target.mean, target.root, target.shift, target.offset, transport
     )
     return distance
-
-
-def transport_by_eigenvalues(product: Tensor, root: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """A `Transport` by an eigendecomposition, which synchronizes with a GPU."""
-    values, vectors = _eigh(product)
-    _, shift = _norm_and_shift(product, shift)
-    values, shift = values.clamp(min=0), shift[:, :, 0]
-    roots = (values + shift).sqrt()
-    mapped = root @ vectors
-    # λ / (√(λ + ε) + √ε) is √(λ + ε) - √ε.
-    return mapped / roots.unsqueeze(1) @ mapped.mT, (values / (roots + shift.sqrt())).sum(dim=1)
-
-
-def transport_by_products(product: Tensor, root: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """A `Transport` by a coupled Newton-Schulz iteration in float32; it never synchronizes.
-
-    From Y = (A + εI) / N and Z = I, each step multiplies both by P = a + b·ZY + c·(ZY)², so that ZY
-    goes to I, Y to a root of (A + εI) / N and Z to its inverse (Higham, Functions of Matrices,
-    2008, chapter 6). If style and features are constant, A is made of rounding errors and has
-    eigenvalues below -ε, with which ZY goes elsewhere; then T is Σ' / √N.
-    """
-    norm, shift = _norm_and_shift(product, shift)
-    first, *others, last = POLYNOMIALS
-    shifted = product.clone()
-    shifted.diagonal(dim1=1, dim2=2).add_(shift[:, :, 0])
-    y = shifted / norm
-    factor = _factor(y, first)
-    y, z = y @ factor, factor
-    for each in others:
-        factor = _factor(z @ y, each)
-        # One product alone does not fill a GPU.
-        y, z = (torch.cat([y, factor]) @ torch.cat([factor, z])).chunk(2)
-    z_y = z @ y
-    z = _factor(z_y, last) @ z
-    identity = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
-    residual = torch.linalg.matrix_norm(z_y - identity, keepdim=True)
-    z = torch.where(residual < LARGEST_RESIDUAL, z, identity)
-    inverse = z * norm.rsqrt()
-    trace = (shifted * inverse).sum(dim=(1, 2))
-    trace = trace.sub(shift[:, 0, 0].sqrt(), alpha=product.shape[1])
-    return root @ inverse @ root.mT, trace
-
-
-def _factor(z_y: Tensor, polynomial: tuple[float, float, float]) -> Tensor:
-    """P of a step, from ZY."""
-    a, b, c = polynomial
-    factor = torch.baddbmm(z_y, z_y, z_y, beta=b, alpha=c)
-    factor.diagonal(dim1=1, dim2=2).add_(a)
-    return factor
-
-
-def _norm_and_shift(product: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
-    """N, no less than any eigenvalue of A + εI, and ε, no less than `SMALLEST_SHIFT`; [B, 1, 1]."""
-    norm: Tensor = torch.linalg.matrix_norm(product, keepdim=True).clamp(min=SMALLEST_NORM)
-    larger = torch.maximum(shift.view(-1, 1, 1), SMALLEST_SHIFT * norm)
-    return norm + larger, larger
-
-
-def _eigh(matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and eigenvectors of symmetric matrices [B, C, C]; reads one triangle only.
-
-    In float32 the algorithm may not converge where most eigenvalues are 0, as those of small images
-    are, or have NaN as its result (MKL with AVX-512); then it runs in float64. Both are NaN where
-    there are none, such as after a bad step.
-    """
-    try:
-        values, vectors = _decompose(matrices)
-        # A GPU would have to be waited for.
-        converged = matrices.device.type != "cpu" or bool(vectors.isfinite().all())
-    except LinAlgError:
-        converged = False
-    if not converged:
-        try:
-            values, vectors = _decompose(matrices.double())
-        except LinAlgError:
-            values, vectors = matrices.new_full(matrices.shape[:2], math.nan), matrices * math.nan
-    return values.to(matrices), vectors.to(matrices)
-
-
-def _decompose(matrices: Tensor) -> tuple[Tensor, Tensor]:
-    """Eigenvalues and eigenvectors of symmetric matrices [B, C, C], by torch or by NumPy.
-
-    NumPy computes those in float64 on the CPU. With torch, MKL does, whose dsyevd damaged the heap
-    on an Intel Xeon with AVX-512: with torch 2.14.1, 7 of 16 short runs of `best` died. They did
-    not with NumPy in its place.
-
-    Raises:
-        LinAlgError: there are none, or the algorithm did not converge.
-    """
-    if matrices.device.type != "cpu" or matrices.dtype != torch.float64:
-        values, vectors = torch.linalg.eigh(matrices)
-        return values, vectors
-    try:
-        arrays = np.linalg.eigh(matrices.detach().numpy())
-    except np.linalg.LinAlgError as error:
-        raise LinAlgError(str(error)) from error
-    return torch.from_numpy(arrays.eigenvalues), torch.from_numpy(arrays.eigenvectors)
 
 
 class _SquaredWasserstein(torch.autograd.Function):

@@ -19,7 +19,8 @@ from neural_style.config.settings import Settings
 from neural_style.config.sweep import Job
 from neural_style.images.decode import ImageError, load_image
 from neural_style.io import remove_leftovers, write_text
-from neural_style.report.gallery_data import collect, shrink
+from neural_style.report.copies import shrink
+from neural_style.report.gallery_data import collect
 from neural_style.report.names import display_names, setting_labels
 
 _WEB = Path(__file__).with_name("web")
