@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,10 +35,11 @@ def make_thumbnail(source: Path, target: Path) -> None:
         ImageError: the image cannot be read.
         NeuralStyleError: the thumbnail cannot be written.
     """
-    if not _is_current(source, target):
-        date = _date(source)
-        small = shrink(load_image(source, side=THUMBNAIL_EDGE), THUMBNAIL_EDGE)
-        _save(small, date, target, _THUMBNAIL_QUALITY)
+
+    def small() -> Image.Image:
+        return shrink(load_image(source, side=THUMBNAIL_EDGE), THUMBNAIL_EDGE)
+
+    _make(source, target, small, _THUMBNAIL_QUALITY)
 
 
 def make_copy(source: Path, target: Path) -> None:
@@ -47,9 +49,7 @@ def make_copy(source: Path, target: Path) -> None:
         ImageError: the image cannot be read.
         NeuralStyleError: the copy cannot be written.
     """
-    if not _is_current(source, target):
-        date = _date(source)
-        _save(load_image(source), date, target, _COPY_QUALITY)
+    _make(source, target, lambda: load_image(source), _COPY_QUALITY)
 
 
 def make_original(source: Path, target: Path, settings: Settings | None = None) -> None:
@@ -65,12 +65,14 @@ def make_original(source: Path, target: Path, settings: Settings | None = None) 
         ImageError: the image cannot be read or fitted.
         NeuralStyleError: the copy cannot be written.
     """
-    if not _is_current(source, target):
-        date = _date(source)
+
+    def fitted() -> Image.Image:
         image = load_image(source, side=settings.size if settings else ORIGINAL_EDGE)
         if settings is not None:
             image = fit_image(image, settings.size, settings.fit)
-        _save(shrink(image, ORIGINAL_EDGE), date, target, _ORIGINAL_QUALITY)
+        return shrink(image, ORIGINAL_EDGE)
+
+    _make(source, target, fitted, _ORIGINAL_QUALITY)
 
 
 def shrink(image: Image.Image, edge: int) -> Image.Image:
@@ -82,8 +84,16 @@ def shrink(image: Image.Image, edge: int) -> Image.Image:
     return image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
+def _make(source: Path, target: Path, read: Callable[[], Image.Image], quality: int) -> None:
+    """Write what `read` returns with the date of its source, unless the copy is current."""
+    if not _is_current(source, target):
+        date = _date(source)
+        save_image(read(), target, quality)
+        os.utime(target, ns=(date, date))
+
+
 def _is_current(source: Path, target: Path) -> bool:
-    """Return whether the copy has the date of its source, which `_save` gave it.
+    """Return whether the copy has the date of its source, which `_make` gave it.
 
     Equal, not newer, since a source may be replaced by an older file. If by one of the same date,
     its second date (ctime), which programs cannot set, is newer than that of the copy.
@@ -104,11 +114,6 @@ def _date(source: Path) -> int:
         return source.stat().st_mtime_ns
     except OSError as error:
         raise ImageError(f"cannot read {str(source)!r}: it vanished; run again.") from error
-
-
-def _save(image: Image.Image, date: int, target: Path, quality: int) -> None:
-    save_image(image, target, quality)
-    os.utime(target, ns=(date, date))
 
 
 def remove_copies(folder: Path) -> None:
