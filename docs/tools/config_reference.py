@@ -40,13 +40,14 @@ _INTRODUCTION = """\
 <!-- Made by `{command}` from workflow/neural_style/config/. Do not edit. -->
 
 After this page you can set every key of `config.yaml`. The tables give the meaning, the values, and
-the default of each key. A key that you leave out has its default.
+the default of each key. A key that you leave out has its default. (The project's own `config.yaml`
+has `settings.presets: [best]`. Without a `config.yaml`, a sweep makes the original method only.)
 
 Write keys into `config.yaml`, into a file of your own that you name with `--configfile`, or after
 `--config` on the command line. The last one wins. All invalid keys and values are listed at once,
 before any job starts. YAML reads `1e6` as text; here it is a number.
 
-The command `neural-style`, which makes one output, has options for the three weights and for the
+The command `neural-style`, which makes outputs with one setting, has options for the three weights and for the
 keys of {sections}.
 The column *option* names them. An option has the name of the key's last part, with hyphens:
 `optimization.save_every: 50` is `--save-every=50`, and one value of `settings.beta` is

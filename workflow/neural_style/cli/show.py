@@ -30,8 +30,8 @@ the table, a sentence says who works on it, what stands in the way, or what to d
 VERIFY = """\
 Check every output of a data set against its manifest. Each output that is missing, corrupt, stale,
 unfinished or failed, and each shard that cannot be finished, gets a line; then come the counts.
-Nothing is changed: the next run of `snakemake bulk` makes exactly what is wrong again. The exit
-code is 1 if anything is wrong."""
+No output is changed. What is wrong is noted in `_bulk/redo`, and the next run of `snakemake bulk`
+makes exactly that again. The exit code is 1 if anything is wrong."""
 
 
 def presets(arguments: Sequence[str]) -> int:

@@ -95,7 +95,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
             },
         ),
         "paper": Preset(
-            "all numbers of the paper, at 512 × 512 pixels",
+            "layers, weights, and iterations of the paper, at 512 × 512 pixels",
             {
                 "alpha": 1.0,
                 "beta": 1e6,

@@ -175,14 +175,15 @@ class Grids:
 class LayerStudyKeys:
     """Images that show what each depth of the network keeps, made by `snakemake layer_study`.
 
-    Other settings (fit, weights, learning rate, seed, start, precision) are those of the sweep.
+    Fit, network weights, pooling, padding, optimizer, learning rate, start, seed, and precision are
+    those of the sweep; everything else has its default.
     """
 
     content: Annotated[
-        Text | None, NULL, Field(description="id of the content image; null takes the first")
+        Text | None, NULL, Field(description="id of the content image; null takes the first of the alphabet")
     ] = None
     style: Annotated[
-        Text | None, NULL, Field(description="id of the style image; null takes the first")
+        Text | None, NULL, Field(description="id of the style image; null takes the first of the alphabet")
     ] = None
     size: Annotated[
         WholeNumber, Field(ge=32, le=1024, description="long edge of its images in pixels")
