@@ -180,10 +180,10 @@ class LayerStudyKeys:
     """
 
     content: Annotated[
-        Text | None, NULL, Field(description="id of the content image; null takes the first of the alphabet")
+        Text | None, NULL, Field(description="id of the content image; null takes the first one")
     ] = None
     style: Annotated[
-        Text | None, NULL, Field(description="id of the style image; null takes the first of the alphabet")
+        Text | None, NULL, Field(description="id of the style image; null takes the first one")
     ] = None
     size: Annotated[
         WholeNumber, Field(ge=32, le=1024, description="long edge of its images in pixels")
