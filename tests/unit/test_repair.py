@@ -219,3 +219,23 @@ def test_noise_in_place_of_the_last_pixels_is_refused(tmp_path: Path, kind: str,
     except OSError:
         with pytest.raises(ImageError, match="truncated"):
             load_image(path)
+
+
+def test_a_refused_file_of_another_kind_is_not_read_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    monkeypatch.setattr(repair, "repair", lambda data: read.append(len(data)))
+    with pytest.raises(ImageError):
+        load_image(write_file(tmp_path / "film.jpg", b"ftyp" + bytes(10_000)))
+    assert read == []
+
+
+def test_a_file_over_the_limit_is_not_repaired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_file(tmp_path / "a.png", smooth_png(wrong(b"tIME", b"1234567")))
+    assert_read(path, smooth(40, 30), "tIME")
+    monkeypatch.setattr("neural_style.images.decode.LARGEST_REPAIRED", 1000)
+    with pytest.raises(ImageError):
+        load_image(path)

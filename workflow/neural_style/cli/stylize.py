@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from neural_style.cli.parsing import (
     nearest,
     settings_from,
 )
-from neural_style.config.folders import Found, NotTaken, find_named
+from neural_style.config.folders import Found, NotTaken, find_named, identity
 from neural_style.config.inputs import companions_of
 from neural_style.config.options import option_name
 from neural_style.config.settings import MAX_PIXELS_VARIABLE, OUTPUT_FORMATS, Settings
@@ -135,7 +135,8 @@ def work(tasks: Sequence[Task], options: argparse.Namespace, also_read: Sequence
     """
     if options.checkpoint_every is not None and options.record is None:
         raise UsageError("--checkpoint-every needs --record, the folder of the checkpoints.")
-    inputs = [*also_read, *(path for task in tasks for path in task.inputs.values())]
+    named = dict.fromkeys([*also_read, *(path for task in tasks for path in task.inputs.values())])
+    inputs = {identity(path) for path in named}
     for task in tasks:
         _require_files(task)
         _require_free(task, inputs, options)
@@ -278,7 +279,7 @@ def _pair(task: Task) -> str:
 
 
 def _is_folder(word: str) -> bool:
-    return word.endswith(os.sep) or os.path.isdir(word)  # noqa: PTH112 - see `_find_word`
+    return word.endswith(os.sep) or os.path.isdir(word)  # noqa: PTH112 - see `folders._find_named`
 
 
 def choose_format(options: argparse.Namespace, recalled: str = "jpg") -> None:
@@ -327,19 +328,21 @@ def _require_files(task: Task) -> None:
         raise NeuralStyleError("\n".join(missing))
 
 
-def _require_free(task: Task, inputs: Sequence[Path], options: argparse.Namespace) -> None:
+def _require_free(task: Task, inputs: Set[Hashable], options: argparse.Namespace) -> None:
     """Check that an output can be written, and overwrites no image that is read.
+
+    Args:
+        task: the output.
+        inputs: the `identity` of each image that is read.
+        options: of the command line.
 
     Raises:
         UsageError: it would overwrite one.
         NeuralStyleError: it cannot be written.
     """
     for file in outputs_of(task, options):
-        for path in inputs:
-            if _same_file(file, path):
-                raise UsageError(
-                    f"-o: {str(file)!r} is an image that is read; choose another name."
-                )
+        if identity(file) in inputs:
+            raise UsageError(f"-o: {str(file)!r} is an image that is read; choose another name.")
         if file.is_dir():
             raise UsageError(f"-o: {str(file)!r} is a folder; choose another name.")
     folder = next(each for each in (task.output.absolute()).parents if os.path.lexists(each))
@@ -355,10 +358,3 @@ def outputs_of(task: Task, options: argparse.Namespace) -> list[Path]:
     if task.record is not None or not hasattr(options, "save_every"):
         return [task.output]
     return [*map(task.snapshot, task.settings.snapshots[:-1]), task.output]
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    try:
-        return one.samefile(other)
-    except OSError:  # one of them does not exist
-        return os.path.realpath(one) == os.path.realpath(other)

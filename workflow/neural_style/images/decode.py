@@ -38,6 +38,9 @@ REDUCED_FROM = 100_000_000
 """Pixels from which a JPEG is decoded at a reduced size for a small output. Files with fewer are
 decoded whole, because the reduced pixels are not exactly the same."""
 
+LARGEST_REPAIRED = 2**30
+"""Bytes of a file that is read whole to find out whether its pixels are complete."""
+
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _DRAFT_RATIO = 4  # below this many times the wanted side, a reduced decoding would lose sharpness
 _LARGE = threading.Lock()  # held while a large image is decoded: one at a time
@@ -263,8 +266,8 @@ def _fault_at_end(file: IO[bytes]) -> str:
     file.seek(0)
     if file.read(len(_JPEG_START)) != _JPEG_START:
         return ""
-    file.seek(-len(_JPEG_END), io.SEEK_END)
-    if file.read(len(_JPEG_END)) == _JPEG_END:
+    size = file.seek(-len(_JPEG_END), io.SEEK_END)
+    if size > LARGEST_REPAIRED or file.read(len(_JPEG_END)) == _JPEG_END:
         return ""
     from neural_style.images.repair import NO_JPEG_END, only_lacks_end
 
@@ -281,9 +284,13 @@ def _repaired(file: IO[bytes]) -> Repaired | None:
     Raises:
         PixelError: see `repair`.
     """
-    from neural_style.images.repair import repair  # few files need it
+    from neural_style.images.repair import SIGNATURES, repair  # few files need it
 
     try:
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        if size > LARGEST_REPAIRED or not file.read(8).startswith(SIGNATURES):
+            return None
         file.seek(0)
         return repair(file.read())
     except PixelError:

@@ -22,6 +22,8 @@ from neural_style.images.srgb import PixelError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
+SIGNATURES = (PNG_SIGNATURE, JPEG_SIGNATURE)
+"""How files begin that may be repaired."""
 
 MAX_UNPACKED = 64 * 2**20
 """Bytes to which a color profile, or a text that says how an image is turned, may unpack."""
