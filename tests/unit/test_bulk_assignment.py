@@ -90,6 +90,24 @@ def test_without_any_earlier_style_the_later_ones_are_drawn(plan: BulkPlan):
     assert {name for (name,) in draws(plan, styles)} == set(FILES)
 
 
+def test_an_added_style_changes_no_draw_where_early_styles_were_removed(plan: BulkPlan):
+    since, rest = {"old": 0, "sea": 10}, {"sea": FILES["sea"]}
+    before = draws(plan, merge_styles(since, rest, 400))
+    after = draws(plan, merge_styles({**since, "sun": 20}, {**rest, "sun": FILES["sun"]}, 400))
+    assert after[:20] == before[:20] == [["sea"]] * 20
+    assert ["sun"] in after[20:]
+
+
+def test_a_draw_depends_on_no_style_after_the_latest_one(plan: BulkPlan):
+    for wanted in (1, 2):
+        several = replace(plan, styles_per_content=wanted)
+        styles = merge_styles({"old": 0, "sea": 10, "sun": 20, "fog": 30}, FILES, 100)
+        latest = Assignment(several, styles).latest_since(0)
+        assert latest == {1: 10, 2: 20}[wanted]
+        fewer = [style for style in styles if style.since <= latest]
+        assert draws(several, styles)[0] == draws(several, fewer)[0]
+
+
 def test_too_few_styles_are_refused(plan: BulkPlan):
     with pytest.raises(BulkError, match=r"styles_per_content: 5 styles .* only 4;"):
         Assignment(replace(plan, styles_per_content=5), merge_styles({}, FILES, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,6 +21,7 @@ from neural_style.bulk.journal import (
     Journal,
     Row,
     Worker,
+    excess_of_failures,
     find_worker,
     format_row,
     latest_rows,
@@ -207,6 +209,15 @@ def test_a_full_disk_is_one_sentence_and_loses_only_the_row_that_did_not_fit(tmp
     assert list(latest_rows(path)) == written != []
     append_rows(path, [ROW])
     assert [*written, ROW.output] == list(latest_rows(path))
+
+
+def test_the_share_of_failures_that_is_named_is_enough():
+    for possible in range(1, 60):
+        for count in range(1, possible + 1):
+            rows = [replace(ROW, status="failed")] * count + [ROW] * (possible - count)
+            sentence = excess_of_failures(rows, 0, 0)
+            (named,) = re.findall(r"failed_fraction to ([\d.]+),", sentence)
+            assert not excess_of_failures(rows, 0, float(named)), (count, possible)
 
 
 def test_a_manifest_with_former_names_of_columns_is_read(tmp_path: Path):

@@ -99,6 +99,32 @@ def test_an_error_ends_the_wait(tmp_path: Path):
         pass
 
 
+def test_a_wait_that_ends_early_leaves_the_folder_to_its_owner(tmp_path: Path):
+    def wait(tries: int) -> None:
+        raise OutOfPatienceError
+
+    folder = tmp_path / "a"
+    with lock_folder(folder, fail):
+        before = folder.stat().st_ino
+        with pytest.raises(OutOfPatienceError), lock_folder(folder, wait):
+            pass
+        assert folder.stat().st_ino == before
+
+
+def test_a_folder_that_its_owner_removes_is_made_again_for_the_next(tmp_path: Path):
+    folder = tmp_path / "a"
+    folder.mkdir()
+    other = lock_on(folder)
+    assert other.acquire()
+
+    def remove(tries: int) -> None:
+        folder.rmdir()
+        other.release()
+
+    with lock_folder(folder, remove), lock_on(folder) as third:
+        assert not third.acquire(), "the lock is on the folder that was removed"
+
+
 def test_a_file_in_the_way_is_one_sentence(tmp_path: Path):
     (tmp_path / "taken").touch()
     for path in (tmp_path / "taken", tmp_path / "taken" / "deep"):

@@ -1,6 +1,7 @@
 """Locks of the kernel: one process at a time.
 
-`FileLock` locks an open file or folder, `lock_folder` a folder by its path.
+`FileLock` locks an open file or folder, `lock_at` one by its path, and `lock_folder` a folder that
+may be created.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from neural_style.errors import NeuralStyleError
 
 SECONDS_BETWEEN_TRIES = 0.2
-"""Pause of `lock_folder` between two tries."""
+"""Pause of `lock_at` between two tries."""
 
 
 class FileLock:
@@ -85,6 +87,38 @@ class FileLock:
         os.close(self.descriptor)
 
 
+def lock_at(path: Path, open_it: Callable[[], int], wait: Callable[[int], None]) -> FileLock:
+    """Lock the file or folder at a path, as soon as no other process holds the lock.
+
+    Another process may remove it, or put another one in its place, before it releases the lock. So
+    each try opens it again, and counts only if what is locked is still at the path. Where the file
+    system has no locks, the first try counts.
+
+    Args:
+        path: of the file or folder.
+        open_it: opens it, or creates it, and returns its descriptor.
+        wait: called with 0, 1, 2, … before each further try; it ends the wait by raising an error.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    for tries in itertools.count():
+        lock = FileLock(open_it())
+        if lock.acquire_if_possible() and _is_at(path, lock.descriptor):
+            return lock
+        lock.release()
+        wait(tries)
+        time.sleep(SECONDS_BETWEEN_TRIES)
+    raise AssertionError("itertools.count never ends")
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Whether an open file is still the one at its path."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    return False
+
+
 @contextmanager
 def lock_folder(folder: Path, wait: Callable[[int], None]) -> Iterator[None]:
     """Lock a folder for this process.
@@ -94,27 +128,27 @@ def lock_folder(folder: Path, wait: Callable[[int], None]) -> Iterator[None]:
 
     Args:
         folder: the folder that only one process may write to.
-        wait: called with 0, 1, 2, … before each further try, while another process holds the
-            lock; it ends the wait by raising an error.
+        wait: see `lock_at`.
 
     Raises:
         NeuralStyleError: the folder cannot be created.
     """
+    with lock_at(folder, partial(_open_folder, folder), wait):
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # something is in it
+                folder.rmdir()
+
+
+def _open_folder(folder: Path) -> int:
+    """Create a folder if it is missing, and open it."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(os.open(folder, os.O_RDONLY | os.O_DIRECTORY))
+        while True:
+            folder.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError):  # another process has just removed it
+                return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise NeuralStyleError(
             f"cannot write {folder}: {error.strerror}; choose a folder that you may write to."
         ) from error
-    try:
-        with lock:
-            for tries in itertools.count():
-                if lock.acquire_if_possible():
-                    break
-                wait(tries)
-                time.sleep(SECONDS_BETWEEN_TRIES)
-            yield
-    finally:
-        with suppress(OSError):  # something is in it
-            folder.rmdir()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +46,8 @@ class Assignment:
     """Assigns styles to content images by their position and path.
 
     With `random`, a content image draws from the styles that existed when it was listed, so an
-    added style changes no earlier draw. A draw of a removed style is repeated.
+    added style changes no earlier draw. If too few of these are left, it also draws from the next
+    ones that make them enough. A draw of a removed style is repeated.
 
     Args:
         plan: the plan of the data set.
@@ -62,13 +63,14 @@ class Assignment:
         self.available = [style for style in styles if style.path is not None]
         """The styles whose files exist."""
         self._since = [style.since for style in styles]
-        self._counts = [0, *itertools.accumulate(style.path is not None for style in styles)]
         wanted = plan.styles_per_content if plan.assign == RANDOM else 1
         if wanted > len(self.available):
             raise BulkError(
                 f"bulk.styles_per_content: {wanted} styles for each content image, but there are "
                 f"only {len(self.available)}; add styles or lower it."
             )
+        counts = list(itertools.accumulate(style.path is not None for style in styles))
+        self._enough = self._since[bisect_left(counts, wanted)]
 
     @property
     def folders(self) -> list[str]:
@@ -86,11 +88,13 @@ class Assignment:
             for folder, style in zip(self.folders, self._draw(index, path), strict=True)
         ]
 
+    def latest_since(self, index: int) -> int:
+        """The largest `Style.since` of the styles that the content image at a position may get."""
+        return max(index, self._enough) if self._plan.assign == RANDOM else self._since[-1]
+
     def _draw(self, index: int, path: str) -> list[Style]:
         """Draw different styles by hashing; one more style leaves those before it unchanged."""
-        count = bisect_right(self._since, index)
-        if self._counts[count] < self._plan.styles_per_content:  # too few of them still exist
-            count = len(self._styles)
+        count = bisect_right(self._since, self.latest_since(index))
         drawn: dict[str, Style] = {}
         for attempt in itertools.count():
             style = self._styles[_hash(self._plan.seed, attempt, path) % count]

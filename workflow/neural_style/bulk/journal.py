@@ -7,7 +7,6 @@ last row for an output counts. The manifest holds one row for each output.
 from __future__ import annotations
 
 import errno
-import itertools
 import math
 import os
 import socket
@@ -21,7 +20,7 @@ from typing import Self
 
 from neural_style.bulk.plan import BulkError
 from neural_style.io import escape, sync, unescape, write_text
-from neural_style.locks import FileLock
+from neural_style.locks import FileLock, lock_at
 
 DONE = "done"
 FAILED = "failed"
@@ -32,12 +31,10 @@ STATUSES = (DONE, FAILED, GONE, REDO)
 SECONDS_BETWEEN_SYNCS = 5.0
 """A power failure loses the rows of at most so many seconds; a killed process loses none."""
 
-SECONDS_BETWEEN_TRIES = 0.2
 TRIES_WITHOUT_A_WORD = 5
 TRIES_BETWEEN_WORDS = 300
-"""While another process works on a shard: the pause between two tries to lock its journal, and how
-many of them pass before the first sentence (a reader may hold the lock for a moment) and between
-two sentences."""
+"""While another process works on a shard: how many tries to lock its journal pass before the first
+sentence (a reader may hold the lock for a moment), and between two sentences."""
 
 MISSING = "missing"
 CORRUPT = "corrupt"
@@ -176,7 +173,7 @@ def write_rows(rows: Iterable[Row], path: Path) -> None:
     write_text(path, "".join(f"{line}\n" for line in (HEADER, *map(format_row, rows))))
 
 
-def without_redo(rows: Mapping[str, Row], requests: Mapping[str, Row]) -> dict[str, Row]:
+def with_redo(rows: Mapping[str, Row], requests: Mapping[str, Row]) -> dict[str, Row]:
     """Return rows, with the status `redo` for outputs that verification has found wrong since.
 
     Args:
@@ -203,7 +200,7 @@ def excess_of_failures(rows: Sequence[Row], shard: int, allowed: float) -> str:
     """
     failed = [row for row in rows if row.status == FAILED]
     possible = sum(row.status != GONE for row in rows)
-    if len(failed) <= allowed * possible:
+    if not failed or len(failed) / possible <= allowed:  # so that the share itself is allowed
         return ""
     needed = math.ceil(1000 * len(failed) / possible) / 1000
     return (
@@ -298,20 +295,24 @@ class Journal:
     def _wait_for_lock(self) -> FileLock:
         """Return the lock of the journal's file, held."""
         other = ""
-        for tries in itertools.count():
-            # The lock's own descriptor is written to, without a buffer: after a write to a full
-            # disk, a buffer would be written again.
-            lock = FileLock(os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666))
-            if lock.acquire_if_possible() and _is_file_of(self._path, lock.descriptor):
-                break
-            lock.release()  # the other process may have put another file in its place
+
+        def say_who(tries: int) -> None:
+            nonlocal other
             if tries % TRIES_BETWEEN_WORDS == TRIES_WITHOUT_A_WORD:
                 other = str(read_worker(self._worker) or "another process")
                 self._say(f"{other} still works on this shard; waiting until it ends.")
-            time.sleep(SECONDS_BETWEEN_TRIES)
+
+        lock = lock_at(self._path, self._open, say_who)
         if other:
             self._say(f"{other} has ended; continuing with what it left.")
         return lock
+
+    def _open(self) -> int:
+        """Open the file; its descriptor is written to without a buffer.
+
+        After a write to a full disk, a buffer would be written again.
+        """
+        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
 
     def __exit__(self, *error: object) -> None:
         """Wait until all rows are on the disk, and unlock."""
@@ -368,10 +369,3 @@ class Journal:
                 f"cannot write {self._path}: {error.strerror}; check the disk."
             ) from error
         self._synced = time.monotonic()
-
-
-def _is_file_of(path: Path, descriptor: int) -> bool:
-    """Whether an open file is still the one at its path."""
-    with suppress(FileNotFoundError):
-        return os.path.samestat(path.stat(), os.fstat(descriptor))
-    return False

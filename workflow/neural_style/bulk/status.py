@@ -18,7 +18,7 @@ from neural_style.bulk.journal import (
     excess_of_failures,
     find_worker,
     latest_rows,
-    without_redo,
+    with_redo,
 )
 from neural_style.bulk.plan import BulkPlan, output_key, settings_digests
 from neural_style.bulk.target import discover
@@ -87,7 +87,7 @@ def read_status(plan: BulkPlan, now: float | None = None) -> Status:
     is_current = _CurrentRows(plan, target.styles)
     blocked, open_shards, workers = [], 0, []
     for shard in listing.shards:
-        rows = without_redo(
+        rows = with_redo(
             latest_rows(plan.paths.journal(shard)), latest_rows(plan.paths.redo(shard))
         )
         for row in rows.values():

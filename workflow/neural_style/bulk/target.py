@@ -19,7 +19,7 @@ from neural_style.bulk.listing import (
     stat_digest,
     write_listing,
 )
-from neural_style.bulk.plan import RANDOM, BulkError, BulkPlan, plan_to_json, settings_digests
+from neural_style.bulk.plan import BulkError, BulkPlan, plan_to_json, settings_digests
 from neural_style.config.inputs import InputError, find_images
 from neural_style.io import write_text
 
@@ -56,14 +56,18 @@ class Target:
         It also changes when verification finds outputs of the shard wrong.
         """
         positions = self.listing.range_of(shard)
-        # With random assignment, a style that was added later is for later content images.
-        latest = positions.stop - 1 if self.plan.assign == RANDOM else len(self.listing)
+        latest = self.assignment.latest_since(positions.stop - 1)
         styles = [digest for since, digest in self._style_digests if since <= latest]
         contents = stat_digest(self.plan.content, self.listing.paths(positions))
         with suppress(FileNotFoundError):
             redo = self.plan.paths.redo(shard).read_text(encoding="utf-8", errors="replace")
             return _digest([contents, styles, redo])
         return _digest([contents, styles])
+
+    @cached_property
+    def assignment(self) -> Assignment:
+        """Which styles each content image gets."""
+        return Assignment(self.plan, self.styles)
 
     @cached_property
     def plan_digest(self) -> str:
@@ -114,8 +118,9 @@ def discover(plan: BulkPlan, walk: bool) -> Target:
         raise BulkError("\n".join(images.refused))
     listed = read_styles(plan.paths.styles)
     styles = merge_styles(listed, images.files, len(listing.lines))
-    Assignment(plan, styles)  # raises an error if there are too few
-    return Target(plan, listing, styles, (*not_taken, *images.not_taken))
+    target = Target(plan, listing, styles, (*not_taken, *images.not_taken))
+    target.assignment  # noqa: B018 - raises an error if there are too few styles
+    return target
 
 
 def _digest(facts: object) -> str:

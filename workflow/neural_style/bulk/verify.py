@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from neural_style.bulk.assignment import Assignment
 from neural_style.bulk.journal import (
     CORRUPT,
     FAILED,
@@ -17,7 +16,7 @@ from neural_style.bulk.journal import (
     Row,
     excess_of_failures,
     latest_rows,
-    without_redo,
+    with_redo,
     write_rows,
 )
 from neural_style.bulk.listing import search
@@ -77,13 +76,12 @@ def verify(plan: BulkPlan) -> Iterator[Finding]:
     target = discover(plan, walk=False)
     listing = target.listing
     check = _Checker(plan)
-    assignment = Assignment(plan, target.styles)
     unwritten: NeuralStyleError | None = None
     for shard in listing.shards:
         outputs = [
             output
             for content in listing.content_images(listing.range_of(shard))
-            for output in outputs_of(plan, assignment, content)
+            for output in outputs_of(plan, target.assignment, content)
         ]
         if plan.paths.manifest(shard).exists():
             rows: Mapping[str, Row] = latest_rows(plan.paths.manifest(shard))
@@ -106,7 +104,7 @@ def _unfinished(
 ) -> tuple[Mapping[str, Row], list[Finding]]:
     """The rows and the findings of a shard that has no manifest: its journal knows what is made."""
     paths = plan.paths
-    rows = without_redo(latest_rows(paths.journal(shard)), latest_rows(paths.redo(shard)))
+    rows = with_redo(latest_rows(paths.journal(shard)), latest_rows(paths.redo(shard)))
     findings = [
         check(output, rows[output.path])
         if output.path in rows

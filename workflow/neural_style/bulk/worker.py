@@ -26,7 +26,7 @@ from neural_style.bulk.journal import (
     Row,
     excess_of_failures,
     latest_rows,
-    without_redo,
+    with_redo,
     write_rows,
 )
 from neural_style.bulk.plan import BulkError, BulkPlan
@@ -129,7 +129,7 @@ def run_shard(
     """
     paths = plan.paths
     with Journal(paths.journal(number), paths.worker(number), say) as journal:
-        rows_so_far = without_redo(journal.rows, latest_rows(paths.redo(number)))
+        rows_so_far = with_redo(journal.rows, latest_rows(paths.redo(number)))
         shard = Shard(plan, number, rows_so_far)
         _Run(plan, number, shard, journal, make_runner, say).run()
         rows = [
