@@ -234,6 +234,13 @@ def test_contradictions_are_refused(config: dict, sentence: str):
         make_bulk_plan(complete(config))
 
 
+def test_an_output_folder_within_the_styles_is_refused(tmp_path: Path):
+    (tmp_path / "art").mkdir()
+    bulk = {"content": "a", "style": str(tmp_path / "art"), "output": str(tmp_path / "art" / "b")}
+    with pytest.raises(BulkError, match=r"bulk\.style .* contains the other"):
+        make_bulk_plan(complete({"bulk": bulk}))
+
+
 def test_the_styles_are_those_of_the_sweep_unless_others_are_given():
     config = {"style": ["a", "b"], "bulk": {"content": "c"}}
     assert make_bulk_plan(complete(config)).style == (Path("a"), Path("b"))

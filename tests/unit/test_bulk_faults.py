@@ -40,6 +40,17 @@ def test_a_bad_content_image_is_a_row_with_its_reason(data: DataSet):
     assert data.run() == ["s0/one/class0/bad.png", "s1/one/class0/bad.png"]
 
 
+def test_an_unreadable_style_fails_only_its_own_outputs(data: DataSet):
+    data.run()
+    before = data.dates()
+    (data.root / "styles" / "s1.png").unlink()
+    os.mkfifo(data.root / "styles" / "s1.png")
+    data.plan = replace(data.plan, failed_fraction=1.0)
+    assert data.run() == []
+    assert data.statuses() == {"done": 6, "failed": 6}
+    assert data.dates() == before
+
+
 def test_only_an_output_that_diverges_fails(data: DataSet):
     data.run(Copying(fail=["class1/deep/1.png"]))
     assert data.statuses() == {"done": 10, "failed": 2}

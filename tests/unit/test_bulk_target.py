@@ -195,6 +195,27 @@ def test_another_configuration_is_not_all_good(data: DataSet):
         list(verify_module.verify(replace(old, output=data.root / "elsewhere")))
 
 
+def test_the_status_sees_that_another_style_is_drawn(data: DataSet):
+    data.plan = replace(data.plan, assign="random")
+    data.run()
+    assert total_status(read_status(data.plan).table).left == 0
+    data.plan = replace(data.plan, seed=1)
+    stale = data.findings()["stale"]
+    assert 0 < stale < 6
+    assert total_status(read_status(data.plan).table).left == stale
+
+
+def test_failures_of_former_settings_do_not_block_a_shard(data: DataSet):
+    data.plan = replace(data.plan, failed_fraction=0)
+    with pytest.raises(BulkError, match="failed_fraction"):
+        data.run(Copying(fail=["class0/deep/0.png"]))
+    assert "cannot be finished" in read_status(data.plan).notes[0]
+    settings = replace(data.plan.settings["one"], beta=7.0)
+    data.plan = replace(data.plan, settings={"one": settings})
+    (note,) = read_status(data.plan).notes
+    assert "nothing works on it now" in note
+
+
 def test_the_status_names_who_works_and_keeps_the_rate_of_the_run_before(data: DataSet):
     target = discover(data.plan, walk=True)
     target.write()

@@ -87,10 +87,11 @@ class BatchRunner:
         results: list[Result | None] = [None] * len(tasks)
         ready: list[tuple[int, Region]] = []
         for place, task in enumerate(tasks):
-            try:
-                ready.append((place, self._style_of(task)))
-            except NeuralStyleError as error:
-                results[place] = Result(reason=str(error))
+            style = self._style_of(task)
+            if isinstance(style, Region):
+                ready.append((place, style))
+            else:
+                results[place] = Result(reason=style)
         if ready:
             made = self._optimize([tasks[place] for place, _ in ready], [each for _, each in ready])
             for (place, _), result in zip(ready, made, strict=True):
@@ -122,13 +123,17 @@ class BatchRunner:
             for place, diverged in enumerate(last.diverged.tolist())
         ]
 
-    def _style_of(self, task: Task) -> Region:
+    def _style_of(self, task: Task) -> Region | str:
+        """The style of a task, or why it cannot be read."""
         path = task.output.style.path
         assert path is not None, "only styles that exist are assigned"
         return self._style(path, task.settings.style_sizes, task.settings.fit)
 
-    def _load_style(self, path: Path, sizes: tuple[int, ...], fit: str) -> Region:
-        return Region(load_style(path, sizes, fit, self._engine.device))
+    def _load_style(self, path: Path, sizes: tuple[int, ...], fit: str) -> Region | str:
+        try:
+            return Region(load_style(path, sizes, fit, self._engine.device))
+        except NeuralStyleError as error:  # kept, so that a damaged file is read once
+            return str(error)
 
 
 def _result(image: FloatImage, losses: Losses) -> Result:

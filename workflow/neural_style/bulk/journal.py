@@ -64,7 +64,7 @@ class Row:
         content_loss: alpha · content loss.
         style_loss: beta · style loss, with beta as corrected for the size.
         output_sha256: checksum of the output's file.
-        key: see `plan.output_key`.
+        key: see `plan.OutputKeys`.
         reason: why it failed, or what is wrong with it.
         content_sha256: checksum of the content image's file.
         content_bytes: size of that file.

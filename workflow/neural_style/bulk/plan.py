@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from neural_style.config.settings import (
     find_conflicts,
     settings_from_record,
 )
-from neural_style.config.sweep import expand_settings
+from neural_style.config.sweep import expand_settings, overlap
 from neural_style.errors import NeuralStyleError
 from neural_style.io import sha256
 
@@ -161,12 +162,13 @@ def make_bulk_plan(config: Mapping[str, Any]) -> BulkPlan:
 
 
 def _check(plan: BulkPlan) -> None:
-    content, output = plan.content.resolve(), plan.output.resolve()
-    if content.is_relative_to(output) or output.is_relative_to(content):
-        raise BulkError(
-            f"bulk.output: one of {str(plan.output)!r} and bulk.content {str(plan.content)!r} "
-            "contains the other; choose a folder beside the content images."
-        )
+    styles = (("bulk.style", path) for path in plan.style if path.is_dir())
+    for key, folder in (("bulk.content", plan.content), *styles):
+        if overlap(folder.resolve(), plan.output.resolve()):
+            raise BulkError(
+                f"bulk.output: one of {str(plan.output)!r} and {key} {str(folder)!r} "
+                "contains the other; choose a folder beside the images."
+            )
     if plan.size == ORIGINAL and any(each.fit == "crop" for each in plan.settings.values()):
         raise BulkError(
             "bulk.size: original cannot bring back what image.fit: crop cuts off; "
@@ -239,13 +241,30 @@ def settings_digest(settings: Settings, size: str, engine_version: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def output_key(settings_digest: str, content_sha256: str, style_sha256: str) -> str:
-    """Return the key of an output: 20 hexadecimal digits.
+class OutputKeys:
+    """Makes the key of an output: 20 hexadecimal digits of everything that determines it.
+
+    Each style image is read once, for all outputs.
 
     Args:
-        settings_digest: see the function `settings_digest`.
-        content_sha256: checksum of the content image's file.
-        style_sha256: checksum of the style image's file.
+        plan: of the data set.
     """
-    text = f"{settings_digest} {content_sha256} {style_sha256}"
-    return hashlib.sha256(text.encode()).hexdigest()[:20]
+
+    def __init__(self, plan: BulkPlan) -> None:
+        self._settings_digests = settings_digests(plan)
+        self._style_sha256 = lru_cache(maxsize=None)(sha256)
+
+    def __call__(self, setting: str, content_sha256: str, style: Path | None) -> str:
+        """Return a key.
+
+        Args:
+            setting: id of the output's setting.
+            content_sha256: checksum of the content image's file.
+            style: file of the style image; it exists, because no other style is assigned.
+
+        Raises:
+            NeuralStyleError: the style image cannot be read.
+        """
+        assert style is not None, "only styles that exist are assigned"
+        facts = (self._settings_digests[setting], content_sha256, self._style_sha256(style))
+        return hashlib.sha256(" ".join(facts).encode()).hexdigest()[:20]

@@ -6,10 +6,8 @@ It imports no torch: a worker whose outputs are all up to date only looks at fil
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
 from PIL import Image
@@ -17,7 +15,7 @@ from PIL import Image
 from neural_style.bulk.assignment import Assignment, Style, merge_styles, read_styles
 from neural_style.bulk.journal import DONE, FAILED, GONE, Row
 from neural_style.bulk.listing import ContentImage, Listing, read_listing
-from neural_style.bulk.plan import BulkError, BulkPlan, output_key, settings_digests
+from neural_style.bulk.plan import BulkPlan, OutputKeys
 from neural_style.config.inputs import find_images
 from neural_style.config.settings import ORIGINAL, OUTPUT_FORMATS, Settings
 from neural_style.config.sizes import SHORTEST_SIDE
@@ -94,9 +92,7 @@ class Shard:
         listing = read_listing(plan.paths.listing, plan.shard_size)
         self.content_images = list(listing.content_images(listing.range_of(number)))
         self._assignment = read_assignment(plan, listing)
-        self._settings_digests = settings_digests(plan)
-        # Each style is read once in a process, for all content images.
-        self._style_sha256 = lru_cache(maxsize=None)(sha256)
+        self._key = OutputKeys(plan)
 
     def outputs_of(self, content: ContentImage) -> Iterator[OutputSpec]:
         """The outputs that a content image should have."""
@@ -115,29 +111,29 @@ class Shard:
             return Prepared(tuple(map(self._row_without_content, outputs)), ())
         try:
             checksum = self._content_sha256(outputs, file, status)
-            rows = [self._initial_row(output, checksum, status) for output in outputs]
         except NeuralStyleError as error:
-            return Prepared(
-                tuple(
-                    replace(_row(output, FAILED, status), reason=str(error)) for output in outputs
-                ),
-                (),
-            )
-        current = [self._current_row(row) for row in rows]
-        settled = tuple(row for row in current if row is not None)
-        missing = [
-            (output, row)
-            for output, row, found in zip(outputs, rows, current, strict=True)
-            if found is None
-        ]
+            return Prepared(tuple(_failed_row(each, status, error) for each in outputs), ())
+        settled: list[Row] = []
+        missing: list[tuple[OutputSpec, Row]] = []
+        for output in outputs:
+            try:
+                row = self._initial_row(output, checksum, status)
+            except NeuralStyleError as error:  # only the outputs of this style fail
+                settled.append(_failed_row(output, status, error))
+                continue
+            current = self._current_row(row)
+            if current is None:
+                missing.append((output, row))
+            else:
+                settled.append(current)
         return self._with_tasks(file, settled, missing)
 
     def _with_tasks(
-        self, file: Path, settled: tuple[Row, ...], missing: Sequence[tuple[OutputSpec, Row]]
+        self, file: Path, settled: Sequence[Row], missing: Sequence[tuple[OutputSpec, Row]]
     ) -> Prepared:
         """Decode the content image for the outputs to make."""
         if not missing:
-            return Prepared(settled, ())
+            return Prepared(tuple(settled), ())
         fitted: dict[tuple[int, str], Image.Image] = {}
         try:
             side = max(self._plan.settings[output.setting].size for output, _ in missing)
@@ -155,7 +151,7 @@ class Shard:
             settings = self._plan.settings[output.setting]
             resized = fitted[settings.size, settings.fit]
             tasks.append(Task(output, resized, original_size, settings, row))
-        return Prepared(settled, tuple(tasks))
+        return Prepared(tuple(settled), tuple(tasks))
 
     def _content_sha256(
         self, outputs: Sequence[OutputSpec], file: Path, status: os.stat_result
@@ -167,16 +163,11 @@ class Shard:
                 continue
             if (row.content_bytes, row.content_mtime_ns) == (status.st_size, status.st_mtime_ns):
                 return row.content_sha256
-        if not stat.S_ISREG(status.st_mode):
-            raise BulkError(f"cannot read {str(file)!r}: it is not a regular file; name an image.")
         return sha256(file)
 
     def _initial_row(self, output: OutputSpec, content_sha256: str, status: os.stat_result) -> Row:
         """The row of an output with what is known before it is made."""
-        style = output.style.path
-        assert style is not None, "only styles that exist are assigned"
-        digest = self._settings_digests[output.setting]
-        key = output_key(digest, content_sha256, self._style_sha256(style))
+        key = self._key(output.setting, content_sha256, output.style.path)
         return replace(_row(output, DONE, status), key=key, content_sha256=content_sha256)
 
     def _current_row(self, row: Row) -> Row | None:
@@ -212,6 +203,11 @@ def _row(output: OutputSpec, status: str, file: os.stat_result | None = None) ->
         content_bytes=file.st_size if file else 0,
         content_mtime_ns=file.st_mtime_ns if file else 0,
     )
+
+
+def _failed_row(output: OutputSpec, file: os.stat_result, error: NeuralStyleError) -> Row:
+    """The row of an output one of whose images cannot be read."""
+    return replace(_row(output, FAILED, file), reason=str(error))
 
 
 def row_if_unchanged(row: Row, output: Path) -> Row | None:

@@ -7,9 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 
-from neural_style.bulk.assignment import Assignment, Style
 from neural_style.bulk.journal import (
     DONE,
     FAILED,
@@ -20,15 +18,19 @@ from neural_style.bulk.journal import (
     latest_rows,
     with_redo,
 )
-from neural_style.bulk.plan import BulkPlan, output_key, settings_digests
+from neural_style.bulk.plan import BulkPlan, OutputKeys
+from neural_style.bulk.shard import OutputSpec, outputs_of
 from neural_style.bulk.target import discover
-from neural_style.io import format_duration, sha256
+from neural_style.io import format_duration
 
 RATE_WINDOW = 600.0
 """Seconds over which the rate is measured."""
 
 SENTENCES_SHOWN = 10
 """Shards that cannot be finished of which each gets a sentence."""
+
+NOBODY_WORKS = "nothing works on it now; run `snakemake bulk` to make what is missing."
+"""What to do if nothing works on a data set that is not finished."""
 
 
 @dataclass(frozen=True)
@@ -81,38 +83,43 @@ def read_status(plan: BulkPlan, now: float | None = None) -> Status:
     """
     now = time.time() if now is None else now
     target = discover(plan, walk=False)
-    listing, assignment = target.listing, Assignment(plan, target.styles)
+    listing, key = target.listing, OutputKeys(plan)
     counts: Counter[tuple[str, str, str]] = Counter()
     finished: dict[tuple[str, str], list[float]] = defaultdict(list)
-    is_current = _CurrentRows(plan, target.styles)
     blocked, open_shards, workers = [], 0, []
     for shard in listing.shards:
         rows = with_redo(
             latest_rows(plan.paths.journal(shard)), latest_rows(plan.paths.redo(shard))
         )
-        for row in rows.values():
-            style, setting, _ = row.output.split("/", 2)
-            counts[style, setting, row.status] += is_current(row)
-            if row.status == DONE and row.finished >= now - RATE_WINDOW:
-                finished[style, setting].append(row.finished)
+        current = []
+        for content in listing.content_images(listing.range_of(shard)):
+            for output in outputs_of(plan, target.assignment, content):
+                row = rows.get(output.path)
+                if row is None or not _is_of(row, output, key):
+                    continue
+                current.append(row)
+                folder = output.path.partition("/")[0]
+                counts[folder, output.setting, row.status] += 1
+                if row.status == DONE and row.finished >= now - RATE_WINDOW:
+                    finished[folder, output.setting].append(row.finished)
         if not plan.paths.manifest(shard).exists():
             open_shards += 1
             worker = find_worker(plan.paths.journal(shard), plan.paths.worker(shard))
             if worker is not None:
                 workers.append(f"{worker} works on shard {shard}.")
-            elif excess := excess_of_failures([*rows.values()], shard, plan.failed_fraction):
+            elif excess := excess_of_failures(current, shard, plan.failed_fraction):
                 blocked.append(f"shard {shard} cannot be finished: {excess}")
     begin = _begin_of_rate(plan, now, finished)
     table = []
-    for style in assignment.folders:
+    for style in target.assignment.folders:
         for setting in plan.settings:
             done, failed, gone = (counts[style, setting, name] for name in (DONE, FAILED, GONE))
             left = len(listing) - done - failed - gone
             recent = sum(time >= begin for time in finished[style, setting])
             rate = recent / max(now - begin, 1.0)
             table.append(StyleStatus(style, setting, done, failed, gone, left, rate))
-    waiting = open_shards - len(workers) - len(blocked)
-    idle = [] if workers else _idle_notes(waiting, sum(row.left for row in table))
+    unfinished = open_shards > len(blocked) or any(row.left for row in table)
+    idle = [NOBODY_WORKS] if unfinished and not workers else []
     return Status(table, [*workers, *_first(blocked), *idle])
 
 
@@ -128,13 +135,6 @@ def _begin_of_rate(
     return begin
 
 
-def _idle_notes(shards: int, outputs: int) -> list[str]:
-    """What to do if nothing works on a data set that is not finished."""
-    if not shards and not outputs:
-        return []
-    return ["nothing works on it now; run `snakemake bulk` to make what is missing."]
-
-
 def _first(sentences: Sequence[str]) -> list[str]:
     """The first sentences of many, and how many there are."""
     if len(sentences) <= SENTENCES_SHOWN:
@@ -143,20 +143,12 @@ def _first(sentences: Sequence[str]) -> list[str]:
     return [*sentences[:SENTENCES_SHOWN], f"{more} more shards cannot be finished, either."]
 
 
-class _CurrentRows:
-    """Tells whether a row is of the output that the plan asks for."""
+def _is_of(row: Row, output: OutputSpec, key: OutputKeys) -> bool:
+    """Whether a row is of the output that the plan asks for, not of one with another key.
 
-    def __init__(self, plan: BulkPlan, styles: Sequence[Style]) -> None:
-        self._digests = settings_digests(plan)
-        self._styles = {style.id: style.path for style in styles}
-        self._sha256 = lru_cache(maxsize=None)(sha256)
-
-    def __call__(self, row: Row) -> bool:
-        """Whether it is; a row without a key, such as that of a removed content image, is."""
-        path, digest = self._styles.get(row.style), self._digests.get(row.setting)
-        if not row.key or not row.content_sha256 or path is None or digest is None:
-            return True
-        return row.key == output_key(digest, row.content_sha256, self._sha256(path))
+    A row without a key, such as that of a removed content image, is.
+    """
+    return not row.key or row.key == key(output.setting, row.content_sha256, output.style.path)
 
 
 def total_status(table: Sequence[StyleStatus]) -> StyleStatus:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from neural_style.bulk.journal import (
     CORRUPT,
@@ -20,7 +19,7 @@ from neural_style.bulk.journal import (
     write_rows,
 )
 from neural_style.bulk.listing import search
-from neural_style.bulk.plan import BulkError, BulkPlan, output_key, settings_digests
+from neural_style.bulk.plan import BulkError, BulkPlan, OutputKeys
 from neural_style.bulk.shard import OutputSpec, outputs_of
 from neural_style.bulk.target import discover
 from neural_style.errors import NeuralStyleError
@@ -138,8 +137,7 @@ class _Checker:
 
     def __init__(self, plan: BulkPlan) -> None:
         self._plan = plan
-        self._settings_digests = settings_digests(plan)
-        self._style_sha256 = lru_cache(maxsize=None)(sha256)
+        self._key = OutputKeys(plan)
 
     def __call__(self, output: OutputSpec, row: Row | None) -> Finding:
         """Check one output."""
@@ -180,8 +178,7 @@ class _Checker:
 
     def _find_change(self, output: OutputSpec, row: Row) -> str:
         """What has changed since the output was made; nothing if its content image was removed."""
-        content, style = self._plan.content / row.content, output.style.path
-        assert style is not None, "only styles that exist are assigned"
+        content = self._plan.content / row.content
         try:
             status = content.stat()
         except OSError:
@@ -190,8 +187,7 @@ class _Checker:
         same_stat = (status.st_size, status.st_mtime_ns) == recorded
         if not same_stat and sha256(content) != row.content_sha256:
             return "the content image has changed"
-        digest = self._settings_digests[output.setting]
-        key = output_key(digest, row.content_sha256, self._style_sha256(style))
+        key = self._key(output.setting, row.content_sha256, output.style.path)
         return "" if key == row.key else "the style, the settings or the engine have changed"
 
 

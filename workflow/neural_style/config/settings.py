@@ -360,7 +360,6 @@ CHECKS: tuple[Check, ...] = (
 """Checks of every setting of a sweep, and of the options of `neural-style`."""
 
 BULK_CHECKS: tuple[Check, ...] = (
-    _check_weights,
     _check_data_set_images,
     _check_data_set_start,
 )

@@ -164,7 +164,7 @@ def _refusals_of_output(config: Mapping[str, Any]) -> Iterator[str]:
     inputs = [(key, name) for key in ("content", "style") for name in config[key]]
     for key, name in inputs:
         path = Path(name)
-        if path.is_dir() and _overlap(folder, path.resolve()):
+        if path.is_dir() and overlap(folder, path.resolve()):
             yield (
                 f"output: {output!r} and {key} {name!r} are the same folder, or one is within the "
                 "other; choose a folder beside the images."
@@ -177,7 +177,8 @@ def _refusals_of_output(config: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
-def _overlap(one: Path, other: Path) -> bool:
+def overlap(one: Path, other: Path) -> bool:
+    """Return whether two folders, given as resolved paths, are the same or one is in the other."""
     return one.is_relative_to(other) or other.is_relative_to(one)
 
 
