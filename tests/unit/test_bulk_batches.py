@@ -23,6 +23,7 @@ from neural_style.config.keys import Stage
 from neural_style.config.schema import complete
 from neural_style.config.settings import Settings
 from neural_style.engine.engine import Engine
+from neural_style.engine.load import load_style
 from neural_style.images.decode import ImageError
 from neural_style.images.encode import Postprocessor
 from neural_style.images.tensors import luminance, to_tensor
@@ -86,6 +87,26 @@ def test_styles_have_the_sizes_of_their_setting(tmp_path: Path, shallow: Setting
     )
     assert plain is not None and scaled is not None
     assert abs(plain - scaled).max() > 0.05
+
+
+def test_a_damaged_style_is_read_once(
+    tmp_path: Path, shallow: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    tasks = make_tasks(tmp_path, [shallow] * 3)
+    bad = tasks[0].output.style
+    assert bad.path is not None
+    bad.path.write_bytes(b"no image")
+    tasks[1:] = [replace(task, output=replace(task.output, style=bad)) for task in tasks[1:]]
+    read: list[Path] = []
+
+    def counted(path: Path, *others: Any) -> torch.Tensor:
+        read.append(path)
+        return load_style(path, *others)
+
+    monkeypatch.setattr("neural_style.bulk.batches.load_style", counted)
+    results = made_by(BatchRunner(Engine(CPU), 1, print), tasks)
+    assert all("not an image" in result.reason for result in results)
+    assert read == [bad.path]
 
 
 @pytest.mark.parametrize("change", [{"pooling": "average"}, {"padding": "replicate"}])

@@ -37,11 +37,9 @@ rule bulk_verify:
     localrule: True
     params:
         script=script("bulk_verify.py"),
-        folder=lambda wildcards: BULK.output,
         config=config_of("bulk"),
     shell:
-        "python {params.script:q} --checked-config {params.config:q} -- {params.folder:q} 2>&1"
-        " | tee {log:q}"
+        "python {params.script:q} --checked-config {params.config:q} 2>&1 | tee {log:q}"
 
 
 rule bulk_status:
@@ -50,8 +48,6 @@ rule bulk_status:
     localrule: True
     params:
         script=script("bulk_status.py"),
-        folder=lambda wildcards: BULK.output,
         config=config_of("bulk"),
     shell:
-        "python {params.script:q} --checked-config {params.config:q} -- {params.folder:q} 2>&1"
-        " | tee {log:q}"
+        "python {params.script:q} --checked-config {params.config:q} 2>&1 | tee {log:q}"

@@ -51,7 +51,7 @@ def bulk_runtime(wildcards, attempt):
     """Return the time to request for a shard, in minutes."""
     bulk = CONFIG["bulk"]
     cross = bulk["assign"] == "cross"
-    styles = len(bulk_target().styles) if cross else bulk["styles_per_content"]
+    styles = len(bulk_target().assignment.available) if cross else bulk["styles_per_content"]
     outputs = bulk["shard_size"] * styles
     return sum(
         runtime_minutes(settings, CLUSTER, attempt, outputs) for settings in SWEEP.settings.values()

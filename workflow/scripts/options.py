@@ -21,7 +21,6 @@ from neural_style.config.settings import (
     settings_from_record,
 )
 from neural_style.errors import NeuralStyleError, showing_warnings
-from neural_style.io import expand_path
 
 if TYPE_CHECKING:
     from neural_style.config.layer_study import LayerStudy
@@ -158,18 +157,6 @@ def study_from(options: argparse.Namespace) -> LayerStudy:
     from neural_style.config.layer_study import plan_study
 
     return plan_study(config_from(options))
-
-
-def read_path(text: str) -> Path:
-    """Return a path of the command line; shells expand `~` only at the start of a word.
-
-    Raises:
-        argparse.ArgumentTypeError: it names an unknown user or a variable.
-    """
-    try:
-        return Path(expand_path(text))
-    except NeuralStyleError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 # One setting

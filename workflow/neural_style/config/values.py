@@ -18,6 +18,7 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
 from neural_style.config.presets import PRESETS, describe_presets
+from neural_style.config.sizes import LARGEST_SIZE, SMALLEST_SIZE
 from neural_style.errors import NeuralStyleError
 from neural_style.io import expand_path
 
@@ -154,7 +155,7 @@ Paths = Annotated[
 DISTINCT = (AfterValidator(_distinct), Field(json_schema_extra={"uniqueItems": True}))
 """For lists that have each value once."""
 
-Edge = Annotated[WholeNumber, Field(ge=32, le=4096)]
+Edge = Annotated[WholeNumber, Field(ge=SMALLEST_SIZE, le=LARGEST_SIZE)]
 """Edge of an image in pixels."""
 
 Iterations = Annotated[WholeNumber, Field(ge=1, le=100_000)]

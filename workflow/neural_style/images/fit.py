@@ -8,10 +8,8 @@ import numpy as np
 from PIL import Image
 
 from neural_style.config.settings import FITS
+from neural_style.config.sizes import SHORTEST_SIDE
 from neural_style.images.decode import ImageError, load_image
-
-MIN_SIDE = 16
-"""Pixels of the short side with the fit `keep`: VGG19 halves a side four times before conv5_1."""
 
 _LONGEST_SIDE = 1_000_000  # pixels of a side for which the table of a filter has a bearable size
 _MOST_BETWEEN = 250_000_000  # pixels of the image between the two passes of a resampling
@@ -57,7 +55,7 @@ def fit_image(
         case "pad":
             return _mirror_to_square(_scale_long_side(image, size, fit, 1, resampling, path), size)
         case "keep":
-            return _scale_long_side(image, size, fit, MIN_SIDE, resampling, path)
+            return _scale_long_side(image, size, fit, SHORTEST_SIDE, resampling, path)
         case _:
             raise ValueError(f"unknown fit {fit!r}; the fits are {', '.join(FITS)}")
 
