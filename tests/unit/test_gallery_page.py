@@ -157,6 +157,23 @@ def test_settings_have_short_labels_and_names_for_files(home, defaults):
     assert data["root"] == {"path": "it's here", "argument": shell_argument("it's here")}
 
 
+@pytest.mark.parametrize(
+    ("start", "whether"),
+    [
+        ({}, True),
+        ({"init": "noise"}, False),
+        ({"init_noise": 0.5}, False),
+        ({"init": "a.png"}, False),
+    ],
+)
+def test_knows_whether_an_optimization_starts_from_the_content_image(
+    home, defaults, start, whether
+):
+    jobs = make_jobs(["cat.png"], ["sea.png"], [1e6], replace(defaults, **start))
+    (setting,) = collect(jobs, defaults, FOLDER)["settings"]
+    assert setting["starts_from_content"] is whether
+
+
 def test_an_output_without_records_is_shown(jobs, defaults):
     for name in ("run.json", "losses.csv"):
         (jobs[0].folder / name).unlink()

@@ -177,6 +177,11 @@ class Settings(Transfer, Optimization, Network, Image, Weights):
         return 1.0 if self.init == "noise" else self.init_noise
 
     @property
+    def starts_from_content(self) -> bool:
+        """Whether the start is the content image as it is, without noise."""
+        return self.init == "content" and not self.noise_share
+
+    @property
     def snapshots(self) -> tuple[int, ...]:
         """Iterations after which outputs are saved: each multiple of `save_every`, and the last."""
         return (*range(self.save_every, self.epochs, self.save_every), self.epochs)

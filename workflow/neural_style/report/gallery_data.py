@@ -205,6 +205,7 @@ def _setting(name: str, settings: Settings, defaults: Settings) -> dict[str, Any
         "name": setting_label(name, settings),
         "named": setting_label(name, settings) == name,
         "fit": fit_name(settings),
+        "starts_from_content": settings.starts_from_content,
         "facts": {
             field.name: _fact(field.name, getattr(settings, field.name))
             for field in fields(Settings)

@@ -250,7 +250,7 @@ def write_time_lapse(job: Job, path: Path, side: int, quality: int) -> None:
         _frame(load_image(job.folder / output_name(epoch, settings.format), side=side), size)
         for epoch in spread(settings.snapshots, MOST_FRAMES)
     ]
-    if settings.init == "content" and not settings.noise_share:
+    if settings.starts_from_content:
         start = load_image(job.content_path, side=max(side, settings.size))
         fitted = settings.dimensions != ORIGINAL
         start = fit_image(start, settings.size, settings.fit) if fitted else start
