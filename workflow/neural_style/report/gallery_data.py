@@ -21,7 +21,6 @@ from neural_style.config.options import (
     write_value,
 )
 from neural_style.config.settings import (
-    LISTED_KEYS,
     ORIGINAL,
     SHOWN_BY_BROWSERS,
     Settings,
@@ -41,6 +40,7 @@ from neural_style.report.copies import (
 )
 from neural_style.report.loss_table import read_losses
 from neural_style.report.names import (
+    differing_keys,
     display_names,
     replace_undecodable,
     setting_label,
@@ -81,14 +81,11 @@ def collect(jobs: Sequence[Job], defaults: Settings, folder: Path) -> Mapping[st
     styles = {job.style: job.style_path for job in jobs}
     settings = {job.setting: job.settings for job in jobs}
     labels, common = setting_labels(settings) if settings else ({}, "")
-    differing = [
-        key for key in LISTED_KEYS if len({getattr(each, key) for each in settings.values()}) > 1
-    ]
+    differing = differing_keys(settings)
     devices: dict[str, int] = {}
     return {
         "root": _root(jobs),
         "common": common,
-        "command": list(map(shell_argument, ["neural-style"])),
         "contents": _originals("content", contents, settings.values(), folder),
         "styles": _originals("style", styles, (), folder),
         "settings": [

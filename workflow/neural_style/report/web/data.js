@@ -93,7 +93,7 @@ function numberOf(output, name) {
 /** The arguments of the command that makes an output again, already quoted. */
 function argumentsOf(output) {
   const files = [contentOf(output).option, styleOf(output).option, output.option];
-  return [...DATA.command, ...files, ...settingOf(output).options];
+  return ["neural-style", ...files, ...settingOf(output).options];
 }
 
 function commandOf(output) {
