@@ -21,14 +21,10 @@ from tests.fake_results import fail, finish, make_inputs, make_jobs
 from neural_style.config.options import shell_argument
 from neural_style.config.settings import Settings
 from neural_style.images.decode import load_image
-from neural_style.report.gallery_data import (
-    collect,
-    curve_epochs,
-    spread,
-)
+from neural_style.report.gallery_data import collect, curve_epochs
 from neural_style.report.gallery_page import embed, render, report_table, write_gallery
 from neural_style.report.grid_render import write_time_lapse
-from neural_style.report.outputs import time_lapse
+from neural_style.report.outputs import spread, time_lapse
 
 FOLDER = Path("results/gallery")
 HOSTILE = (

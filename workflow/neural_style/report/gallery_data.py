@@ -47,7 +47,7 @@ from neural_style.report.names import (
     setting_labels,
 )
 from neural_style.report.outcome import failure_reason
-from neural_style.report.outputs import time_lapse
+from neural_style.report.outputs import spread, time_lapse
 from neural_style.report.runs import KINDS, EpochLosses, Run, RunError, read_run
 
 MOST_SNAPSHOTS = 100
@@ -114,14 +114,6 @@ def collect(jobs: Sequence[Job], defaults: Settings, folder: Path) -> Mapping[st
 def fit_name(settings: Settings) -> str:
     """Return a name for how a content image fits its outputs: `keep_320`, or `whole`."""
     return WHOLE if settings.dimensions == ORIGINAL else f"{settings.fit}_{settings.size}"
-
-
-def spread(values: Sequence[int], most: int) -> list[int]:
-    """Return the values, or `most` of them evenly spaced, including the first and the last."""
-    if len(values) <= most:
-        return list(values)
-    last = len(values) - 1
-    return [values[round(step * last / (most - 1))] for step in range(most)]
 
 
 def curve_epochs(settings: Settings) -> list[int]:

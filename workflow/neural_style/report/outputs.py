@@ -276,6 +276,14 @@ def time_lapse(folder: Path, content: str, style: str, setting: str) -> Path:
     return folder / "time_lapses" / content / style / f"{setting}.webp"
 
 
+def spread(values: Sequence[int], most: int) -> list[int]:
+    """Return the values, or `most` of them evenly spaced, including the first and the last."""
+    if len(values) <= most:
+        return list(values)
+    last = len(values) - 1
+    return [values[round(step * last / (most - 1))] for step in range(most)]
+
+
 def files_of(figure: Path) -> list[str]:
     """Return the files of a figure; an id may contain a dot, and keeps it."""
     return [f"{figure}{suffix}" for suffix in SUFFIXES]
