@@ -84,6 +84,9 @@ LOSSES = "losses.csv"
 RUN = "run.json"
 """File name of the record of a run."""
 
+LARGEST_RUN = 1 << 20
+"""Bytes of a record that is read; a real one has about 2,000."""
+
 LOSS_COLUMNS = ("epoch", "seconds", "total", "content", "style")
 """The first columns of `LOSSES`; a column for each term follows."""
 
