@@ -144,3 +144,23 @@ def test_an_address_that_leads_nowhere_does_no_harm(open_page, gallery, address)
 def test_an_address_of_an_older_gallery_opens_its_output(open_page, gallery):
     page = open_page(gallery.page, "#picture=cat/sea/1_1e5_1")
     expect(page.locator("#viewer-title")).to_have_text("cat × sea")
+
+
+def test_a_filter_and_a_range_of_losses_are_both_kept(open_page, mixed):
+    """`style_loss` is a key of the settings, and there is a number of this name."""
+    page = open_page(mixed)
+    page.get_by_role("button", name="More").click()
+    page.select_option("#style_loss", "gram")
+    page.get_by_label("Greatest style loss").fill("71")
+    kept = page.locator("#count").text_content()
+    until(page, "location.hash.includes('..71')")
+    page.reload()
+    expect(page.locator("#style_loss")).to_have_value("gram")
+    expect(page.get_by_label("Greatest style loss")).to_have_value("71")
+    expect(page.locator("#count")).to_have_text(kept)
+
+
+def test_an_address_of_an_older_gallery_has_its_ranges(open_page, gallery):
+    page = open_page(gallery.page, "#content_loss=2..4.5")
+    expect(page.get_by_label("Least content loss")).to_have_value("2")
+    expect(page.get_by_label("Greatest content loss")).to_have_value("4.5")

@@ -161,7 +161,7 @@ def test_shows_only_losses_in_a_range_and_groups(page):
     page.get_by_label("Least content loss").fill("2")
     page.get_by_label("Greatest content loss").fill("4.5")
     assert count(page) == 3
-    until(page, "location.hash.includes('content_loss=2..4.5')")
+    until(page, "location.hash.includes('content_range=2..4.5')")
     page.reload()
     assert count(page) == 3
     page.locator("#reset").click()

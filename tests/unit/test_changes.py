@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from neural_style.config.settings import LARGEST_RUN
 from neural_style.io import sha256
 from neural_style.runtime import changes
 from neural_style.runtime.changes import Checksums, changed_inputs
@@ -83,6 +84,12 @@ def test_weights_of_the_program_are_not_compared(files, record, store):
 )
 def test_a_damaged_record_is_one_that_does_not_fit(files, record, store, text):
     record.write_text(text, encoding="latin-1")
+    assert changed(record, files, store)
+
+
+def test_a_record_that_is_too_large_to_be_shown_does_not_fit(files, record, store):
+    facts = json.loads(record.read_text())
+    record.write_text(json.dumps({**facts, "padding": "x" * LARGEST_RUN}))
     assert changed(record, files, store)
 
 

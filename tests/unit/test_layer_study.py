@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,11 +13,13 @@ from typing import Any
 
 import pytest
 import torch
+from layer_study_figure import main
 from matplotlib.axes import Axes
 from PIL import Image
 from tests import samples
 
 from neural_style.config.layer_study import (
+    FIGURE,
     LAYER_LOSSES,
     LayerStudy,
     LayerStudyError,
@@ -319,6 +322,26 @@ def test_the_figure_shows_every_image_in_its_place(study: LayerStudy, made: Any)
     image = render_grid(grid, 64)
     assert image.width > 3 * 64
     assert image.height > 4 * 64
+
+
+def test_the_figure_has_the_configured_size_and_quality(made: Any, tmp_path: Path):
+    folder, _ = made
+    shutil.copytree(folder, tmp_path / "study")
+    layers = {"content_layers": ["conv1_1", "conv2_2"], "style_layers": ["conv1_1", "conv2_1"]}
+    made_with = []
+    for grids in ({"tile_size": 64}, {"tile_size": 96}, {"tile_size": 96, "quality": 10}):
+        arguments = {
+            "--config": json.dumps({"layer_study": layers, "grids": grids}),
+            "--images": json.dumps({"content": str(CONTENT), "style": str(STYLE)}),
+            "--output": str(tmp_path / "study"),
+        }
+        assert main([word for option in arguments.items() for word in option]) == 0
+        figure = tmp_path / "study" / FIGURE
+        with Image.open(figure) as image:
+            made_with.append((image.size, figure.stat().st_size))
+    (small, _), (size, fine), (same, coarse) = made_with
+    assert small < size == same
+    assert coarse < fine
 
 
 def chart_of(rows: list[LayerLoss], folder: Path) -> list[Axes]:

@@ -81,6 +81,8 @@ def test_it_is_made_once_and_again_only_for_what_it_depends_on(studied):
     assert would_run(studied, CONFIG) == []
     elsewhere = {"settings": {"beta": [1, 2]}, "image": {"size": 64}}
     assert would_run(studied, {**CONFIG, **elsewhere}) == []
+    figure_alone = [name for name in EVERYTHING if name != "layer_study_images"]
+    assert would_run(studied, {**CONFIG, "grids": {"tile_size": 64}}) == figure_alone
     assert would_run(studied, {**CONFIG, "layer_study": {**STUDY, "style": "sea"}}) == EVERYTHING
     assert would_run(studied, {**CONFIG, "layer_study": {**STUDY, "beta": 7}}) == EVERYTHING
     for image in ("content/layer_study.png", "style/sun.png"):

@@ -56,7 +56,7 @@ rule layer_study_figure:
     params:
         script=script("layer_study_figure.py"),
         images=lambda wildcards, output: images_of(study_content(wildcards), study_style(wildcards)),
-        config=study_config_text,
+        config=figure_config_text,
         folder=STUDY_FOLDER,
     shell:
         "python {params.script:q} --checked-config {params.config:q} --images={params.images:q}"

@@ -6,6 +6,7 @@ from neural_style.config.layer_study import (
     LAYER_LOSSES,
     LayerStudyError,
     choose,
+    figure_config,
     plan_study,
     study_config,
 )
@@ -14,11 +15,17 @@ STUDY = plan_study(CONFIG)
 STUDY_FOLDER = SWEEP.root / FOLDER
 STUDY_LOGS = LOGS / FOLDER
 STUDY_CONFIG_TEXT = to_json(study_config(CONFIG))
+FIGURE_CONFIG_TEXT = to_json(figure_config(CONFIG))
 
 
 def study_config_text(wildcards):
-    """Return the configuration for the scripts of the layer study."""
+    """Return the configuration for the images of the layer study."""
     return STUDY_CONFIG_TEXT
+
+
+def figure_config_text(wildcards):
+    """Return the configuration for the figure of the layer study."""
+    return FIGURE_CONFIG_TEXT
 
 
 def study_content(wildcards):

@@ -8,9 +8,10 @@ from functools import partial
 
 import address_space  # noqa: F401 - before torch
 import torch
-from options import add_study_options, command, study_from
+from options import add_study_options, command, config_from
 from owner import add_owner_option, end_with
 
+from neural_style.config.layer_study import plan_study
 from neural_style.display import log_line, log_waiting, show_in_turn
 from neural_style.engine.layer_study import run_study
 from neural_style.errors import showing_warnings
@@ -24,7 +25,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = make_parser().parse_args(arguments)
     if options.owner:
         end_with(options.owner)
-    study = study_from(options)
+    study = plan_study(config_from(options))
     content, style = options.images
     keep_freed_memory()
     torch.set_num_threads(max(1, options.threads))

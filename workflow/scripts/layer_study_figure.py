@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from options import add_study_options, command, study_from
+from options import add_study_options, command, config_from
 
-from neural_style.config.layer_study import CHART, FIGURE, LAYER_LOSSES
+from neural_style.config.layer_study import CHART, FIGURE, LAYER_LOSSES, plan_study
 from neural_style.engine.layer_study import read_layer_losses
 from neural_style.images.encode import save_image
 from neural_style.io import remove_leftovers
@@ -21,26 +21,18 @@ from neural_style.report.study_figure import plot_study, study_grid
 @command("layer study")
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    options = make_parser().parse_args(arguments)
-    folder = options.output
-    content, style = options.images
-    grid = study_grid(study_from(options), content, style, folder)
-    remove_leftovers(map(Path, [folder / FIGURE, *files_of(folder / CHART)]))
-    save_image(render_grid(grid, options.tile_size), folder / FIGURE, options.quality)
-    rows = read_layer_losses(folder / LAYER_LOSSES)
-    with plot_style():
-        plot_study(rows, content.stem, style.stem, study_from(options)).save(folder / CHART)
-
-
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_study_options(parser)
-    parser.add_argument(
-        "--tile-size", type=int, default=256, metavar="PX", help="longer side of a tile in pixels"
-    )
-    parser.add_argument("--quality", type=int, default=90, choices=range(1, 101), metavar="1-100")
-    return parser
+    options = parser.parse_args(arguments)
+    config, folder = config_from(options), options.output
+    study, grids = plan_study(config), config["grids"]
+    content, style = options.images
+    grid = study_grid(study, content, style, folder)
+    remove_leftovers(map(Path, [folder / FIGURE, *files_of(folder / CHART)]))
+    save_image(render_grid(grid, grids["tile_size"]), folder / FIGURE, grids["quality"])
+    rows = read_layer_losses(folder / LAYER_LOSSES)
+    with plot_style():
+        plot_study(rows, content.stem, style.stem, study).save(folder / CHART)
 
 
 if __name__ == "__main__":

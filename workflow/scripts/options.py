@@ -23,7 +23,6 @@ from neural_style.config.settings import (
 from neural_style.errors import NeuralStyleError, showing_warnings
 
 if TYPE_CHECKING:
-    from neural_style.config.layer_study import LayerStudy
     from neural_style.config.sweep import Sweep
 
 INTERRUPTED = 130
@@ -146,17 +145,6 @@ def add_study_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", type=Path, required=True, metavar="FOLDER", help="folder of the study"
     )
-
-
-def study_from(options: argparse.Namespace) -> LayerStudy:
-    """Return the layer study of the options of `add_study_options`.
-
-    Raises:
-        NeuralStyleError: the configuration is invalid.
-    """
-    from neural_style.config.layer_study import plan_study
-
-    return plan_study(config_from(options))
 
 
 # One setting

@@ -148,9 +148,9 @@ def plan_study(config: Mapping[str, Any]) -> LayerStudy:
 
 
 def study_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the part of a configuration that the study depends on.
+    """Return the part of a configuration that the images of the study depend on.
 
-    A change elsewhere does not make the study again.
+    A change elsewhere does not make them again.
     """
     return {
         "layer_study": config["layer_study"],
@@ -160,6 +160,12 @@ def study_config(config: Mapping[str, Any]) -> dict[str, Any]:
             for section, keys in _FROM_THE_SWEEP.items()
         },
     }
+
+
+def figure_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a configuration that the figure of the study depends on."""
+    grids = {key: config["grids"][key] for key in ("tile_size", "quality")}
+    return {**study_config(config), "grids": grids}
 
 
 def choose(files: Mapping[str, Path], name: str | None, key: str) -> Path:

@@ -132,15 +132,19 @@ class Grids:
 
     format: Annotated[Literal["jpg", "png"], Field(description="file type of the pages")] = "jpg"
     quality: Annotated[
-        Quality, Field(description="quality of JPEG, also inside grids.pdf, and of time-lapses")
+        Quality,
+        Field(
+            description="quality of JPEG, also inside grids.pdf and of the layer study's figure, "
+            "and of time-lapses"
+        ),
     ] = 90
     tile_size: Annotated[
         WholeNumber,
         Field(
             ge=32,
             le=2048,
-            description="long side in pixels of an image on a page; smaller if the page would get "
-            "too large",
+            description="long side in pixels of an image on a page or in the layer study's figure; "
+            "smaller if the page would get too large",
         ),
     ] = 256
     tiles_per_page: Annotated[

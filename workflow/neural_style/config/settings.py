@@ -84,6 +84,9 @@ LOSSES = "losses.csv"
 RUN = "run.json"
 """File name of the record of a run."""
 
+LARGEST_RUN = 1 << 20
+"""Bytes of a record that is read; a real one has about 2,000."""
+
 LOSS_COLUMNS = ("epoch", "seconds", "total", "content", "style")
 """The first columns of `LOSSES`; a column for each term follows."""
 
@@ -175,6 +178,11 @@ class Settings(Transfer, Optimization, Network, Image, Weights):
     def noise_share(self) -> float:
         """Share of noise in the start, 0 to 1."""
         return 1.0 if self.init == "noise" else self.init_noise
+
+    @property
+    def starts_from_content(self) -> bool:
+        """Whether the start is the content image as it is, without noise."""
+        return self.init == "content" and not self.noise_share
 
     @property
     def snapshots(self) -> tuple[int, ...]:

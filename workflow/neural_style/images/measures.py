@@ -25,7 +25,7 @@ MOST_PIXELS = 1 << 18
 """About as many pixels of an image, evenly spaced, stand for its palette."""
 
 LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in the luma Y of ITU-R BT.601."""
+"""Weights of red, green and blue in the luma Y of ITU-R BT.601, as in YIQ."""
 
 CB, CR = 0.564, 0.713
 """Factors of BT.601 on B - Y and R - Y."""

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 Rows = NDArray[np.uint8]
 """Bytes of image rows, [rows, bytes per row]."""
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+"""How every file begins."""
+
 _COLOR_TYPES = {3: 2, 4: 6}  # channels → truecolor, without and with alpha
 _STRIP_ROWS = 64  # all filters are tried on a strip of rows, which bounds the memory
 
@@ -32,16 +34,16 @@ def encode_png16(pixels: NDArray[np.uint16], profile: bytes, exif: bytes = b"") 
     height, width, channels = pixels.shape
     header = struct.pack(">2I5B", width, height, 16, _COLOR_TYPES[channels], 0, 0, 0)
     chunks = [
-        _chunk(b"IHDR", header),
-        _chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(profile)),
-        *([_chunk(b"eXIf", exif)] if exif else []),
-        _chunk(b"IDAT", _compress(pixels)),
-        _chunk(b"IEND", b""),
+        png_chunk(b"IHDR", header),
+        png_chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(profile)),
+        *([png_chunk(b"eXIf", exif)] if exif else []),
+        png_chunk(b"IDAT", _compress(pixels)),
+        png_chunk(b"IEND", b""),
     ]
-    return _SIGNATURE + b"".join(chunks)
+    return PNG_SIGNATURE + b"".join(chunks)
 
 
-def _chunk(kind: bytes, data: bytes) -> bytes:
+def png_chunk(kind: bytes, data: bytes) -> bytes:
     """A chunk: length, kind, data, and the CRC of kind and data."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 

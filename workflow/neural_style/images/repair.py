@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from neural_style.images.png import PNG_SIGNATURE, png_chunk
 from neural_style.images.srgb import PixelError
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 SIGNATURES = (PNG_SIGNATURE, JPEG_SIGNATURE)
 """How files begin that may be repaired."""
@@ -130,17 +130,13 @@ def _text_with_orientation(kind: bytes, body: bytes) -> bytes:
     if keyword not in _TEXTS_WITH_ORIENTATION:
         return b""
     if kind == b"zTXt":
-        return _png_chunk(b"tEXt", keyword + b"\0" + _unpack(rest[1:]))
+        return png_chunk(b"tEXt", keyword + b"\0" + _unpack(rest[1:]))
     if kind == b"iTXt" and rest[:1] == b"\1":
         language, _, more = rest[2:].partition(b"\0")
         translated, _, text = more.partition(b"\0")
         head = [keyword, b"\0\0" + language, translated]
-        return _png_chunk(b"iTXt", b"\0".join([*head, _unpack(text)]))
-    return _png_chunk(kind, body)
-
-
-def _png_chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        return png_chunk(b"iTXt", b"\0".join([*head, _unpack(text)]))
+    return png_chunk(kind, body)
 
 
 def _unpack(packed: bytes) -> bytes:

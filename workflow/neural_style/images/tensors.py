@@ -14,6 +14,7 @@ from torch import Tensor
 
 from neural_style.images.decode import ImageError, load_image
 from neural_style.images.fit import fit_image, resize
+from neural_style.images.measures import LUMA
 
 AnyImage: TypeAlias = Path | Image.Image | Tensor
 """An image: a file, an image of mode RGB (a mask: L), or a tensor [B, 3, H, W] in [0, 1]."""
@@ -26,9 +27,6 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 ASPECT_TOLERANCE = 0.02
 """Largest relative difference of the aspect ratios of a mask and its image: sizes are rounded."""
-
-LUMA_WEIGHTS = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in the luminance Y of YIQ (ITU-R BT.601)."""
 
 MIN_COLOR_STD = 2 / 255
 """Colors with a smaller standard deviation, in units of [0, 1], count as noise of the file:
@@ -137,7 +135,7 @@ def _same_aspect(one: tuple[int, int], other: tuple[int, int]) -> bool:
 
 def luminance(images: Tensor) -> Tensor:
     """Y = 0.299 R + 0.587 G + 0.114 B of images [B, 3, H, W]: [B, 1, H, W]."""
-    weights = images.new_tensor(LUMA_WEIGHTS).view(1, 3, 1, 1)
+    weights = images.new_tensor(LUMA).view(1, 3, 1, 1)
     return (images * weights).sum(dim=1, keepdim=True)
 
 

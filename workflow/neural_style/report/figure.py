@@ -1,4 +1,4 @@
-"""The figures of all plots: plot style, text that fits, and a page that is filled from the top.
+"""The figures of all plots: style, text that fits, scales, and a page that is filled from the top.
 
 All lengths are in inches. The same data make the same bytes.
 """
@@ -21,9 +21,11 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 from matplotlib.transforms import Bbox
 
 from neural_style.io import atomic
+from neural_style.report.names import format_tick
 from neural_style.report.outputs import files_of
 from neural_style.report.text import (
     is_right_to_left,
@@ -107,6 +109,12 @@ _METADATA: Mapping[str, Mapping[str, None]] = MappingProxyType(
 )
 _DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+_SUBS: tuple[tuple[float, tuple[float, ...]], ...] = (
+    (0.75, (1, 1.5, 2, 3, 4, 5, 7)),
+    (1, (1, 2, 3, 5)),
+    (1.7, (1, 2, 5)),
+    (3, (1, 3)),
+)  # for axes of fewer decades than the first number: the ticks of a decade
 _FINE = 1200  # dots per inch at which text is measured, since every letter is rounded to pixels
 _MOST_LINES = 6  # of a note
 _TIMES = " × "
@@ -264,6 +272,44 @@ class Page:
     def save(self, path: Path) -> None:
         """Write the filled part of the figure; see `save_figure`."""
         save_figure(self.figure, path, self.used + MARGIN)
+
+
+def scale_log(axes: Axes, which: str, low: float, high: float, room: float = 0.06) -> None:
+    """Give an axis (`x` or `y`) a logarithmic scale of low … high, with readable ticks.
+
+    Args:
+        axes: to change.
+        which: `x` or `y`.
+        low: the smallest value, above 0.
+        high: the largest.
+        room: share of the length that is left free at either end.
+    """
+    decades = math.log10(high / low)
+    spread = max(decades, 0.1)  # a factor of 1.26 for a constant
+    center = math.log10(low) + decades / 2
+    reach = spread * (0.5 + room)
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    limits = (10 ** (center - reach), 10 ** (center + reach))
+    if which == "x":
+        axes.set_xscale("log")
+        axes.set_xlim(limits)
+    else:
+        axes.set_yscale("log")
+        axes.set_ylim(limits)
+    axis.set_major_locator(_locator(2 * reach))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: format_tick(value)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _locator(decades: float) -> LogLocator | MaxNLocator:
+    """Return two to six ticks on a scale of `decades`."""
+    if decades < 0.55:
+        return MaxNLocator(4, steps=[1, 2, 5, 10])
+    if decades >= 3:
+        return LogLocator(numticks=6)
+    subs = next(subs for most, subs in _SUBS if decades < most)
+    return LogLocator(subs=subs, numticks=12)
 
 
 def drawable(text: str) -> str:

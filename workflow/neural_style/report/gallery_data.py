@@ -21,7 +21,6 @@ from neural_style.config.options import (
     write_value,
 )
 from neural_style.config.settings import (
-    LISTED_KEYS,
     ORIGINAL,
     SHOWN_BY_BROWSERS,
     Settings,
@@ -41,13 +40,14 @@ from neural_style.report.copies import (
 )
 from neural_style.report.loss_table import read_losses
 from neural_style.report.names import (
+    differing_keys,
     display_names,
     replace_undecodable,
     setting_label,
     setting_labels,
 )
 from neural_style.report.outcome import failure_reason
-from neural_style.report.outputs import time_lapse
+from neural_style.report.outputs import spread, time_lapse
 from neural_style.report.runs import KINDS, EpochLosses, Run, RunError, read_run
 
 MOST_SNAPSHOTS = 100
@@ -81,14 +81,11 @@ def collect(jobs: Sequence[Job], defaults: Settings, folder: Path) -> Mapping[st
     styles = {job.style: job.style_path for job in jobs}
     settings = {job.setting: job.settings for job in jobs}
     labels, common = setting_labels(settings) if settings else ({}, "")
-    differing = [
-        key for key in LISTED_KEYS if len({getattr(each, key) for each in settings.values()}) > 1
-    ]
+    differing = differing_keys(settings)
     devices: dict[str, int] = {}
     return {
         "root": _root(jobs),
         "common": common,
-        "command": list(map(shell_argument, ["neural-style"])),
         "contents": _originals("content", contents, settings.values(), folder),
         "styles": _originals("style", styles, (), folder),
         "settings": [
@@ -117,14 +114,6 @@ def collect(jobs: Sequence[Job], defaults: Settings, folder: Path) -> Mapping[st
 def fit_name(settings: Settings) -> str:
     """Return a name for how a content image fits its outputs: `keep_320`, or `whole`."""
     return WHOLE if settings.dimensions == ORIGINAL else f"{settings.fit}_{settings.size}"
-
-
-def spread(values: Sequence[int], most: int) -> list[int]:
-    """Return the values, or `most` of them evenly spaced, including the first and the last."""
-    if len(values) <= most:
-        return list(values)
-    last = len(values) - 1
-    return [values[round(step * last / (most - 1))] for step in range(most)]
 
 
 def curve_epochs(settings: Settings) -> list[int]:
@@ -205,6 +194,7 @@ def _setting(name: str, settings: Settings, defaults: Settings) -> dict[str, Any
         "name": setting_label(name, settings),
         "named": setting_label(name, settings) == name,
         "fit": fit_name(settings),
+        "starts_from_content": settings.starts_from_content,
         "facts": {
             field.name: _fact(field.name, getattr(settings, field.name))
             for field in fields(Settings)

@@ -289,13 +289,9 @@ def _without_starts(grid: SweepGrid, columns: list[int]) -> list[int]:
     """
     starts = [row[columns[0]] for row in grid.cells]
     repeated = grid.kind == "epochs" and all(
-        cell and cell.epoch == 0 and _starts_from_content(cell.job.settings) for cell in starts
+        cell and cell.epoch == 0 and cell.job.settings.starts_from_content for cell in starts
     )
     return columns[1:] if repeated and len(starts) > 1 and len(columns) > 1 else columns
-
-
-def _starts_from_content(settings: Settings) -> bool:
-    return settings.init == "content" and not settings.noise_share
 
 
 def _start(job: Job, caption: tuple[str, ...], content_is_shown: bool) -> Tile:
@@ -304,7 +300,7 @@ def _start(job: Job, caption: tuple[str, ...], content_is_shown: bool) -> Tile:
     if settings.noise_share:
         mark = "noise" if settings.noise_share == 1 else f"{settings.noise_share:.0%} noise"
         return Tile(None, caption, note=f"seed {settings.seed}", mark=mark)
-    if content_is_shown and _starts_from_content(settings):
+    if content_is_shown and settings.starts_from_content:
         return Tile(None, caption, mark="content image")
     path = job.content_path if settings.init == "content" else Path(settings.init)
     return Tile(path, caption, fit="" if settings.saved_fit == "keep" else settings.fit)

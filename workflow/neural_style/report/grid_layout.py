@@ -220,8 +220,9 @@ def measure(grid: Grid, tile_size: int = 256) -> Layout:
     """
     if tile_size < MIN_TILE:
         raise GridError(f"tiles of {tile_size} px are too small; ask for {MIN_TILE} px or more.")
-    if _fits(_measure(grid, tile_size)):
-        return _measure(grid, tile_size)
+    layout = _measure(grid, tile_size)
+    if _fits(layout):
+        return layout
     smaller = range(MIN_TILE, tile_size)
     too_large = bisect_left(smaller, True, key=lambda size: not _fits(_measure(grid, size)))
     if too_large == 0:

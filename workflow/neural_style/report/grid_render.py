@@ -23,9 +23,9 @@ from neural_style.images.decode import ImageError, load_image, load_reduced
 from neural_style.images.fit import fit_image
 from neural_style.io import atomic
 from neural_style.report.copies import shrink
-from neural_style.report.gallery_data import spread
 from neural_style.report.grid_layout import Box, Grid, Layout, Row, Tile, measure
 from neural_style.report.names import replace_undecodable
+from neural_style.report.outputs import spread
 from neural_style.report.text import SECOND_FACE, draw_lines, draw_rotated, plain, wrap
 
 LONG_EDGE = 842
@@ -250,7 +250,7 @@ def write_time_lapse(job: Job, path: Path, side: int, quality: int) -> None:
         _frame(load_image(job.folder / output_name(epoch, settings.format), side=side), size)
         for epoch in spread(settings.snapshots, MOST_FRAMES)
     ]
-    if settings.init == "content" and not settings.noise_share:
+    if settings.starts_from_content:
         start = load_image(job.content_path, side=max(side, settings.size))
         fitted = settings.dimensions != ORIGINAL
         start = fit_image(start, settings.size, settings.fit) if fitted else start

@@ -32,10 +32,17 @@ def setting_labels(settings: Mapping[str, Settings]) -> tuple[dict[str, str], st
     differs, or there is only one setting, its label has all three values, and the second part is
     empty. A named setting has its name as label.
     """
-    differing = [name for name in LISTED_KEYS if len(_values(settings, name)) > 1]
+    differing = differing_keys(settings)
     labels = {key: setting_label(key, each, differing) for key, each in settings.items()}
     common = [name for name in LISTED_KEYS if name not in differing] if differing else []
     return labels, _values_label(next(iter(settings.values())), common) if common else ""
+
+
+def differing_keys(settings: Mapping[str, Settings]) -> list[str]:
+    """Return those of `LISTED_KEYS` whose values differ between settings."""
+    return [
+        key for key in LISTED_KEYS if len({getattr(each, key) for each in settings.values()}) > 1
+    ]
 
 
 def setting_label(key: str, settings: Settings, names: Iterable[str] = ()) -> str:
@@ -115,10 +122,6 @@ def format_tick(value: float) -> str:
     power = "10" + str(int(exponent)).translate(_SUPERSCRIPTS)
     digits = mantissa.rstrip("0").rstrip(".")
     return power if digits == "1" else f"{digits}×{power}"
-
-
-def _values(settings: Mapping[str, Settings], name: str) -> set[float]:
-    return {getattr(each, name) for each in settings.values()}
 
 
 def _values_label(settings: Settings, names: Iterable[str]) -> str:

@@ -25,7 +25,7 @@ from types import MappingProxyType
 from typing import Any
 
 from neural_style.config.settings import LOSSES, RUN, output_names
-from neural_style.config.sweep import Job, Sweep, format_number
+from neural_style.config.sweep import Job, Sweep, setting_id
 from neural_style.io import escape, write_text
 
 _ELONGATION = 4  # a page of 60 tiles has at most √(4 · 60) ≈ 16 rows or columns
@@ -186,8 +186,7 @@ class SweepGrids:
                 for content in sweep.contents
             )
         elif kind == "epochs":
-            jobs = [sweep.job(subject, style, key) for key in sweep.settings]
-            yield tuple(tuple(self._cell(job, epoch) for epoch in self._epochs) for job in jobs)
+            yield tuple(self._over_epochs(sweep.job(subject, style, key)) for key in sweep.settings)
         else:
             width = len(self.lists["beta"])
             for rate in range(len(self.lists["learning_rate"])):
@@ -200,13 +199,14 @@ class SweepGrids:
         saved = {epoch for each in self.sweep.settings.values() for epoch in each.snapshots}
         return (0, *sorted(saved))
 
-    def _cell(self, job: Job, epoch: int) -> Cell | None:
-        return Cell(job, epoch) if epoch in (0, *job.settings.snapshots) else None
+    def _over_epochs(self, job: Job) -> tuple[Cell | None, ...]:
+        saved = {0, *job.settings.snapshots}
+        return tuple(Cell(job, epoch) if epoch in saved else None for epoch in self._epochs)
 
     def _weights(self, rate: int) -> list[str]:
         """Return the ids of the unnamed settings of a learning rate, by alpha, then beta."""
         return [
-            "_".join(map(format_number, (alpha, beta, self.lists["learning_rate"][rate])))
+            setting_id((alpha, beta, self.lists["learning_rate"][rate]))
             for alpha in self.lists["alpha"]
             for beta in self.lists["beta"]
         ]
@@ -274,6 +274,14 @@ def sweep_figure(folder: Path, quantity: str) -> Path:
 def time_lapse(folder: Path, content: str, style: str, setting: str) -> Path:
     """Return the file of the time-lapse of an output."""
     return folder / "time_lapses" / content / style / f"{setting}.webp"
+
+
+def spread(values: Sequence[int], most: int) -> list[int]:
+    """Return the values, or `most` of them evenly spaced, including the first and the last."""
+    if len(values) <= most:
+        return list(values)
+    last = len(values) - 1
+    return [values[round(step * last / (most - 1))] for step in range(most)]
 
 
 def files_of(figure: Path) -> list[str]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import MaxNLocator
 
 from neural_style.report.figure import (
     GRAY,
@@ -24,11 +24,12 @@ from neural_style.report.figure import (
     families,
     in_order,
     line_styles,
+    scale_log,
     shorten_names,
     width_in,
 )
 from neural_style.report.loss_table import Curves, Values
-from neural_style.report.names import SEPARATOR, format_tick, iterations_label, size_label
+from neural_style.report.names import SEPARATOR, iterations_label, size_label
 from neural_style.report.outputs import QUANTITIES
 from neural_style.report.runs import KINDS, Run
 from neural_style.report.text import wrap
@@ -37,13 +38,6 @@ MOST_POINTS = 2000
 """Iterations of a line; of a longer run every second, third … is drawn, and the last."""
 
 _MARKS = 7  # markers along a line
-_SUBS: tuple[tuple[float, tuple[float, ...]], ...] = (
-    (0.75, (1, 1.5, 2, 3, 4, 5, 7)),
-    (1, (1, 2, 3, 5)),
-    (1.7, (1, 2, 5)),
-    (3, (1, 3)),
-)  # for axes of fewer decades than the first number: the ticks of a decade
-
 
 ITERATION = "iteration"
 LOSS = "loss (dimensionless)"
@@ -185,44 +179,6 @@ def draw_panel(axes: Axes, lines: Sequence[Line], title: str, finished: bool) ->
     axes.set_xlim(0, max(1.0, last))
     every = np.concatenate([line.values for line in lines])
     scale_log(axes, "y", float(np.nanmin(every)), float(np.nanmax(every)))
-
-
-def scale_log(axes: Axes, which: str, low: float, high: float, room: float = 0.06) -> None:
-    """Give an axis (`x` or `y`) a logarithmic scale of low … high, with readable ticks.
-
-    Args:
-        axes: to change.
-        which: `x` or `y`.
-        low: the smallest value, above 0.
-        high: the largest.
-        room: share of the length that is left free at either end.
-    """
-    decades = math.log10(high / low)
-    spread = max(decades, 0.1)  # a factor of 1.26 for a constant
-    center = math.log10(low) + decades / 2
-    reach = spread * (0.5 + room)
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    limits = (10 ** (center - reach), 10 ** (center + reach))
-    if which == "x":
-        axes.set_xscale("log")
-        axes.set_xlim(limits)
-    else:
-        axes.set_yscale("log")
-        axes.set_ylim(limits)
-    axis.set_major_locator(_locator(2 * reach))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: format_tick(value)))
-    axis.set_minor_locator(NullLocator())
-    axis.set_minor_formatter(NullFormatter())
-
-
-def _locator(decades: float) -> LogLocator | MaxNLocator:
-    """Return two to six ticks on a scale of `decades`."""
-    if decades < 0.55:
-        return MaxNLocator(4, steps=[1, 2, 5, 10])
-    if decades >= 3:
-        return LogLocator(numticks=6)
-    subs = next(subs for most, subs in _SUBS if decades < most)
-    return LogLocator(subs=subs, numticks=12)
 
 
 def _thinned(count: int) -> list[int]:

@@ -28,11 +28,12 @@ from neural_style.report.figure import (
     Page,
     families,
     line_styles,
+    scale_log,
     shorten,
     width_in,
 )
 from neural_style.report.loss_table import Values
-from neural_style.report.plot_losses import Pair, PairRun, facts_of, kind_notes, scale_log
+from neural_style.report.plot_losses import Pair, PairRun, facts_of, kind_notes
 from neural_style.report.runs import KINDS, Run
 
 MOST_LABELS = 12

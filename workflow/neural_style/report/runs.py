@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
-from neural_style.config.settings import RUN
+from neural_style.config.settings import LARGEST_RUN, RUN
 from neural_style.errors import NeuralStyleError
 
 KINDS = ("content", "style")
@@ -27,9 +27,6 @@ KINDS = ("content", "style")
 
 MEASURES = ("palette", "speckle", "grain", "edges")
 """How an output looks; see `images.measures.Measures`."""
-
-LARGEST_RUN = 1 << 20
-"""Bytes of a `run.json` that is read; a real one has about 2,000."""
 
 LARGEST_EPOCH = 100_000
 """The most iterations that a run can have."""

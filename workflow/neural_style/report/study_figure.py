@@ -10,10 +10,9 @@ from matplotlib.axes import Axes
 
 from neural_style.config.layer_study import LayerStudy, StudyImage
 from neural_style.engine.layer_study import LayerLoss
-from neural_style.report.figure import GRAY, Page, line_styles
+from neural_style.report.figure import GRAY, Page, line_styles, scale_log
 from neural_style.report.grid_layout import Grid, Row, Tile
 from neural_style.report.names import SEPARATOR, iterations_label
-from neural_style.report.plot_losses import scale_log
 
 _HEIGHT = 1.9  # of a panel, in inches
 _TICK_LINES = 0.06  # room for the second and third line below the ticks, in inches

@@ -14,12 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from neural_style.config.settings import BUILT_IN
+from neural_style.config.settings import BUILT_IN, LARGEST_RUN
 from neural_style.errors import NeuralStyleError
 from neural_style.io import file_state, sha256, write_text
-
-LARGEST_RECORD = 1 << 22
-"""Bytes of run.json up to which it is read."""
 
 NANOSECONDS_OF_A_CLOCK = 2_000_000_000
 """A file may change again within the same tick of its clock; FAT has the coarsest one. A checksum
@@ -82,7 +79,7 @@ def changed_inputs(record: Path, files: Mapping[str, Path], checksums: Checksums
         checksums: of the files.
     """
     try:
-        if record.stat().st_size > LARGEST_RECORD:
+        if record.stat().st_size > LARGEST_RUN:
             raise ValueError("it is no run.json")
         recorded = dict(_recorded_checksums(json.loads(record.read_text(encoding="utf-8"))))
     except FileNotFoundError:

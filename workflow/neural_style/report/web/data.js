@@ -24,8 +24,7 @@ const lastOf = (output) => snapshotsOf(output).length - 1;
 
 for (const setting of DATA.settings) {
   // An optimization that starts from the content image has a picture of its start, too.
-  const { init, init_noise: noise } = setting.facts;
-  if (init === "content" && Number(noise) === 0) setting.snapshots.unshift({ epoch: 0 });
+  if (setting.starts_from_content) setting.snapshots.unshift({ epoch: 0 });
 }
 
 /** A key of an output that stays the same when the sweep grows. */
@@ -94,7 +93,7 @@ function numberOf(output, name) {
 /** The arguments of the command that makes an output again, already quoted. */
 function argumentsOf(output) {
   const files = [contentOf(output).option, styleOf(output).option, output.option];
-  return [...DATA.command, ...files, ...settingOf(output).options];
+  return ["neural-style", ...files, ...settingOf(output).options];
 }
 
 function commandOf(output) {

@@ -17,7 +17,7 @@ function addressOf() {
   for (const name of CHOICES) if (state[name]) words.set(name, state[name]);
   for (const name of ["descending", "grid", "picked"]) if (state[name]) words.set(name, "1");
   for (const [key, value] of Object.entries(state.filters)) words.set(key, value);
-  for (const [name, ends] of Object.entries(state.ranges)) if (ends.some(Boolean)) words.set(`${name}_loss`, ends.join(".."));
+  for (const [name, ends] of Object.entries(state.ranges)) if (ends.some(Boolean)) words.set(`${name}_range`, ends.join(".."));
   if (state.chosen.length) words.set("chosen", state.chosen.map((at) => keyOf(OUTPUTS[at])).join(" "));
   if (!memory.stored && picks.size) words.set("picks", picks.keys().join(" "));
   if (state.comparing) words.set("compare", "1");
@@ -48,7 +48,8 @@ function readAddress() {
   readOlderSetting(words.get("setting"));
   state.ranges = {};
   for (const name of LOSSES) {
-    const ends = (words.get(`${name}_loss`) ?? "").split("..").map((end) => (Number.isFinite(Number(end)) ? end : ""));
+    const word = words.get(`${name}_range`) ?? words.get(`${name}_loss`) ?? ""; // in older links, the word of a filter
+    const ends = word.split("..").map((end) => (Number.isFinite(Number(end)) ? end : ""));
     if (ends.length === 2 && ends.some(Boolean)) state.ranges[name] = ends;
   }
   const found = (words.get("chosen") ?? "").split(" ").map((key) => positions.get(key));
