@@ -27,7 +27,7 @@ from neural_style.engine.load import load_style
 from neural_style.images.decode import ImageError
 from neural_style.images.encode import Postprocessor
 from neural_style.images.tensors import luminance, to_tensor
-from neural_style.losses.problem import TransferProblem
+from neural_style.losses.problem import StyleReference, TransferProblem
 from neural_style.optim.loop import Progress
 from neural_style.runtime.memory import MemoryShortageError
 
@@ -99,7 +99,7 @@ def test_a_damaged_style_is_read_once(
     tasks[1:] = [replace(task, output=replace(task.output, style=bad)) for task in tasks[1:]]
     read: list[Path] = []
 
-    def counted(path: Path, *others: Any) -> torch.Tensor:
+    def counted(path: Path, *others: Any) -> tuple[StyleReference, ...]:
         read.append(path)
         return load_style(path, *others)
 
