@@ -224,7 +224,8 @@ def test_iterations_can_be_looked_at_and_left(image_folder: Path):
     assert np.array_equal(stopped.losses["total"], totals)
     assert np.array_equal(pixels(stopped), pixels(output))
     stopped.save("out.png")
-    assert read_provenance(Path("out.png")).settings["epochs"] == 3
+    provenance = read_provenance(Path("out.png"))
+    assert (provenance.epoch, provenance.settings["epochs"]) == (3, 50)
 
 
 def test_a_bar_is_shown_only_if_asked_for(image_folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -1,9 +1,10 @@
 """Records of a run: run.json with all its facts, and the metadata inside each output.
 
 With either and the images, an output can be made again. The metadata of an output are JSON in
-ASCII: a format version, `ENGINE_VERSION`, path and checksum of each source, and the settings. They
-hold no date and nothing about the machine, so that the same output, made again, has the same bytes.
-Metadata that are read may come from anyone: their length is limited, and they are validated.
+ASCII: a format version, `ENGINE_VERSION`, path and checksum of each source, the settings of the
+run, and the iteration of an image on the way. They hold no date and nothing about the machine, so
+that the same output, made again, has the same bytes. Metadata that are read may come from anyone:
+their length is limited, and they are validated.
 """
 
 from __future__ import annotations
@@ -230,19 +231,27 @@ class Provenance:
     Attributes:
         engine: `ENGINE_VERSION`; older programs wrote a text.
         sources: file of each role: `content`, `style` and those of `inputs.companions_of`.
-        settings: by name, not checked.
+        settings: of the run, by name, not checked.
+        epoch: iteration after which it was saved; None for the last one of the run.
     """
 
     engine: int | str
     sources: Mapping[str, Source]
     settings: Mapping[str, Any]
+    epoch: int | None
 
 
-def metadata_text(sources: Mapping[str, Source], settings: Settings) -> str:
+def metadata_text(sources: Mapping[str, Source], settings: Settings, epoch: int) -> str:
     """The metadata of an output, at most `encode.MAX_COMMENT_LENGTH` characters.
 
     If the paths are too long, they are cut to the names of the files; if that is not enough, there
     are no metadata and the text is empty.
+
+    Args:
+        sources: the files that were read, by role.
+        settings: of the whole run. No other run makes this image: what a stage does depends on the
+            stages after it.
+        epoch: iteration after which the output is saved.
     """
     for shorten in (str, lambda path: path.name):
         facts = {
@@ -253,6 +262,7 @@ def metadata_text(sources: Mapping[str, Source], settings: Settings) -> str:
                 for role, source in sources.items()
             },
             "settings": asdict(settings),
+            **({} if epoch == settings.epochs else {"epoch": epoch}),
         }
         text = json.dumps(facts, separators=(",", ":"), allow_nan=False)
         if len(text) <= MAX_COMMENT_LENGTH:
@@ -379,11 +389,15 @@ def _parse_provenance(facts: object) -> Provenance | None:
             "engine": int() | str() as engine,
             "sources": dict(sources),
             "settings": dict(settings),
+            **further,
         } if format_version == METADATA_VERSION:
+            epoch = further.get("epoch")
+            if not (epoch is None or (type(epoch) is int and epoch >= 0)):
+                return None
             files = {str(role): _parse_source(each) for role, each in sources.items()}
             known = {role: source for role, source in files.items() if source is not None}
             if len(known) == len(files):
-                return Provenance(engine, known, upgrade_record(settings))
+                return Provenance(engine, known, upgrade_record(settings), epoch)
     return None
 
 

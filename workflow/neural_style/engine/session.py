@@ -173,7 +173,7 @@ class Output:
         postprocessor = replace(self._run.postprocessor, format=settings.format)
         pixels = postprocessor.to_pixels(self._images[0].cpu().numpy())
         sources = self._run.sources
-        comment = "" if sources is None else metadata_text(sources, settings.up_to(self.epoch))
+        comment = "" if sources is None else metadata_text(sources, settings, self.epoch)
         save_pixels(pixels, target, settings.format, settings.quality, comment)
         return target
 

@@ -216,13 +216,10 @@ class RunWriter:
     def _write_output(
         self, image: Callable[[], Tensor], epoch: int, rows: Sequence[Sequence[str]]
     ) -> None:
-        """Write the output of an iteration and the losses so far.
-
-        The metadata of the output are those of a run that ends with this iteration.
-        """
+        """Write the output of an iteration and the losses so far."""
         path = self._folder / output_name(epoch, self._settings.format)
         pixels = self._postprocessor.to_pixels(image()[0].cpu().numpy())
-        text = metadata_text(self._sources, self._settings.up_to(epoch))
+        text = metadata_text(self._sources, self._settings, epoch)
         save_pixels(pixels, path, self._settings.format, self._settings.quality, text)
         self._checksums[path.name] = sha256(path)
         self._write_losses(rows)
