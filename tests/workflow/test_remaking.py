@@ -392,13 +392,16 @@ def test_incomplete_settings_are_said_and_not_replaced_by_defaults(
     assert ("alpha" in said) == ("alpha" not in kept) and "style_layers" in said
 
 
-def test_a_setting_that_the_metadata_lack_may_be_given_by_its_option(made, remade, tmp_path):
+@pytest.mark.parametrize(("name", "value"), [("seed", 0), ("format", "png"), ("epochs", 3)])
+def test_a_setting_that_the_metadata_lack_may_be_given_by_its_option(
+    made, remade, tmp_path, name, value
+):
     output = made(*EXACT)
     note = json.loads(load_comment(output))
-    del note["settings"]["seed"]
+    del note["settings"][name]
     path = tmp_path / "incomplete" / output.name
     save_pixels(np.zeros((32, 32, 3), np.uint8), path, "png", comment=json.dumps(note))
-    assert np.array_equal(pixels(remade(path, "--seed=0")), pixels(output))
+    assert np.array_equal(pixels(remade(path, f"--{name}={value}")), pixels(output))
 
 
 def test_metadata_without_images_are_said(main, capfd, made, tmp_path):

@@ -116,7 +116,7 @@ def _task_of(options: argparse.Namespace) -> Task:
         if given_file is None and role not in provenance.sources:
             raise UsageError(f"{str(image)!r} does not name its {role} image; give --{role}.")
         pair[role] = given_file or provenance.sources[role].path
-    choose_format(options, provenance.settings["format"])
+    choose_format(options, provenance.settings.get("format", Settings.format))
     settings = settings_from(options, provenance.settings)
     until = _iteration(options, provenance, settings)
     output = Path(options.output)
