@@ -50,13 +50,11 @@ class LoadedProblem(NamedTuple):
         problem: with `settings.color` applied.
         sources: every image file that was read by its role: `content`, `style`, and those of
             `inputs.companions_of`.
-        content_size: width and height of the content image in its file, upright, in pixels.
         postprocessor: turns the optimized image into the samples of its file.
     """
 
     problem: TransferProblem
     sources: dict[str, Source]
-    content_size: tuple[int, int]
     postprocessor: Postprocessor
 
 
@@ -75,22 +73,20 @@ def load_problem(
         NeuralStyleError: a file cannot be read or fitted; the sentence names it.
     """
     files = {"content": content, "style": style, **companions_of(content, style, settings)}
-    (problem, content_size, postprocessor), checksums = read_with_checksums(
+    (problem, postprocessor), checksums = read_with_checksums(
         [*files.values()], partial(_read_problem, files, settings, device)
     )
     sources = map(Source, files.values(), checksums)
-    return LoadedProblem(
-        problem, dict(zip(files, sources, strict=True)), content_size, postprocessor
-    )
+    return LoadedProblem(problem, dict(zip(files, sources, strict=True)), postprocessor)
 
 
 def _read_problem(
     files: Mapping[str, Path], settings: Settings, device: torch.device
-) -> tuple[TransferProblem, tuple[int, int], Postprocessor]:
-    """The problem, the size and the postprocessor of a `LoadedProblem`."""
+) -> tuple[TransferProblem, Postprocessor]:
+    """The problem and the postprocessor of a `LoadedProblem`."""
     (problem,), content_size = make_problems(files, settings, device)
     original_size = content_size if settings.dimensions == ORIGINAL else None
-    return problem, content_size, make_postprocessor(files["content"], settings, original_size)
+    return problem, make_postprocessor(files["content"], settings, original_size)
 
 
 def make_problems(
