@@ -88,7 +88,8 @@ def run_job(
                 yield progress
             writer.wait()
         del optimization  # its memory is free for the network in float32
-        output = folder / output_name(settings.epochs, settings.format)
+        path = folder / output_name(settings.epochs, settings.format)
+        output = Source(path, writer.checksums[path.name])
         record = _make_record(engine, loaded, writer.seconds, graph, output, progress.images)
         write_run(record, folder / RUN)
         store.remove()
@@ -127,7 +128,7 @@ def _make_record(
     loaded: LoadedProblem,
     seconds: float,
     graph: str,
-    output: Path,
+    output: Source,
     image: Tensor,
 ) -> RunRecord:
     """The record of a finished run.
@@ -137,7 +138,7 @@ def _make_record(
         loaded: what it optimized.
         seconds: that it took.
         graph: see `Optimization.graph`.
-        output: file of the final output.
+        output: the final output.
         image: the final image, [1, 3, H, W] in [0, 1].
     """
     settings = loaded.problem.settings

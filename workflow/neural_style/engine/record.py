@@ -131,7 +131,7 @@ class RunRecord:
         seconds: time of the optimization.
         graph: what was recorded as a CUDA graph in the last stage, see `Optimization.graph`.
         size: width and height in pixels at which the image was optimized.
-        output: file of the final output.
+        output: the final output.
         output_size: its width and height in pixels.
         saved: losses of the final output as its file holds it.
         further_weights: weight of each term that is neither content nor style.
@@ -146,7 +146,7 @@ class RunRecord:
     seconds: float
     graph: str
     size: tuple[int, int]
-    output: Path
+    output: Source
     output_size: tuple[int, int]
     saved: Losses
     further_weights: Mapping[str, float]
@@ -158,8 +158,8 @@ def write_run(run: RunRecord, path: Path) -> None:
     facts = {
         **facts_of_inputs(run.sources, run.settings, run.weights),
         "output": {
-            "file": run.output.name,
-            "sha256": sha256(run.output),
+            "file": run.output.path.name,
+            "sha256": run.output.checksum,
             "width": run.output_size[0],
             "height": run.output_size[1],
         },

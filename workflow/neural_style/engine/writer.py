@@ -24,7 +24,7 @@ from neural_style.engine.checkpoint import Checkpoint, CheckpointError, Checkpoi
 from neural_style.engine.record import Source, metadata_text, summarize_losses
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import Postprocessor, save_pixels
-from neural_style.io import WorkQueue, remove_leftovers, sha256, write_text
+from neural_style.io import WorkQueue, remove_leftovers, write_text
 from neural_style.optim.loop import Optimization, Progress
 from neural_style.optim.state import State, StateError
 
@@ -84,6 +84,8 @@ class RunWriter:
         self.seconds = 0.0
         """Time from the first iteration to the latest one in the table, excluding downtime before a
         resume."""
+        self.checksums: dict[str, str] = {}
+        """File name → SHA-256 of each output that was written."""
         self._folder = folder
         self._settings = settings
         self._postprocessor = postprocessor
@@ -100,7 +102,6 @@ class RunWriter:
         self._rows: list[Sequence[str]] = []
         self._pending: list[tuple[int, Callable[[], float], Tensor]] = []
         self._term_names: tuple[str, ...] = ()
-        self._checksums: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         """Start the thread."""
@@ -141,7 +142,7 @@ class RunWriter:
         self._resumed = checkpoint.state.epoch
         self._rows = list(checkpoint.rows)
         self._term_names = tuple(self._rows[0][len(LOSS_COLUMNS) :])
-        self._checksums = dict(checkpoint.outputs)
+        self.checksums = dict(checkpoint.outputs)
         self.seconds = self._seconds_before = checkpoint.seconds
         self._write_losses(self._rows)
         (self._folder / RUN).unlink(missing_ok=True)
@@ -220,8 +221,10 @@ class RunWriter:
         path = self._folder / output_name(epoch, self._settings.format)
         pixels = self._postprocessor.to_pixels(image()[0].cpu().numpy())
         text = metadata_text(self._sources, self._settings, epoch)
-        save_pixels(pixels, path, self._settings.format, self._settings.quality, text)
-        self._checksums[path.name] = sha256(path)
+        settings = self._settings
+        self.checksums[path.name] = save_pixels(
+            pixels, path, settings.format, settings.quality, text
+        )
         self._write_losses(rows)
 
     def _add_losses(self, progress: Progress) -> None:
@@ -250,7 +253,7 @@ class RunWriter:
 
     def _save_checkpoint(self, state: State) -> None:
         self._queue.finish()  # a checkpoint names only outputs that are there
-        self._store.save(Checkpoint(state, self._loss_rows(), self.seconds, self._checksums))
+        self._store.save(Checkpoint(state, self._loss_rows(), self.seconds, self.checksums))
 
     def _end_early(self, progress: Progress, state: Callable[[], State]) -> None:
         self._check(progress)
