@@ -20,9 +20,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from neural_style.config.settings import ENGINE_VERSION, Settings, upgrade_record
@@ -58,6 +60,9 @@ RECORDED_FROM_THE_FIRST = frozenset(
     | {"save_every", "init", "seed", "precision", "color"}
 )
 """Settings that the metadata of every output hold. Later ones have their default if they lack."""
+
+Loss = TypeVar("Loss", float, NDArray[np.float64])
+"""A weighted loss, or those of several iterations."""
 
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
@@ -98,24 +103,25 @@ class Losses:
     @property
     def further(self) -> Mapping[str, float]:
         """The sum of the terms of each kind that is not in `MAIN_KINDS`, such as `smoothness`."""
-        sums = _sum_by_kind(self.parts)
+        sums = sum_by_kind(self.parts)
         return {kind: value for kind, value in sums.items() if kind not in MAIN_KINDS}
 
 
 def summarize_losses(term_names: tuple[str, ...], losses: Tensor) -> Losses:
     """Sum up the weighted losses [T] of one image. Synchronizes with the GPU."""
     parts = dict(zip(term_names, losses.tolist(), strict=True))
-    sums = _sum_by_kind(parts)
+    sums = sum_by_kind(parts)
     content, style = sums.pop("content", 0.0), sums.pop("style", 0.0)
     return Losses(content + style + sum(sums.values()), content, style, parts)
 
 
-def _sum_by_kind(parts: Mapping[str, float]) -> dict[str, float]:
+def sum_by_kind(parts: Mapping[str, Loss]) -> dict[str, Loss]:
     """The sum of the terms of each kind, which is the part of their names before the `/`."""
-    kinds: dict[str, list[float]] = {}
-    for name, value in parts.items():
-        kinds.setdefault(name.partition("/")[0], []).append(value)
-    return {kind: sum(values) for kind, values in kinds.items()}
+    sums: dict[str, Loss] = {}
+    for name, loss in parts.items():
+        kind = name.partition("/")[0]
+        sums[kind] = sums[kind] + loss if kind in sums else loss
+    return sums
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from neural_style.config.settings import ORIGINAL, Settings, SettingsError, find
 from neural_style.engine.engine import Engine
 from neural_style.engine.job import files_read
 from neural_style.engine.load import make_problems, read_with_sources
-from neural_style.engine.record import Source, metadata_text
+from neural_style.engine.record import Source, metadata_text, sum_by_kind
 from neural_style.engine.writer import (
     CHECK_INTERVAL,
     DivergedError,
@@ -195,10 +195,7 @@ class _History:
             self._pending.clear()
         table = np.stack(self._rows[: epoch + 1])
         terms = {name: table[:, number] for number, name in enumerate(self._names)}
-        kinds: dict[str, NDArray[np.float64]] = {}
-        for name, values in terms.items():
-            kind = name.partition("/")[0]
-            kinds[kind] = kinds[kind] + values if kind in kinds else values
+        kinds = sum_by_kind(terms)
         return {"total": np.sum(list(kinds.values()), axis=0), **kinds, **terms}
 
 
