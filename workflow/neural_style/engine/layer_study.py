@@ -17,7 +17,7 @@ from neural_style.config.settings import RUN, Settings
 from neural_style.engine.engine import Engine
 from neural_style.engine.load import load_tensor, read_with_sources
 from neural_style.engine.record import facts_of_inputs, write_facts
-from neural_style.engine.writer import excesses, return_sentence
+from neural_style.engine.settling import excesses, return_sentence
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.images.decode import load_image
 from neural_style.images.encode import save_image

@@ -27,7 +27,7 @@ from neural_style.engine.engine import Engine
 from neural_style.engine.job import files_read
 from neural_style.engine.load import make_problems, read_with_sources
 from neural_style.engine.record import Source, metadata_text, sum_by_kind
-from neural_style.engine.writer import (
+from neural_style.engine.settling import (
     CHECK_INTERVAL,
     DivergedError,
     divergence_sentence,

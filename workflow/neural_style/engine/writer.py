@@ -22,14 +22,18 @@ from neural_style.config.settings import (
 )
 from neural_style.engine.checkpoint import Checkpoint, CheckpointError, CheckpointStore
 from neural_style.engine.record import Source, metadata_text, summarize_losses
+from neural_style.engine.settling import (
+    CHECK_INTERVAL,
+    DivergedError,
+    divergence_sentence,
+    excesses,
+    return_sentence,
+)
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import Postprocessor, save_pixels
 from neural_style.io import WorkQueue, remove_leftovers, write_text
 from neural_style.optim.loop import Optimization, Progress
 from neural_style.optim.state import State, StateError
-
-CHECK_INTERVAL = 10
-"""Iterations between two checks for divergence; each synchronizes with the GPU."""
 
 BACKGROUND_DEVICES = ("cuda", "mps")
 """Devices with which outputs are written in a thread. On the CPU, the thread would compete with the
@@ -41,10 +45,6 @@ QUEUE_DEPTH = 4
 _OUTPUT = re.compile(rf"generated_\d+({'|'.join(map(re.escape, set(OUTPUT_FORMATS.values())))})")
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?|-?inf|nan")  # as the table's formats write it
-
-
-class DivergedError(NeuralStyleError):
-    """The loss became infinite or NaN, and returning to the best image did not help."""
 
 
 class StoppedError(NeuralStyleError):
@@ -298,20 +298,6 @@ def _is_number(field: str) -> bool:
     return _NUMBER.fullmatch(field) is not None
 
 
-def divergence_sentence(epoch: int, settings: Settings) -> str:
-    """What to tell the user about an optimization that diverged by an iteration."""
-    if epoch == 0:
-        return (
-            "the loss is infinite or NaN from the start; lower alpha, beta or a layer's weight, "
-            "or check the file of network.weights."
-        )
-    return (
-        f"the loss became infinite or NaN by iteration {epoch}, and again after returning to the "
-        f"best image; lower learning_rate (now {settings.learning_rate:g}) or beta "
-        f"(now {settings.beta:g})."
-    )
-
-
 def start_clock(device: torch.device) -> Callable[[], Callable[[], float]]:
     """Start a clock that runs with the work of a device.
 
@@ -346,26 +332,6 @@ def start_clock(device: torch.device) -> Callable[[], Callable[[], float]]:
         return seconds
 
     return mark_in_queue
-
-
-def excesses(progress: Progress) -> list[float]:
-    """`Progress.excess` of each problem of a batch. Synchronizes with the GPU."""
-    count = len(progress.images)
-    return [1.0] * count if progress.excess is None else progress.excess.tolist()
-
-
-def return_sentence(excess: float, settings: Settings) -> str:
-    """What to tell the user where the best image took the place of the last one.
-
-    Args:
-        excess: how many times the best loss the last one was.
-        settings: of the run.
-    """
-    return (
-        f"the optimization did not settle: its last loss was {excess:.3g} times the best one, so "
-        "the final output is the best image; lower learning_rate "
-        f"(now {settings.learning_rate:g})."
-    )
 
 
 def copy_to_host(tensor: Tensor) -> Callable[[], Tensor]:
