@@ -88,6 +88,7 @@ class RunWriter:
         """File name → SHA-256 of each output that was written."""
         self._folder = folder
         self._settings = settings
+        self._snapshots = frozenset(settings.snapshots)
         self._postprocessor = postprocessor
         self._sources = sources
         self._store = store
@@ -157,7 +158,7 @@ class RunWriter:
         epoch, rows = getattr(checkpoint.state, "epoch", None), checkpoint.rows
         if type(epoch) is not int or not 0 <= epoch < self._settings.epochs:
             raise StateError(f"its epoch is {epoch!r}")
-        snapshots = [each for each in self._settings.snapshots if each <= epoch]
+        snapshots = [each for each in self._snapshots if each <= epoch]
         names = {output_name(each, self._settings.format) for each in snapshots}
         if checkpoint.outputs.keys() != names:
             raise StateError("its outputs are not those of this iteration")
@@ -188,7 +189,7 @@ class RunWriter:
         self._queue.check()
         if epoch != self._resumed:
             checkpoint_due = self._store.is_due(epoch)
-            output_due = epoch in self._settings.snapshots
+            output_due = epoch in self._snapshots
             if output_due or checkpoint_due or epoch % CHECK_INTERVAL == 0:
                 self._check(progress)
             self._add_losses(progress)  # after the check, which synchronizes with the GPU
@@ -219,7 +220,7 @@ class RunWriter:
     ) -> None:
         """Write the output of an iteration and the losses so far."""
         path = self._folder / output_name(epoch, self._settings.format)
-        pixels = self._postprocessor.to_pixels(image()[0].cpu().numpy())
+        pixels = self._postprocessor.to_pixels(image()[0].numpy())
         text = metadata_text(self._sources, self._settings, epoch)
         settings = self._settings
         self.checksums[path.name] = save_pixels(
