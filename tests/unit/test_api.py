@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,15 +16,37 @@ from tests.unit.jobs import make
 
 from neural_style import NeuralStyleError, Output, Settings, Stylizer, stylize
 from neural_style.config.keys import Stage
-from neural_style.engine import engine
+from neural_style.engine import engine, load, session
 from neural_style.engine.record import read_provenance
 from neural_style.images.fit import load_fitted
+from neural_style.io import sha256
 from neural_style.model.weights import Weights
 
 pytestmark = MARKS
 
 
 # Files: the same as the pipeline
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_read_again(
+    image_folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    real, reads = load.make_problems, []
+
+    def read(*arguments: Any) -> Any:
+        problems = real(*arguments)
+        reads.append(problems)
+        if len(reads) == 1:
+            smooth(50, 30).save("new.png")
+            Path("new.png").replace("cat.png")
+        return problems
+
+    monkeypatch.setattr(session, "make_problems", read)
+    saved = stylize("cat.png", "wave.png", **SMALL).save("out.png")
+    assert len(reads) == 2
+    assert read_provenance(saved).sources["content"].checksum == sha256(Path("cat.png"))
+    again = stylize("cat.png", "wave.png", **SMALL).save("again.png")
+    assert again.read_bytes() == saved.read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -224,7 +247,8 @@ def test_iterations_can_be_looked_at_and_left(image_folder: Path):
     assert np.array_equal(stopped.losses["total"], totals)
     assert np.array_equal(pixels(stopped), pixels(output))
     stopped.save("out.png")
-    assert read_provenance(Path("out.png")).settings["epochs"] == 3
+    provenance = read_provenance(Path("out.png"))
+    assert (provenance.epoch, provenance.settings["epochs"]) == (3, 50)
 
 
 def test_a_bar_is_shown_only_if_asked_for(image_folder: Path, capsys: pytest.CaptureFixture[str]):

@@ -205,6 +205,32 @@ def test_an_image_that_was_written_again_is_kept_again(saved: Checkpoint, tmp_pa
     assert picture.read_bytes() == b"another"
 
 
+def test_an_image_is_hashed_once_however_many_checkpoints_name_it(
+    saved: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    hashed: list[str] = []
+
+    def hash_noted(path: Path) -> str:
+        hashed.append(path.name)
+        return sha256(path)
+
+    monkeypatch.setattr(checkpoint_module, "sha256", hash_noted)
+    store, outputs = CheckpointStore(tmp_path, "key"), dict(saved.outputs)
+    for number in range(2, 5):
+        picture = tmp_path / f"generated_{number}.jpg"
+        picture.write_bytes(str(number).encode())
+        outputs[picture.name] = sha256(picture)
+        store.save(replace(saved, outputs=outputs))
+    assert sorted(hashed) == sorted(outputs)
+    for name, checksum in outputs.items():
+        assert sha256(tmp_path / FOLDER / name) == checksum
+    resumed = CheckpointStore(tmp_path, "key")
+    resumed.load(CPU)
+    hashed.clear()
+    resumed.save(replace(saved, outputs=outputs))
+    assert hashed == []
+
+
 def test_a_checkpoint_of_something_else_is_refused(saved: Checkpoint, tmp_path: Path):
     with pytest.raises(CheckpointError, match="other images, settings or another version"):
         CheckpointStore(tmp_path, "other").load(CPU)

@@ -14,14 +14,15 @@ import pytest
 from PIL import Image, ImageFile
 from tests.unit.images import P3_TO_XYZ, encode, noise, png, rgb_profile, smooth, write
 
+from neural_style.config.settings import MAX_PIXELS_VARIABLE
 from neural_style.images.decode import ImageError, load_image, load_opacity, upright_size
 from neural_style.images.fit import fit_image
 
 
-def refusal(path: Path, **options: int) -> str:
+def refusal(path: Path) -> str:
     """The message of the error that loading must end with: one sentence that names the file."""
     with pytest.raises(ImageError) as caught:
-        load_image(path, **options)
+        load_image(path)
     message = str(caught.value)
     assert path.name in message
     assert "\n" not in message
@@ -136,13 +137,16 @@ def test_the_limit_holds_before_any_decoding(
         pytest.fail("the image was decoded")
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", unpack)
-    assert "3000 × 3000 px, over the limit of 8999999" in refusal(path, max_pixels=8_999_999)
+    monkeypatch.setenv(MAX_PIXELS_VARIABLE, "8999999")
+    assert "3000 × 3000 px, over the limit of 8999999" in refusal(path)
 
 
-def test_the_limit_itself_is_allowed(tmp_path: Path) -> None:
+def test_the_limit_itself_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     smooth(20, 10).save(tmp_path / "a.png")
-    assert load_image(tmp_path / "a.png", max_pixels=200).size == (20, 10)
-    refusal(tmp_path / "a.png", max_pixels=199)
+    monkeypatch.setenv(MAX_PIXELS_VARIABLE, "200")
+    assert load_image(tmp_path / "a.png").size == (20, 10)
+    monkeypatch.setenv(MAX_PIXELS_VARIABLE, "199")
+    refusal(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize(
@@ -208,7 +212,10 @@ def mutants(data: bytes, count: int, generator: np.random.Generator) -> list[byt
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("encoder", ["JPEG", "PNG", "WEBP", "TIFF", "TIFF-LZW", "BMP", "GIF"])
-def test_damage_ends_in_an_image_or_an_image_error(tmp_path: Path, encoder: str) -> None:
+def test_damage_ends_in_an_image_or_an_image_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoder: str
+) -> None:
+    monkeypatch.setenv(MAX_PIXELS_VARIABLE, "1000000")
     name, _, packed = encoder.partition("-")
     options: dict[str, Any] = {"compression": "tiff_lzw"} if packed else {}
     exif = Image.Exif()
@@ -221,7 +228,7 @@ def test_damage_ends_in_an_image_or_an_image_error(tmp_path: Path, encoder: str)
     for mutant in mutants(data, 30, generator):
         path = write(tmp_path / "mutant", mutant)
         try:
-            image = load_image(path, max_pixels=1_000_000)
+            image = load_image(path)
         except ImageError:
             outcomes.add("refused")
         else:

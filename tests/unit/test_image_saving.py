@@ -16,6 +16,7 @@ from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import ImageError
 from neural_style.images.encode import quantize, save_image, save_pixels
 from neural_style.images.srgb import srgb_profile
+from neural_style.io import sha256
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".avif", ".jpeg", ".PNG"])
@@ -38,7 +39,7 @@ def test_the_same_image_makes_the_same_bytes_with_an_srgb_profile(
     tmp_path: Path, name: str
 ) -> None:
     first, second = tmp_path / "a", tmp_path / "b"
-    save_pixels(samples(name), first, name)
+    assert save_pixels(samples(name), first, name) == sha256(first)
     save_pixels(samples(name), second, name)
     assert first.read_bytes() == second.read_bytes()
     with Image.open(first) as image:

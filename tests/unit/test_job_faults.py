@@ -16,7 +16,7 @@ from torch import Tensor
 from neural_style.config.settings import Settings
 from neural_style.engine import engine as engine_module
 from neural_style.engine.job import run_job
-from neural_style.engine.writer import CHECK_INTERVAL, DivergedError
+from neural_style.engine.settling import CHECK_INTERVAL, DivergedError
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import ImageError, load_image
 from neural_style.images.tensors import to_pil_images

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from tests.unit.images import noise
 
-from neural_style.config.settings import BESIDE, Settings
+from neural_style.config.settings import BESIDE, ORIGINAL, Settings
 from neural_style.engine.load import LoadedProblem, load_problem
 from neural_style.errors import NeuralStyleWarning
 from neural_style.images.decode import ImageError
@@ -142,7 +142,7 @@ def test_a_mask_beside_has_to_have_the_shape_of_its_image(folder: Path, defaults
 def test_all_files_are_told_with_their_checksums(folder: Path, defaults: Settings):
     for name in ("cat", "wave", "sun"):
         halves(SIZES[name]).save(folder / f"{name}.mask.png")
-    _, sources, content_size, _ = loaded(
+    _, sources, _ = loaded(
         folder, defaults, mask=BESIDE, style_mask=BESIDE, blend={str(folder / "sun.png"): 1.0}
     )
     assert {role: source.path.name for role, source in sources.items()} == {
@@ -154,7 +154,13 @@ def test_all_files_are_told_with_their_checksums(folder: Path, defaults: Setting
         "blend_1_mask": "sun.mask.png",
     }
     assert all(source.checksum == sha256(source.path) for source in sources.values())
-    assert content_size == SIZES["cat"]
+
+
+@pytest.mark.parametrize(("dimensions", "size"), [(ORIGINAL, SIZES["cat"]), ("fitted", None)])
+def test_outputs_get_the_dimensions_of_the_content_image_if_asked_for(
+    folder: Path, defaults: Settings, dimensions: str, size: tuple[int, int] | None
+):
+    assert loaded(folder, defaults, dimensions=dimensions).postprocessor.original_size == size
 
 
 def white_paint(size: tuple[int, int]) -> Image.Image:

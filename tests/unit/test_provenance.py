@@ -53,8 +53,9 @@ def sources(**names: str) -> dict[str, Source]:
 def test_every_format_gives_the_facts_back(tmp_path: Path, defaults: Settings, format_name: str):
     settings = replace(defaults, beta=0.1 + 0.2, style_layers={"conv3_1": 0.5, "conv1_1": 2.0})
     files = sources(content=HOSTILE, style="b.jpg")
-    picture = saved(tmp_path, metadata_text(files, settings), format_name)
+    picture = saved(tmp_path, metadata_text(files, settings, 7), format_name)
     provenance = read_provenance(picture)
+    assert provenance.epoch == 7
     assert provenance.engine == ENGINE_VERSION
     assert provenance.sources == files
     assert settings_from_record(provenance.settings) == settings
@@ -82,11 +83,11 @@ def test_the_longest_note_fits_into_every_format(tmp_path: Path):
 
 def test_long_paths_are_cut_to_names(defaults: Settings):
     long = {f"style{n}": f"{'folder/' * 500}{n}.png" for n in range(20)}
-    note = metadata_text(sources(**long), defaults)
+    note = metadata_text(sources(**long), defaults, 7)
     assert len(note) <= MAX_COMMENT_LENGTH
     assert json.loads(note)["sources"]["style3"]["path"] == "3.png"
     many = {f"style{n}": f"{n}{'x' * 240}.png" for n in range(400)}
-    assert metadata_text(sources(**many), defaults) == ""
+    assert metadata_text(sources(**many), defaults, 7) == ""
 
 
 def facts(**changes: Any) -> dict[str, Any]:
@@ -116,6 +117,9 @@ def facts(**changes: Any) -> dict[str, Any]:
                 facts(neural_style_pipeline=[1]),
                 facts(engine=None),
                 facts(settings=[]),
+                facts(epoch=-1),
+                facts(epoch=True),
+                facts(epoch="7"),
                 facts(sources=[]),
                 facts(sources={"content": "a.png"}),
                 facts(sources={"content": {"path": 1, "sha256": "0" * 64}}),
@@ -154,7 +158,7 @@ def test_files_that_changed_or_vanished_are_all_named(tmp_path: Path, defaults: 
         smooth(size, 8).save(path)
     files = {"content": content, "style": style}
     known = {role: Source(path, sha256(path)) for role, path in files.items()}
-    picture = saved(tmp_path, metadata_text(known, defaults))
+    picture = saved(tmp_path, metadata_text(known, defaults, defaults.epochs))
     require_unchanged(picture, read_provenance(picture), files)
     smooth(10, 8).save(content)
     style.unlink()
@@ -173,7 +177,7 @@ def test_a_mask_that_is_gone_is_named_though_no_setting_names_it(
     for path in (cat, mask):
         smooth(8, 8).save(path)
     known = {"content": Source(cat, sha256(cat)), "mask": Source(mask, sha256(mask))}
-    picture = saved(tmp_path, metadata_text(known, defaults))
+    picture = saved(tmp_path, metadata_text(known, defaults, defaults.epochs))
     mask.unlink()
     with pytest.raises(ProvenanceError, match=r"mask: .*cat\.mask\.png' is missing"):
         require_unchanged(picture, read_provenance(picture), {"content": cat})
@@ -183,5 +187,5 @@ def test_a_mask_that_is_gone_is_named_though_no_setting_names_it(
 def test_a_file_that_was_chosen_is_right_as_it_is(tmp_path: Path, defaults: Settings):
     other = tmp_path / "other.png"
     smooth(8, 8).save(other)
-    picture = saved(tmp_path, metadata_text(sources(content="gone.png"), defaults))
+    picture = saved(tmp_path, metadata_text(sources(content="gone.png"), defaults, 7))
     require_unchanged(picture, read_provenance(picture), {"content": other})

@@ -15,7 +15,8 @@ from neural_style.engine import checkpoint as checkpoint_module
 from neural_style.engine import writer as writer_module
 from neural_style.engine.checkpoint import FOLDER, STATE
 from neural_style.engine.job import run_job
-from neural_style.engine.writer import DivergedError, StoppedError
+from neural_style.engine.settling import DivergedError
+from neural_style.engine.writer import StoppedError
 
 pytestmark = pytest.mark.usefixtures("random_network")
 

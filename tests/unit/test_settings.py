@@ -29,25 +29,6 @@ def test_the_last_stage_has_the_image_s_size_and_the_epochs_that_are_left(
     assert staged.all_stages == (Stage(128, 100), Stage(256, 50), Stage(512, 250))
 
 
-@pytest.mark.parametrize(
-    ("epoch", "size", "stages"),
-    [
-        (0, 128, 0),
-        (1, 128, 0),
-        (100, 128, 0),
-        (101, 256, 1),
-        (150, 256, 1),
-        (151, 512, 2),
-        (400, 512, 2),
-    ],
-)
-def test_settings_up_to_an_epoch_end_there(staged: Settings, epoch: int, size: int, stages: int):
-    until = staged.up_to(epoch)
-    assert until == replace(staged, epochs=epoch, size=size, stages=staged.stages[:stages])
-    assert sum(stage.epochs for stage in until.all_stages) == epoch
-    assert until.all_stages[-1].size == size
-
-
 def test_stages_come_back_from_json(staged: Settings):
     assert settings_from_record(json.loads(json.dumps(asdict(staged)))) == staged
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import torch
 from tests import samples
-from tests.unit.jobs import files
+from tests.unit.jobs import facts_of, files
 
 from neural_style.config.settings import Settings
 from neural_style.engine import writer as writer_module
@@ -22,6 +22,7 @@ from neural_style.engine.job import run_job
 from neural_style.engine.writer import StoppedError, copy_to_host
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import save_pixels
+from neural_style.io import sha256
 
 pytestmark = pytest.mark.usefixtures("random_network")
 
@@ -45,9 +46,9 @@ def settings(shallow: Settings) -> Settings:
 def when_saving(monkeypatch: pytest.MonkeyPatch, before: Callable[[Path], object]) -> None:
     """Have something done before each image is written."""
 
-    def save(levels: Any, path: Path, *rest: Any) -> None:
+    def save(levels: Any, path: Path, *rest: Any) -> str:
         before(path)
-        save_pixels(levels, path, *rest)
+        return save_pixels(levels, path, *rest)
 
     monkeypatch.setattr(writer_module, "save_pixels", save)
 
@@ -62,6 +63,23 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 
 def workers() -> list[str]:
     return [each.name for each in threading.enumerate() if each.name.startswith("write outputs")]
+
+
+def test_no_output_is_read_again_for_its_checksum(
+    tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    read: list[Path] = []
+    real = Path.open
+
+    def watched(path: Path, *options: Any, **named: Any) -> Any:
+        if path.name.startswith("generated_"):
+            read.append(path)
+        return real(path, *options, **named)
+
+    monkeypatch.setattr(Path, "open", watched)
+    list(run_job(CONTENT, STYLE, tmp_path, settings, CPU))
+    assert read == []
+    assert facts_of(tmp_path)["output"]["sha256"] == sha256(tmp_path / "generated_6.png")
 
 
 def test_a_tensor_of_the_cpu_is_not_copied():

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from neural_style.api import Stylizer
 from neural_style.cli.main import main as command
 from neural_style.config.presets import PRESETS
 from neural_style.images.encode import load_comment, save_pixels
@@ -78,6 +79,34 @@ def test_an_image_on_the_way_is_made_with_its_own_epochs(made, remade):
     again = remade(picture)
     assert again.read_bytes() == picture.read_bytes()
     assert not again.with_name(last.name).exists()
+
+
+@pytest.mark.parametrize("epoch", [2, 4])
+def test_an_image_of_any_stage_is_that_of_the_whole_run(made, remade, main, capfd, tmp_path, epoch):
+    stages = ["--size=48", "--stages=32:3", "--epochs=5", "--coherence=1", "--total-variation=10"]
+    picture = made(*EXACT, *stages).with_name(f"out_{epoch}.png")
+    capfd.readouterr()
+    again = remade(picture)
+    assert f"iteration {epoch}/{epoch}, " in capfd.readouterr().err
+    assert again.read_bytes() == picture.read_bytes()
+    said = refused(main, capfd, tmp_path, picture, f"--record={tmp_path / 'run'}")
+    assert f"is the image after iteration {epoch} of 5, but --record is for whole runs" in said
+    last = picture.with_name("out.png")
+    assert remade(picture, "--epochs=5").read_bytes() == last.read_bytes()
+
+
+def test_an_image_that_names_an_iteration_after_the_last_is_the_last(made, remade, tmp_path):
+    picture = made(*EXACT)
+    assert np.array_equal(pixels(remade(forged(tmp_path, picture, epoch=9))), pixels(picture))
+
+
+def test_an_image_saved_by_python_is_made_again(remade, pair, tmp_path):
+    settings = {"size": 48, "stages": [{"size": 32, "epochs": 2}], "epochs": 9, "precision": "fp32"}
+    layers = {"style_layers": {"conv1_1": 1}, "content_layers": {"conv2_1": 1}}
+    for output in Stylizer(device="cpu", **settings, **layers).iterate(*pair):
+        if output.epoch in (0, 1):
+            picture = output.save(tmp_path / f"out_{output.epoch}.png")
+            assert remade(picture).read_bytes() == picture.read_bytes()
 
 
 def test_options_beside_it_win(made, remade, pair, project):
@@ -363,13 +392,16 @@ def test_incomplete_settings_are_said_and_not_replaced_by_defaults(
     assert ("alpha" in said) == ("alpha" not in kept) and "style_layers" in said
 
 
-def test_a_setting_that_the_metadata_lack_may_be_given_by_its_option(made, remade, tmp_path):
+@pytest.mark.parametrize(("name", "value"), [("seed", 0), ("format", "png"), ("epochs", 3)])
+def test_a_setting_that_the_metadata_lack_may_be_given_by_its_option(
+    made, remade, tmp_path, name, value
+):
     output = made(*EXACT)
     note = json.loads(load_comment(output))
-    del note["settings"]["seed"]
+    del note["settings"][name]
     path = tmp_path / "incomplete" / output.name
     save_pixels(np.zeros((32, 32, 3), np.uint8), path, "png", comment=json.dumps(note))
-    assert np.array_equal(pixels(remade(path, "--seed=0")), pixels(output))
+    assert np.array_equal(pixels(remade(path, f"--{name}={value}")), pixels(output))
 
 
 def test_metadata_without_images_are_said(main, capfd, made, tmp_path):

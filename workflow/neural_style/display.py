@@ -43,6 +43,7 @@ class Display:
         on_cpu: whether a long run gets a warning and advice.
         stream: a terminal or a log, by default the error stream.
         bar: a class of progress bars to show on any stream, such as that of `tqdm.auto`.
+        last: iteration at which the run ends; None for the last one of the settings.
     """
 
     def __init__(
@@ -52,15 +53,17 @@ class Display:
         on_cpu: bool,
         stream: TextIO | None = None,
         bar: type[tqdm[Any]] | None = None,
+        last: int | None = None,
     ) -> None:
         stream = stream or sys.stderr
         self._title = title
         self._settings = settings
+        self._last = settings.epochs if last is None else last
         self._may_advise = on_cpu
         self._stream = stream
         self._has_bar = bar is not None or stream.isatty()
         self._bar = (bar or tqdm)(
-            total=settings.epochs,
+            total=self._last,
             desc=title,
             unit="iteration",
             file=stream,
@@ -95,7 +98,7 @@ class Display:
         if self._may_advise and is_measured:
             self._may_advise = False
             self._advise(now - self._began, progress.epoch)
-        last = progress.epoch == self._settings.epochs
+        last = progress.epoch == self._last
         if last or now - self._shown >= self._pause:
             self._shown = now
             self._report(progress, now - self._began)
@@ -111,12 +114,12 @@ class Display:
         if self._has_bar:
             self._bar.set_postfix_str(parts)
             return
-        left = seconds * self._share(progress.epoch, self._settings.epochs)
+        left = seconds * self._share(progress.epoch, self._last)
         left /= self._share(self._first or 0, progress.epoch)
         least, most = SECONDS_BETWEEN_LINES
         self._pause = min(most, max(least, (seconds + left) / LINES_OF_A_RUN))
         self._write(
-            f"{self._title}: iteration {progress.epoch}/{self._settings.epochs}, {parts}, "
+            f"{self._title}: iteration {progress.epoch}/{self._last}, {parts}, "
             f"{format_duration(left)} left"
         )
 
@@ -125,10 +128,10 @@ class Display:
         seconds = so_far / self._share(self._first or 0, epoch)
         if seconds < LONG_RUN_SECONDS:
             return
-        size, quarter = self._settings.size // 2, max(1, self._settings.epochs // 4)
+        size, quarter = self._settings.size // 2, max(1, self._last // 4)
         faster, pace = ["a GPU"], ""
         if not self._settings.stages:  # stages would have to be shortened, too
-            pace = f" ({seconds / self._settings.epochs:.2f} s an iteration)"
+            pace = f" ({seconds / self._last:.2f} s an iteration)"
             faster.insert(0, f"--epochs {quarter} (about {format_duration(seconds / 4)})")
             if size >= SMALLEST_ADVISED_SIZE:
                 faster.insert(0, f"--size {size} (about {format_duration(seconds / 4)})")
@@ -140,12 +143,10 @@ class Display:
     def _share(self, first: int, last: int) -> float:
         """Return the share of all work between two iterations; those of small stages count less."""
         if len(self._settings.all_stages) == 1:
-            return (last - first) / self._settings.epochs
+            return (last - first) / self._last
         from neural_style.runtime.estimates import work_until
 
-        works = [
-            work_until(self._settings, epoch) for epoch in (first, last, self._settings.epochs)
-        ]
+        works = [work_until(self._settings, epoch) for epoch in (first, last, self._last)]
         return (works[1] - works[0]) / works[2]
 
     def _write(self, line: str) -> None:

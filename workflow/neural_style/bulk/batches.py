@@ -13,7 +13,7 @@ from neural_style.bulk.worker import Result, Take, batch_key
 from neural_style.engine.engine import Engine
 from neural_style.engine.load import load_style
 from neural_style.engine.record import Losses, summarize_losses
-from neural_style.engine.writer import (
+from neural_style.engine.settling import (
     CHECK_INTERVAL,
     divergence_sentence,
     excesses,

@@ -34,7 +34,7 @@ from neural_style.bulk.shard import Shard, Task
 from neural_style.config.settings import ORIGINAL
 from neural_style.images.decode import ImageError
 from neural_style.images.encode import FloatImage, make_postprocessor, save_pixels
-from neural_style.io import WorkQueue, sha256
+from neural_style.io import WorkQueue
 
 ERRORS_OF_ONE_OUTPUT = frozenset(
     {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EISDIR}
@@ -297,8 +297,8 @@ class OutputSaver:
             original_size = task.original_size if self._plan.size == ORIGINAL else None
             content = self._plan.content / task.output.content.path
             pixels = make_postprocessor(content, settings, original_size).to_pixels(image)
-            save_pixels(pixels, partial, settings.format, settings.quality)
-            checksum, status = sha256(partial), partial.stat()
+            checksum = save_pixels(pixels, partial, settings.format, settings.quality)
+            status = partial.stat()
             self._ensure_folder(place.parent)
             partial.replace(place)
         except ImageError as error:

@@ -6,6 +6,7 @@ import argparse
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from neural_style.cli.parsing import (
     Parser,
@@ -22,6 +23,9 @@ from neural_style.config.options import option_name
 from neural_style.config.settings import BESIDE, ENGINE_VERSION, Settings
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 
+if TYPE_CHECKING:
+    from neural_style.engine.record import Provenance
+
 USAGE = "neural-style remake IMAGE -o FILE [OPTIONS]"
 
 DESCRIPTION = """\
@@ -29,7 +33,7 @@ Make an output of this program again. The images and the settings are those in i
 override them:
 
   neural-style remake out.jpg -o again.jpg
-      the same, to the byte
+      the same, to the byte; an image of an earlier iteration, too
   neural-style remake out.jpg -o large.jpg --size 1024 --stages 512:500
       larger
   neural-style remake out.jpg -o stronger.jpg --preset strong
@@ -112,9 +116,11 @@ def _task_of(options: argparse.Namespace) -> Task:
         if given_file is None and role not in provenance.sources:
             raise UsageError(f"{str(image)!r} does not name its {role} image; give --{role}.")
         pair[role] = given_file or provenance.sources[role].path
-    choose_format(options, provenance.settings["format"])
+    choose_format(options, provenance.settings.get("format", Settings.format))
     settings = settings_from(options, provenance.settings)
-    task = Task(pair["content"], pair["style"], Path(options.output), settings, options.record)
+    until = _iteration(options, provenance, settings)
+    output = Path(options.output)
+    task = Task(pair["content"], pair["style"], output, settings, options.record, until)
     given = {name for name, value in vars(options).items() if value is not None}
     folders = [Path(), image.parent, *options.sources]
     require_trusted(image, _of_metadata(task.inputs, settings, given), folders)
@@ -126,6 +132,29 @@ def _task_of(options: argparse.Namespace) -> Task:
             stacklevel=2,
         )
     return task
+
+
+def _iteration(
+    options: argparse.Namespace, provenance: Provenance, settings: Settings
+) -> int | None:
+    """Return the iteration whose image to make; None for the last one.
+
+    An option or a preset that sets the number of iterations asks for the last one.
+
+    Raises:
+        UsageError: it is an earlier one, and `--record` is given.
+    """
+    epoch, epochs = provenance.epoch, settings.epochs
+    if hasattr(options, "epochs") or epochs != provenance.settings["epochs"]:
+        return None
+    if epoch is None or epoch >= epochs:
+        return None
+    if options.record is not None:
+        raise UsageError(
+            f"{str(options.image)!r} is the image after iteration {epoch} of {epochs}, but "
+            f"--record is for whole runs; leave it out, or give --epochs {epochs}."
+        )
+    return epoch
 
 
 def _of_metadata(

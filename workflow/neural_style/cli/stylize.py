@@ -69,6 +69,7 @@ class Task:
         output: file of the output.
         settings: of the output.
         record: folder for the record of its run; None for no record.
+        until: iteration of the run whose image is the output; None for the last one.
     """
 
     content: Path
@@ -76,6 +77,12 @@ class Task:
     output: Path
     settings: Settings
     record: Path | None = None
+    until: int | None = None
+
+    @property
+    def last(self) -> int:
+        """The last iteration to do."""
+        return self.settings.epochs if self.until is None else self.until
 
     @property
     def title(self) -> str:

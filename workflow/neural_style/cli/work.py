@@ -99,7 +99,7 @@ class _Work:
             of = f"{number} of {len(self.tasks)}: " if len(self.tasks) > 1 else ""
             self._say(
                 f"{of}{escape(str(task.output))} has {size[0]} × {size[1]} pixels; "
-                f"{_iterations(task.settings.epochs)} took {took}."
+                f"{_iterations(task.last)} took {took}."
             )
         if len(self.tasks) > 1:
             took = format_duration(time.monotonic() - began)
@@ -126,10 +126,12 @@ class _Work:
         bar = None if self.options.quiet else partial(self._display, task)
         outputs = session.outputs(task.content, task.style, task.settings, companions={}, bar=bar)
         for output in outputs:
-            last = output.epoch == task.settings.epochs
+            last = output.epoch == task.last
             if last or output.epoch in epochs:
                 output.save(task.output if last else task.snapshot(output.epoch))
-            if not last and self.stop():
+            if last:
+                outputs.close()
+            elif self.stop():
                 outputs.close()
                 _keep(output, task)
 
@@ -154,7 +156,7 @@ class _Work:
 
     def _display(self, task: Task, settings: Settings | None = None) -> Display:
         on_cpu = self.device.type == "cpu"
-        return Display(task.title, settings or task.settings, on_cpu=on_cpu)
+        return Display(task.title, settings or task.settings, on_cpu=on_cpu, last=task.last)
 
     def _say(self, text: str) -> None:
         if not self.options.quiet:
@@ -167,7 +169,7 @@ def _keep(output: Output, task: Task) -> NoReturn:
     Raises:
         StoppedError: always.
     """
-    where = f"stopped after iteration {output.epoch} of {task.settings.epochs}"
+    where = f"stopped after iteration {output.epoch} of {task.last}"
     if not output.epoch:
         raise StoppedError(f"{where}; nothing was written.")
     output.save(task.output)

@@ -104,17 +104,6 @@ def read_share(text: str) -> tuple[str, float]:
     return file, value
 
 
-def read_boolean(text: str) -> bool:
-    """Read `true` or `false`.
-
-    Raises:
-        OptionError: the text is neither.
-    """
-    if text not in ("true", "false"):
-        raise OptionError(f"{text!r} is neither true nor false; write one of them.")
-    return text == "true"
-
-
 def read_numbers(text: str) -> list[float]:
     """Read `0.5,1`.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
@@ -131,19 +131,6 @@ class Settings(Transfer, Optimization, Network, Image, Weights):
         """All stages; the last has the image's own size and the remaining iterations."""
         before = sum(stage.epochs for stage in self.stages)
         return (*self.stages, Stage(self.size, self.epochs - before))
-
-    def up_to(self, epoch: int) -> Settings:
-        """Return the settings of a shorter run that ends at iteration `epoch`.
-
-        They are for the metadata of an intermediate output.
-        """
-        done = 0
-        for number, stage in enumerate(self.stages):
-            done += stage.epochs
-            if epoch <= done:
-                before = self.stages[:number]
-                return replace(self, size=stage.size, stages=before, epochs=epoch)
-        return replace(self, epochs=epoch)
 
     @property
     def layers(self) -> frozenset[str]:

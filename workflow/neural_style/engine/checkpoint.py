@@ -100,6 +100,7 @@ class CheckpointStore:
         self._every = every
         self._interval = SECONDS_BETWEEN
         self._saved = time.monotonic()
+        self._linked: dict[str, str] = {}  # outputs of the checkpoint, not to be hashed each time
 
     @property
     def is_enabled(self) -> bool:
@@ -120,8 +121,9 @@ class CheckpointStore:
         """
         began = time.monotonic()
         with atomic_file(self._file) as file:
-            for name, checksum in checkpoint.outputs.items():
+            for name, checksum in checkpoint.outputs.items() - self._linked.items():
                 _link(self._results / name, self._folder / name, checksum)
+                self._linked[name] = checksum
             sync_folder(self._folder)  # the outputs are there before the state that names them
             _write({"key": self._key, "checkpoint": checkpoint}, file)
         sync_folder(self._folder)
@@ -168,6 +170,7 @@ class CheckpointStore:
             raise _unfit(self._file, error) from error
         for name, checksum in checkpoint.outputs.items():
             _link(self._folder / name, self._results / name, checksum)
+        self._linked = dict(checkpoint.outputs)
         return checkpoint
 
     def remove(self) -> None:
@@ -176,6 +179,7 @@ class CheckpointStore:
         Raises:
             NeuralStyleError: it cannot be removed.
         """
+        self._linked.clear()
         if not self._folder.exists() and not self._folder.is_symlink():
             return
         sync_folder(self._results)

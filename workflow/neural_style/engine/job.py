@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from neural_style.config.settings import ORIGINAL, RUN, Settings, output_name
+from neural_style.config.settings import RUN, Settings, output_name
 from neural_style.engine.checkpoint import CheckpointStore, checkpoint_key
 from neural_style.engine.engine import Engine
 from neural_style.engine.load import LoadedProblem, load_problem
@@ -66,7 +66,6 @@ def run_job(
     engine = make_engine(device)
     # On the CPU: the device may be short of memory, which the block below explains.
     loaded = load_problem(content, style, settings, CPU)
-    original_size = loaded.content_size if settings.dimensions == ORIGINAL else None
     files = files_read(engine, loaded.sources, settings)
     store = CheckpointStore(folder, _checkpoint_key(engine, files, settings), checkpoint_every)
     height, width = loaded.problem.content.shape[2:]
@@ -89,11 +88,9 @@ def run_job(
                 yield progress
             writer.wait()
         del optimization  # its memory is free for the network in float32
-        output = folder / output_name(settings.epochs, settings.format)
-        output_size = original_size or (width, height)
-        record = _make_record(
-            engine, loaded, writer.seconds, graph, output, output_size, progress.images
-        )
+        path = folder / output_name(settings.epochs, settings.format)
+        output = Source(path, writer.checksums[path.name])
+        record = _make_record(engine, loaded, writer.seconds, graph, output, progress.images)
         write_run(record, folder / RUN)
         store.remove()
         for path in replaced_files(files.values()):
@@ -131,8 +128,7 @@ def _make_record(
     loaded: LoadedProblem,
     seconds: float,
     graph: str,
-    output: Path,
-    output_size: tuple[int, int],
+    output: Source,
     image: Tensor,
 ) -> RunRecord:
     """The record of a finished run.
@@ -142,11 +138,11 @@ def _make_record(
         loaded: what it optimized.
         seconds: that it took.
         graph: see `Optimization.graph`.
-        output: file of the final output.
-        output_size: its width and height in pixels.
+        output: the final output.
         image: the final image, [1, 3, H, W] in [0, 1].
     """
     settings = loaded.problem.settings
+    size = (image.shape[3], image.shape[2])
     as_saved = torch.from_numpy(round_trip(image[0].cpu().numpy(), settings)).unsqueeze(0)
     saved, further_weights = engine.saved_losses(loaded.problem, as_saved)
     return RunRecord(
@@ -157,9 +153,9 @@ def _make_record(
         precision=engine.precision(settings),
         seconds=seconds,
         graph=graph,
-        size=(image.shape[3], image.shape[2]),
+        size=size,
         output=output,
-        output_size=output_size,
+        output_size=loaded.postprocessor.original_size or size,
         saved=saved,
         further_weights=further_weights,
         measures=engine.measures(loaded.problem, as_saved),

@@ -15,14 +15,14 @@ from torch import Tensor
 from neural_style.config.layer_study import LAYER_LOSSES, LayerStudy, LayerStudyError, StudyImage
 from neural_style.config.settings import RUN, Settings
 from neural_style.engine.engine import Engine
-from neural_style.engine.load import load_tensor
-from neural_style.engine.record import Source, facts_of_inputs, write_facts
-from neural_style.engine.writer import excesses, return_sentence
+from neural_style.engine.load import load_tensor, read_with_sources
+from neural_style.engine.record import facts_of_inputs, write_facts
+from neural_style.engine.settling import excesses, return_sentence
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.images.decode import load_image
 from neural_style.images.encode import save_image
 from neural_style.images.tensors import to_pil_images, to_tensor
-from neural_style.io import read_with_checksums, remove_leftovers_below, write_text
+from neural_style.io import remove_leftovers_below, write_text
 from neural_style.losses.problem import noise_like, single_style_problem
 from neural_style.losses.terms import gram_matrix, mean_squared_error
 from neural_style.model.layers import channels, receptive_field
@@ -112,9 +112,9 @@ def run_study(
             loss became infinite or NaN.
     """
     remove_leftovers_below(folder)
-    on_cpu, checksums = read_with_checksums(
-        [content_path, style_path],
-        lambda: [load_tensor(path, study.settings, CPU) for path in (content_path, style_path)],
+    files = {"content": content_path, "style": style_path}
+    on_cpu, sources = read_with_sources(
+        files, lambda: [load_tensor(path, study.settings, CPU) for path in files.values()]
     )
     engine = Engine(device)
     with engine.explaining_shortage(study.settings, *on_cpu[0].shape[2:]):
@@ -128,10 +128,6 @@ def run_study(
         network = engine.float32_network(study.settings, frozenset(study.layers))
         rows = measure_study(study, network, content, style, folder)
     write_layer_losses(rows, folder / LAYER_LOSSES)
-    sources = {
-        "content": Source(content_path, checksums[0]),
-        "style": Source(style_path, checksums[1]),
-    }
     weights = engine.weights(study.settings)
     write_facts(facts_of_inputs(sources, study.settings, weights), folder / RUN)
 

@@ -6,7 +6,7 @@ An image is a file, or an image in memory; both go the same way.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -39,7 +39,7 @@ from neural_style.images.tensors import (
     resize_tensor,
     to_tensor,
 )
-from neural_style.io import read_with_checksums
+from neural_style.io import Result, read_with_checksums
 from neural_style.losses.problem import Region, StyleReference, TransferProblem, recolor_problem
 
 
@@ -50,13 +50,11 @@ class LoadedProblem(NamedTuple):
         problem: with `settings.color` applied.
         sources: every image file that was read by its role: `content`, `style`, and those of
             `inputs.companions_of`.
-        content_size: width and height of the content image in its file, upright, in pixels.
         postprocessor: turns the optimized image into the samples of its file.
     """
 
     problem: TransferProblem
     sources: dict[str, Source]
-    content_size: tuple[int, int]
     postprocessor: Postprocessor
 
 
@@ -75,22 +73,31 @@ def load_problem(
         NeuralStyleError: a file cannot be read or fitted; the sentence names it.
     """
     files = {"content": content, "style": style, **companions_of(content, style, settings)}
-    (problem, content_size, postprocessor), checksums = read_with_checksums(
-        [*files.values()], partial(_read_problem, files, settings, device)
+    (problem, postprocessor), sources = read_with_sources(
+        files, partial(_read_problem, files, settings, device)
     )
-    sources = map(Source, files.values(), checksums)
-    return LoadedProblem(
-        problem, dict(zip(files, sources, strict=True)), content_size, postprocessor
-    )
+    return LoadedProblem(problem, sources, postprocessor)
+
+
+def read_with_sources(
+    files: Mapping[str, Path], read: Callable[[], Result]
+) -> tuple[Result, dict[str, Source]]:
+    """Return what `read` returns, and the files by role as they were then.
+
+    Raises:
+        NeuralStyleError: see `io.read_with_checksums`.
+    """
+    result, checksums = read_with_checksums([*files.values()], read)
+    return result, dict(zip(files, map(Source, files.values(), checksums), strict=True))
 
 
 def _read_problem(
     files: Mapping[str, Path], settings: Settings, device: torch.device
-) -> tuple[TransferProblem, tuple[int, int], Postprocessor]:
-    """The problem, the size and the postprocessor of a `LoadedProblem`."""
+) -> tuple[TransferProblem, Postprocessor]:
+    """The problem and the postprocessor of a `LoadedProblem`."""
     (problem,), content_size = make_problems(files, settings, device)
     original_size = content_size if settings.dimensions == ORIGINAL else None
-    return problem, content_size, make_postprocessor(files["content"], settings, original_size)
+    return problem, make_postprocessor(files["content"], settings, original_size)
 
 
 def make_problems(

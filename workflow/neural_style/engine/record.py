@@ -1,9 +1,10 @@
 """Records of a run: run.json with all its facts, and the metadata inside each output.
 
 With either and the images, an output can be made again. The metadata of an output are JSON in
-ASCII: a format version, `ENGINE_VERSION`, path and checksum of each source, and the settings. They
-hold no date and nothing about the machine, so that the same output, made again, has the same bytes.
-Metadata that are read may come from anyone: their length is limited, and they are validated.
+ASCII: a format version, `ENGINE_VERSION`, path and checksum of each source, the settings of the
+run, and the iteration of an image on the way. They hold no date and nothing about the machine, so
+that the same output, made again, has the same bytes. Metadata that are read may come from anyone:
+their length is limited, and they are validated.
 """
 
 from __future__ import annotations
@@ -19,9 +20,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from neural_style.config.settings import ENGINE_VERSION, Settings, upgrade_record
@@ -57,6 +60,9 @@ RECORDED_FROM_THE_FIRST = frozenset(
     | {"save_every", "init", "seed", "precision", "color"}
 )
 """Settings that the metadata of every output hold. Later ones have their default if they lack."""
+
+Loss = TypeVar("Loss", float, NDArray[np.float64])
+"""A weighted loss, or those of several iterations."""
 
 _CHECKSUM = re.compile(r"[0-9a-f]{64}")
 
@@ -97,24 +103,25 @@ class Losses:
     @property
     def further(self) -> Mapping[str, float]:
         """The sum of the terms of each kind that is not in `MAIN_KINDS`, such as `smoothness`."""
-        sums = _sum_by_kind(self.parts)
+        sums = sum_by_kind(self.parts)
         return {kind: value for kind, value in sums.items() if kind not in MAIN_KINDS}
 
 
 def summarize_losses(term_names: tuple[str, ...], losses: Tensor) -> Losses:
     """Sum up the weighted losses [T] of one image. Synchronizes with the GPU."""
     parts = dict(zip(term_names, losses.tolist(), strict=True))
-    sums = _sum_by_kind(parts)
+    sums = sum_by_kind(parts)
     content, style = sums.pop("content", 0.0), sums.pop("style", 0.0)
     return Losses(content + style + sum(sums.values()), content, style, parts)
 
 
-def _sum_by_kind(parts: Mapping[str, float]) -> dict[str, float]:
+def sum_by_kind(parts: Mapping[str, Loss]) -> dict[str, Loss]:
     """The sum of the terms of each kind, which is the part of their names before the `/`."""
-    kinds: dict[str, list[float]] = {}
-    for name, value in parts.items():
-        kinds.setdefault(name.partition("/")[0], []).append(value)
-    return {kind: sum(values) for kind, values in kinds.items()}
+    sums: dict[str, Loss] = {}
+    for name, loss in parts.items():
+        kind = name.partition("/")[0]
+        sums[kind] = sums[kind] + loss if kind in sums else loss
+    return sums
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ class RunRecord:
         seconds: time of the optimization.
         graph: what was recorded as a CUDA graph in the last stage, see `Optimization.graph`.
         size: width and height in pixels at which the image was optimized.
-        output: file of the final output.
+        output: the final output.
         output_size: its width and height in pixels.
         saved: losses of the final output as its file holds it.
         further_weights: weight of each term that is neither content nor style.
@@ -145,7 +152,7 @@ class RunRecord:
     seconds: float
     graph: str
     size: tuple[int, int]
-    output: Path
+    output: Source
     output_size: tuple[int, int]
     saved: Losses
     further_weights: Mapping[str, float]
@@ -157,8 +164,8 @@ def write_run(run: RunRecord, path: Path) -> None:
     facts = {
         **facts_of_inputs(run.sources, run.settings, run.weights),
         "output": {
-            "file": run.output.name,
-            "sha256": sha256(run.output),
+            "file": run.output.path.name,
+            "sha256": run.output.checksum,
             "width": run.output_size[0],
             "height": run.output_size[1],
         },
@@ -230,19 +237,27 @@ class Provenance:
     Attributes:
         engine: `ENGINE_VERSION`; older programs wrote a text.
         sources: file of each role: `content`, `style` and those of `inputs.companions_of`.
-        settings: by name, not checked.
+        settings: of the run, by name, not checked.
+        epoch: iteration after which it was saved; None for the last one of the run.
     """
 
     engine: int | str
     sources: Mapping[str, Source]
     settings: Mapping[str, Any]
+    epoch: int | None
 
 
-def metadata_text(sources: Mapping[str, Source], settings: Settings) -> str:
+def metadata_text(sources: Mapping[str, Source], settings: Settings, epoch: int) -> str:
     """The metadata of an output, at most `encode.MAX_COMMENT_LENGTH` characters.
 
     If the paths are too long, they are cut to the names of the files; if that is not enough, there
     are no metadata and the text is empty.
+
+    Args:
+        sources: the files that were read, by role.
+        settings: of the whole run. No other run makes this image: what a stage does depends on the
+            stages after it.
+        epoch: iteration after which the output is saved.
     """
     for shorten in (str, lambda path: path.name):
         facts = {
@@ -253,6 +268,7 @@ def metadata_text(sources: Mapping[str, Source], settings: Settings) -> str:
                 for role, source in sources.items()
             },
             "settings": asdict(settings),
+            **({} if epoch == settings.epochs else {"epoch": epoch}),
         }
         text = json.dumps(facts, separators=(",", ":"), allow_nan=False)
         if len(text) <= MAX_COMMENT_LENGTH:
@@ -379,11 +395,15 @@ def _parse_provenance(facts: object) -> Provenance | None:
             "engine": int() | str() as engine,
             "sources": dict(sources),
             "settings": dict(settings),
+            **further,
         } if format_version == METADATA_VERSION:
+            epoch = further.get("epoch")
+            if not (epoch is None or (type(epoch) is int and epoch >= 0)):
+                return None
             files = {str(role): _parse_source(each) for role, each in sources.items()}
             known = {role: source for role, source in files.items() if source is not None}
             if len(known) == len(files):
-                return Provenance(engine, known, upgrade_record(settings))
+                return Provenance(engine, known, upgrade_record(settings), epoch)
     return None
 
 

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,9 +25,9 @@ from torch import Tensor
 from neural_style.config.settings import ORIGINAL, Settings, SettingsError, find_conflicts
 from neural_style.engine.engine import Engine
 from neural_style.engine.job import files_read
-from neural_style.engine.load import make_problems
-from neural_style.engine.record import Source, metadata_text
-from neural_style.engine.writer import (
+from neural_style.engine.load import make_problems, read_with_sources
+from neural_style.engine.record import Source, metadata_text, sum_by_kind
+from neural_style.engine.settling import (
     CHECK_INTERVAL,
     DivergedError,
     divergence_sentence,
@@ -43,7 +43,6 @@ from neural_style.images.encode import (
     save_pixels,
 )
 from neural_style.images.given import GivenImages, OutputKind, kind_of, read_images, read_path
-from neural_style.io import sha256
 from neural_style.losses.problem import TransferProblem, move_problems
 from neural_style.optim.loop import Progress
 from neural_style.runtime.device import CPU, DEVICES, DeviceError, choose_device
@@ -96,15 +95,13 @@ class Session:
         """
         with _own_modes(self._engine.device):
             given = read_images(content, style, weights, companions, settings)
-            # On the CPU, as a job does: `_optimize` explains it if the device is short of memory.
-            problems, size = make_problems(given.images, given.settings, CPU)
-            self._engine.weights(settings)  # errors come now, not at the first iteration
-            run = _Run(
-                given.settings,
-                kind_of(content),
-                _postprocessor(content, given, size),
-                _sources(self._engine, given),
+            files = _files(given)
+            (problems, postprocessor), sources = read_with_sources(
+                files, partial(_read, content, given)
             )
+            self._engine.weights(settings)  # errors come now, not at the first iteration
+            recorded = files_read(self._engine, sources, given.settings) if files else None
+            run = _Run(given.settings, kind_of(content), postprocessor, recorded)
         return _optimize(self._engine, problems, run, bar)
 
 
@@ -173,7 +170,7 @@ class Output:
         postprocessor = replace(self._run.postprocessor, format=settings.format)
         pixels = postprocessor.to_pixels(self._images[0].cpu().numpy())
         sources = self._run.sources
-        comment = "" if sources is None else metadata_text(sources, settings.up_to(self.epoch))
+        comment = "" if sources is None else metadata_text(sources, settings, self.epoch)
         save_pixels(pixels, target, settings.format, settings.quality, comment)
         return target
 
@@ -198,10 +195,7 @@ class _History:
             self._pending.clear()
         table = np.stack(self._rows[: epoch + 1])
         terms = {name: table[:, number] for number, name in enumerate(self._names)}
-        kinds: dict[str, NDArray[np.float64]] = {}
-        for name, values in terms.items():
-            kind = name.partition("/")[0]
-            kinds[kind] = kinds[kind] + values if kind in kinds else values
+        kinds = sum_by_kind(terms)
         return {"total": np.sum(list(kinds.values()), axis=0), **kinds, **terms}
 
 
@@ -224,6 +218,24 @@ class _Run:
     history: _History = field(default_factory=_History)
 
 
+def _files(given: GivenImages) -> dict[str, Path]:
+    """The files of a call by role; none if an image is not a file, which no metadata can name."""
+    files = {role: each for role, each in given.images.items() if isinstance(each, Path)}
+    return files if len(files) == len(given.images) else {}
+
+
+def _read(content: object, given: GivenImages) -> tuple[list[TransferProblem], Postprocessor]:
+    """The problems of a call and the postprocessor of its outputs.
+
+    Args:
+        content: as it was given.
+        given: all images.
+    """
+    # On the CPU, as a job does: `_optimize` explains it if the device is short of memory.
+    problems, size = make_problems(given.images, given.settings, CPU)
+    return problems, _postprocessor(content, given, size)
+
+
 def _postprocessor(content: object, given: GivenImages, size: tuple[int, int]) -> Postprocessor:
     """The postprocessor of a run.
 
@@ -238,15 +250,6 @@ def _postprocessor(content: object, given: GivenImages, size: tuple[int, int]) -
         settings, original = replace(settings, transparency="white"), Path()
     original_size = size if settings.dimensions == ORIGINAL else None
     return make_postprocessor(original, settings, original_size)
-
-
-def _sources(engine: Engine, given: GivenImages) -> Mapping[str, Source] | None:
-    """The files of a run by role; None if an image is not a file."""
-    files = {role: each for role, each in given.images.items() if isinstance(each, Path)}
-    if len(files) < len(given.images):
-        return None
-    sources = {role: Source(path, sha256(path)) for role, path in files.items()}
-    return files_read(engine, sources, given.settings)
 
 
 def find_device(device: str | torch.device) -> torch.device:

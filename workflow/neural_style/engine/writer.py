@@ -22,14 +22,18 @@ from neural_style.config.settings import (
 )
 from neural_style.engine.checkpoint import Checkpoint, CheckpointError, CheckpointStore
 from neural_style.engine.record import Source, metadata_text, summarize_losses
+from neural_style.engine.settling import (
+    CHECK_INTERVAL,
+    DivergedError,
+    divergence_sentence,
+    excesses,
+    return_sentence,
+)
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import Postprocessor, save_pixels
-from neural_style.io import WorkQueue, remove_leftovers, sha256, write_text
+from neural_style.io import WorkQueue, remove_leftovers, write_text
 from neural_style.optim.loop import Optimization, Progress
 from neural_style.optim.state import State, StateError
-
-CHECK_INTERVAL = 10
-"""Iterations between two checks for divergence; each synchronizes with the GPU."""
 
 BACKGROUND_DEVICES = ("cuda", "mps")
 """Devices with which outputs are written in a thread. On the CPU, the thread would compete with the
@@ -41,10 +45,6 @@ QUEUE_DEPTH = 4
 _OUTPUT = re.compile(rf"generated_\d+({'|'.join(map(re.escape, set(OUTPUT_FORMATS.values())))})")
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?|-?inf|nan")  # as the table's formats write it
-
-
-class DivergedError(NeuralStyleError):
-    """The loss became infinite or NaN, and returning to the best image did not help."""
 
 
 class StoppedError(NeuralStyleError):
@@ -84,8 +84,11 @@ class RunWriter:
         self.seconds = 0.0
         """Time from the first iteration to the latest one in the table, excluding downtime before a
         resume."""
+        self.checksums: dict[str, str] = {}
+        """File name → SHA-256 of each output that was written."""
         self._folder = folder
         self._settings = settings
+        self._snapshots = frozenset(settings.snapshots)
         self._postprocessor = postprocessor
         self._sources = sources
         self._store = store
@@ -100,7 +103,6 @@ class RunWriter:
         self._rows: list[Sequence[str]] = []
         self._pending: list[tuple[int, Callable[[], float], Tensor]] = []
         self._term_names: tuple[str, ...] = ()
-        self._checksums: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         """Start the thread."""
@@ -141,7 +143,7 @@ class RunWriter:
         self._resumed = checkpoint.state.epoch
         self._rows = list(checkpoint.rows)
         self._term_names = tuple(self._rows[0][len(LOSS_COLUMNS) :])
-        self._checksums = dict(checkpoint.outputs)
+        self.checksums = dict(checkpoint.outputs)
         self.seconds = self._seconds_before = checkpoint.seconds
         self._write_losses(self._rows)
         (self._folder / RUN).unlink(missing_ok=True)
@@ -156,7 +158,7 @@ class RunWriter:
         epoch, rows = getattr(checkpoint.state, "epoch", None), checkpoint.rows
         if type(epoch) is not int or not 0 <= epoch < self._settings.epochs:
             raise StateError(f"its epoch is {epoch!r}")
-        snapshots = [each for each in self._settings.snapshots if each <= epoch]
+        snapshots = [each for each in self._snapshots if each <= epoch]
         names = {output_name(each, self._settings.format) for each in snapshots}
         if checkpoint.outputs.keys() != names:
             raise StateError("its outputs are not those of this iteration")
@@ -187,7 +189,7 @@ class RunWriter:
         self._queue.check()
         if epoch != self._resumed:
             checkpoint_due = self._store.is_due(epoch)
-            output_due = epoch in self._settings.snapshots
+            output_due = epoch in self._snapshots
             if output_due or checkpoint_due or epoch % CHECK_INTERVAL == 0:
                 self._check(progress)
             self._add_losses(progress)  # after the check, which synchronizes with the GPU
@@ -216,15 +218,14 @@ class RunWriter:
     def _write_output(
         self, image: Callable[[], Tensor], epoch: int, rows: Sequence[Sequence[str]]
     ) -> None:
-        """Write the output of an iteration and the losses so far.
-
-        The metadata of the output are those of a run that ends with this iteration.
-        """
+        """Write the output of an iteration and the losses so far."""
         path = self._folder / output_name(epoch, self._settings.format)
-        pixels = self._postprocessor.to_pixels(image()[0].cpu().numpy())
-        text = metadata_text(self._sources, self._settings.up_to(epoch))
-        save_pixels(pixels, path, self._settings.format, self._settings.quality, text)
-        self._checksums[path.name] = sha256(path)
+        pixels = self._postprocessor.to_pixels(image()[0].numpy())
+        text = metadata_text(self._sources, self._settings, epoch)
+        settings = self._settings
+        self.checksums[path.name] = save_pixels(
+            pixels, path, settings.format, settings.quality, text
+        )
         self._write_losses(rows)
 
     def _add_losses(self, progress: Progress) -> None:
@@ -253,7 +254,7 @@ class RunWriter:
 
     def _save_checkpoint(self, state: State) -> None:
         self._queue.finish()  # a checkpoint names only outputs that are there
-        self._store.save(Checkpoint(state, self._loss_rows(), self.seconds, self._checksums))
+        self._store.save(Checkpoint(state, self._loss_rows(), self.seconds, self.checksums))
 
     def _end_early(self, progress: Progress, state: Callable[[], State]) -> None:
         self._check(progress)
@@ -298,20 +299,6 @@ def _is_number(field: str) -> bool:
     return _NUMBER.fullmatch(field) is not None
 
 
-def divergence_sentence(epoch: int, settings: Settings) -> str:
-    """What to tell the user about an optimization that diverged by an iteration."""
-    if epoch == 0:
-        return (
-            "the loss is infinite or NaN from the start; lower alpha, beta or a layer's weight, "
-            "or check the file of network.weights."
-        )
-    return (
-        f"the loss became infinite or NaN by iteration {epoch}, and again after returning to the "
-        f"best image; lower learning_rate (now {settings.learning_rate:g}) or beta "
-        f"(now {settings.beta:g})."
-    )
-
-
 def start_clock(device: torch.device) -> Callable[[], Callable[[], float]]:
     """Start a clock that runs with the work of a device.
 
@@ -346,26 +333,6 @@ def start_clock(device: torch.device) -> Callable[[], Callable[[], float]]:
         return seconds
 
     return mark_in_queue
-
-
-def excesses(progress: Progress) -> list[float]:
-    """`Progress.excess` of each problem of a batch. Synchronizes with the GPU."""
-    count = len(progress.images)
-    return [1.0] * count if progress.excess is None else progress.excess.tolist()
-
-
-def return_sentence(excess: float, settings: Settings) -> str:
-    """What to tell the user where the best image took the place of the last one.
-
-    Args:
-        excess: how many times the best loss the last one was.
-        settings: of the run.
-    """
-    return (
-        f"the optimization did not settle: its last loss was {excess:.3g} times the best one, so "
-        "the final output is the best image; lower learning_rate "
-        f"(now {settings.learning_rate:g})."
-    )
 
 
 def copy_to_host(tensor: Tensor) -> Callable[[], Tensor]:

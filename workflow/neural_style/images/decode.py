@@ -54,9 +54,7 @@ class ImageError(NeuralStyleError):
     """An image file that cannot be read or written, or an image that cannot be fitted."""
 
 
-def load_image(
-    path: Path, max_pixels: int | None = None, *, side: int | None = None
-) -> Image.Image:
+def load_image(path: Path, *, side: int | None = None) -> Image.Image:
     """Read an image file of one of `formats.KINDS`; the content decides which, not the name.
 
     The first frame or page is turned upright by its EXIF orientation, converted from its color
@@ -65,7 +63,6 @@ def load_image(
 
     Args:
         path: the file.
-        max_pixels: the largest width × height that is read; None for `pixel_limit`.
         side: pixels of the edge to which the image will be fitted. A JPEG of over `REDUCED_FROM`
             pixels is then decoded at 1/2, 1/4 or 1/8 of its size, if its short side stays at least
             twice as long. None decodes every image whole.
@@ -78,7 +75,7 @@ def load_image(
             or too large; or its samples have no known scale.
     """
     decode = partial(_decode_upright, convert=to_srgb, side=side)
-    return read_image_file(path, decode, max_pixels, decodes=True)
+    return read_image_file(path, decode, decodes=True)
 
 
 def load_sized(path: Path, side: int) -> tuple[Image.Image, tuple[int, int]]:
@@ -100,7 +97,7 @@ def load_sized(path: Path, side: int) -> tuple[Image.Image, tuple[int, int]]:
 
 
 def pixel_limit() -> int:
-    """The largest width × height of an image file that is read, unless a caller sets another one.
+    """The largest width × height of an image file that is read.
 
     The environment variable `NEURAL_STYLE_MAX_PIXELS` overrides `settings.MAX_PIXELS`: so the limit
     of a configuration reaches every process of a run.
@@ -109,7 +106,7 @@ def pixel_limit() -> int:
     return int(given) if given.isdecimal() else MAX_PIXELS
 
 
-def load_opacity(path: Path, max_pixels: int | None = None) -> Image.Image | None:
+def load_opacity(path: Path) -> Image.Image | None:
     """Read the opacity of an image file: upright, of mode L; None if it is opaque everywhere.
 
     Args and errors are those of `load_image`.
@@ -120,7 +117,7 @@ def load_opacity(path: Path, max_pixels: int | None = None) -> Image.Image | Non
             return None
         return _decode_upright(image, extract_opacity)
 
-    opacity = read_image_file(path, read, max_pixels)
+    opacity = read_image_file(path, read)
     return None if opacity is None or opacity.getextrema() == (255, 255) else opacity
 
 
@@ -179,26 +176,19 @@ def upright_size(path: Path) -> tuple[int, int] | None:
     return None
 
 
-def read_image_file(
-    path: Path,
-    read: Callable[[Image.Image], T],
-    max_pixels: int | None = None,
-    *,
-    decodes: bool = False,
-) -> T:
+def read_image_file(path: Path, read: Callable[[Image.Image], T], *, decodes: bool = False) -> T:
     """Open an image file and return `read(image)`; the pixels are not decoded before that.
 
     Args:
         path: the file.
         read: gets the opened image.
-        max_pixels: as in `load_image`.
         decodes: whether `read` decodes the pixels, so that a warning may say that all are there.
 
     Raises:
         ImageError: see `load_image`; also for every exception of `read`, since a damaged file can
             make a decoder raise anything.
     """
-    limit = pixel_limit() if max_pixels is None else max_pixels
+    limit = pixel_limit()
     try:
         _require_content(path)
         with path.open("rb") as file:

@@ -8,6 +8,7 @@ image again.
 
 from __future__ import annotations
 
+import hashlib
 import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -188,8 +189,11 @@ def save_image(image: Image.Image, path: Path, quality: int = 95) -> None:
 
 def save_pixels(
     pixels: PixelArray, path: Path, format_name: str, quality: int = 95, comment: str = ""
-) -> None:
+) -> str:
     """Encode an image and write it atomically; see `encode_image`.
+
+    Returns:
+        SHA-256 of the file, in hexadecimal.
 
     Raises:
         ImageError: the image is larger than the format can hold.
@@ -205,6 +209,7 @@ def save_pixels(
         ) from error
     with atomic_file(path) as file:
         file.write(encoded)
+    return hashlib.sha256(encoded).hexdigest()
 
 
 def encode_image(

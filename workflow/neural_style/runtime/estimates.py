@@ -98,10 +98,12 @@ def bytes_per_image(settings: Settings, height: int, width: int, precision: str)
 
 def work_until(settings: Settings, epoch: int) -> float:
     """Return the work of one image up to an iteration, in the unit of `work_per_evaluation`."""
-    return sum(
-        stage.epochs * work_per_evaluation(settings, stage.size, stage.size)
-        for stage in settings.up_to(epoch).all_stages
-    )
+    work, left = 0.0, epoch
+    for stage in settings.all_stages:
+        done = min(stage.epochs, left)
+        work += done * work_per_evaluation(settings, stage.size, stage.size)
+        left -= done
+    return work
 
 
 def work_per_evaluation(settings: Settings, height: int, width: int) -> float:
