@@ -183,7 +183,7 @@ def stages_of(preset: str | None, own: Mapping[str, Any], size: int) -> dict[str
 
 
 def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
-    """Return the stages that give an output about the same look at any size, and their iterations.
+    """Return the stages that give outputs of different sizes a similar look, and their iterations.
 
     The network sees a fixed number of pixels, so the shapes in a large output are those that it had
     as a small one: of `COARSEST` pixels or a little more. Each stage has twice the pixels of the
