@@ -17,6 +17,7 @@ from neural_style.bulk import worker
 from neural_style.bulk.journal import Row, latest_rows
 from neural_style.bulk.plan import BulkError
 from neural_style.bulk.shard import Task
+from neural_style.bulk.status import read_status, total_status
 from neural_style.bulk.target import discover
 from neural_style.bulk.worker import OutputSaver, run_shard
 from neural_style.errors import NeuralStyleError
@@ -49,6 +50,15 @@ def test_an_unreadable_style_fails_only_its_own_outputs(data: DataSet):
     assert data.run() == []
     assert data.statuses() == {"done": 6, "failed": 6}
     assert data.dates() == before
+    assert data.findings() == {"good": 6, "failed": 6}
+
+
+def test_a_style_that_became_unreadable_ends_neither_status_nor_verification(data: DataSet):
+    data.run()
+    (data.root / "styles" / "s1.png").unlink()
+    os.mkfifo(data.root / "styles" / "s1.png")
+    assert total_status(read_status(data.plan).table).left == 0
+    assert data.findings() == {"good": 6, "failed": 6}
 
 
 def test_only_an_output_that_diverges_fails(data: DataSet):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
 import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -203,6 +204,16 @@ def test_an_image_that_was_written_again_is_kept_again(saved: Checkpoint, tmp_pa
     picture.unlink()
     store.load(CPU)
     assert picture.read_bytes() == b"another"
+
+
+def test_the_next_checkpoint_is_whole_after_its_folder_was_deleted(
+    saved: Checkpoint, tmp_path: Path
+):
+    store = CheckpointStore(tmp_path, "key")
+    store.save(saved)
+    shutil.rmtree(tmp_path / FOLDER)
+    store.save(saved)
+    assert {path.name for path in (tmp_path / FOLDER).iterdir()} > set(saved.outputs)
 
 
 def test_an_image_is_hashed_once_however_many_checkpoints_name_it(

@@ -95,6 +95,14 @@ def test_an_image_of_any_stage_is_that_of_the_whole_run(made, remade, main, capf
     assert remade(picture, "--epochs=5").read_bytes() == last.read_bytes()
 
 
+@pytest.mark.parametrize("option", ["--stages=32:2", "--preset=best"])
+def test_with_other_stages_or_iterations_the_last_image_is_made(made, remade, option):
+    early = made(*EXACT, "--size=48").with_name("out_2.png")
+    again = remade(early, option)
+    assert max(pixels(again).shape) == 48
+    assert "epoch" not in json.loads(load_comment(again))
+
+
 def test_an_image_that_names_an_iteration_after_the_last_is_the_last(made, remade, tmp_path):
     picture = made(*EXACT)
     assert np.array_equal(pixels(remade(forged(tmp_path, picture, epoch=9))), pixels(picture))

@@ -45,9 +45,9 @@ class AssignedStyle:
 class Assignment:
     """Assigns styles to content images by their position and path.
 
-    With `random`, a content image draws from the styles that existed when it was listed, so an
-    added style changes no earlier draw. If too few of these are left, it also draws from the next
-    ones that make them enough. A draw of a removed style is repeated.
+    With `random`, a content image draws from the styles that existed when it was listed, so a new
+    style changes no earlier draw. If too few of these are left, it also draws from the next ones
+    that make them enough. A draw of a removed style is repeated, until its file comes back.
 
     Args:
         plan: the plan of the data set.

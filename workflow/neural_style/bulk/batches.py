@@ -130,9 +130,10 @@ class BatchRunner:
         return self._style(path, task.settings.style_sizes, task.settings.fit)
 
     def _load_style(self, path: Path, sizes: tuple[int, ...], fit: str) -> Region | str:
+        """A style, or why it cannot be read, which is final: a damaged file is read once."""
         try:
             return Region(load_style(path, sizes, fit, self._engine.device))
-        except NeuralStyleError as error:  # kept, so that a damaged file is read once
+        except NeuralStyleError as error:
             return str(error)
 
 

@@ -21,6 +21,7 @@ from neural_style.bulk.journal import (
 from neural_style.bulk.plan import BulkPlan, OutputKeys
 from neural_style.bulk.shard import OutputSpec, outputs_of
 from neural_style.bulk.target import discover
+from neural_style.errors import NeuralStyleError
 from neural_style.io import format_duration
 
 RATE_WINDOW = 600.0
@@ -146,9 +147,13 @@ def _first(sentences: Sequence[str]) -> list[str]:
 def _is_of(row: Row, output: OutputSpec, key: OutputKeys) -> bool:
     """Whether a row is of the output that the plan asks for, not of one with another key.
 
-    A row without a key, such as that of a removed content image, is.
+    A row without a key, such as that of a removed content image, is. So is one whose style cannot
+    be read: nothing is known against it.
     """
-    return not row.key or row.key == key(output.setting, row.content_sha256, output.style.path)
+    try:
+        return not row.key or row.key == key(output.setting, row.content_sha256, output.style.path)
+    except NeuralStyleError:
+        return True
 
 
 def total_status(table: Sequence[StyleStatus]) -> StyleStatus:

@@ -32,12 +32,14 @@ class Target:
         plan: the configured data set.
         listing: its content images.
         styles: its styles, including removed ones.
+        assignment: which styles each content image gets.
         not_taken: sentences about files of the folders that are not images.
     """
 
     plan: BulkPlan
     listing: Listing
     styles: Sequence[Style]
+    assignment: Assignment
     not_taken: Sequence[str] = ()
 
     @property
@@ -63,11 +65,6 @@ class Target:
             redo = self.plan.paths.redo(shard).read_text(encoding="utf-8", errors="replace")
             return _digest([contents, styles, redo])
         return _digest([contents, styles])
-
-    @cached_property
-    def assignment(self) -> Assignment:
-        """Which styles each content image gets."""
-        return Assignment(self.plan, self.styles)
 
     @cached_property
     def plan_digest(self) -> str:
@@ -118,9 +115,8 @@ def discover(plan: BulkPlan, walk: bool) -> Target:
         raise BulkError("\n".join(images.refused))
     listed = read_styles(plan.paths.styles)
     styles = merge_styles(listed, images.files, len(listing.lines))
-    target = Target(plan, listing, styles, (*not_taken, *images.not_taken))
-    target.assignment  # noqa: B018 - raises an error if there are too few styles
-    return target
+    assignment = Assignment(plan, styles)
+    return Target(plan, listing, styles, assignment, (*not_taken, *images.not_taken))
 
 
 def _digest(facts: object) -> str:

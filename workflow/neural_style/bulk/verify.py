@@ -152,7 +152,10 @@ class _Checker:
         damage = self._find_damage(row)
         if damage is not None:
             return damage
-        change = self._find_change(output, row)
+        try:
+            change = self._find_change(output, row)
+        except NeuralStyleError as error:  # a content image or a style that cannot be read
+            return Finding(FAILED, output.path, str(error))
         return Finding(STALE, output.path, change) if change else Finding(GOOD, output.path)
 
     def _find_damage(self, row: Row) -> Finding | None:
@@ -174,7 +177,10 @@ class _Checker:
             return True  # it is `gone` then
         if (status.st_size, status.st_mtime_ns) != (row.content_bytes, row.content_mtime_ns):
             return True
-        return bool(row.key) and bool(self._find_change(output, row))
+        try:
+            return bool(row.key) and bool(self._find_change(output, row))
+        except NeuralStyleError:
+            return False
 
     def _find_change(self, output: OutputSpec, row: Row) -> str:
         """What has changed since the output was made; nothing if its content image was removed."""

@@ -20,6 +20,7 @@ from neural_style.cli.parsing import (
 from neural_style.cli.stylize import Task, choose_format, require_output, work
 from neural_style.config.inputs import MASK, STYLE_MASK
 from neural_style.config.options import option_name
+from neural_style.config.presets import PRESETS, stages_of
 from neural_style.config.settings import BESIDE, ENGINE_VERSION, Settings
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 
@@ -139,15 +140,14 @@ def _iteration(
 ) -> int | None:
     """Return the iteration whose image to make; None for the last one.
 
-    An option or a preset that sets the number of iterations asks for the last one.
+    An option or a preset that sets iterations or stages asks for the last one.
 
     Raises:
         UsageError: it is an earlier one, and `--record` is given.
     """
     epoch, epochs = provenance.epoch, settings.epochs
-    if hasattr(options, "epochs") or epochs != provenance.settings["epochs"]:
-        return None
-    if epoch is None or epoch >= epochs:
+    given = {*vars(options), *_set_by(getattr(options, "preset", None))}
+    if epoch is None or epoch >= epochs or given & {"epochs", "stages"}:
         return None
     if options.record is not None:
         raise UsageError(
@@ -155,6 +155,14 @@ def _iteration(
             f"--record is for whole runs; leave it out, or give --epochs {epochs}."
         )
     return epoch
+
+
+def _set_by(preset: str | None) -> Collection[str]:
+    """The keys of `optimization` that a preset sets."""
+    if preset is None:
+        return ()
+    stages = stages_of(preset, {}, Settings.size)
+    return {*PRESETS[preset].values.get("optimization", {}), *stages}
 
 
 def _of_metadata(

@@ -105,7 +105,7 @@ class _Work:
             took = format_duration(time.monotonic() - began)
             done = len(self.tasks) - failed
             self._say(f"{done} outputs are in {escape(self.options.output)}; they took {took}.")
-        else:
+        elif self.tasks[0].until is None:  # the ideas are for whole runs
             self._say("\n".join(["Try next:", *_ideas(self.tasks[0])]))
         if failed:
             log_line(NAME, f"{failed} of {len(self.tasks)} outputs failed.")

@@ -180,7 +180,8 @@ class LayerStudyKeys:
     """Images that show what each depth of the network keeps, made by `snakemake layer_study`.
 
     Fit, network weights, pooling, padding, optimizer, learning rate, start, seed, and precision are
-    those of the sweep; everything else has its default.
+    those of the sweep. The figure has the size and the quality of `grids`. Everything else has its
+    default.
     """
 
     content: Annotated[
@@ -238,7 +239,7 @@ class Bulk:
         OutputPath,
         Field(
             description="folder of its outputs, in style/setting; also of the manifests and the "
-            "logs"
+            "logs; neither within a folder of content or style images nor around one"
         ),
     ] = "results/bulk"
     assign: Annotated[

@@ -121,9 +121,11 @@ class CheckpointStore:
         """
         began = time.monotonic()
         with atomic_file(self._file) as file:
-            for name, checksum in checkpoint.outputs.items() - self._linked.items():
-                _link(self._results / name, self._folder / name, checksum)
-                self._linked[name] = checksum
+            for name, checksum in checkpoint.outputs.items():
+                link = self._folder / name
+                if self._linked.get(name) != checksum or not link.exists():
+                    _link(self._results / name, link, checksum)
+                    self._linked[name] = checksum
             sync_folder(self._folder)  # the outputs are there before the state that names them
             _write({"key": self._key, "checkpoint": checkpoint}, file)
         sync_folder(self._folder)

@@ -39,7 +39,7 @@ REDUCED_FROM = 100_000_000
 decoded whole, because the reduced pixels are not exactly the same."""
 
 LARGEST_REPAIRED = 2**30
-"""Bytes of a file that is read whole to find out whether its pixels are complete."""
+"""Bytes of a file up to which it is read whole, to repair it or to see what its end lacks."""
 
 _JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _DRAFT_RATIO = 4  # below this many times the wanted side, a reduced decoding would lose sharpness
@@ -256,8 +256,10 @@ def _fault_at_end(file: IO[bytes]) -> str:
     file.seek(0)
     if file.read(len(_JPEG_START)) != _JPEG_START:
         return ""
-    size = file.seek(-len(_JPEG_END), io.SEEK_END)
-    if size > LARGEST_REPAIRED or file.read(len(_JPEG_END)) == _JPEG_END:
+    if file.seek(0, io.SEEK_END) > LARGEST_REPAIRED:
+        return ""
+    file.seek(-len(_JPEG_END), io.SEEK_END)
+    if file.read(len(_JPEG_END)) == _JPEG_END:
         return ""
     from neural_style.images.repair import NO_JPEG_END, only_lacks_end
 
