@@ -17,7 +17,7 @@ from tests.unit.jobs import make
 from neural_style import NeuralStyleError, Output, Settings, Stylizer, stylize
 from neural_style.config.keys import Stage
 from neural_style.engine import engine, load, session
-from neural_style.engine.record import read_provenance
+from neural_style.engine.provenance import read_provenance
 from neural_style.images.fit import load_fitted
 from neural_style.io import sha256
 from neural_style.model.weights import Weights

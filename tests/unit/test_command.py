@@ -23,7 +23,7 @@ from torch import Tensor
 from neural_style.cli.main import main
 from neural_style.config.settings import Settings
 from neural_style.engine import engine
-from neural_style.engine.record import read_provenance
+from neural_style.engine.provenance import read_provenance
 from neural_style.model.vgg import Vgg19
 
 pytestmark = pytest.mark.usefixtures("random_network")

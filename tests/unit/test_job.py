@@ -17,7 +17,7 @@ from torch import Tensor
 from neural_style.config.keys import Stage
 from neural_style.config.settings import ENGINE_VERSION, Settings, settings_from_record
 from neural_style.engine.job import run_job
-from neural_style.engine.record import Source, read_provenance
+from neural_style.engine.provenance import Source, read_provenance
 from neural_style.images.decode import load_image
 from neural_style.images.fit import fit_image
 from neural_style.images.measures import measure

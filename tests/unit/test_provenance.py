@@ -19,7 +19,7 @@ from neural_style.config.settings import (
     Settings,
     settings_from_record,
 )
-from neural_style.engine.record import (
+from neural_style.engine.provenance import (
     ProvenanceError,
     Source,
     metadata_text,

@@ -15,13 +15,8 @@ import torch
 
 from neural_style.config.keys import Stage
 from neural_style.config.settings import ENGINE_VERSION, Settings
-from neural_style.engine.record import (
-    Losses,
-    RunRecord,
-    Source,
-    summarize_losses,
-    write_run,
-)
+from neural_style.engine.provenance import Source
+from neural_style.engine.record import Losses, RunRecord, summarize_losses, write_run
 from neural_style.images.measures import Measures
 from neural_style.losses.size_correction import beta_at
 from neural_style.model.weights import Weights

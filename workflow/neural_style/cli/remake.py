@@ -25,7 +25,7 @@ from neural_style.config.settings import BESIDE, ENGINE_VERSION, Settings
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 
 if TYPE_CHECKING:
-    from neural_style.engine.record import Provenance
+    from neural_style.engine.provenance import Provenance
 
 USAGE = "neural-style remake IMAGE -o FILE [OPTIONS]"
 
@@ -91,7 +91,7 @@ def _task_of(options: argparse.Namespace) -> Task:
         NeuralStyleError: the metadata are incomplete or invalid, or name files that are not read.
     """
     from neural_style.config.schema import settings_of
-    from neural_style.engine.record import (
+    from neural_style.engine.provenance import (
         ProvenanceError,
         missing_settings,
         read_provenance,

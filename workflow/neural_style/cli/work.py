@@ -28,7 +28,7 @@ from neural_style.display import (
     log_waiting,
 )
 from neural_style.engine.job import run_job
-from neural_style.engine.record import read_provenance
+from neural_style.engine.provenance import read_provenance
 from neural_style.engine.session import Output, Session
 from neural_style.engine.writer import StoppedError
 from neural_style.errors import NeuralStyleError, showing_warnings

@@ -14,7 +14,8 @@ from neural_style.config.settings import RUN, Settings, output_name
 from neural_style.engine.checkpoint import CheckpointStore, checkpoint_key
 from neural_style.engine.engine import Engine
 from neural_style.engine.load import LoadedProblem, load_problem
-from neural_style.engine.record import RunRecord, Source, write_run
+from neural_style.engine.provenance import Source
+from neural_style.engine.record import RunRecord, write_run
 from neural_style.engine.writer import RunWriter, StoppedError
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import round_trip

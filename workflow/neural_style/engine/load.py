@@ -25,7 +25,7 @@ from neural_style.config.inputs import (
     mask_of_blended,
 )
 from neural_style.config.settings import BESIDE, ORIGINAL, Settings
-from neural_style.engine.record import Source
+from neural_style.engine.provenance import Source
 from neural_style.errors import NeuralStyleWarning
 from neural_style.images.decode import ImageError, load_sized
 from neural_style.images.encode import Postprocessor, make_postprocessor

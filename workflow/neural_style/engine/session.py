@@ -26,7 +26,8 @@ from neural_style.config.settings import ORIGINAL, Settings, SettingsError, find
 from neural_style.engine.engine import Engine
 from neural_style.engine.job import files_read
 from neural_style.engine.load import make_problems, read_with_sources
-from neural_style.engine.record import Source, metadata_text, sum_by_kind
+from neural_style.engine.provenance import Source, metadata_text
+from neural_style.engine.record import sum_by_kind
 from neural_style.engine.settling import (
     CHECK_INTERVAL,
     DivergedError,

@@ -21,7 +21,8 @@ from neural_style.config.settings import (
     output_names,
 )
 from neural_style.engine.checkpoint import Checkpoint, CheckpointError, CheckpointStore
-from neural_style.engine.record import Source, metadata_text, summarize_losses
+from neural_style.engine.provenance import Source, metadata_text
+from neural_style.engine.record import summarize_losses
 from neural_style.engine.settling import (
     CHECK_INTERVAL,
     DivergedError,
