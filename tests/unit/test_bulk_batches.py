@@ -12,12 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from neural_style.bulk.assignment import Style
+from neural_style.bulk.assignment import OutputSpec, Style
 from neural_style.bulk.batches import BatchRunner
 from neural_style.bulk.journal import Row
 from neural_style.bulk.listing import ContentImage
 from neural_style.bulk.plan import BulkError, make_bulk_plan
-from neural_style.bulk.shard import OutputSpec, Task, fit_content
+from neural_style.bulk.shard import Task, fit_content
 from neural_style.bulk.worker import Result, batch_key
 from neural_style.config.keys import Stage
 from neural_style.config.schema import complete

@@ -11,7 +11,7 @@ import pytest
 import torch
 from tests.unit.random_tensors import random
 from torch import Tensor
-from torch.linalg import LinAlgError  # type: ignore[attr-defined]
+from torch.linalg import LinAlgError
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from neural_style.config.settings import Settings

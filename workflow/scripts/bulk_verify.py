@@ -7,23 +7,17 @@ shard that cannot be finished, then the counts. Outputs and manifests are only r
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from options import add_config_option, command, config_from
+from options import bulk_plan_from, command
 
-from neural_style.bulk.plan import make_bulk_plan
 from neural_style.cli.show import show_verification
 
 
 @command("bulk_verify")
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    add_config_option(parser)
-    show_verification(make_bulk_plan(config_from(parser.parse_args(arguments))))
+    show_verification(bulk_plan_from(arguments, __doc__))
 
 
 if __name__ == "__main__":

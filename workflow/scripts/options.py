@@ -23,6 +23,7 @@ from neural_style.config.settings import (
 from neural_style.errors import NeuralStyleError, showing_warnings
 
 if TYPE_CHECKING:
+    from neural_style.bulk.plan import BulkPlan
     from neural_style.config.sweep import Sweep
 
 INTERRUPTED = 130
@@ -115,6 +116,25 @@ def sweep_from(options: argparse.Namespace) -> Sweep:
     from neural_style.config.sweep import plan_sweep
 
     return plan_sweep(config_from(options))
+
+
+def bulk_plan_from(arguments: list[str] | None, description: str | None) -> BulkPlan:
+    """Return the data set that a command line with the options of `add_config_option` describes.
+
+    Args:
+        arguments: of the command line; None for those of the process.
+        description: what the script does, for its help.
+
+    Raises:
+        NeuralStyleError: the configuration is invalid, or describes no data set.
+    """
+    from neural_style.bulk.plan import make_bulk_plan
+
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add_config_option(parser)
+    return make_bulk_plan(config_from(parser.parse_args(arguments)))
 
 
 class Pair(NamedTuple):

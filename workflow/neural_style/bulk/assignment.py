@@ -1,4 +1,4 @@
-"""Which styles each content image gets, independent of files that are added later."""
+"""Which styles each content image gets, independent of files that are added later; its outputs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from neural_style.bulk.listing import ContentImage
 from neural_style.bulk.plan import RANDOM, BulkError, BulkPlan
+from neural_style.config.settings import OUTPUT_FORMATS
 from neural_style.io import write_text
 
 
@@ -28,6 +30,12 @@ class Style:
     since: int
     path: Path | None
 
+    @property
+    def file(self) -> Path:
+        """The file of a style that is assigned to a content image: only styles that exist are."""
+        assert self.path is not None, "only styles that exist are assigned"
+        return self.path
+
 
 @dataclass(frozen=True)
 class AssignedStyle:
@@ -40,6 +48,23 @@ class AssignedStyle:
 
     folder: str
     style: Style
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """An output of the data set.
+
+    Attributes:
+        content: its content image.
+        style: its style.
+        setting: id of its setting.
+        path: below the output folder.
+    """
+
+    content: ContentImage
+    style: Style
+    setting: str
+    path: str
 
 
 class Assignment:
@@ -108,6 +133,17 @@ class Assignment:
 def _hash(seed: int, attempt: int, path: str) -> int:
     text = f"{seed} {attempt} {path}".encode("utf-8", "surrogateescape")
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())
+
+
+def outputs_of(
+    plan: BulkPlan, assignment: Assignment, content: ContentImage
+) -> Iterator[OutputSpec]:
+    """List the outputs of a content image: its styles × the settings."""
+    for assigned in assignment.styles_of(content.index, content.path):
+        for setting, settings in plan.settings.items():
+            suffix = OUTPUT_FORMATS[settings.format]
+            path = f"{assigned.folder}/{setting}/{content.stem}{suffix}"
+            yield OutputSpec(content, assigned.style, setting, path)
 
 
 def merge_styles(

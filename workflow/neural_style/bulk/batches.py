@@ -125,9 +125,8 @@ class BatchRunner:
 
     def _style_of(self, task: Task) -> Region | str:
         """The style of a task, or why it cannot be read."""
-        path = task.output.style.path
-        assert path is not None, "only styles that exist are assigned"
-        return self._style(path, task.settings.style_sizes, task.settings.fit)
+        settings = task.settings
+        return self._style(task.output.style.file, settings.style_sizes, settings.fit)
 
     def _load_style(self, path: Path, sizes: tuple[int, ...], fit: str) -> Region | str:
         """A style, or why it cannot be read, which is final: a damaged file is read once."""

@@ -254,17 +254,16 @@ class OutputKeys:
         self._settings_digests = settings_digests(plan)
         self._style_sha256 = lru_cache(maxsize=None)(sha256)
 
-    def __call__(self, setting: str, content_sha256: str, style: Path | None) -> str:
+    def __call__(self, setting: str, content_sha256: str, style: Path) -> str:
         """Return a key.
 
         Args:
             setting: id of the output's setting.
             content_sha256: checksum of the content image's file.
-            style: file of the style image; it exists, because no other style is assigned.
+            style: file of the style image.
 
         Raises:
             NeuralStyleError: the style image cannot be read.
         """
-        assert style is not None, "only styles that exist are assigned"
         facts = (self._settings_digests[setting], content_sha256, self._style_sha256(style))
         return hashlib.sha256(" ".join(facts).encode()).hexdigest()[:20]

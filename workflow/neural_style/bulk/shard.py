@@ -12,34 +12,23 @@ from pathlib import Path
 
 from PIL import Image
 
-from neural_style.bulk.assignment import Assignment, Style, merge_styles, read_styles
+from neural_style.bulk.assignment import (
+    Assignment,
+    OutputSpec,
+    merge_styles,
+    outputs_of,
+    read_styles,
+)
 from neural_style.bulk.journal import DONE, FAILED, GONE, Row
 from neural_style.bulk.listing import ContentImage, Listing, read_listing
 from neural_style.bulk.plan import BulkPlan, OutputKeys
 from neural_style.config.inputs import find_images
-from neural_style.config.settings import ORIGINAL, OUTPUT_FORMATS, Settings
+from neural_style.config.settings import ORIGINAL, Settings
 from neural_style.config.sizes import SHORTEST_SIDE
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import load_sized
 from neural_style.images.fit import fit_image
 from neural_style.io import sha256
-
-
-@dataclass(frozen=True)
-class OutputSpec:
-    """An output of the data set.
-
-    Attributes:
-        content: its content image.
-        style: its style.
-        setting: id of its setting.
-        path: below the output folder.
-    """
-
-    content: ContentImage
-    style: Style
-    setting: str
-    path: str
 
 
 @dataclass(frozen=True)
@@ -167,7 +156,7 @@ class Shard:
 
     def _initial_row(self, output: OutputSpec, content_sha256: str, status: os.stat_result) -> Row:
         """The row of an output with what is known before it is made."""
-        key = self._key(output.setting, content_sha256, output.style.path)
+        key = self._key(output.setting, content_sha256, output.style.file)
         return replace(_row(output, DONE, status), key=key, content_sha256=content_sha256)
 
     def _current_row(self, row: Row) -> Row | None:
@@ -225,17 +214,6 @@ def row_if_unchanged(row: Row, output: Path) -> Row | None:
         return replace(row, output_mtime_ns=status.st_mtime_ns) if same else None
     except (OSError, NeuralStyleError):
         return None
-
-
-def outputs_of(
-    plan: BulkPlan, assignment: Assignment, content: ContentImage
-) -> Iterator[OutputSpec]:
-    """List the outputs of a content image: its styles × the settings."""
-    for assigned in assignment.styles_of(content.index, content.path):
-        for setting, settings in plan.settings.items():
-            suffix = OUTPUT_FORMATS[settings.format]
-            path = f"{assigned.folder}/{setting}/{content.stem}{suffix}"
-            yield OutputSpec(content, assigned.style, setting, path)
 
 
 def read_assignment(plan: BulkPlan, listing: Listing) -> Assignment:

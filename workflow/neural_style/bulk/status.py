@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from neural_style.bulk.assignment import OutputSpec, outputs_of
 from neural_style.bulk.journal import (
     DONE,
     FAILED,
@@ -19,7 +20,6 @@ from neural_style.bulk.journal import (
     with_redo,
 )
 from neural_style.bulk.plan import BulkPlan, OutputKeys
-from neural_style.bulk.shard import OutputSpec, outputs_of
 from neural_style.bulk.target import discover
 from neural_style.errors import NeuralStyleError
 from neural_style.io import format_duration
@@ -151,7 +151,7 @@ def _is_of(row: Row, output: OutputSpec, key: OutputKeys) -> bool:
     be read: nothing is known against it.
     """
     try:
-        return not row.key or row.key == key(output.setting, row.content_sha256, output.style.path)
+        return not row.key or row.key == key(output.setting, row.content_sha256, output.style.file)
     except NeuralStyleError:
         return True
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from neural_style.bulk.assignment import OutputSpec, outputs_of
 from neural_style.bulk.journal import (
     CORRUPT,
     FAILED,
@@ -20,7 +21,6 @@ from neural_style.bulk.journal import (
 )
 from neural_style.bulk.listing import search
 from neural_style.bulk.plan import BulkError, BulkPlan, OutputKeys
-from neural_style.bulk.shard import OutputSpec, outputs_of
 from neural_style.bulk.target import discover
 from neural_style.errors import NeuralStyleError
 from neural_style.io import sha256
@@ -143,6 +143,17 @@ class _Checker:
         """Check one output."""
         if row is None:
             return Finding(MISSING, output.path, "it is not in the manifest")
+        try:
+            return self._compare(output, row)
+        except NeuralStyleError as error:  # the content image or the style cannot be read
+            return Finding(FAILED, output.path, str(error))
+
+    def _compare(self, output: OutputSpec, row: Row) -> Finding:
+        """Check one output that has a row.
+
+        Raises:
+            NeuralStyleError: its content image or its style cannot be read.
+        """
         if row.status == FAILED and self._may_succeed_now(output, row):
             return Finding(UNFINISHED, output.path, f"changed since it failed: {row.reason}")
         if row.status in (FAILED, GONE):
@@ -152,10 +163,7 @@ class _Checker:
         damage = self._find_damage(row)
         if damage is not None:
             return damage
-        try:
-            change = self._find_change(output, row)
-        except NeuralStyleError as error:  # a content image or a style that cannot be read
-            return Finding(FAILED, output.path, str(error))
+        change = self._find_change(output, row)
         return Finding(STALE, output.path, change) if change else Finding(GOOD, output.path)
 
     def _find_damage(self, row: Row) -> Finding | None:
@@ -177,10 +185,7 @@ class _Checker:
             return True  # it is `gone` then
         if (status.st_size, status.st_mtime_ns) != (row.content_bytes, row.content_mtime_ns):
             return True
-        try:
-            return bool(row.key) and bool(self._find_change(output, row))
-        except NeuralStyleError:
-            return False
+        return bool(row.key) and bool(self._find_change(output, row))
 
     def _find_change(self, output: OutputSpec, row: Row) -> str:
         """What has changed since the output was made; nothing if its content image was removed."""
@@ -193,7 +198,7 @@ class _Checker:
         same_stat = (status.st_size, status.st_mtime_ns) == recorded
         if not same_stat and sha256(content) != row.content_sha256:
             return "the content image has changed"
-        key = self._key(output.setting, row.content_sha256, output.style.path)
+        key = self._key(output.setting, row.content_sha256, output.style.file)
         return "" if key == row.key else "the style, the settings or the engine have changed"
 
 

@@ -19,7 +19,7 @@ from neural_style.cli.parsing import (
     nearest,
     settings_from,
 )
-from neural_style.config.folders import Found, NotTaken, find_named, identity
+from neural_style.config.folders import Found, NotTaken, find_named, identity, is_folder
 from neural_style.config.inputs import companions_of
 from neural_style.config.options import option_name
 from neural_style.config.settings import MAX_PIXELS_VARIABLE, OUTPUT_FORMATS, Settings
@@ -254,7 +254,8 @@ def _plan(
         UsageError: a setting or the name of the output is invalid.
     """
     output = Path(options.output)
-    one = len(contents) == len(styles) == 1 and not _is_folder(options.output)
+    names_folder = options.output.endswith(os.sep) or is_folder(options.output)
+    one = len(contents) == len(styles) == 1 and not names_folder
     if one:
         choose_format(options)
         settings = settings_from(options)
@@ -283,10 +284,6 @@ def _plan(
 
 def _pair(task: Task) -> str:
     return f"{str(task.content)!r} with {str(task.style)!r}"
-
-
-def _is_folder(word: str) -> bool:
-    return word.endswith(os.sep) or os.path.isdir(word)  # noqa: PTH112 - see `folders._find_named`
 
 
 def choose_format(options: argparse.Namespace, recalled: str = "jpg") -> None:

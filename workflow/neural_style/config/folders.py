@@ -208,7 +208,7 @@ def find_named(
 
 def _find_named(word: str, not_taken: NotTaken, hint: Callable[[str], str]) -> Iterator[Found]:
     """Yield the images that a word names."""
-    if os.path.isdir(word):  # noqa: PTH112 - does not raise for names that are too long
+    if is_folder(word):
         files = sorted(walk_images(Path(word), not_taken))
         if not files:
             raise NeuralStyleError(f"there is no image in the folder {word!r}; name another one.")
@@ -230,6 +230,11 @@ def _find_named(word: str, not_taken: NotTaken, hint: Callable[[str], str]) -> I
             if not is_image(file.name):
                 note_others(f"{file.parent}{os.sep}", [file.name], names, not_taken)
         yield from map(Found, images)
+
+
+def is_folder(word: str) -> bool:
+    """Return whether a word of the user names a folder; False also for names that are too long."""
+    return os.path.isdir(word)  # noqa: PTH112 - `Path.is_dir` raises an error for such names
 
 
 def identity(path: str | Path) -> Hashable:

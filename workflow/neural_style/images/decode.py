@@ -22,7 +22,15 @@ from PIL import Image, UnidentifiedImageError
 
 from neural_style.config.settings import MAX_PIXELS, MAX_PIXELS_VARIABLE
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
-from neural_style.images.formats import KINDS, is_jpeg, is_sideways, open_image, turn_upright
+from neural_style.images.formats import (
+    JPEG_END,
+    JPEG_SIGNATURE,
+    KINDS,
+    is_jpeg,
+    is_sideways,
+    open_image,
+    turn_upright,
+)
 from neural_style.images.srgb import (
     PixelError,
     extract_opacity,
@@ -41,7 +49,6 @@ decoded whole, because the reduced pixels are not exactly the same."""
 LARGEST_REPAIRED = 2**30
 """Bytes of a file up to which it is read whole, to repair it or to see what its end lacks."""
 
-_JPEG_START, _JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 _DRAFT_RATIO = 4  # below this many times the wanted side, a reduced decoding would lose sharpness
 _LARGE = threading.Lock()  # held while a large image is decoded: one at a time
 
@@ -254,12 +261,12 @@ def _fault_at_end(file: IO[bytes]) -> str:
     further images, may follow the marker.
     """
     file.seek(0)
-    if file.read(len(_JPEG_START)) != _JPEG_START:
+    if file.read(len(JPEG_SIGNATURE)) != JPEG_SIGNATURE:
         return ""
     if file.seek(0, io.SEEK_END) > LARGEST_REPAIRED:
         return ""
-    file.seek(-len(_JPEG_END), io.SEEK_END)
-    if file.read(len(_JPEG_END)) == _JPEG_END:
+    file.seek(-len(JPEG_END), io.SEEK_END)
+    if file.read(len(JPEG_END)) == JPEG_END:
         return ""
     from neural_style.images.repair import NO_JPEG_END, only_lacks_end
 

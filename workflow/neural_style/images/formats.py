@@ -20,6 +20,9 @@ from neural_style.images.srgb import CODE_POINTS, PixelError
 KINDS = ("JPEG", "PNG", "WebP", "TIFF", "BMP", "GIF", "HEIC", "AVIF", "JPEG XL")
 """The types in words, for messages."""
 
+JPEG_SIGNATURE, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
+"""How every JPEG file begins, and how a whole one ends."""
+
 HEIF, AVIF, JPEG_XL = "HEIF", "AVIF", "JXL"
 _OTHERS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")  # the names that Pillow gives to decoders
 _PACKAGES = {HEIF: ("pillow_heif", "pillow-heif"), JPEG_XL: ("pillow_jxl", "pillow-jxl-plugin")}

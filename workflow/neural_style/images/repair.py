@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from neural_style.images.formats import JPEG_END, JPEG_SIGNATURE
 from neural_style.images.png import PNG_SIGNATURE, png_chunk
 from neural_style.images.srgb import PixelError
 
-JPEG_SIGNATURE = b"\xff\xd8\xff"
 SIGNATURES = (PNG_SIGNATURE, JPEG_SIGNATURE)
 """How files begin that may be repaired."""
 
@@ -38,7 +38,6 @@ _PNG_PIXELS = frozenset(
 )
 """Optional chunks that change what is seen: their damage is not ignored."""
 
-_EOI = b"\xff\xd9"
 _MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # in the data of a scan, after FF: no marker
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _SCAN, _END = 0xDA, 0xD9
@@ -174,12 +173,12 @@ def _repair_jpeg(data: bytes) -> Repaired | None:
         return None
     if _has_last_pixels(cut.rstrip(b"\0")[:-_LAST_BYTES].rstrip(b"\xff")):
         return None
-    return Repaired(cut + _EOI, NO_JPEG_END)
+    return Repaired(cut + JPEG_END, NO_JPEG_END)
 
 
 def _has_last_pixels(data: bytes) -> bool:
     """Whether the pixels of a JPEG file without its end marker do not depend on what follows."""
-    return len({_pixel_digest(data + filler + _EOI) for filler in _FILLERS}) == 1
+    return len({_pixel_digest(data + filler + JPEG_END) for filler in _FILLERS}) == 1
 
 
 def only_lacks_end(data: bytes) -> bool:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
-from torch.linalg import LinAlgError  # type: ignore[attr-defined]  # not in its __all__
+from torch.linalg import LinAlgError
 
 SMALLEST_SHIFT = 1e-5
 """Lower bound of ε in units of the Frobenius norm of A, so that rounding errors of eigenvalues near

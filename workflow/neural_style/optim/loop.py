@@ -259,8 +259,7 @@ class _PreparedStage:
 
     def _blank_state(self, epoch: int) -> State:
         """A state after an iteration with the right types and shapes; its numbers mean nothing."""
-        batch = len(self.start)
-        losses = self.start.new_zeros(len(self.objective.term_names), batch)
+        losses = self.start.new_zeros(len(self.objective.term_names), len(self.start))
         evaluation = Evaluation(losses, self.start)
         safeguard = Safeguard.begin(self.start, evaluation).state
         optimizer = self.optimizer.memory.after(epoch - self.epoch)

@@ -274,7 +274,7 @@ class Page:
         save_figure(self.figure, path, self.used + MARGIN)
 
 
-def scale_log(axes: Axes, which: str, low: float, high: float, room: float = 0.06) -> None:
+def scale_log(axes: Axes, which: str, low: float, high: float, margin: float = 0.06) -> None:
     """Give an axis (`x` or `y`) a logarithmic scale of low … high, with readable ticks.
 
     Args:
@@ -282,12 +282,11 @@ def scale_log(axes: Axes, which: str, low: float, high: float, room: float = 0.0
         which: `x` or `y`.
         low: the smallest value, above 0.
         high: the largest.
-        room: share of the length that is left free at either end.
+        margin: share of the length that stays empty at either end.
     """
     decades = math.log10(high / low)
-    spread = max(decades, 0.1)  # a factor of 1.26 for a constant
     center = math.log10(low) + decades / 2
-    reach = spread * (0.5 + room)
+    reach = max(decades, 0.1) * (0.5 + margin)  # 0.1: a factor of 1.26 for a constant
     axis = axes.xaxis if which == "x" else axes.yaxis
     limits = (10 ** (center - reach), 10 ** (center + reach))
     if which == "x":

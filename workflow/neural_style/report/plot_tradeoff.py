@@ -113,7 +113,7 @@ def _draw_points(axes: Axes, points: Sequence[Point], styles: Sequence[LineStyle
         ("x", [point.content for point in points]),
         ("y", [point.style for point in points]),
     ):
-        scale_log(axes, which, min(values), max(values), room=0.14)
+        scale_log(axes, which, min(values), max(values), margin=0.14)
     axes.set_xlabel("content loss without α (dimensionless)\n←  closer to the content image")
     for curve in curves_of(points):
         axes.plot(

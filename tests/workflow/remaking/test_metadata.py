@@ -1,4 +1,4 @@
-"""`neural-style remake`: an image is made again from what it says of itself, to the byte."""
+"""What an image says of itself may be incomplete, out of date, or a stranger's."""
 
 from __future__ import annotations
 
@@ -11,159 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.workflow.remaking.conftest import EXACT, forged, pixels, refused
 
-from neural_style.api import Stylizer
-from neural_style.cli.main import main as command
-from neural_style.config.presets import PRESETS
 from neural_style.images.encode import load_comment, save_pixels
 from neural_style.io import sha256
-
-SMALL = ["--size=32", "--epochs=3", "--save-every=2", "--threads=1", "--style-layers=conv1_1:1"]
-EXACT = [*SMALL, "--precision=fp32", "--content-layers=conv2_1:0.1,conv1_2:3"]
-
-
-@pytest.fixture
-def pair(project) -> tuple[Path, Path]:
-    return project.add("content", "cat.png", seed=0), project.add("style", "sea.png", seed=1)
-
-
-@pytest.fixture
-def main(monkeypatch, tmp_path) -> Callable[[list[str]], int]:
-    monkeypatch.chdir(tmp_path)  # files outside of it are not read on the word of an output
-    return command
-
-
-@pytest.fixture
-def made(main, pair, tmp_path) -> Callable[..., Path]:
-    """Makes an image and says where it is."""
-
-    def make(*options: str, name: str = "first", suffix: str = "png") -> Path:
-        output = tmp_path / name / f"out.{suffix}"
-        assert main([*map(str, pair), f"--output={output}", *options]) == 0
-        return output
-
-    return make
-
-
-@pytest.fixture
-def remade(main, tmp_path) -> Callable[..., Path]:
-    """Makes an image again and says where it is."""
-
-    def make(picture: Path, *options: str) -> Path:
-        output = tmp_path / "again" / picture.name
-        arguments = ["remake", str(picture), f"--output={output}", "--threads=1"]
-        assert main([*arguments, *options]) == 0
-        return output
-
-    return make
-
-
-@pytest.mark.parametrize(
-    ("options", "suffix"),
-    [
-        (["--quality=90", "--init=noise", "--seed=7"], "jpg"),
-        (["--fit=pad", "--dimensions=original", "--alpha=0.3"], "png"),
-        (["--color=luminance"], "webp"),
-        (["--format=png16", "--color=match", "--learning-rate=0.5"], "png"),
-        (["--pooling=average", "--beta=123456.789"], "tiff"),
-    ],
-)
-def test_the_same_image_to_the_byte(made, remade, options, suffix):
-    picture = made(*EXACT, *options, suffix=suffix)
-    assert remade(picture).read_bytes() == picture.read_bytes()
-
-
-def test_an_image_on_the_way_is_made_with_its_own_epochs(made, remade):
-    last = made(*EXACT)
-    picture = last.with_name("out_2.png")
-    again = remade(picture)
-    assert again.read_bytes() == picture.read_bytes()
-    assert not again.with_name(last.name).exists()
-
-
-@pytest.mark.parametrize("epoch", [2, 4])
-def test_an_image_of_any_stage_is_that_of_the_whole_run(made, remade, main, capfd, tmp_path, epoch):
-    stages = ["--size=48", "--stages=32:3", "--epochs=5", "--coherence=1", "--total-variation=10"]
-    picture = made(*EXACT, *stages).with_name(f"out_{epoch}.png")
-    capfd.readouterr()
-    again = remade(picture)
-    assert f"iteration {epoch}/{epoch}, " in capfd.readouterr().err
-    assert again.read_bytes() == picture.read_bytes()
-    said = refused(main, capfd, tmp_path, picture, f"--record={tmp_path / 'run'}")
-    assert f"is the image after iteration {epoch} of 5, but --record is for whole runs" in said
-    last = picture.with_name("out.png")
-    assert remade(picture, "--epochs=5").read_bytes() == last.read_bytes()
-
-
-@pytest.mark.parametrize("option", ["--stages=32:2", "--preset=best"])
-def test_with_other_stages_or_iterations_the_last_image_is_made(made, remade, option):
-    early = made(*EXACT, "--size=48").with_name("out_2.png")
-    again = remade(early, option)
-    assert max(pixels(again).shape) == 48
-    assert "epoch" not in json.loads(load_comment(again))
-
-
-def test_an_image_that_names_an_iteration_after_the_last_is_the_last(made, remade, tmp_path):
-    picture = made(*EXACT)
-    assert np.array_equal(pixels(remade(forged(tmp_path, picture, epoch=9))), pixels(picture))
-
-
-def test_an_image_saved_by_python_is_made_again(remade, pair, tmp_path):
-    settings = {"size": 48, "stages": [{"size": 32, "epochs": 2}], "epochs": 9, "precision": "fp32"}
-    layers = {"style_layers": {"conv1_1": 1}, "content_layers": {"conv2_1": 1}}
-    for output in Stylizer(device="cpu", **settings, **layers).iterate(*pair):
-        if output.epoch in (0, 1):
-            picture = output.save(tmp_path / f"out_{output.epoch}.png")
-            assert remade(picture).read_bytes() == picture.read_bytes()
-
-
-def test_options_beside_it_win(made, remade, pair, project):
-    first = made(*EXACT)
-    assert remade(first, "--seed=1", "--init=noise").read_bytes() != first.read_bytes()
-    other = project.add("style", "other.png", seed=2)
-    again = remade(first, f"--style={other}")
-    facts = json.loads(load_comment(again))
-    assert facts["sources"]["style"] == {"path": str(other), "sha256": sha256(other)}
-    assert facts["sources"]["content"]["path"] == str(pair[0])
-    assert facts["settings"]["content_layers"] == {"conv2_1": 0.1, "conv1_2": 3}
-
-
-def test_a_blend_and_masks_are_remembered_and_checked(
-    main, capfd, made, remade, pair, project, tmp_path
-):
-    other = project.add("style", "ot:her,1.png", seed=2)
-    mask = pair[0].with_name("cat.mask.png")
-    Image.linear_gradient("L").resize((64, 64)).save(mask)
-    blend = [f"--blend={other}:0.5", "--mask=beside", "--style-scales=0.5,1", "--size=64"]
-    picture = made(*EXACT, *blend, "--color=match")
-    assert remade(picture).read_bytes() == picture.read_bytes()
-    Image.new("L", (64, 64), 9).save(mask)
-    Image.new("RGB", (64, 64), "teal").save(other)
-    said = refused(main, capfd, tmp_path, picture)
-    assert f"mask: {str(mask)!r} has changed" in said
-    assert f"blend_1: {str(other)!r} has changed" in said
-
-
-def test_a_hostile_name_survives(main, remade, project, tmp_path):
-    content = project.add("content", 'q"uote \\ 🎨\n$(reboot).png', seed=0)
-    style = project.root / "images" / "style" / os.fsdecode(b"caf\xe9.png")
-    project.add("style", "plain.png", seed=1).rename(style)
-    picture = tmp_path / "first.jpg"
-    assert main([str(content), str(style), f"--output={picture}", *EXACT]) == 0
-    assert load_comment(picture).isascii()
-    assert remade(picture).read_bytes() == picture.read_bytes()
-
-
-def refused(main, capfd, tmp_path, picture: Path, *options: str) -> str:
-    """What is said of an image that is not made again."""
-    capfd.readouterr()
-    output = tmp_path / f"no{picture.suffix}"
-    assert main(["remake", str(picture), f"--output={output}", *options]) in (1, 2)
-    assert not output.exists()
-    said: str = capfd.readouterr().err
-    assert said.startswith("neural-style remake: ")
-    assert "Traceback" not in said
-    return said
 
 
 def test_files_that_changed_or_vanished_are_named(main, capfd, made, pair, tmp_path):
@@ -175,34 +26,11 @@ def test_files_that_changed_or_vanished_are_named(main, capfd, made, pair, tmp_p
     assert f"style: {str(pair[1])!r} cannot be read" in said
 
 
-def test_a_changed_file_that_is_given_by_its_option_is_taken(made, remade, pair, project):
-    picture = made(*EXACT)
-    pair[0].unlink()
-    moved = project.add("content", "moved.png", seed=0)
-    assert np.array_equal(pixels(remade(picture, f"--content={moved}")), pixels(picture))
-
-
-def pixels(path: Path) -> np.ndarray:
-    with Image.open(path) as image:
-        return np.asarray(image)
-
-
 def test_an_image_of_another_version_is_made_with_a_word(main, capfd, made, tmp_path):
     picture = forged(tmp_path, made(*EXACT), engine="0123456789ab")
     capfd.readouterr()
     assert main(["remake", str(picture), f"--output={tmp_path / 'again.png'}"]) == 0
     assert "was made by another version; the output may differ." in capfd.readouterr().err
-
-
-def forged(
-    folder: Path, picture: Path, settings: dict[str, Any] | None = None, **facts: Any
-) -> Path:
-    """An image whose note says something else."""
-    note = json.loads(load_comment(picture)) | facts
-    note["settings"] |= settings or {}
-    path = folder / "forged.png"
-    save_pixels(np.zeros((32, 32, 3), np.uint8), path, "png", comment=json.dumps(note))
-    return path
 
 
 @pytest.mark.parametrize(
@@ -228,31 +56,11 @@ def test_settings_of_a_stranger_go_through_the_same_check(
         assert word in said
 
 
-def test_an_older_output_with_old_names_is_understood(made, remade, tmp_path):
-    picture = made(*EXACT, "--color=match")
-    note = json.loads(load_comment(picture))
-    for later in ("dimensions", "blend", "history", "style_loss", "style_scales", "stages"):
-        del note["settings"][later]
-    note["settings"]["colour"] = note["settings"].pop("color")
-    old = tmp_path / "old" / picture.name
-    save_pixels(np.zeros((32, 32, 3), np.uint8), old, "png", comment=json.dumps(note))
-    assert remade(old).read_bytes() == picture.read_bytes()
-
-
 def test_no_image_of_ours(main, capfd, pair, tmp_path):
     assert "does not say how it was made" in refused(main, capfd, tmp_path, pair[0])
     assert "no such file" in refused(main, capfd, tmp_path, tmp_path / "none.png")
     (tmp_path / "pipe.png").write_bytes(b"\x89PNG")
     assert "pipe.png" in refused(main, capfd, tmp_path, tmp_path / "pipe.png")
-
-
-def test_a_preset_given_beside_it_wins_too(made, remade):
-    picture = made(*EXACT)
-    again = remade(picture, "--preset=texture", "--epochs=3", "--size=32")
-    facts = json.loads(load_comment(again))["settings"]
-    preset = PRESETS["texture"].values
-    assert facts["beta"] == preset["beta"]
-    assert facts["precision"] == "fp32", "what the preset does not say is the picture's"
 
 
 def of_a_stranger(folder: Path, output: Path, role: str, path: Path, checksum: str = "") -> Path:
@@ -416,3 +224,14 @@ def test_metadata_without_images_are_said(main, capfd, made, tmp_path):
     forgery = forged(tmp_path, made(*EXACT), sources={})
     said = refused(main, capfd, tmp_path, forgery)
     assert "does not name its content image; give --content." in said
+
+
+def test_an_older_output_with_old_names_is_understood(made, remade, tmp_path):
+    picture = made(*EXACT, "--color=match")
+    note = json.loads(load_comment(picture))
+    for later in ("dimensions", "blend", "history", "style_loss", "style_scales", "stages"):
+        del note["settings"][later]
+    note["settings"]["colour"] = note["settings"].pop("color")
+    old = tmp_path / "old" / picture.name
+    save_pixels(np.zeros((32, 32, 3), np.uint8), old, "png", comment=json.dumps(note))
+    assert remade(old).read_bytes() == picture.read_bytes()
