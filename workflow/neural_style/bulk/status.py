@@ -6,7 +6,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from neural_style.bulk.assignment import OutputSpec, outputs_of
 from neural_style.bulk.journal import (
@@ -95,8 +95,9 @@ def read_status(plan: BulkPlan, now: float | None = None) -> Status:
         current = []
         for content in listing.content_images(listing.range_of(shard)):
             for output in outputs_of(plan, target.assignment, content):
-                row = rows.get(output.path)
-                if row is None or not _is_of(row, output, key):
+                known = rows.get(output.path)
+                row = known and _current(known, output, key)
+                if row is None:
                     continue
                 current.append(row)
                 folder = output.path.partition("/")[0]
@@ -144,16 +145,17 @@ def _first(sentences: Sequence[str]) -> list[str]:
     return [*sentences[:SENTENCES_SHOWN], f"{more} more shards cannot be finished, either."]
 
 
-def _is_of(row: Row, output: OutputSpec, key: OutputKeys) -> bool:
-    """Whether a row is of the output that the plan asks for, not of one with another key.
+def _current(row: Row, output: OutputSpec, key: OutputKeys) -> Row | None:
+    """The row of an output that the plan asks for; None if it is of one with another key.
 
-    A row without a key, such as that of a removed content image, is. So is one whose style cannot
-    be read: nothing is known against it.
+    A row without a key, such as that of a removed content image, stays as it is. Where the style
+    cannot be read, the output counts as failed, as verification says.
     """
     try:
-        return not row.key or row.key == key(output.setting, row.content_sha256, output.style.file)
-    except NeuralStyleError:
-        return True
+        same = not row.key or row.key == key(output.setting, row.content_sha256, output.style.file)
+    except NeuralStyleError as error:
+        return replace(row, status=FAILED, reason=str(error))
+    return row if same else None
 
 
 def total_status(table: Sequence[StyleStatus]) -> StyleStatus:
