@@ -41,7 +41,7 @@ demo: install ## stylize a sample image in four styles (a few minutes on a CPU)
 	$(RUN) snakemake --cores all --resources gpu=1 --configfile demo.yaml
 
 # The linters need a core for less than a minute, so they run beside the tests.
-test: install ## run the linters and the fast tests (4 minutes on two cores)
+test: install ## run the linters and the fast tests (4 to 8 minutes on two cores)
 	$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 test-all: test ## run all tests: also the slow ones, those in a browser, and those on Slurm
