@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -85,6 +87,25 @@ def photo_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         noise(50, 40, seed).save(tmp_path / f"{name}.png")
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def make_pipe() -> Iterator[Callable[[Path], None]]:
+    """Put a pipe in the place of a file; who waits for its other end fails after a minute."""
+
+    def give_up(number: int, frame: object) -> None:
+        raise AssertionError("it waits for the other end of a pipe")
+
+    def make(path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        os.mkfifo(path)
+        signal.alarm(60)
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    yield make
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture

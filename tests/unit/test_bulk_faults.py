@@ -14,8 +14,8 @@ import pytest
 from tests.unit.data_sets import Copying, DataSet
 
 from neural_style.bulk import worker
-from neural_style.bulk.journal import Row, latest_rows
-from neural_style.bulk.plan import BulkError
+from neural_style.bulk.journal import Row, find_worker, latest_rows
+from neural_style.bulk.plan import BulkError, read_plan
 from neural_style.bulk.shard import Task
 from neural_style.bulk.status import read_status, total_status
 from neural_style.bulk.target import discover
@@ -60,6 +60,33 @@ def test_a_style_that_became_unreadable_ends_neither_status_nor_verification(dat
     sums = total_status(read_status(data.plan).table)
     assert (sums.done, sums.failed, sums.left) == (6, 6, 0)
     assert data.findings() == {"good": 6, "failed": 6}
+
+
+@pytest.mark.parametrize("name", ["plan.json", "listing.tsv", "styles.tsv", "redo/000000.tsv"])
+def test_a_pipe_in_the_place_of_a_bookkeeping_file_is_one_sentence(data: DataSet, make_pipe, name):
+    data.run()
+    make_pipe(data.plan.paths.root / name)
+    with pytest.raises(BulkError, match=rf"cannot read .*{name}: it is not a regular file; "):
+        discover(read_plan(data.plan.output), walk=False).inputs_digest(0)
+
+
+def test_a_pipe_in_the_place_of_a_journal_is_one_sentence(data: DataSet, make_pipe):
+    data.run()
+    make_pipe(data.plan.paths.journal(0))
+    with pytest.raises(BulkError, match=r"cannot read .*000000\.tsv: it is not a regular file; "):
+        read_status(data.plan)
+    with pytest.raises(BulkError, match=r"cannot write .*000000\.tsv: "):
+        data.run()
+
+
+def test_what_is_in_the_place_of_the_file_of_a_worker_is_removed(data: DataSet, make_pipe):
+    mine = data.root / "mine"
+    mine.write_text("text")
+    make_pipe(data.plan.paths.worker(0))
+    data.plan.paths.worker(1).symlink_to(mine)
+    assert find_worker(mine, data.plan.paths.worker(0)) is None
+    assert len(data.run()) == 12
+    assert mine.read_text() == "text"
 
 
 def test_only_an_output_that_diverges_fails(data: DataSet):

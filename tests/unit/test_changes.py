@@ -93,6 +93,12 @@ def test_a_record_that_is_too_large_to_be_shown_does_not_fit(files, record, stor
     assert changed(record, files, store)
 
 
+def test_a_pipe_does_not_fit(files, record, store, make_pipe):
+    make_pipe(record)
+    make_pipe(store)
+    assert changed(record, files, store) == [record, *files.values()]
+
+
 def test_nothing_has_changed_for_outputs_that_are_not_there(files, record, store):
     record.unlink()
     assert changed(record, files, store) == []

@@ -206,6 +206,14 @@ def test_a_record_that_is_too_large_is_not_read(tmp_path: Path):
         read_run(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["run.json", "losses.csv"])
+def test_a_pipe_is_no_record(job_folder, make_pipe, name):
+    make_pipe(job_folder / name)
+    with pytest.raises(RunError, match=rf"cannot read .*{name}: it is not a regular file; delete"):
+        read_curves(job_folder)
+    assert name == "run.json" or not read_losses(job_folder, [0])
+
+
 def test_texts_are_bounded(tmp_path: Path):
     path = tmp_path / "run.json"
     path.write_text(json.dumps({"device": "x" * 10_000}), encoding="utf-8")

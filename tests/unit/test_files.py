@@ -17,6 +17,7 @@ from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.io import (
     atomic,
     format_duration,
+    read_regular,
     remove_leftovers,
     remove_leftovers_below,
     sha256,
@@ -213,6 +214,27 @@ def test_what_is_no_regular_file_has_no_checksum(tmp_path: Path, kind: str):
         os.mkfifo(path)
     with pytest.raises(NeuralStyleError, match="is not a regular file"):
         sha256(path)
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder"])
+def test_what_is_no_regular_file_is_not_read(tmp_path: Path, make_pipe, kind: str):
+    path = {"device": Path("/dev/null"), "pipe": tmp_path / "pipe", "folder": tmp_path}[kind]
+    if kind == "pipe":
+        make_pipe(path)
+    with pytest.raises(OSError, match="is not a regular file"):
+        read_regular(path)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path):
+    (tmp_path / "text").write_text("four")
+    assert read_regular(tmp_path / "text", 4) == "four"
+    with pytest.raises(OSError, match="is too large"):
+        read_regular(tmp_path / "text", 3)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no such files here")
+def test_of_a_file_no_more_than_its_size_is_read():
+    assert read_regular(Path("/proc/self/status")) == ""  # as of the endless /proc/self/pagemap
 
 
 def test_a_folder_that_is_a_file_is_one_sentence(tmp_path: Path):

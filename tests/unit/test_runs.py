@@ -161,6 +161,11 @@ def test_without_a_log_it_has_not_been_tried(job):
     assert failure_reason(job) == "not made yet"
 
 
+def test_a_pipe_is_no_log(job, make_pipe):
+    make_pipe(job.log)
+    assert failure_reason(job) == "did not finish"
+
+
 def test_what_a_job_writes_is_read(tmp_path, shallow, random_network):
     content, style = samples.CONTENT["chelsea"], samples.CONTENT["coffee"]
     settings = replace(shallow, total_variation=3.0)

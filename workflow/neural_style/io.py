@@ -4,7 +4,7 @@
 - `sync`: waits until data are on the disk, as far as the file system can say so.
 - `WorkQueue`: work in threads, with a limit on what may wait.
 - `escape` and `unescape`: any file name on one line of tab-separated text.
-- `sha256`, also of files as they were when they were read, `expand_path` and `format_duration`.
+- `open_regular`, `read_regular` and `sha256` of regular files, `expand_path`, `format_duration`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Self, TypeVar
 
@@ -184,17 +185,40 @@ def write_text(path: Path, text: str) -> None:
         file.write(text.encode("utf-8"))
 
 
+def open_regular(path: Path, largest: float = float("inf")) -> BufferedReader:
+    """Open a regular file of at most `largest` bytes to read; a pipe or a device may never end.
+
+    Raises:
+        OSError: it cannot be opened, is too large, or is not a regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe would wait for a writer
+    status = os.fstat(descriptor)
+    is_regular = stat.S_ISREG(status.st_mode)
+    if is_regular and status.st_size <= largest:
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    raise OSError("it is too large" if is_regular else "it is not a regular file")
+
+
+def read_regular(path: Path, largest: float = float("inf"), errors: str = "strict") -> str:
+    """Read the text of a regular file of at most `largest` bytes; `errors` as of `bytes.decode`.
+
+    Raises:
+        OSError: it cannot be opened, is too large, or is not a regular file.
+        UnicodeDecodeError: it is not UTF-8.
+    """
+    with open_regular(path, largest) as file:  # some in /proc have the size 0, and never end
+        return file.read(os.fstat(file.fileno()).st_size).decode("utf-8", errors)
+
+
 def sha256(path: Path) -> str:
     """Return the SHA-256 checksum of a file's bytes, in hexadecimal.
 
     Raises:
-        NeuralStyleError: the file cannot be read, or is not a regular file: a device or a pipe may
-            never end.
+        NeuralStyleError: the file cannot be read, or is not a regular file.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise NeuralStyleError(f"cannot read {path}: it is not a regular file; fix the path.")
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise NeuralStyleError(

@@ -12,7 +12,7 @@ from pathlib import Path
 from neural_style.bulk.listing import ContentImage
 from neural_style.bulk.plan import RANDOM, BulkError, BulkPlan
 from neural_style.config.settings import OUTPUT_FORMATS
-from neural_style.io import write_text
+from neural_style.io import read_regular, write_text
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,7 @@ def read_styles(path: Path) -> dict[str, int]:
         BulkError: it cannot be read.
     """
     try:
-        return dict(_parse_styles(path.read_text(encoding="utf-8").splitlines()))
+        return dict(_parse_styles(read_regular(path).splitlines()))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Self
 
 from neural_style.bulk.plan import BulkError
-from neural_style.io import escape, sync, unescape, write_text
+from neural_style.io import escape, read_regular, sync, unescape, write_text
 from neural_style.locks import FileLock, lock_at
 
 DONE = "done"
@@ -143,6 +143,22 @@ def parse_row(line: str) -> Row | None:
         return None
 
 
+def read_table(path: Path) -> str:
+    """Read the text of a journal or a manifest; empty if the file does not exist.
+
+    Raises:
+        BulkError: the file cannot be read.
+    """
+    try:
+        return read_regular(path, errors="replace")
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        raise BulkError(
+            f"cannot read {path}: {error.strerror or error}; fix its permissions."
+        ) from error
+
+
 def read_rows(path: Path) -> Iterator[Row]:
     """Read all rows of a journal or a manifest; none if the file does not exist.
 
@@ -151,13 +167,7 @@ def read_rows(path: Path) -> Iterator[Row]:
     Raises:
         BulkError: the file cannot be read.
     """
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise BulkError(f"cannot read {path}: {error.strerror}; fix its permissions.") from error
-    for line in lines[:-1]:
+    for line in read_table(path).split("\n")[:-1]:
         row = parse_row(line)
         if row is not None:
             yield row
@@ -231,7 +241,7 @@ class Worker:
 def read_worker(path: Path) -> Worker | None:
     """Read who works, or has worked, on a shard; None if that is not known."""
     with suppress(OSError, ValueError):
-        process, machine = path.read_text(encoding="utf-8").split("\t")
+        process, machine = read_regular(path).split("\t")
         return Worker(int(process), machine)
     return None
 
@@ -283,6 +293,7 @@ class Journal:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = self._wait_for_lock()
             self._worker.parent.mkdir(parents=True, exist_ok=True)
+            self._worker.unlink(missing_ok=True)  # a pipe would wait, a link lead elsewhere
             self._worker.write_text(f"{os.getpid()}\t{socket.gethostname()}", encoding="utf-8")
         except OSError as error:
             raise BulkError(
@@ -312,7 +323,8 @@ class Journal:
 
         After a write to a full disk, a buffer would be written again.
         """
-        return os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK  # a pipe waits for a reader
+        return os.open(self._path, flags, 0o666)
 
     def __exit__(self, *error: object) -> None:
         """Wait until all rows are on the disk, and unlock."""

@@ -24,7 +24,7 @@ from neural_style.config.folders import (
     is_image,
     note_others,
 )
-from neural_style.io import escape, unescape, write_text
+from neural_style.io import escape, read_regular, unescape, write_text
 
 HEADER = "shard_size"
 
@@ -102,7 +102,7 @@ def read_listing(path: Path, shard_size: int) -> Listing:
         BulkError: the file cannot be read, or was begun with another shard size.
     """
     try:
-        header, *lines = path.read_text(encoding="utf-8").splitlines()
+        header, *lines = read_regular(path).splitlines()
         first_size = int(header.removeprefix(f"{HEADER}\t"))
     except FileNotFoundError:
         return Listing(shard_size, (), ())

@@ -25,7 +25,7 @@ from neural_style.config.settings import (
 )
 from neural_style.config.sweep import expand_settings, overlap
 from neural_style.errors import NeuralStyleError
-from neural_style.io import sha256
+from neural_style.io import read_regular, sha256
 
 BOOKKEEPING = "_bulk"
 """The folder of the bookkeeping files. It is never the folder of a style, because no id begins with
@@ -201,7 +201,7 @@ def read_plan(output: Path) -> BulkPlan:
     """
     path = DatasetPaths(output).plan
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(read_regular(path))
         settings = {name: settings_from_record(each) for name, each in facts["settings"].items()}
         places = {"content": Path(facts["content"]), "output": output}
         styles = tuple(map(Path, facts["style"]))

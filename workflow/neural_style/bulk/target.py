@@ -6,12 +6,12 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from neural_style.bulk.assignment import Assignment, Style, merge_styles, read_styles, write_styles
+from neural_style.bulk.journal import read_table
 from neural_style.bulk.listing import (
     Listing,
     read_listing,
@@ -56,15 +56,16 @@ class Target:
         """A digest of the sizes and dates of a shard's content images and styles.
 
         It also changes when verification finds outputs of the shard wrong.
+
+        Raises:
+            BulkError: what verification has found cannot be read.
         """
         positions = self.listing.range_of(shard)
         latest = self.assignment.latest_since(positions.stop - 1)
         styles = [digest for since, digest in self._style_digests if since <= latest]
         contents = stat_digest(self.plan.content, self.listing.paths(positions))
-        with suppress(FileNotFoundError):
-            redo = self.plan.paths.redo(shard).read_text(encoding="utf-8", errors="replace")
-            return _digest([contents, styles, redo])
-        return _digest([contents, styles])
+        redo = read_table(self.plan.paths.redo(shard))
+        return _digest([contents, styles, *([redo] if redo else [])])
 
     @cached_property
     def plan_digest(self) -> str:

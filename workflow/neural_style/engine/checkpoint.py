@@ -22,7 +22,7 @@ import torch
 
 from neural_style.config.settings import ENGINE_VERSION
 from neural_style.errors import NeuralStyleError
-from neural_style.io import atomic, atomic_file, remove_leftovers, sha256, sync_folder
+from neural_style.io import atomic, atomic_file, open_regular, remove_leftovers, sha256, sync_folder
 from neural_style.losses.objective import Evaluation
 from neural_style.optim.lbfgs import LbfgsState
 from neural_style.optim.safeguard import SafeguardState
@@ -297,9 +297,7 @@ def _is_whole(path: Path) -> bool:
     """Whether a file ends with the checksum of the bytes before it."""
     digest = hashlib.sha256()
     try:
-        if not path.is_file():  # a pipe would never end
-            return False
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             left = os.fstat(file.fileno()).st_size - _DIGEST_SIZE
             while left > 0 and (block := file.read(min(1 << 20, left))):
                 digest.update(block)

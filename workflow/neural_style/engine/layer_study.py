@@ -22,7 +22,7 @@ from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.images.decode import load_image
 from neural_style.images.encode import save_image
 from neural_style.images.tensors import to_pil_images, to_tensor
-from neural_style.io import remove_leftovers_below, write_text
+from neural_style.io import read_regular, remove_leftovers_below, write_text
 from neural_style.losses.problem import noise_like, single_style_problem
 from neural_style.losses.terms import gram_matrix, mean_squared_error
 from neural_style.model.layers import channels, receptive_field
@@ -151,8 +151,7 @@ def read_layer_losses(path: Path) -> list[LayerLoss]:
         NeuralStyleError: the file is not there or is no such table.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader(read_regular(path).splitlines()))
         if not rows:
             raise ValueError("the table is empty")
         return [

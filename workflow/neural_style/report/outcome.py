@@ -7,7 +7,7 @@ from pathlib import Path
 
 from neural_style.config.settings import LOG_PREFIX
 from neural_style.config.sweep import Job
-from neural_style.io import format_duration
+from neural_style.io import format_duration, open_regular
 
 _MOST_FAILURES = 8  # that a summary names
 _LONGEST_REASON = 300  # characters
@@ -68,9 +68,9 @@ def _changed_since(file: Path, began: float) -> bool:
 
 def _last_lines(log: Path) -> list[str]:
     try:
-        with log.open("rb") as stream:
+        with open_regular(log) as stream:
             size = stream.seek(0, 2)
             stream.seek(max(0, size - _LOG_TAIL))
-            return stream.read().decode("utf-8", "replace").splitlines()
+            return stream.read(_LOG_TAIL).decode("utf-8", "replace").splitlines()
     except OSError:
         return []

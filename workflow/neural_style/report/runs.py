@@ -16,11 +16,13 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from neural_style.config.settings import LARGEST_RUN, RUN
 from neural_style.errors import NeuralStyleError
+from neural_style.io import open_regular
 
 KINDS = ("content", "style")
 """Kinds of the terms that every run has."""
@@ -147,7 +149,7 @@ def read_run(folder: Path) -> Run:
     path = folder / RUN
     try:
         with open_record(path, LARGEST_RUN) as stream:
-            facts = json.load(stream)
+            facts = json.loads(stream.read(LARGEST_RUN))
         if not isinstance(facts, dict):
             raise ValueError("it is not an object")
     except (ValueError, RecursionError) as error:
@@ -179,13 +181,11 @@ def open_record(path: Path, largest: int) -> Iterator[TextIO]:
     """Open a record of at most `largest` bytes to read.
 
     Raises:
-        RunError: it cannot be read, is too large, or is not text.
+        RunError: it cannot be read, is too large, or is not a regular file or not text.
     """
     try:
-        if path.stat().st_size > largest:
-            raise RunError(f"cannot use {path}: it is too large; {REMEDY}.")
-        with path.open(encoding="utf-8") as stream:
-            yield stream
+        with open_regular(path, largest) as file:
+            yield TextIOWrapper(file, encoding="utf-8")
     except UnicodeDecodeError as error:
         raise RunError(f"cannot read {path}: it is not text; {REMEDY}.") from error
     except OSError as error:

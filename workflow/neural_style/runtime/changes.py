@@ -16,7 +16,7 @@ from typing import Any
 
 from neural_style.config.settings import BUILT_IN, LARGEST_RUN
 from neural_style.errors import NeuralStyleError
-from neural_style.io import file_state, sha256, write_text
+from neural_style.io import file_state, read_regular, sha256, write_text
 
 NANOSECONDS_OF_A_CLOCK = 2_000_000_000
 """A file may change again within the same tick of its clock; FAT has the coarsest one. A checksum
@@ -38,7 +38,7 @@ class Checksums:
         self._has_new = False
         self._known: dict[str, list[Any]] = {}
         with suppress(OSError, ValueError, RecursionError):
-            known = json.loads(store.read_text(encoding="ascii"))
+            known = json.loads(read_regular(store))
             self._known = known if isinstance(known, dict) else {}
 
     def of(self, path: Path) -> str | None:
@@ -79,9 +79,7 @@ def changed_inputs(record: Path, files: Mapping[str, Path], checksums: Checksums
         checksums: of the files.
     """
     try:
-        if record.stat().st_size > LARGEST_RUN:
-            raise ValueError("it is no run.json")
-        recorded = dict(_recorded_checksums(json.loads(record.read_text(encoding="utf-8"))))
+        recorded = dict(_recorded_checksums(json.loads(read_regular(record, LARGEST_RUN))))
     except FileNotFoundError:
         return
     except (OSError, ValueError, AttributeError, RecursionError):
