@@ -145,6 +145,43 @@ def test_no_output_is_written_through_a_link_out_of_the_output_folder(data: Data
     assert data.statuses() == {"done": 9, "failed": 3}
 
 
+@pytest.mark.parametrize("name", ["_bulk", "_bulk/partial", "_bulk/journals", "_bulk/logs"])
+def test_a_bookkeeping_folder_elsewhere_is_refused_before_anything_changes(
+    data: DataSet, name: str
+):
+    data.run()
+    place, elsewhere = data.plan.output / name, data.root / "elsewhere"
+    if place.exists():
+        place.rename(elsewhere)
+    mine = elsewhere / ("partial/000000/mine" if name == "_bulk" else "000000/mine")
+    mine.parent.mkdir(parents=True)
+    mine.touch()
+    place.symlink_to(elsewhere)
+    before = sorted(data.root.rglob("*")), sorted(elsewhere.rglob("*"))
+    for touch in (lambda: run_shard(data.plan, 0, Copying, print), data.run, data.findings):
+        with pytest.raises(BulkError, match=f"{name}' is a link that leads out of bulk.output; "):
+            touch()
+    assert (sorted(data.root.rglob("*")), sorted(elsewhere.rglob("*"))) == before
+
+
+def test_a_journal_is_not_written_through_a_link(data: DataSet):
+    mine = data.root / "mine"
+    mine.write_text("text\n")
+    journal = data.plan.paths.journal(0)
+    journal.parent.mkdir(parents=True)
+    journal.symlink_to(mine)
+    with pytest.raises(BulkError, match=r"cannot write .*000000\.tsv: "):
+        data.run()
+    assert mine.read_text() == "text\n"
+
+
+def test_the_output_folder_may_be_a_link(data: DataSet):
+    (data.root / "disk").mkdir()
+    data.plan.output.symlink_to(data.root / "disk")
+    assert len(data.run()) == 12
+    assert data.findings() == {"good": 12}
+
+
 def test_a_folder_in_the_place_of_an_output_fails_that_output(data: DataSet):
     place = data.plan.output / "s0/one/class0/deep/0.png"
     (place / "mine").mkdir(parents=True)

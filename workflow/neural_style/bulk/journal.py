@@ -321,9 +321,10 @@ class Journal:
     def _open(self) -> int:
         """Open the file; its descriptor is written to without a buffer.
 
-        After a write to a full disk, a buffer would be written again.
+        After a write to a full disk, a buffer would be written again. A pipe, which would wait for
+        a reader, and a link, which may lead elsewhere, are refused.
         """
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK  # a pipe waits for a reader
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOFOLLOW
         return os.open(self._path, flags, 0o666)
 
     def __exit__(self, *error: object) -> None:

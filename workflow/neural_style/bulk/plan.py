@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from itertools import chain
@@ -88,6 +90,25 @@ class DatasetPaths:
     def partial(self, shard: int) -> Path:
         """The folder in which outputs are written before they are moved to their place."""
         return self.root / "partial" / _shard_name(shard)
+
+    def require_inside(self) -> None:
+        """Refuse a link that leads out of the output folder, which may be a link itself.
+
+        Call it before anything is written or removed: a data set may come from someone else.
+
+        Raises:
+            BulkError: the folder of the bookkeeping files, or something in it, is such a link.
+        """
+        top = os.path.realpath(self.output)
+        places = [self.root]
+        with suppress(OSError):  # there is none yet
+            places += self.root.iterdir()
+        for place in places:
+            if not Path(os.path.realpath(place)).is_relative_to(top):
+                raise BulkError(
+                    f"{str(place)!r} is a link that leads out of bulk.output; remove the link, "
+                    "then run `snakemake bulk` again."
+                )
 
 
 def _shard_name(shard: int | str) -> str:

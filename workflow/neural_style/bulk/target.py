@@ -98,8 +98,10 @@ def discover(plan: BulkPlan, walk: bool) -> Target:
         walk: whether to search for content images that are not in the listing yet.
 
     Raises:
-        BulkError: there are no content images or too few styles, or they cannot be read.
+        BulkError: there are no content images or too few styles, or they cannot be read, or a link
+            leads out of the output folder, see `DatasetPaths.require_inside`.
     """
+    plan.paths.require_inside()
     listing = read_listing(plan.paths.listing, plan.shard_size)
     not_taken: list[str] = []
     if walk:

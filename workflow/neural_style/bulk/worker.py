@@ -128,6 +128,7 @@ def run_shard(
             `bulk.failed_fraction` allows. Finished outputs are kept and are in the journal.
     """
     paths = plan.paths
+    paths.require_inside()
     with Journal(paths.journal(number), paths.worker(number), say) as journal:
         rows_so_far = with_redo(journal.rows, latest_rows(paths.redo(number)))
         shard = Shard(plan, number, rows_so_far)
