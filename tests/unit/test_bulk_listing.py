@@ -106,10 +106,16 @@ def test_another_shard_size_is_refused(tmp_path: Path):
         read_listing(path, 5)
 
 
-@pytest.mark.parametrize("text", ["", "shard_size\tx\n", "a.jpg\n"])
+NO_NAMES = ("é\\x.png", "a\\x.png", "a.png\ta\\x", "a\0.png", "\\x00.png", "\\ud800.png")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "shard_size\tx\n", "a.jpg\n", *(f"shard_size\t4\n{name}\n" for name in NO_NAMES)],
+)
 def test_a_damaged_listing_is_refused(tmp_path: Path, text: str):
     path = tmp_path / "listing.tsv"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(BulkError, match="cannot read the listing"):
         read_listing(path, 4)
 

@@ -99,11 +99,12 @@ def read_listing(path: Path, shard_size: int) -> Listing:
         shard_size: of the configuration.
 
     Raises:
-        BulkError: the file cannot be read, or was begun with another shard size.
+        BulkError: the file cannot be read, is damaged, or was begun with another shard size.
     """
     try:
         header, *lines = read_regular(path).splitlines()
         first_size = int(header.removeprefix(f"{HEADER}\t"))
+        _check_names(lines)
     except FileNotFoundError:
         return Listing(shard_size, (), ())
     except (OSError, ValueError) as error:
@@ -114,6 +115,16 @@ def read_listing(path: Path, shard_size: int) -> Listing:
             "change it back, or choose another bulk.output."
         )
     return Listing(shard_size, lines, ())
+
+
+def _check_names(lines: Iterable[str]) -> None:
+    """Raise a ValueError if a line holds what no file can be called."""
+    for line in lines:
+        if "\\" in line or "\0" in line:
+            for name in map(unescape, line.split("\t")):
+                os.fsencode(name)  # half of a character pair
+                if "\0" in name:
+                    raise ValueError("a name has a null character")
 
 
 def with_found(listing: Listing, found: Iterable[str]) -> Listing:

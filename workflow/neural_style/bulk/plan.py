@@ -17,6 +17,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
+from neural_style.config.sections import Bulk
 from neural_style.config.settings import (
     BULK_CHECKS,
     ENGINE_VERSION,
@@ -215,26 +218,31 @@ def plan_to_json(plan: BulkPlan) -> str:
 def read_plan(output: Path) -> BulkPlan:
     """Read the plan that the last run of `bulk` wrote into its output folder.
 
-    Former names of settings are understood.
+    Former names of settings are understood. Its values are checked as those of the configuration.
 
     Raises:
-        BulkError: the plan does not exist or cannot be read.
+        BulkError: the plan does not exist, cannot be read, or is damaged.
     """
     path = DatasetPaths(output).plan
     try:
         facts = json.loads(read_regular(path))
         settings = {name: settings_from_record(each) for name, each in facts["settings"].items()}
-        places = {"content": Path(facts["content"]), "output": output}
-        styles = tuple(map(Path, facts["style"]))
-        return BulkPlan(**{**facts, **places, "style": styles, "settings": settings})
+        if not settings:
+            raise ValueError("it has no setting")
+        section = {key.name: facts[key.name] for key in fields(Bulk)}
+        checked = vars(TypeAdapter(Bulk).validate_python(section))
+        places = {"content": Path(checked["content"]), "output": output}
+        styles = tuple(map(Path, checked["style"]))
+        return BulkPlan(**{**checked, **places, "style": styles, "settings": settings})
     except FileNotFoundError:
         raise BulkError(
             f"there is no data set in {str(output)!r}; run `snakemake bulk` or fix the path."
         ) from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise BulkError(
-            f"cannot read {path}: {error}; remove it and run `snakemake bulk` again."
-        ) from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        reason = "it is damaged"
+    raise BulkError(f"cannot read {path}: {reason}; remove it and run `snakemake bulk` again.")
 
 
 def settings_digests(plan: BulkPlan) -> dict[str, str]:

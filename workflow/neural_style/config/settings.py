@@ -8,9 +8,12 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, get_args
+
+from pydantic import TypeAdapter
 
 from neural_style.config.keys import Image, Network, Optimization, Stage, Transfer, Weights
 from neural_style.config.sizes import LARGEST_SIZE, SMALLEST_SIZE
@@ -218,15 +221,15 @@ def settings_from_record(record: Mapping[str, Any]) -> Settings:
     """Make settings from a record: what `dataclasses.asdict` returned, after a way through JSON.
 
     Raises:
-        TypeError: the record has a key that is not a setting, or a value of a wrong type.
+        TypeError: the record is no mapping.
+        ValueError: it has a key that is not a setting, or a value that the setting cannot have.
     """
-    values: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value
-        for key, value in upgrade_record(record).items()
-    }
-    if "stages" in values:
-        values["stages"] = tuple(Stage(**stage) for stage in values["stages"])
-    return Settings(**values)
+    return _adapter().validate_python(upgrade_record(record))
+
+
+@cache
+def _adapter() -> TypeAdapter[Settings]:
+    return TypeAdapter(Settings)
 
 
 def upgrade_record(record: Mapping[str, Any]) -> dict[str, Any]:
