@@ -220,6 +220,13 @@ def test_the_share_of_failures_that_is_named_is_enough():
             assert not excess_of_failures(rows, 0, float(named)), (count, possible)
 
 
+def test_the_reason_of_a_failure_obeys_no_terminal():
+    rows = [replace(ROW, status="failed", reason="cannot read a\x1b[31m\x07\n.png: torn")]
+    sentence = excess_of_failures(rows, 0, 0)
+    assert sentence.endswith(r": cannot read a\x1b[31m\x07\n.png: torn")
+    assert sentence.isprintable()
+
+
 def test_a_manifest_with_former_names_of_columns_is_read(tmp_path: Path):
     path = tmp_path / "manifest.tsv"
     header = "picture photograph style setting status seconds total content style_loss checksum"

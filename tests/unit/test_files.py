@@ -216,6 +216,14 @@ def test_what_is_no_regular_file_has_no_checksum(tmp_path: Path, kind: str):
         sha256(path)
 
 
+def test_a_name_with_control_characters_is_quoted(tmp_path: Path):
+    with pytest.raises(
+        NeuralStyleError, match=r"cannot read '.*a\\x1b\[31m\\x07\\n\.png': No such"
+    ) as caught:
+        sha256(tmp_path / "a\x1b[31m\x07\n.png")
+    assert str(caught.value).isprintable()
+
+
 @pytest.mark.parametrize("kind", ["device", "pipe", "folder"])
 def test_what_is_no_regular_file_is_not_read(tmp_path: Path, make_pipe, kind: str):
     path = {"device": Path("/dev/null"), "pipe": tmp_path / "pipe", "folder": tmp_path}[kind]

@@ -222,7 +222,7 @@ def sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise NeuralStyleError(
-            f"cannot read {path}: {error.strerror or error}; fix the path or its permissions."
+            f"cannot read {str(path)!r}: {error.strerror or error}; fix the path or permissions."
         ) from error
 
 

@@ -217,7 +217,7 @@ def excess_of_failures(rows: Sequence[Row], shard: int, allowed: float) -> str:
         f"{len(failed)} of the {possible} outputs of shard {shard} failed, more than "
         f"bulk.failed_fraction ({allowed:g}) allows; repair or remove what failed, or set "
         f"bulk.failed_fraction to {needed:g}, then run `snakemake bulk` again; the first is "
-        f"{failed[0].output!r}: {failed[0].reason}"
+        f"{failed[0].output!r}: {escape(failed[0].reason)}"
     )
 
 
