@@ -170,6 +170,14 @@ def test_zeros_in_place_of_the_end_marker_are_read(tmp_path: Path) -> None:
     assert_read(write_file(tmp_path / "a.jpg", data[:-2] + bytes(500)), whole, "no end marker")
 
 
+def test_fill_bytes_are_read_in_linear_time(tmp_path: Path) -> None:
+    """In quadratic time, these would take half an hour."""
+    data = jpeg("baseline")
+    whole = load_image(write_file(tmp_path / "whole.jpg", data))
+    filled = data[:2] + b"\xff" * 9 + data[2:-2] + b"\xff" * 300_000
+    assert_read(write_file(tmp_path / "a.jpg", filled), whole, "no end marker")
+
+
 @pytest.mark.parametrize("kind", JPEGS)
 def test_a_jpeg_without_its_last_pixels_is_refused(tmp_path: Path, kind: str) -> None:
     for seed in range(3):

@@ -38,7 +38,7 @@ _PNG_PIXELS = frozenset(
 )
 """Optional chunks that change what is seen: their damage is not ignored."""
 
-_MARKER = re.compile(rb"\xff+([\x01-\xcf\xd8-\xfe])")  # in the data of a scan, after FF: no marker
+_MARKER = re.compile(rb"\xff([\x01-\xcf\xd8-\xfe])")  # in the data of a scan, after FF: no marker
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _SCAN, _END = 0xDA, 0xD9
 _COEFFICIENTS = 64
