@@ -89,6 +89,20 @@ def test_a_long_text_still_says_how_the_image_is_turned(tmp_path: Path, kind: st
     assert upright_size(path) == (30, 40)
 
 
+def test_all_texts_together_unpack_to_no_more_than_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(repair, "MAX_UNPACKED", 2**21)
+    packed = zlib.compress(LONG)
+    exif = chunk(b"zTXt", b"Raw profile type exif\0\0" + packed)
+    xmp = chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + packed)
+    data = smooth_png(after=(exif + xmp) * 30)
+    repaired = repair.repair(data)
+    size = len(repaired.data) if repaired else 0
+    assert 2**21 < size < 2**21 + len(data)
+    assert_read(write_file(tmp_path / "a.png", data), smooth(40, 30))
+
+
 def test_a_long_color_profile_is_applied(tmp_path: Path) -> None:
     profile = rgb_profile(P3_TO_XYZ)
     short = write_file(tmp_path / "short.png", encode(smooth(40, 30), "PNG", icc_profile=profile))

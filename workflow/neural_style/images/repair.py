@@ -26,7 +26,7 @@ SIGNATURES = (PNG_SIGNATURE, JPEG_SIGNATURE)
 """How files begin that may be repaired."""
 
 MAX_UNPACKED = 64 * 2**20
-"""Bytes to which a color profile, or a text that says how an image is turned, may unpack."""
+"""Bytes to which a color profile, or all texts that say how an image is turned, may unpack."""
 
 NO_JPEG_END = "no end marker, although its pixels are complete"
 
@@ -90,12 +90,15 @@ def _repair_png(data: bytes) -> Repaired:
     kept = [PNG_SIGNATURE]
     info: dict[str, Any] = {}
     faults: list[str] = []
+    left = MAX_UNPACKED
     for kind, body, whole, intact in _png_chunks(data):
         optional = bool(kind[0] & 0x20) and kind not in _PNG_PIXELS
         if optional and not intact:
             faults.append(kind.decode("latin-1"))
         elif kind in _TEXTS:
-            kept.append(_text_with_orientation(kind, body))
+            text = _text_with_orientation(kind, body, left)
+            left -= len(text)
+            kept.append(text)
         elif kind == b"iCCP" and intact and (profile := _long_profile(body)):
             info["icc_profile"] = profile
         else:
@@ -123,25 +126,27 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes, bool]]:
     yield b"\0\0\0\0", b"", data[position:], True
 
 
-def _text_with_orientation(kind: bytes, body: bytes) -> bytes:
-    """A text chunk, uncompressed, if it may say how the image is turned; empty otherwise."""
+def _text_with_orientation(kind: bytes, body: bytes, most: int) -> bytes:
+    """A text chunk, unpacked to `most` bytes, if it may say how the image is turned; else empty."""
     keyword, _, rest = body.partition(b"\0")
     if keyword not in _TEXTS_WITH_ORIENTATION:
         return b""
     if kind == b"zTXt":
-        return png_chunk(b"tEXt", keyword + b"\0" + _unpack(rest[1:]))
+        return png_chunk(b"tEXt", keyword + b"\0" + _unpack(rest[1:], most))
     if kind == b"iTXt" and rest[:1] == b"\1":
         language, _, more = rest[2:].partition(b"\0")
         translated, _, text = more.partition(b"\0")
         head = [keyword, b"\0\0" + language, translated]
-        return png_chunk(b"iTXt", b"\0".join([*head, _unpack(text)]))
+        return png_chunk(b"iTXt", b"\0".join([*head, _unpack(text, most)]))
     return png_chunk(kind, body)
 
 
-def _unpack(packed: bytes) -> bytes:
-    """Decompress at most `MAX_UNPACKED` bytes; as far as they are intact."""
+def _unpack(packed: bytes, most: int) -> bytes:
+    """Decompress at most `most` bytes; as far as they are intact."""
+    if most <= 0:  # zlib takes 0 for no limit
+        return b""
     try:
-        return zlib.decompressobj().decompress(packed, MAX_UNPACKED)
+        return zlib.decompressobj().decompress(packed, most)
     except zlib.error:
         return b""
 
