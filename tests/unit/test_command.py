@@ -302,3 +302,16 @@ def test_a_project_goes_into_an_empty_folder(photo_folder: Path):
     Path("empty").mkdir()
     assert main(["init", "empty"]) == 0
     assert main(["init", "empty"]) == 1, "it has a project now"
+
+
+def test_a_folder_that_cannot_be_read_gets_no_project(
+    photo_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys
+):
+    """Simulated, since chmod does not stop root."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    assert main(["init", "photos"]) == 1
+    assert "cannot write 'photos': Permission denied; choose" in capsys.readouterr().err

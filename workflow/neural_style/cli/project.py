@@ -46,11 +46,12 @@ def init(arguments: Sequence[str]) -> int:
     source = PACKAGED if PACKAGED.is_dir() else CHECKOUT
     if not (source / "Snakefile").is_file():
         raise NeuralStyleError("this installation has no files of a project; install it again.")
-    if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
-        raise NeuralStyleError(
-            f"{str(folder)!r} is not an empty folder; choose a new one, so that nothing is lost."
-        )
     try:
+        if os.path.lexists(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+            raise NeuralStyleError(
+                f"{str(folder)!r} is not an empty folder; choose a new one, so that nothing is "
+                "lost."
+            )
         _copy(source, folder)
     except OSError as error:
         raise NeuralStyleError(
