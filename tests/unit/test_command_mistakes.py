@@ -33,6 +33,7 @@ pytestmark = pytest.mark.usefixtures("random_network")
         (["cat.png", "wave.png", "-o", "o.png", "--format=jpg"], "is a png file, but --format is"),
         (["cat.png", "wave.png", "-o", "o.jpg", "--format=jgp"], "--format: 'jgp' is not allowed"),
         (["photos", "wave.png", "-o", "o.png"], "the name of an image, but there are 2 outputs"),
+        (["photos", "wave.png", "-o", "x" * 300 + ".png"], "image, but there are 2 outputs"),
         (
             ["cat.png", "wave.png", "-o", "o.png/"],
             "of an image, but ends as a folder does",
@@ -77,6 +78,8 @@ def test_wrong_use_gets_a_sentence_and_exit_code_2(photo_folder: Path, arguments
         (["text.png", "wave.png", "-o", "o.png"], "cannot read 'text.png': it is not an image"),
         (["cat.png", "text.png", "-o", "o.png"], "cannot read 'text.png': it is not an image"),
         (["cat.png", "wave.png", "-o", "text.png/o.png"], "is not a folder that you may write to"),
+        (["cat.png", "wave.png", "-o", "x" * 300 + ".png"], "File name too long; choose another"),
+        (["photos", "wave.png", "-o", "x" * 300], "File name too long; choose another name"),
         (["cat.png", "wave.png", "-o", "o.png", "--mask=no.png"], "--mask: there is no file"),
         (["cat.png", "wave.png", "-o", "o.png", "--blend=no.png:1"], "--blend: there is no file"),
         (["cat.png", "wave.png", "-o", "o.png", "--init=nois"], "--init: there is no file 'nois'"),

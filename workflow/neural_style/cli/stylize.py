@@ -260,7 +260,7 @@ def _plan(
         choose_format(options)
         settings = settings_from(options)
         return [Task(contents[0].path, styles[0].path, output, settings, options.record)]
-    if output.suffix.lower() in OUTPUT_FORMATS.values() and not output.is_dir():
+    if output.suffix.lower() in OUTPUT_FORMATS.values() and not is_folder(output):
         count = len(contents) * len(styles)
         reason = f"but there are {count} outputs" if count > 1 else "but ends as a folder does"
         raise UsageError(f"-o {options.output!r} is the name of an image, {reason}; change it.")
@@ -347,14 +347,31 @@ def _require_free(task: Task, inputs: Set[Hashable], options: argparse.Namespace
     for file in outputs_of(task, options):
         if identity(file) in inputs:
             raise UsageError(f"-o: {str(file)!r} is an image that is read; choose another name.")
-        if file.is_dir():
+        if is_folder(file):
             raise UsageError(f"-o: {str(file)!r} is a folder; choose another name.")
+        _require_possible(file)
     folder = next(each for each in (task.output.absolute()).parents if os.path.lexists(each))
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise NeuralStyleError(
             f"cannot write {str(task.output)!r}: {str(folder)!r} is not a folder that you may "
             "write to; choose another name."
         )
+
+
+def _require_possible(file: Path) -> None:
+    """Check that the system takes the name of an output.
+
+    Raises:
+        NeuralStyleError: it does not, such as a name that is too long.
+    """
+    try:
+        file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise NeuralStyleError(
+            f"cannot write {str(file)!r}: {error.strerror}; choose another name."
+        ) from error
 
 
 def outputs_of(task: Task, options: argparse.Namespace) -> list[Path]:

@@ -232,9 +232,9 @@ def _find_named(word: str, not_taken: NotTaken, hint: Callable[[str], str]) -> I
         yield from map(Found, images)
 
 
-def is_folder(word: str) -> bool:
-    """Return whether a word of the user names a folder; False also for names that are too long."""
-    return os.path.isdir(word)  # noqa: PTH112 - `Path.is_dir` raises an error for such names
+def is_folder(path: str | Path) -> bool:
+    """Return whether there is a folder; False also for names that are too long."""
+    return os.path.isdir(path)  # noqa: PTH112 - `Path.is_dir` raises an error for such names
 
 
 def identity(path: str | Path) -> Hashable:
