@@ -262,6 +262,11 @@ def test_an_output_folder_within_the_styles_is_refused(tmp_path: Path):
         make_bulk_plan(complete({"bulk": bulk}))
 
 
+def test_a_name_of_styles_that_is_too_long_is_no_folder():
+    bulk = {"content": "a", "style": "long" * 100}
+    assert make_bulk_plan(complete({"bulk": bulk})).style == (Path("long" * 100),)
+
+
 def test_the_styles_are_those_of_the_sweep_unless_others_are_given():
     config = {"style": ["a", "b"], "bulk": {"content": "c"}}
     assert make_bulk_plan(complete(config)).style == (Path("a"), Path("b"))

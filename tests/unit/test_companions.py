@@ -44,6 +44,10 @@ def test_names_with_dots_have_masks_of_their_own(tmp_path: Path):
     assert mask_beside(tmp_path / "b.jpg") is None
 
 
+def test_an_image_whose_name_leaves_no_room_for_a_mask_has_none(tmp_path: Path):
+    assert mask_beside(tmp_path / f"{'a' * 250}.jpg") is None
+
+
 def test_a_folder_named_like_a_mask_is_none(tmp_path: Path):
     (tmp_path / "cat.mask.png").mkdir()
     assert mask_beside(tmp_path / "cat.jpg") is None

@@ -123,6 +123,16 @@ def test_a_folder_without_images_is_named_even_beside_others(tmp_path: Path):
         find_images([full, empty], "content")
 
 
+def test_a_link_that_cannot_be_followed_costs_only_itself(tmp_path: Path):
+    fill(tmp_path, "a.jpg")
+    (tmp_path / "b.jpg").symlink_to("long" * 100)  # root has permission everywhere
+    images = find_images([tmp_path], "content")
+    assert list(images.files) == ["a"]
+    assert images.refused == (
+        f"content: '{tmp_path}/b.jpg' cannot be read: File name too long; fix or remove it.",
+    )
+
+
 def test_an_unreadable_folder_is_no_empty_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     fill(tmp_path, "a.jpg", "closed/b.jpg")
     scandir = os.scandir

@@ -170,6 +170,13 @@ def test_files_that_changed_or_vanished_are_all_named(tmp_path: Path, defaults: 
     assert "style" in third and "sea.png" in third and "cannot be read" in third
 
 
+def test_a_source_that_can_be_no_file_is_missing(tmp_path: Path, defaults: Settings):
+    known = sources(content="cat.png", foo="a" * 300)
+    picture = saved(tmp_path, metadata_text(known, defaults, defaults.epochs))
+    with pytest.raises(ProvenanceError, match=r"foo: 'a+' is missing; put it back"):
+        require_unchanged(picture, read_provenance(picture), {})
+
+
 def test_a_mask_that_is_gone_is_named_though_no_setting_names_it(
     tmp_path: Path, defaults: Settings
 ):

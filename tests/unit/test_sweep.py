@@ -251,10 +251,11 @@ def test_files_and_folders_may_be_listed(folders: dict[str, str]):
     assert list(plan_sweep(complete(listed)).contents) == ["beach", "cat"]
 
 
+@pytest.mark.parametrize("name", ["nowhere", "long" * 100])
 @pytest.mark.parametrize("key", ["content", "style"])
-def test_a_missing_folder_is_told_by_its_key(folders: dict[str, str], key: str):
+def test_a_missing_folder_is_told_by_its_key(folders: dict[str, str], key: str, name: str):
     with pytest.raises(SweepError, match=f"^{key}: "):
-        plan_sweep(complete({**folders, key: "nowhere"}))
+        plan_sweep(complete({**folders, key: name}))
 
 
 def test_mistakes_in_both_folders_are_told_at_once(tmp_path: Path):

@@ -244,7 +244,7 @@ def require_current(run, files):
     pass their names through the shells of a cluster.
     """
     join_run()
-    missing = [repr(str(path)) for path in files.values() if not path.exists()]
+    missing = [repr(str(path)) for path in files.values() if not os.path.exists(path)]
     if missing:
         stop(f"there is no file {', '.join(missing)}; put it back or fix the path.")
     if workflow.is_main_process:

@@ -19,6 +19,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from neural_style.config.folders import is_folder
 from neural_style.config.sections import Bulk
 from neural_style.config.settings import (
     BULK_CHECKS,
@@ -186,7 +187,7 @@ def make_bulk_plan(config: Mapping[str, Any]) -> BulkPlan:
 
 
 def _check(plan: BulkPlan) -> None:
-    styles = (("bulk.style", path) for path in plan.style if path.is_dir())
+    styles = (("bulk.style", path) for path in plan.style if is_folder(path))
     for key, folder in (("bulk.content", plan.content), *styles):
         if overlap(folder.resolve(), plan.output.resolve()):
             raise BulkError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import re
 import unicodedata
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
@@ -62,8 +63,9 @@ class Images:
 def find_images(sources: Iterable[Path], key: str) -> Images:
     """Find the images of a key of the configuration.
 
-    All files that would share an id are refused, because their results would be ambiguous. Broken
-    links are refused, too. A file counts once, even if sources overlap or links lead to it.
+    All files that would share an id are refused, because their results would be ambiguous. Links
+    that lead to no file that can be reached are refused, too. A file counts once, even if sources
+    overlap or links lead to it.
 
     Args:
         sources: image files, and folders that are searched recursively for images with a suffix of
@@ -128,8 +130,12 @@ def _refusals(name: str, paths: Sequence[Path]) -> Iterator[str]:
         listed = " and ".join(repr(str(path)) for path in paths)
         yield f"{listed} would share the id {name}; rename all but one of them."
     for path in paths:
-        if not path.exists():
+        try:
+            path.stat()
+        except FileNotFoundError:
             yield f"{str(path)!r} is a broken link; fix or remove it."
+        except OSError as error:  # such as a link into a folder without permission
+            yield f"{str(path)!r} cannot be read: {error.strerror}; fix or remove it."
 
 
 def slug(name: str) -> str:
@@ -212,7 +218,7 @@ def mask_beside(image: Path) -> Path | None:
     """
     suffixes = sorted(IMAGE_SUFFIXES)
     names = (f"{image.stem}.mask{each}" for each in [*suffixes, *map(str.upper, suffixes)])
-    return next((path for path in map(image.with_name, names) if path.is_file()), None)
+    return next((path for path in map(image.with_name, names) if is_file(path)), None)
 
 
 # Files that settings name
@@ -240,25 +246,23 @@ def find_missing(settings: Settings, styles: Mapping[str, Path]) -> Iterator[str
         styles: as in `with_blended_files`.
     """
     for key, name in (("mask", settings.mask), ("style_mask", settings.style_mask)):
-        if name is not None and name != BESIDE and not _is_file(name):
+        if name is not None and name != BESIDE and not is_file(name):
             yield f"transfer.{key}: there is no file {name!r}; fix the path."
     for name in settings.blend:
-        if name not in styles and not _is_file(name):
+        if name not in styles and not is_file(name):
             yield f"transfer.blend: {_no_style(name, styles)}"
     for key, name, choices in (
         ("optimization.init", settings.init, STARTS),
         ("network.weights", settings.weights, BUILT_IN),
     ):
-        if name not in choices and not _is_file(name):
+        if name not in choices and not is_file(name):
             listed = " nor ".join(choices)
             yield f"{key}: {name!r} is neither {listed} nor a file; fix the path."
 
 
-def _is_file(name: str) -> bool:
-    try:
-        return Path(name).is_file()
-    except OSError:  # such as a name that is too long
-        return False
+def is_file(path: str | Path) -> bool:
+    """Return whether there is a file; False also for names that are too long."""
+    return os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises an error for such names
 
 
 def _no_style(name: str, styles: Mapping[str, Path]) -> str:

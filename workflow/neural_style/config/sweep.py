@@ -13,6 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from neural_style.config.folders import is_folder
 from neural_style.config.inputs import (
     Images,
     InputError,
@@ -163,8 +164,7 @@ def _refusals_of_output(config: Mapping[str, Any]) -> Iterator[str]:
     folder = Path(output).resolve()
     inputs = [(key, name) for key in ("content", "style") for name in config[key]]
     for key, name in inputs:
-        path = Path(name)
-        if path.is_dir() and overlap(folder, path.resolve()):
+        if is_folder(name) and overlap(folder, Path(name).resolve()):
             yield (
                 f"output: {output!r} and {key} {name!r} are the same folder, or one is within the "
                 "other; choose a folder beside the images."

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from neural_style.config.inputs import is_file
 from neural_style.config.settings import ENGINE_VERSION, Settings, upgrade_record
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import upright_size
@@ -214,7 +215,7 @@ def _changes(provenance: Provenance, files: Mapping[str, Path]) -> Iterator[str]
     if any(files[role] != provenance.sources[role].path for role in own):
         return  # another pair may have no masks
     for role, recorded in provenance.sources.items():
-        if role not in files and not recorded.path.exists():
+        if role not in files and not is_file(recorded.path):
             yield f"  {role}: {str(recorded.path)!r} is missing; put it back."
 
 
