@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,25 @@ def test_a_file_that_is_no_network_is_named_in_one_sentence(tmp_path: Path, cont
     assert message.startswith("network.weights: ")
     assert message.endswith(".")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("bomb", ["compressed", "overlapping"])
+def test_a_file_that_unpacks_to_more_than_its_size_is_refused(
+    tmp_path: Path, bomb: str, monkeypatch: pytest.MonkeyPatch
+):
+    file = tmp_path / "bomb.pth"
+    if bomb == "compressed":
+        whole = zipfile.ZipFile(io.BytesIO(saved({"a": torch.zeros(9999)})))
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name in whole.namelist():
+                packed.writestr(name, whole.read(name))
+    else:
+        with zipfile.ZipFile(file, "w") as packed:
+            packed.writestr("data", bytes(9999))
+            packed.filelist *= 9  # nine times the same bytes
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it is unpacked"))
+    with pytest.raises(WeightsError, match=r"bomb\.pth unpacks to more than its size"):
+        load_weights(str(file))
 
 
 @pytest.mark.parametrize("legacy", [False, True])

@@ -7,11 +7,13 @@ normalized by ImageNet's mean and standard deviation.
 from __future__ import annotations
 
 import importlib.util
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from types import MappingProxyType
+from zipfile import ZipFile
 
 import torch
 from torch import Tensor
@@ -45,6 +47,8 @@ The content loss grows with the square of the activations and the style loss wit
 power, so their balance changes with the square of this number. At 1, beta = 1e5 gave a balanced
 image and 1e6 dissolved the content; at sqrt(0.1), beta = 1e6 does what 1e5 did.
 """
+
+_ZIP = b"PK\3\4"  # how torch recognizes a zip file
 
 
 class WeightsError(NeuralStyleError):
@@ -127,7 +131,10 @@ def _torchvision_path() -> Path:
 def _read(path: Path) -> dict[str, Tensor]:
     """Read a mapping of names to tensors, without running code from the file."""
     try:
+        _require_bounded(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
+    except WeightsError:
+        raise
     except FileNotFoundError as error:
         raise WeightsError(f"network.weights: there is no file {path}; check the path.") from error
     except Exception as error:  # damaged files make torch raise many types
@@ -140,6 +147,23 @@ def _read(path: Path) -> dict[str, Tensor]:
             f"network.weights: {path} holds no state dict; give one saved by torch.save."
         )
     return content
+
+
+def _require_bounded(path: Path) -> None:
+    """Refuse a zip file that takes more memory than its size: torch.save does not compress.
+
+    Raises:
+        WeightsError: it is one.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_ZIP)) != _ZIP:
+            return
+        unpacked = sum(entry.file_size for entry in ZipFile(file).infolist())
+        if unpacked > file.seek(0, io.SEEK_END):
+            raise WeightsError(
+                f"network.weights: {path} unpacks to more than its size, unlike a file of "
+                "torch.save; save the state dict again with torch.save."
+            )
 
 
 def _from_state_dict(state: Mapping[str, Tensor], path: Path) -> dict[str, Convolution]:
