@@ -244,6 +244,7 @@ def test_no_damage_makes_anything_but_a_weights_error(tmp_path: Path, legacy: bo
         ("features.2.bias", torch.zeros(3)),
         ("features.2.bias", torch.zeros(64, dtype=torch.int64)),
         ("features.2.bias", [0.0] * 64),
+        ("features.5.weight", torch.zeros(128, 64, 3, 3, device="meta")),
     ],
 )
 def test_a_missing_or_misshapen_parameter_is_named(

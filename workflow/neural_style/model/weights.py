@@ -185,8 +185,8 @@ def _from_state_dict(state: Mapping[str, Tensor], path: Path) -> dict[str, Convo
 def _parameter(state: Mapping[str, Tensor], key: str, shape: torch.Size, path: Path) -> Tensor:
     """A tensor of a state dict, checked and converted to float32."""
     tensor = state.get(key)
-    dense = isinstance(tensor, Tensor) and tensor.layout == torch.strided
-    if tensor is None or not dense or tensor.shape != shape or not tensor.is_floating_point():
+    plain = isinstance(tensor, Tensor) and tensor.layout == torch.strided and not tensor.is_meta
+    if tensor is None or not plain or tensor.shape != shape or not tensor.is_floating_point():
         raise WeightsError(
             f"network.weights: {path} is not a VGG19 in torchvision's layout: "
             f"{key} of shape {list(shape)} is missing."
