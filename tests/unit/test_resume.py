@@ -17,6 +17,7 @@ from neural_style.engine.checkpoint import FOLDER, STATE
 from neural_style.engine.job import run_job
 from neural_style.engine.settling import DivergedError
 from neural_style.engine.writer import StoppedError
+from neural_style.errors import NeuralStyleError
 
 pytestmark = pytest.mark.usefixtures("random_network")
 
@@ -128,6 +129,13 @@ def test_a_damaged_checkpoint_is_said_once_and_replaced(tmp_path: Path, settings
     (said,) = make(tmp_path / "damaged", settings)
     assert "damaged; starting over" in said
     assert files(tmp_path / "damaged") == files(tmp_path / "whole")
+
+
+def test_a_record_that_cannot_be_removed_is_named(tmp_path: Path, settings: Settings):
+    stopped(tmp_path, settings)
+    (tmp_path / "run.json").mkdir()
+    with pytest.raises(NeuralStyleError, match=r"cannot remove .*run\.json: Is a directory; "):
+        make(tmp_path, settings)
 
 
 def test_half_files_of_a_killed_job_are_removed(tmp_path: Path, settings: Settings):

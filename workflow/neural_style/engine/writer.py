@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -147,7 +148,8 @@ class RunWriter:
         self.checksums = dict(checkpoint.outputs)
         self.seconds = self._seconds_before = checkpoint.seconds
         self._write_losses(self._rows)
-        (self._folder / RUN).unlink(missing_ok=True)
+        with _removing(self._folder):
+            (self._folder / RUN).unlink(missing_ok=True)
         self._log(f"resuming from iteration {self._resumed} of {self._settings.epochs}.")
 
     def _require_own(self, checkpoint: Checkpoint) -> None:
@@ -284,15 +286,22 @@ def remove_outputs(folder: Path) -> None:
     records = [folder / LOSSES, folder / RUN]
     if not any(record.exists() for record in records):
         return
-    try:
+    with _removing(folder):
         for path in (path for path in list(folder.iterdir()) if _OUTPUT.fullmatch(path.name)):
             path.unlink(missing_ok=True)
         for record in records:
             record.unlink(missing_ok=True)
+
+
+@contextmanager
+def _removing(folder: Path) -> Iterator[None]:
+    """Name what of an earlier run cannot be removed from a folder."""
+    try:
+        yield
     except OSError as error:
         raise NeuralStyleError(
-            f"cannot remove the outputs of an earlier run from {folder}: "
-            f"{error.strerror or error}; choose another output."
+            f"cannot remove {error.filename or folder}: {error.strerror or error}; remove it, or "
+            "choose another output."
         ) from error
 
 
