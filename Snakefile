@@ -16,6 +16,10 @@ if Path("config.yaml").exists():
         raise WorkflowError("config.yaml is nested too deeply, or within itself; shorten it.")
     except ValueError as error:
         raise WorkflowError(f"config.yaml cannot be read: {error}; save it as UTF-8.")
+    except OSError as error:
+        raise WorkflowError(
+            f"config.yaml cannot be read: {error.strerror}; replace it by a file that you may read."
+        )
 
 
 # Only for `--software-deployment-method apptainer`; docs/clusters.md says how to make this file.

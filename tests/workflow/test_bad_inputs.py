@@ -119,6 +119,12 @@ def test_a_configuration_that_cannot_be_followed(project, text, words):
     assert not project.results.exists()
 
 
+def test_a_configuration_that_is_a_folder(project):
+    (project.root / "config.yaml").mkdir()
+    outcome = project.snakemake(config="")
+    outcome.assert_refused("config.yaml cannot be read: Is a directory; replace it by a file")
+
+
 @pytest.mark.slow
 def test_files_that_cannot_take_part_are_listed_and_stop_no_other_job(project):
     project.configure(SMALLEST)
