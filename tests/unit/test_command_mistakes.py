@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.command_lines import SMALL, refused
+from tests.unit.command_lines import SMALL, files, refused
 
 from neural_style.cli.main import main
 from neural_style.config.presets import PRESETS
@@ -126,3 +126,26 @@ def test_all_wrong_options_are_named_at_once(photo_folder: Path, capsys):
         "  --preset: 'strnog' is not allowed; did you mean strong? Allowed: "
         f"{', '.join(PRESETS)}.\n"
     )
+
+
+def test_a_run_removes_no_image_that_is_read_from_its_folder(photo_folder: Path, capsys):
+    assert main(["cat.png", "wave.png", "-o", "a.png", "--record=run", *SMALL]) == 0
+    earlier = next(Path("run").glob("generated_*.png"))
+    before = files(photo_folder)
+    capsys.readouterr()
+    again = [str(earlier), "wave.png", "-o", "b.png", "--record=run", *SMALL]
+    assert f"--record: '{earlier}' is read, and a run" in refused(capsys, again)
+    assert files(photo_folder) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("losses.csv", "step,loss\n"), ("run.json", "{}"), ("generated_100.png", "an image")],
+)
+def test_a_run_removes_no_file_that_is_not_from_a_run(photo_folder: Path, name, text, capsys):
+    mine = Path("mine") / name
+    mine.parent.mkdir()
+    mine.write_text(text)
+    words = ["cat.png", "wave.png", "-o", "out.png", "--record=mine", *SMALL]
+    assert f"--record: '{mine}' is not from an earlier run" in refused(capsys, words)
+    assert mine.read_text() == text

@@ -197,10 +197,17 @@ def test_the_outputs_of_a_run_with_other_settings_are_removed(tmp_path: Path, se
     ]
 
 
-def test_images_that_are_not_those_of_a_run_are_left_alone(tmp_path: Path, settings: Settings):
-    (tmp_path / "generated_100.png").write_bytes(b"mine")
-    list(run_job(CONTENT, STYLE, tmp_path, settings, CPU))
-    assert (tmp_path / "generated_100.png").read_bytes() == b"mine"
+def test_they_are_removed_without_their_records_which_snakemake_removes(
+    tmp_path: Path, settings: Settings
+):
+    list(run_job(CONTENT, STYLE, tmp_path, replace(settings, epochs=9, save_every=3), CPU))
+    for record in ("losses.csv", "run.json"):
+        (tmp_path / record).unlink()
+    list(run_job(CONTENT, STYLE, tmp_path, replace(settings, epochs=4, save_every=2), CPU))
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == [
+        "generated_2.png",
+        "generated_4.png",
+    ]
 
 
 def test_a_run_that_cannot_begin_removes_nothing(tmp_path: Path, settings: Settings):

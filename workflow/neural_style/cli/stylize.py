@@ -23,6 +23,7 @@ from neural_style.config.folders import Found, NotTaken, find_named, identity, i
 from neural_style.config.inputs import companions_of
 from neural_style.config.options import option_name
 from neural_style.config.settings import MAX_PIXELS_VARIABLE, OUTPUT_FORMATS, Settings
+from neural_style.engine.run_folder import files_of_run, holds_run
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.io import escape, expand_path
 
@@ -147,6 +148,8 @@ def work(tasks: Sequence[Task], options: argparse.Namespace, also_read: Sequence
     for task in tasks:
         _require_files(task)
         _require_free(task, inputs, options)
+        if task.record is not None:
+            _require_free_record(task.record, inputs)
     if options.max_pixels:
         os.environ[MAX_PIXELS_VARIABLE] = str(options.max_pixels)
     from neural_style.runtime.memory import require_room_for_torch
@@ -372,6 +375,30 @@ def _require_possible(file: Path) -> None:
         raise NeuralStyleError(
             f"cannot write {str(file)!r}: {error.strerror}; choose another name."
         ) from error
+
+
+def _require_free_record(folder: Path, inputs: Set[Hashable]) -> None:
+    """Check that a run removes only files of earlier runs from its folder.
+
+    Args:
+        folder: of `--record`.
+        inputs: the `identity` of each image that is read.
+
+    Raises:
+        UsageError: it would remove another file.
+    """
+    files = files_of_run(folder)
+    for file in files:
+        if identity(file) in inputs:
+            raise UsageError(
+                f"--record: {str(file)!r} is read, and a run in this folder would remove it; "
+                "choose another folder."
+            )
+    if files and not holds_run(folder):
+        raise UsageError(
+            f"--record: {str(files[0])!r} is not from an earlier run, and a run in this folder "
+            "would remove it; choose another folder."
+        )
 
 
 def outputs_of(task: Task, options: argparse.Namespace) -> list[Path]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +14,6 @@ from torch import Tensor
 from neural_style.config.settings import (
     LOSS_COLUMNS,
     LOSSES,
-    OUTPUT_FORMATS,
     RUN,
     Settings,
     output_name,
@@ -24,6 +22,7 @@ from neural_style.config.settings import (
 from neural_style.engine.checkpoint import Checkpoint, CheckpointError, CheckpointStore
 from neural_style.engine.provenance import Source, metadata_text
 from neural_style.engine.record import summarize_losses
+from neural_style.engine.run_folder import files_of_run, remove_files
 from neural_style.engine.settling import (
     CHECK_INTERVAL,
     DivergedError,
@@ -44,8 +43,6 @@ optimization for the same cores."""
 QUEUE_DEPTH = 4
 """Outputs that may wait to be written; each of them holds an image in memory."""
 
-_OUTPUT = re.compile(rf"generated_\d+({'|'.join(map(re.escape, set(OUTPUT_FORMATS.values())))})")
-
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e[+-]?\d+)?|-?inf|nan")  # as the table's formats write it
 
 
@@ -62,7 +59,8 @@ class RunWriter:
     its error is raised by a later call.
 
     Args:
-        folder: gets the outputs; each file is written whole or not at all.
+        folder: belongs to the run, and gets its outputs; each file is written whole or not at all.
+            What is there by the names of outputs is removed with the first iteration.
         settings: of the run.
         postprocessor: turns an image into the samples of its file.
         sources: the files that the run reads, by role, for the metadata of the outputs.
@@ -148,8 +146,7 @@ class RunWriter:
         self.checksums = dict(checkpoint.outputs)
         self.seconds = self._seconds_before = checkpoint.seconds
         self._write_losses(self._rows)
-        with _removing(self._folder):
-            (self._folder / RUN).unlink(missing_ok=True)
+        remove_files([self._folder / RUN])
         self._log(f"resuming from iteration {self._resumed} of {self._settings.epochs}.")
 
     def _require_own(self, checkpoint: Checkpoint) -> None:
@@ -199,7 +196,7 @@ class RunWriter:
             if epoch == self._settings.epochs and (excess := excesses(progress)[0]) > 1:
                 self._log(return_sentence(excess, self._settings))
             if epoch == 0:  # early, so that a folder that cannot be written to costs no time
-                remove_outputs(self._folder)
+                remove_files(files_of_run(self._folder))
                 self._write_losses(self._loss_rows())
             if output_due:
                 self._queue.submit(
@@ -273,36 +270,6 @@ class RunWriter:
         if bool(progress.diverged.any()):
             self._store.remove()
             raise DivergedError(divergence_sentence(progress.epoch, self._settings))
-
-
-def remove_outputs(folder: Path) -> None:
-    """Remove the outputs of an earlier run: generated_{epoch}.*, losses.csv and run.json.
-
-    Nothing is removed unless one of the two records shows that the folder is that of a run.
-
-    Raises:
-        NeuralStyleError: a file cannot be removed.
-    """
-    records = [folder / LOSSES, folder / RUN]
-    if not any(record.exists() for record in records):
-        return
-    with _removing(folder):
-        for path in (path for path in list(folder.iterdir()) if _OUTPUT.fullmatch(path.name)):
-            path.unlink(missing_ok=True)
-        for record in records:
-            record.unlink(missing_ok=True)
-
-
-@contextmanager
-def _removing(folder: Path) -> Iterator[None]:
-    """Name what of an earlier run cannot be removed from a folder."""
-    try:
-        yield
-    except OSError as error:
-        raise NeuralStyleError(
-            f"cannot remove {error.filename or folder}: {error.strerror or error}; remove it, or "
-            "choose another output."
-        ) from error
 
 
 def _is_number(field: str) -> bool:
