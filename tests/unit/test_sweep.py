@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 import struct
@@ -233,6 +234,35 @@ def test_an_image_file_may_be_a_result(folders: dict[str, str], tmp_path: Path):
         "output": str(tmp_path / "results"),
     }
     assert list(plan_sweep(complete(config)).contents) == ["generated_1000"]
+
+
+@pytest.mark.parametrize(
+    ("key", "sections"),
+    [
+        ("optimization.init", {"optimization": {"init": "EARLIER"}}),
+        ("transfer.mask", {"transfer": {"mask": "EARLIER"}}),
+        ("transfer.style_mask", {"transfer": {"style_mask": "EARLIER"}}),
+        ("transfer.blend", {"transfer": {"blend": {"EARLIER": 1.0}}}),
+        ("network.weights", {"network": {"weights": "EARLIER"}}),
+    ],
+)
+def test_an_output_of_the_sweep_is_none_of_its_inputs(
+    folders: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key, sections
+):
+    """Its job would remove it before it is read."""
+    monkeypatch.chdir(tmp_path)
+    settings = {"beta": [1e6], "presets": []}
+    for folder, refused in (("cat/a/1_1e6_1", True), ("cat/a/2_1e6_1", False), ("mine", False)):
+        file = Path("results", folder, "generated_500.jpg")
+        file.parent.mkdir(parents=True)
+        file.touch()
+        given = json.loads(json.dumps(sections).replace("EARLIER", str(file)))
+        config = complete({**folders, "settings": settings, **given})
+        if refused:
+            with pytest.raises(SweepError, match=f"^{key}: '{file}' is in the folder of an output"):
+                plan_sweep(config)
+        else:
+            plan_sweep(config)
 
 
 @pytest.mark.parametrize("output", ["photographs_out", "photographs_out/sweep"])

@@ -238,6 +238,24 @@ def with_blended_files(settings: Settings, styles: Mapping[str, Path]) -> Settin
     return replace(settings, blend=dict(sorted(weights.items())))
 
 
+def named_files(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the key and the name of each file that settings name.
+
+    Args:
+        settings: with files in its blend (see `with_blended_files`).
+    """
+    for key, name, others in (
+        ("transfer.mask", settings.mask, (BESIDE,)),
+        ("transfer.style_mask", settings.style_mask, (BESIDE,)),
+        ("optimization.init", settings.init, STARTS),
+        ("network.weights", settings.weights, BUILT_IN),
+    ):
+        if name is not None and name not in others:
+            yield key, name
+    for name in settings.blend:
+        yield "transfer.blend", name
+
+
 def find_missing(settings: Settings, styles: Mapping[str, Path]) -> Iterator[str]:
     """Yield a sentence for each file that the settings name but that does not exist.
 

@@ -19,6 +19,7 @@ from neural_style.config.inputs import (
     InputError,
     find_images,
     find_missing,
+    named_files,
     slug,
     with_blended_files,
 )
@@ -137,7 +138,7 @@ def plan_sweep(config: Mapping[str, Any]) -> Sweep:
         raise SweepError("\n".join(mistakes))
     refused = (*contents.refused, *styles.refused)
     resolved = {name: with_blended_files(each, styles.files) for name, each in settings.items()}
-    return Sweep(
+    sweep = Sweep(
         contents.files,
         styles.files,
         resolved,
@@ -145,6 +146,9 @@ def plan_sweep(config: Mapping[str, Any]) -> Sweep:
         Path(config["output"]),
         (*contents.not_taken, *styles.not_taken),
     )
+    if mistakes := [*_own_outputs(sweep, config)]:
+        raise SweepError("\n".join(mistakes))
+    return sweep
 
 
 def _images(config: Mapping[str, Any], key: str) -> tuple[Images, list[str]]:
@@ -175,6 +179,26 @@ def _refusals_of_output(config: Mapping[str, Any]) -> Iterator[str]:
             f"output: {output!r} is within bulk.output {bulk['output']!r}; choose another folder "
             "for one of them."
         )
+
+
+def _own_outputs(sweep: Sweep, config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each input that lies in the folder of a job of the sweep itself.
+
+    The job removes what is there before it makes its outputs again.
+    """
+    inputs = [(key, name) for key in ("content", "style") for name in config[key]]
+    inputs += itertools.chain.from_iterable(map(named_files, sweep.settings.values()))
+    root = sweep.root.resolve()
+    for key, name in dict.fromkeys(inputs):
+        path = Path(name).resolve()
+        match path.relative_to(root).parts if path.is_relative_to(root) else ():
+            case [content, style, setting, _, *_] if (
+                content in sweep.contents and style in sweep.styles and setting in sweep.settings
+            ):
+                yield (
+                    f"{key}: {name!r} is in the folder of an output of this sweep, and its job "
+                    "would remove it; copy the file to another folder."
+                )
 
 
 def overlap(one: Path, other: Path) -> bool:
