@@ -16,7 +16,7 @@ from neural_style.losses.guided import (
     guided_gram_matrix,
 )
 from neural_style.losses.terms import StyleTerm, Term, gram_matrix
-from neural_style.model.layers import LAYERS
+from neural_style.model.layers import LAYERS, stride
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.model.views import WholeView
 
@@ -165,3 +165,15 @@ def test_a_deep_place_weighs_what_its_pixels_weigh_on_average():
     assert torch.equal(
         downsample_guide(torch.ones(1, 1, 37, 50), "conv5_1"), torch.ones(1, 1, 2, 3)
     )
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_no_pixel_of_a_mask_is_lost(layer: str):
+    """Also none of the last rows and columns, which poolings drop."""
+    for row, column in ((36, 0), (0, 49), (36, 49), (15, 31)):
+        mask = torch.zeros(1, 1, 37, 50)
+        mask[..., row, column] = 1
+        guide = downsample_guide(mask, layer)
+        last = [length - 1 for length in guide.shape[2:]]
+        place = [min(at // stride(layer), end) for at, end in zip((row, column), last, strict=True)]
+        assert guide[0, 0, *place] > 0 and torch.count_nonzero(guide) == 1

@@ -23,7 +23,7 @@ from neural_style.losses.terms import (
     mean_squared_error,
     products_over_positions,
 )
-from neural_style.model.layers import block_of
+from neural_style.model.layers import stride
 from neural_style.model.views import View
 
 
@@ -146,9 +146,10 @@ class _GuidedGram(torch.autograd.Function):
 def downsample_guide(mask: Tensor, layer: str) -> Tensor:
     """Downsample a mask of pixels to the positions of a layer.
 
-    The mask passes the poolings that the image passes, as average poolings: a position gets the
-    mean of the pixels it stands for. The rest of its receptive field does not count, because on
-    deep layers that is a large part of the image.
+    A position gets the mean of the pixels it stands for. The rest of its receptive field does not
+    count, because on deep layers that is a large part of the image. The poolings drop up to 15 rows
+    and columns at the end of an image; these count for the last positions. Otherwise, nothing would
+    be left of a mask that is white only there.
 
     Args:
         mask: [B, 1, H, W] in [0, 1].
@@ -157,6 +158,16 @@ def downsample_guide(mask: Tensor, layer: str) -> Tensor:
     Returns:
         [B, 1, H', W'], with the height and width of the features of that layer.
     """
-    for _ in range(block_of(layer) - 1):
-        mask = functional.avg_pool2d(mask, kernel_size=2)
-    return mask
+    step = stride(layer)
+    guide = functional.avg_pool2d(mask, step, ceil_mode=True)
+    for dim in (2, 3):
+        guide = _join_end(guide, mask.shape[dim] // step, dim)
+    return guide
+
+
+def _join_end(guide: Tensor, length: int, dim: int) -> Tensor:
+    """Shorten a guide to a length: a position beyond it is averaged with the last one."""
+    if guide.shape[dim] == length:
+        return guide
+    kept, end = guide.split([length - 1, 2], dim)
+    return torch.cat([kept, end.mean(dim, keepdim=True)], dim)
