@@ -17,7 +17,8 @@ from neural_style.cli.parsing import (
     read_path,
     settings_from,
 )
-from neural_style.cli.stylize import Task, choose_format, require_output, work
+from neural_style.cli.stylize import choose_format, require_output, work
+from neural_style.cli.task import Task
 from neural_style.config.inputs import MASK, STYLE_MASK
 from neural_style.config.options import option_name
 from neural_style.config.presets import PRESETS, stages_of

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import warnings
-from collections.abc import Hashable, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 import neural_style
@@ -19,13 +18,11 @@ from neural_style.cli.parsing import (
     nearest,
     settings_from,
 )
-from neural_style.config.folders import Found, NotTaken, find_named, identity, is_folder
-from neural_style.config.inputs import companions_of
-from neural_style.config.options import option_name
-from neural_style.config.settings import MAX_PIXELS_VARIABLE, OUTPUT_FORMATS, Settings
-from neural_style.engine.run_folder import files_of_run, holds_run
+from neural_style.cli.task import Task, require_possible
+from neural_style.config.folders import Found, NotTaken, find_named, is_folder
+from neural_style.config.settings import MAX_PIXELS_VARIABLE, OUTPUT_FORMATS
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
-from neural_style.io import escape, expand_path
+from neural_style.io import expand_path
 
 USAGE = """\
 neural-style CONTENT STYLE -o FILE [OPTIONS]
@@ -58,52 +55,6 @@ A content image that is named like a command can be given as ./init."""
 EPILOG = """\
 The exit code is 0; 1 after a failure; 2 if the command line is wrong. Ctrl-C saves the image so
 far, unless it has no iteration yet, and exits with 130."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """An output to make.
-
-    Attributes:
-        content: file of the content image.
-        style: file of the style image.
-        output: file of the output.
-        settings: of the output.
-        record: folder for the record of its run; None for no record.
-        until: iteration of the run whose image is the output; None for the last one.
-    """
-
-    content: Path
-    style: Path
-    output: Path
-    settings: Settings
-    record: Path | None = None
-    until: int | None = None
-
-    @property
-    def last(self) -> int:
-        """The last iteration to do."""
-        return self.settings.epochs if self.until is None else self.until
-
-    @property
-    def title(self) -> str:
-        """Names it in messages."""
-        return escape(f"{self.content.stem} × {self.style.stem}")
-
-    @property
-    def inputs(self) -> dict[str, Path]:
-        """Every file that it reads, by role."""
-        weights = self.settings.weights_file
-        return {
-            "content": self.content,
-            "style": self.style,
-            **companions_of(self.content, self.style, self.settings),
-            **({} if weights is None else {"weights": weights}),
-        }
-
-    def snapshot(self, epoch: int) -> Path:
-        """File of the image after an earlier iteration: `out_100.jpg`."""
-        return self.output.with_name(f"{self.output.stem}_{epoch}{self.output.suffix}")
 
 
 def stylize(arguments: Sequence[str]) -> int:
@@ -141,15 +92,7 @@ def work(tasks: Sequence[Task], options: argparse.Namespace, also_read: Sequence
         UsageError: an output would overwrite an image that is read.
         NeuralStyleError: a file is missing, or an output cannot be written.
     """
-    if options.checkpoint_every is not None and options.record is None:
-        raise UsageError("--checkpoint-every needs --record, the folder of the checkpoints.")
-    named = dict.fromkeys([*also_read, *(path for task in tasks for path in task.inputs.values())])
-    inputs = {identity(path) for path in named}
-    for task in tasks:
-        _require_files(task)
-        _require_free(task, inputs, options)
-        if task.record is not None:
-            _require_free_record(task.record, inputs)
+    require_possible(tasks, options, also_read)
     if options.max_pixels:
         os.environ[MAX_PIXELS_VARIABLE] = str(options.max_pixels)
     from neural_style.runtime.memory import require_room_for_torch
@@ -314,95 +257,3 @@ def choose_format(options: argparse.Namespace, recalled: str = "jpg") -> None:
             f"-o {options.output!r} is a {chosen} file, but --format is {given}; leave one out."
         )
     options.format = given or chosen
-
-
-# Checks before the work
-
-
-def _require_files(task: Task) -> None:
-    """Check that the files that settings name exist.
-
-    Raises:
-        NeuralStyleError: one does not.
-    """
-    missing = [
-        f"{option_name('blend' if role.startswith('blend') else role)}: there is no file "
-        f"{str(path)!r}; fix the path."
-        for role, path in task.inputs.items()
-        if role not in ("content", "style") and not os.path.exists(path)  # noqa: PTH110
-    ]
-    if missing:
-        raise NeuralStyleError("\n".join(missing))
-
-
-def _require_free(task: Task, inputs: Set[Hashable], options: argparse.Namespace) -> None:
-    """Check that an output can be written, and overwrites no image that is read.
-
-    Args:
-        task: the output.
-        inputs: the `identity` of each image that is read.
-        options: of the command line.
-
-    Raises:
-        UsageError: it would overwrite one.
-        NeuralStyleError: it cannot be written.
-    """
-    for file in outputs_of(task, options):
-        if identity(file) in inputs:
-            raise UsageError(f"-o: {str(file)!r} is an image that is read; choose another name.")
-        if is_folder(file):
-            raise UsageError(f"-o: {str(file)!r} is a folder; choose another name.")
-        _require_possible(file)
-    folder = next(each for each in (task.output.absolute()).parents if os.path.lexists(each))
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise NeuralStyleError(
-            f"cannot write {str(task.output)!r}: {str(folder)!r} is not a folder that you may "
-            "write to; choose another name."
-        )
-
-
-def _require_possible(file: Path) -> None:
-    """Check that the system takes the name of an output.
-
-    Raises:
-        NeuralStyleError: it does not, such as a name that is too long.
-    """
-    try:
-        file.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        pass
-    except OSError as error:
-        raise NeuralStyleError(
-            f"cannot write {str(file)!r}: {error.strerror}; choose another name."
-        ) from error
-
-
-def _require_free_record(folder: Path, inputs: Set[Hashable]) -> None:
-    """Check that a run removes only files of earlier runs from its folder.
-
-    Args:
-        folder: of `--record`.
-        inputs: the `identity` of each image that is read.
-
-    Raises:
-        UsageError: it would remove another file.
-    """
-    files = files_of_run(folder)
-    for file in files:
-        if identity(file) in inputs:
-            raise UsageError(
-                f"--record: {str(file)!r} is read, and a run in this folder would remove it; "
-                "choose another folder."
-            )
-    if files and not holds_run(folder):
-        raise UsageError(
-            f"--record: {str(files[0])!r} is not from an earlier run, and a run in this folder "
-            "would remove it; choose another folder."
-        )
-
-
-def outputs_of(task: Task, options: argparse.Namespace) -> list[Path]:
-    """Return the files that a task writes outside of its record, the output last."""
-    if task.record is not None or not hasattr(options, "save_every"):
-        return [task.output]
-    return [*map(task.snapshot, task.settings.snapshots[:-1]), task.output]

@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 import torch
 
 from neural_style.cli.parsing import UsageError
-from neural_style.cli.stylize import Task, outputs_of
+from neural_style.cli.task import Task, outputs_of
 from neural_style.config.keys import Stage
 from neural_style.config.options import in_options, positional, shell_argument, shortest_options
 from neural_style.config.settings import OUTPUT_FORMATS, Settings, find_conflicts, output_name

@@ -169,5 +169,5 @@ def _join_end(guide: Tensor, length: int, dim: int) -> Tensor:
     """Shorten a guide to a length: a position beyond it is averaged with the last one."""
     if guide.shape[dim] == length:
         return guide
-    kept, end = guide.split([length - 1, 2], dim)
-    return torch.cat([kept, end.mean(dim, keepdim=True)], dim)
+    end = guide.narrow(dim, length - 1, 2).mean(dim, keepdim=True)
+    return torch.cat([guide.narrow(dim, 0, length - 1), end], dim)
