@@ -310,44 +310,6 @@ def test_a_plan_is_read_as_it_was_written(data: DataSet):
         read_plan(data.root / "elsewhere")
 
 
-DAMAGED_PLANS = {
-    "deep": lambda facts: "[" * 100_000,
-    "a list": lambda facts: [],
-    "settings as a list": lambda facts: {**facts, "settings": []},
-    "no setting": lambda facts: {**facts, "settings": {}},
-    "a setting as a list": lambda facts: {**facts, "settings": {"one": []}},
-    "no seed": lambda facts: {name: value for name, value in facts.items() if name != "seed"},
-    "a style as a number": lambda facts: {**facts, "style": 1},
-    "no content": lambda facts: {**facts, "content": None},
-    "no style for each content image": lambda facts: {**facts, "styles_per_content": 0},
-    "a shard without content images": lambda facts: {**facts, "shard_size": 0},
-    "another assignment": lambda facts: {**facts, "assign": "all"},
-}
-DAMAGED_SETTINGS = {"format": "exe", "size": 0, "epochs": "many", "fit": [], "stages": 1, "name": 1}
-
-
-def assert_damaged(data: DataSet, text: str) -> None:
-    data.plan.paths.plan.write_text(text, encoding="utf-8")
-    with pytest.raises(BulkError, match=r"cannot read .*plan\.json: it is damaged; ") as caught:
-        read_plan(data.plan.output)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("damage", DAMAGED_PLANS.values(), ids=DAMAGED_PLANS.keys())
-def test_a_damaged_plan_is_one_sentence(data: DataSet, damage: Callable[[object], object]):
-    discover(data.plan, walk=True).write()
-    damaged = damage(json.loads(data.plan.paths.plan.read_text(encoding="utf-8")))
-    assert_damaged(data, damaged if isinstance(damaged, str) else json.dumps(damaged))
-
-
-@pytest.mark.parametrize("key", DAMAGED_SETTINGS)
-def test_a_setting_that_no_configuration_can_have_is_damage(data: DataSet, key: str):
-    discover(data.plan, walk=True).write()
-    facts = json.loads(data.plan.paths.plan.read_text(encoding="utf-8"))
-    facts["settings"]["one"][key] = DAMAGED_SETTINGS[key]
-    assert_damaged(data, json.dumps(facts))
-
-
 def test_a_plan_with_former_names_of_settings_is_read(data: DataSet):
     discover(data.plan, walk=True).write()
     path = data.plan.paths.plan
