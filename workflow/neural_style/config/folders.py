@@ -237,6 +237,11 @@ def is_folder(path: str | Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112 - `Path.is_dir` raises an error for such names
 
 
+def is_file(path: str | Path) -> bool:
+    """Return whether there is a file; False also for names that are too long."""
+    return os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises an error for such names
+
+
 def identity(path: str | Path) -> Hashable:
     """Return what only names of the same file share.
 

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import os
 import re
 import unicodedata
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from neural_style.config.folders import SAME_FILE, NotTaken, identity, place, walk_images
+from neural_style.config.folders import SAME_FILE, NotTaken, identity, is_file, place, walk_images
 from neural_style.config.settings import BESIDE, BUILT_IN, IMAGE_SUFFIXES, STARTS, Settings
 from neural_style.errors import NeuralStyleError
 
@@ -276,11 +275,6 @@ def find_missing(settings: Settings, styles: Mapping[str, Path]) -> Iterator[str
         if name not in choices and not is_file(name):
             listed = " nor ".join(choices)
             yield f"{key}: {name!r} is neither {listed} nor a file; fix the path."
-
-
-def is_file(path: str | Path) -> bool:
-    """Return whether there is a file; False also for names that are too long."""
-    return os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises an error for such names
 
 
 def _no_style(name: str, styles: Mapping[str, Path]) -> str:

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from neural_style.config.inputs import is_file
+from neural_style.config.folders import is_file
 from neural_style.config.settings import ENGINE_VERSION, Settings, upgrade_record
 from neural_style.errors import NeuralStyleError
 from neural_style.images.decode import upright_size

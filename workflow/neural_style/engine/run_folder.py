@@ -8,6 +8,7 @@ from pathlib import Path
 
 from neural_style.config.settings import LOSS_COLUMNS, LOSSES, OUTPUT_FORMATS, RUN
 from neural_style.errors import NeuralStyleError
+from neural_style.io import open_regular
 
 _OUTPUT = re.compile(rf"generated_\d+({'|'.join(map(re.escape, set(OUTPUT_FORMATS.values())))})")
 
@@ -33,13 +34,10 @@ def files_of_run(folder: Path) -> list[Path]:
 
 def holds_run(folder: Path) -> bool:
     """Return whether a run has written to a folder: it begins with its table of losses."""
-    start = ",".join(LOSS_COLUMNS)
-    table = folder / LOSSES
+    start = ",".join(LOSS_COLUMNS).encode()
     try:
-        if not table.is_file():
-            return False
-        with table.open("rb") as stream:
-            return stream.read(len(start)) == start.encode()
+        with open_regular(folder / LOSSES) as table:
+            return table.read(len(start)) == start
     except OSError:
         return False
 
