@@ -90,8 +90,8 @@ def without_pyramid(problems: Sequence[TransferProblem]) -> list[TransferProblem
 def expected_losses(network: Vgg19, problems: Sequence[TransferProblem], images: Tensor) -> Tensor:
     """Content at the smallest size, colors and shallow layers at the largest, and conv3_1 at all.
 
-    Each size has 1.5 times as much of the style as its double. Poolings take the mean at all sizes
-    but the smallest, and all layers repeat the border.
+    Each size has three times as much of the style as its double. Poolings take the mean at all
+    sizes but the smallest, and all layers repeat the border.
     """
     problems = without_pyramid(problems)
     convolutions = {
@@ -112,9 +112,9 @@ def expected_losses(network: Vgg19, problems: Sequence[TransferProblem], images:
         losses.append(objective.losses_at(images))
     chosen = {
         "content/conv2_2": losses[-1],
-        "style/conv1_1": losses[0] * 4 / 19,
-        "style/conv2_1": losses[0] * 4 / 19,
-        "style/conv3_1": (4 * losses[0] + 6 * losses[1] + 9 * losses[2]) / 19,
+        "style/conv1_1": losses[0] / 13,
+        "style/conv2_1": losses[0] / 13,
+        "style/conv3_1": (losses[0] + 3 * losses[1] + 9 * losses[2]) / 13,
         "palette/color_histogram": losses[0],
     }
     names = objective.term_names

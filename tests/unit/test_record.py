@@ -101,7 +101,6 @@ def test_the_record_holds_every_fact(run: RunRecord, tmp_path: Path):
                 "beta": beta_at(run.settings, 32, 48),
                 "levels": 1,
                 "coherence": run.settings.coherence,
-                "total_variation": run.settings.total_variation,
             }
         ],
         "further_weights": {NAMES[-1]: 0.5},
@@ -132,14 +131,11 @@ def test_the_record_has_the_weights_of_each_stage(run: RunRecord, tmp_path: Path
         stages=(Stage(512, 3),),
         style_loss="wasserstein",
         coherence=3.0,
-        total_variation=0.2,
-        total_variation_exponent=2,
     )
     write_run(replace(run, settings=settings, size=(1024, 768)), tmp_path / "run.json")
     stages = strict_json((tmp_path / "run.json").read_text(encoding="utf-8"))["stages"]
     assert [stage["beta"] for stage in stages] == [1e6, 1e6]
     assert [stage["levels"] for stage in stages] == [1, 2]
-    assert [stage["total_variation"] for stage in stages] == pytest.approx([0.2, 0.4])
     assert [stage["coherence"] for stage in stages] == [3, 6]
 
 

@@ -16,7 +16,6 @@ from neural_style.losses.size_correction import (
     pyramid_at,
     style_layers_at_half,
     style_shares,
-    total_variation_at,
 )
 from neural_style.model.vgg import Convolution, Vgg19
 
@@ -83,43 +82,4 @@ def test_smaller_sizes_of_a_pyramid_have_deeper_layers_and_more_weight():
     shallow = {"relu1_1": 5.0, "conv2_2": 4.0}
     assert style_layers_at_half(shallow) == shallow
     assert style_shares(1) == [1]
-    assert style_shares(3) == pytest.approx([4 / 19, 6 / 19, 9 / 19])
-
-
-@pytest.mark.parametrize(
-    ("size", "weight"),
-    [((64, 32), 0.5), ((512, 300), 0.5), ((2048, 700), 2), ((300, 4096), 4)],
-)
-def test_squared_total_variation_grows_above_512_pixels(
-    defaults: Settings, size: tuple[int, int], weight: float
-):
-    squared = replace(defaults, total_variation=0.5, total_variation_exponent=2)
-    assert total_variation_at(squared, *size) == weight
-    assert total_variation_at(replace(squared, total_variation_exponent=1), *size) == 0.5
-    assert total_variation_at(replace(squared, size_correction=False), *size) == 0.5
-
-
-def test_squared_total_variation_falls_for_a_blurred_enlargement_and_not_for_a_sharp_one(
-    random_convolutions: Mapping[str, Convolution], shallow: Settings
-):
-    """Of a ramp of brightness, and of an edge, at 512 and at 1024 pixels."""
-    settings = replace(
-        shallow, size_correction=True, total_variation=2.0, total_variation_exponent=2
-    )
-    network = Vgg19(random_convolutions, settings.layers).prepare(
-        torch.device("cpu"), torch.float32
-    )
-
-    def loss_of(brightness: torch.Tensor) -> float:
-        image = brightness.expand(1, 3, 32, -1).contiguous()
-        objective = make_objective(network, [single_style_problem(image, image, settings)])
-        losses = dict(zip(objective.term_names, objective.losses_at(image)[:, 0], strict=True))
-        return float(losses["smoothness/total_variation"])
-
-    for image_of, factor in (
-        (lambda length: torch.linspace(0, 1, length), 0.5),
-        (lambda length: (torch.arange(length) < length // 2).float(), 1),
-    ):
-        small, large = (loss_of(image_of(length)) for length in (512, 1024))
-        assert small > 0
-        assert large == pytest.approx(factor * small, rel=0.01)
+    assert style_shares(3) == pytest.approx([1 / 13, 3 / 13, 9 / 13])

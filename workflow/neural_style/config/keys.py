@@ -340,8 +340,7 @@ class Transfer:
         Field(
             description="weight of the total variation loss, against grain; a weight of 1 has a "
             "visible effect at the default beta; if you multiply beta, or "
-            "optimization.size_correction does, multiply this weight by the same factor; with the "
-            "exponent 2 and that correction, it grows with the size above 512 pixels"
+            "optimization.size_correction does, multiply this weight by the same factor"
         ),
     ] = 0.0
     total_variation_exponent: Annotated[

@@ -25,7 +25,6 @@ from neural_style.losses.size_correction import (
     beta_at,
     coherence_at,
     pyramid_at,
-    total_variation_at,
 )
 from neural_style.model.weights import Weights
 
@@ -178,5 +177,4 @@ def _stages(settings: Settings, width: int, height: int) -> Iterator[dict[str, A
             "beta": beta_at(settings, stage_height, stage_width),
             "levels": len(pyramid_at(settings, stage_height, stage_width)),
             "coherence": coherence_at(settings, stage_height, stage_width),
-            "total_variation": total_variation_at(settings, stage_height, stage_width),
         }

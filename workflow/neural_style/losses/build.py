@@ -41,7 +41,6 @@ from neural_style.losses.size_correction import (
     coherence_at,
     pyramid_at,
     style_shares,
-    total_variation_at,
 )
 from neural_style.losses.terms import (
     TOTAL_VARIATION_SCALE,
@@ -314,8 +313,7 @@ def _coherence_terms(
 
 def _total_variation_terms(problems: Sequence[TransferProblem]) -> list[Term]:
     """Total variation where styles act, if any problem has a weight for it."""
-    height, width = problems[0].content.shape[2:]
-    weights = [total_variation_at(problem.settings, height, width) for problem in problems]
+    weights = [problem.settings.total_variation for problem in problems]
     if not any(weights):
         return []
     masks = [mask for mask in map(combined_mask, problems) if mask is not None]

@@ -18,7 +18,7 @@ SMALLEST_STRIDE = 4
 COHERENCE_FALL = 6
 """Power of the size that the weight of the coherence loss has in small stages."""
 
-SHARE_GROWTH = 1.5
+SHARE_GROWTH = 3
 """How many times the share of a size of a pyramid in the style loss is that of its double."""
 
 
@@ -91,23 +91,12 @@ def style_shares(levels: int) -> Sequence[float]:
     return [share / sum(shares) for share in shares]
 
 
-def total_variation_at(settings: Settings, height: int, width: int) -> float:
-    """Return the weight of the total variation loss at a size.
-
-    With the exponent 2, it is corrected as in `_growth`.
-
-    Args:
-        settings: the weight, the exponent, and whether it is corrected.
-        height: of the image as it is optimized, in pixels.
-        width: of the same image.
-    """
-    if not settings.size_correction or settings.total_variation_exponent == 1:
-        return settings.total_variation
-    return settings.total_variation * _growth(height, width)
-
-
 def coherence_at(settings: Settings, height: int, width: int) -> float:
-    """Return the weight of the coherence loss at a size, corrected as in `_growth`.
+    """Return the weight of the coherence loss at a size.
+
+    The loss is a mean of differences of neighboring pixels. An image that is enlarged n times has
+    1/n of them if its edges are as sharp as before. So the weight grows with the size, and the loss
+    stays.
 
     Stages that are smaller than `REFERENCE_SIZE` and the output have less of it: there, windows and
     branches are single pixels, and would be taken away (benchmarks/LOOK.md).
@@ -122,14 +111,4 @@ def coherence_at(settings: Settings, height: int, width: int) -> float:
     part = max(height, width) / min(settings.size, REFERENCE_SIZE)
     if part < 1:
         return settings.coherence * part**COHERENCE_FALL
-    return settings.coherence * _growth(height, width)
-
-
-def _growth(height: int, width: int) -> float:
-    """Factor on the weight of a mean of differences of neighboring pixels, or of their squares.
-
-    An image that is enlarged n times has 1/n of either if its edges are as sharp as before, and
-    1/n² of the squares if it is as blurred as that. The factor keeps the loss of sharp images above
-    `REFERENCE_SIZE`.
-    """
-    return max(1.0, max(height, width) / REFERENCE_SIZE)
+    return settings.coherence * max(1.0, max(height, width) / REFERENCE_SIZE)
