@@ -67,16 +67,16 @@ def test_every_image_says_how_to_make_it(tmp_path: Path, settings: Settings):
 
 
 def test_images_of_a_stage_have_its_size(tmp_path: Path, settings: Settings):
-    staged = replace(settings, stages=(Stage(20, 3),), size=32, epochs=5, save_every=2)
+    staged = replace(settings, stages=(Stage(32, 3),), size=48, epochs=5, save_every=2)
     states = make(tmp_path, staged)
-    for epoch, size in ((2, 20), (4, 32), (5, 32)):
+    for epoch, size in ((2, 32), (4, 48), (5, 48)):
         picture = tmp_path / f"generated_{epoch}.png"
         saved = to_tensor(load_image(picture))
         assert saved.shape[2:] == (size, size)
         assert (saved - states[epoch].images).abs().max() <= 0.5 / 255 + 1e-6
     facts = facts_of(tmp_path)
     assert settings_from_record(facts["settings"]) == staged
-    assert (facts["output"]["width"], facts["output"]["height"]) == (32, 32)
+    assert (facts["output"]["width"], facts["output"]["height"]) == (48, 48)
     assert facts["saved_losses"]["total"] == pytest.approx(float(states[-1].losses.sum()), rel=0.1)
 
 
