@@ -90,22 +90,32 @@ def photo_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def make_pipe() -> Iterator[Callable[[Path], None]]:
-    """Put a pipe in the place of a file; who waits for its other end fails after a minute."""
+def must_end() -> Iterator[Callable[[], None]]:
+    """Begin a minute after which the test fails."""
 
     def give_up(number: int, frame: object) -> None:
-        raise AssertionError("it waits for the other end of a pipe")
+        raise AssertionError("it does not end")
+
+    def begin() -> None:
+        signal.alarm(60)
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    yield begin
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def make_pipe(must_end: Callable[[], None]) -> Callable[[Path], None]:
+    """Put a pipe in the place of a file; who waits for its other end fails after a minute."""
 
     def make(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
         os.mkfifo(path)
-        signal.alarm(60)
+        must_end()
 
-    before = signal.signal(signal.SIGALRM, give_up)
-    yield make
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, before)
+    return make
 
 
 @pytest.fixture

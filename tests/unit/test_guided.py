@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -176,4 +177,9 @@ def test_no_pixel_of_a_mask_is_lost(layer: str):
         guide = downsample_guide(mask, layer)
         last = [length - 1 for length in guide.shape[2:]]
         place = [min(at // stride(layer), end) for at, end in zip((row, column), last, strict=True)]
-        assert guide[0, 0, *place] > 0 and torch.count_nonzero(guide) == 1
+        pixels = [
+            stride(layer) + (length % stride(layer) if position == end else 0)
+            for length, position, end in zip(mask.shape[2:], place, last, strict=True)
+        ]
+        assert guide[0, 0, *place] == pytest.approx(1 / math.prod(pixels))
+        assert torch.count_nonzero(guide) == 1

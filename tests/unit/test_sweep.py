@@ -236,6 +236,24 @@ def test_an_image_file_may_be_a_result(folders: dict[str, str], tmp_path: Path):
     assert list(plan_sweep(complete(config)).contents) == ["generated_1000"]
 
 
+@pytest.mark.parametrize("key", ["content", "style"])
+@pytest.mark.parametrize("by_link", [False, True])
+def test_an_output_of_the_sweep_is_none_of_its_images(
+    folders: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key, by_link
+):
+    """Neither if it is named nor if it is found behind a link."""
+    monkeypatch.chdir(tmp_path)
+    output = Path("results", "cat", "a", "1_1e6_1", "generated_500.jpg")
+    output.parent.mkdir(parents=True)
+    output.touch()
+    if by_link:
+        Path(folders[key], "link.jpg").symlink_to(output.resolve())
+    else:
+        folders[key] = [folders[key], str(output)]
+    with pytest.raises(SweepError, match=f"^{key}: .* is in the folder of an output"):
+        plan_sweep(complete({**folders, "settings": {"beta": [1e6], "presets": []}}))
+
+
 @pytest.mark.parametrize(
     ("key", "sections"),
     [

@@ -326,3 +326,9 @@ def test_every_convolution_of_the_original_network_has_its_shape(caffe: Weights)
         assert (weight.shape, bias.shape) == ((out, before, 3, 3), (out,)), name
         assert all(part.isfinite().all() for part in (weight, bias)), name
         before = out
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path, make_pipe: Callable[[Path], None]):
+    make_pipe(tmp_path / "vgg.pth")
+    with pytest.raises(WeightsError, match="cannot be read as a file of PyTorch weights"):
+        load_weights(str(tmp_path / "vgg.pth"))

@@ -19,6 +19,7 @@ from tests.unit.jobs import facts_of, files
 from neural_style.config.settings import Settings
 from neural_style.engine import writer as writer_module
 from neural_style.engine.job import run_job
+from neural_style.engine.run_folder import files_of_run
 from neural_style.engine.writer import StoppedError, copy_to_host
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import save_pixels
@@ -219,3 +220,10 @@ def test_a_run_that_cannot_begin_removes_nothing(tmp_path: Path, settings: Setti
         hopeless = replace(settings, epochs=2, beta=float("inf"))
         list(run_job(CONTENT, STYLE, tmp_path, hopeless, CPU))
     assert files(tmp_path) == before
+
+
+def test_the_table_of_losses_is_the_last_file_to_remove(tmp_path: Path):
+    """Without it, `neural-style --record` would take what is left for files of the user."""
+    for name in ("losses.csv", "run.json", *(f"generated_{epoch}.png" for epoch in range(50))):
+        (tmp_path / name).touch()
+    assert files_of_run(tmp_path)[-1].name == "losses.csv"

@@ -33,7 +33,10 @@ def bulk_contents(wildcards):
 
 def bulk_inputs(wildcards):
     """Return a digest of the files of a shard's content images and styles."""
-    return bulk_target().inputs_digest(int(wildcards.shard))
+    try:
+        return bulk_target().inputs_digest(int(wildcards.shard))
+    except NeuralStyleError as error:
+        stop(error)
 
 
 def bulk_method(wildcards):

@@ -179,4 +179,4 @@ def checked_settings(text: str) -> Settings:
     try:
         return settings_from_record(json.loads(text))
     except (ValueError, TypeError, AttributeError) as error:
-        raise argparse.ArgumentTypeError(f"these are not settings of a run: {error}") from error
+        raise argparse.ArgumentTypeError("these are not settings of a run, as JSON") from error

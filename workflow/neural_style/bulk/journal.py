@@ -155,7 +155,7 @@ def read_table(path: Path) -> str:
         return ""
     except OSError as error:
         raise BulkError(
-            f"cannot read {path}: {error.strerror or error}; fix its permissions."
+            f"cannot read {path}: {error.strerror or error}; make it a file that you may read."
         ) from error
 
 
@@ -297,7 +297,7 @@ class Journal:
             self._worker.write_text(f"{os.getpid()}\t{socket.gethostname()}", encoding="utf-8")
         except OSError as error:
             raise BulkError(
-                f"cannot write {self._path}: {error.strerror}; fix its permissions."
+                f"cannot write {self._path}: {error.strerror}; make it a file that you may write."
             ) from error
         self.rows = latest_rows(self._path)
         self._start_line()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
@@ -101,18 +101,26 @@ class DatasetPaths:
         Call it before anything is written or removed: a data set may come from someone else.
 
         Raises:
-            BulkError: the folder of the bookkeeping files, or something in it, is such a link.
+            BulkError: the folder of the bookkeeping files, a folder in it, or what is in that, is
+                such a link.
         """
         top = os.path.realpath(self.output)
-        places = [self.root]
-        with suppress(OSError):  # there is none yet
-            places += self.root.iterdir()
-        for place in places:
+        for place in [self.root, *_links(self.root, depth=1)]:
             if not Path(os.path.realpath(place)).is_relative_to(top):
                 raise BulkError(
                     f"{str(place)!r} is a link that leads out of bulk.output; remove the link, "
                     "then run `snakemake bulk` again."
                 )
+
+
+def _links(folder: Path, depth: int) -> Iterator[Path]:
+    """Yield the links in a folder, and in the folders in it down to a depth."""
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_symlink():
+                yield Path(entry.path)
+            elif depth and entry.is_dir():
+                yield from _links(Path(entry.path), depth - 1)
 
 
 def _shard_name(shard: int | str) -> str:

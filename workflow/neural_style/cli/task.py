@@ -155,7 +155,7 @@ def _require_name(file: Path) -> None:
 
 
 def _require_free_record(folder: Path, inputs: Set[Hashable]) -> None:
-    """Check that a run removes only files of earlier runs from its folder.
+    """Check that a run would remove no file that is read, and none from a folder without a run.
 
     Args:
         folder: of `--record`.

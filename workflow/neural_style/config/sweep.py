@@ -187,6 +187,9 @@ def _own_outputs(sweep: Sweep, config: Mapping[str, Any]) -> Iterator[str]:
     The job removes what is there before it makes its outputs again.
     """
     inputs = [(key, name) for key in ("content", "style") for name in config[key]]
+    found = (("content", sweep.contents), ("style", sweep.styles))
+    links = ((key, file) for key, files in found for file in files.values() if file.is_symlink())
+    inputs += [(key, str(file)) for key, file in links]
     inputs += itertools.chain.from_iterable(map(named_files, sweep.settings.values()))
     root = sweep.root.resolve()
     for key, name in dict.fromkeys(inputs):

@@ -45,8 +45,8 @@ def run_job(
     Args:
         content: file of the content image.
         style: file of the style image.
-        folder: gets the outputs, `losses.csv` and `run.json`, each whole or not at all. Outputs of
-            a run with other settings that are there are removed when this one begins.
+        folder: gets the outputs, `losses.csv` and `run.json`, each whole or not at all. Files
+            there with such names are removed when the run begins.
         settings: of the job.
         device: of the optimization.
         checkpoint_every: iterations between two checkpoints; 0 for none, None for one a minute,

@@ -7,6 +7,7 @@ import math
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
+from io import StringIO
 from pathlib import Path
 
 import torch
@@ -151,7 +152,7 @@ def read_layer_losses(path: Path) -> list[LayerLoss]:
         NeuralStyleError: the file is not there or is no such table.
     """
     try:
-        rows = list(csv.DictReader(read_regular(path).splitlines()))
+        rows = list(csv.DictReader(StringIO(read_regular(path), newline="")))
         if not rows:
             raise ValueError("the table is empty")
         return [

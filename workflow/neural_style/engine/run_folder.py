@@ -16,7 +16,8 @@ _OUTPUT = re.compile(rf"generated_\d+({'|'.join(map(re.escape, set(OUTPUT_FORMAT
 def files_of_run(folder: Path) -> list[Path]:
     """Return the files of a folder with names as a run gives them.
 
-    These are `generated_{epoch}.*`, `losses.csv`, and `run.json`.
+    These are `generated_{epoch}.*`, `run.json`, and `losses.csv`, which comes last: until all
+    others are removed, it shows that the folder is that of a run (see `holds_run`).
 
     Raises:
         NeuralStyleError: the folder cannot be read.
@@ -29,7 +30,8 @@ def files_of_run(folder: Path) -> list[Path]:
         raise NeuralStyleError(
             f"cannot read the folder {str(folder)!r}: {error.strerror or error}; choose another."
         ) from error
-    return [file for file in files if file.name in (LOSSES, RUN) or _OUTPUT.fullmatch(file.name)]
+    named = [file for file in files if file.name in (LOSSES, RUN) or _OUTPUT.fullmatch(file.name)]
+    return sorted(named, key=lambda file: file.name == LOSSES)
 
 
 def holds_run(folder: Path) -> bool:

@@ -161,13 +161,13 @@ def downsample_guide(mask: Tensor, layer: str) -> Tensor:
     step = stride(layer)
     guide = functional.avg_pool2d(mask, step, ceil_mode=True)
     for dim in (2, 3):
-        guide = _join_end(guide, mask.shape[dim] // step, dim)
+        length, rest = divmod(mask.shape[dim], step)
+        if rest:
+            guide = _join_end(guide, length, rest / (step + rest), dim)
     return guide
 
 
-def _join_end(guide: Tensor, length: int, dim: int) -> Tensor:
-    """Shorten a guide to a length: a position beyond it is averaged with the last one."""
-    if guide.shape[dim] == length:
-        return guide
-    end = guide.narrow(dim, length - 1, 2).mean(dim, keepdim=True)
-    return torch.cat([guide.narrow(dim, 0, length - 1), end], dim)
+def _join_end(guide: Tensor, length: int, share: float, dim: int) -> Tensor:
+    """Shorten a guide to a length: the position beyond it has a share in the last one."""
+    last, beyond = guide.narrow(dim, length - 1, 1), guide.narrow(dim, length, 1)
+    return torch.cat([guide.narrow(dim, 0, length - 1), last.lerp(beyond, share)], dim)

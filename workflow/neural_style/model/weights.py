@@ -20,7 +20,7 @@ from torch import Tensor
 
 from neural_style.errors import NeuralStyleError
 from neural_style.images.tensors import IMAGENET_MEAN, IMAGENET_STD
-from neural_style.io import read_with_checksums, sha256
+from neural_style.io import open_regular, read_with_checksums, sha256
 from neural_style.model.layers import CHANNELS_PER_BLOCK, CONVOLUTIONS, block_of
 from neural_style.model.vgg import Convolution
 
@@ -155,7 +155,7 @@ def _require_bounded(path: Path) -> None:
     Raises:
         WeightsError: it is one.
     """
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         if file.read(len(_ZIP)) != _ZIP:
             return
         unpacked = sum(entry.file_size for entry in ZipFile(file).infolist())
