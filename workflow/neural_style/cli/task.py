@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from neural_style.cli.parsing import UsageError
-from neural_style.config.folders import identity, is_folder
+from neural_style.config.folders import exists, identity, is_folder
 from neural_style.config.inputs import companions_of
 from neural_style.config.options import option_name
 from neural_style.config.settings import Settings
@@ -106,7 +106,7 @@ def _require_files(task: Task) -> None:
         f"{option_name('blend' if role.startswith('blend') else role)}: there is no file "
         f"{str(path)!r}; fix the path."
         for role, path in task.inputs.items()
-        if role not in ("content", "style") and not os.path.exists(path)  # noqa: PTH110
+        if role not in ("content", "style") and not exists(path)
     ]
     if missing:
         raise NeuralStyleError("\n".join(missing))

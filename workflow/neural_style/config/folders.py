@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -214,7 +215,7 @@ def _find_named(word: str, not_taken: NotTaken, hint: Callable[[str], str]) -> I
             raise NeuralStyleError(f"there is no image in the folder {word!r}; name another one.")
         yield from (Found(file, file.parent.relative_to(word)) for file in files)
     elif os.path.lexists(word) or not glob.has_magic(word):
-        if not os.path.exists(word):  # noqa: PTH110
+        if not exists(word):
             raise NeuralStyleError(
                 f"there is no file or folder {word!r}{hint(word)}; check the name."
             )
@@ -234,12 +235,30 @@ def _find_named(word: str, not_taken: NotTaken, hint: Callable[[str], str]) -> I
 
 def is_folder(path: str | Path) -> bool:
     """Return whether there is a folder; False also for names that are too long."""
-    return os.path.isdir(path)  # noqa: PTH112 - `Path.is_dir` raises an error for such names
+    status = _status(path)
+    return status is not None and stat.S_ISDIR(status.st_mode)
 
 
 def is_file(path: str | Path) -> bool:
     """Return whether there is a file; False also for names that are too long."""
-    return os.path.isfile(path)  # noqa: PTH113 - `Path.is_file` raises an error for such names
+    status = _status(path)
+    return status is not None and stat.S_ISREG(status.st_mode)
+
+
+def exists(path: str | Path) -> bool:
+    """Return whether there is a file or folder; False also for names that are too long."""
+    return _status(path) is not None
+
+
+def _status(path: str | Path) -> os.stat_result | None:
+    """The status of what a path leads to; None if there is nothing that can be reached.
+
+    `Path.is_file` and the like raise an error for names that are too long, up to Python 3.13, and
+    take an empty name for the current folder.
+    """
+    with suppress(OSError, ValueError):  # a name with a null character
+        return os.stat(path)  # noqa: PTH116 - text, and a million files cost seconds
+    return None
 
 
 def identity(path: str | Path) -> Hashable:
@@ -247,10 +266,9 @@ def identity(path: str | Path) -> Hashable:
 
     Some file systems number all files 0 or give numbers twice, so date and size count, too.
     """
-    with suppress(OSError):  # a broken link
-        status = os.stat(path)  # noqa: PTH116 - a million files cost seconds
-        if status.st_ino:
-            return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    status = _status(path)
+    if status is not None and status.st_ino:
+        return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
     return place(path)
 
 
