@@ -237,22 +237,22 @@ def with_blended_files(settings: Settings, styles: Mapping[str, Path]) -> Settin
     return replace(settings, blend=dict(sorted(weights.items())))
 
 
-def named_files(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield the key and the name of each file that settings name.
+NOT_FILES: Mapping[str, tuple[str, ...]] = {
+    "transfer.mask": (BESIDE,),
+    "transfer.style_mask": (BESIDE,),
+    "transfer.blend": (),
+    "optimization.init": STARTS,
+    "network.weights": BUILT_IN,
+}
+"""Each key whose value may be a file → its words that name none."""
 
-    Args:
-        settings: with files in its blend (see `with_blended_files`).
-    """
-    for key, name, others in (
-        ("transfer.mask", settings.mask, (BESIDE,)),
-        ("transfer.style_mask", settings.style_mask, (BESIDE,)),
-        ("optimization.init", settings.init, STARTS),
-        ("network.weights", settings.weights, BUILT_IN),
-    ):
-        if name is not None and name not in others:
-            yield key, name
-    for name in settings.blend:
-        yield "transfer.blend", name
+
+def named_files(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield the key and the name of each file that settings name; in a blend also the ids."""
+    for key, words in NOT_FILES.items():
+        value = getattr(settings, key.partition(".")[2])
+        names = value if isinstance(value, Mapping) else [value]
+        yield from ((key, name) for name in names if name is not None and name not in words)
 
 
 def find_missing(settings: Settings, styles: Mapping[str, Path]) -> Iterator[str]:
@@ -262,19 +262,16 @@ def find_missing(settings: Settings, styles: Mapping[str, Path]) -> Iterator[str
         settings: as configured.
         styles: as in `with_blended_files`.
     """
-    for key, name in (("mask", settings.mask), ("style_mask", settings.style_mask)):
-        if name is not None and name != BESIDE and not is_file(name):
-            yield f"transfer.{key}: there is no file {name!r}; fix the path."
-    for name in settings.blend:
-        if name not in styles and not is_file(name):
-            yield f"transfer.blend: {_no_style(name, styles)}"
-    for key, name, choices in (
-        ("optimization.init", settings.init, STARTS),
-        ("network.weights", settings.weights, BUILT_IN),
-    ):
-        if name not in choices and not is_file(name):
-            listed = " nor ".join(choices)
-            yield f"{key}: {name!r} is neither {listed} nor a file; fix the path."
+    for key, name in named_files(settings):
+        if is_file(name) or (key == "transfer.blend" and name in styles):
+            continue
+        if key == "transfer.blend":
+            yield f"{key}: {_no_style(name, styles)}"
+        elif key in ("optimization.init", "network.weights"):
+            words = " nor ".join(NOT_FILES[key])
+            yield f"{key}: {name!r} is neither {words} nor a file; fix the path."
+        else:
+            yield f"{key}: there is no file {name!r}; fix the path."
 
 
 def _no_style(name: str, styles: Mapping[str, Path]) -> str:
