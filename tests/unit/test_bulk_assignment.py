@@ -119,6 +119,11 @@ def test_the_list_of_styles_is_read_as_it_was_written(tmp_path: Path):
     styles = merge_styles({"old": 3}, FILES, 7)
     write_styles(styles, path)
     assert list(read_styles(path).items()) == [(style.id, style.since) for style in styles]
-    path.write_text("no number\n")
-    with pytest.raises(BulkError, match="list of styles"):
+
+
+@pytest.mark.parametrize("text", ["no number\n", "x\ta\n", "5\ta\n0\tb\n", "-1\ta\n"])
+def test_a_damaged_list_of_styles_is_refused(tmp_path: Path, text: str):
+    path = tmp_path / "styles.tsv"
+    path.write_text(text)
+    with pytest.raises(BulkError, match=r"list of styles .*; restore it\.$"):
         read_styles(path)

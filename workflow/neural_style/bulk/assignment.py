@@ -176,9 +176,13 @@ def read_styles(path: Path) -> dict[str, int]:
 
 
 def _parse_styles(lines: Iterable[str]) -> Iterator[tuple[str, int]]:
+    last = 0
     for line in lines:
         since, name = line.split("\t")
-        yield name, int(since)
+        if int(since) < last:  # draws would have too few styles, and would never end
+            raise ValueError(f"{since} comes after {last}")
+        last = int(since)
+        yield name, last
 
 
 def write_styles(styles: Iterable[Style], path: Path) -> None:

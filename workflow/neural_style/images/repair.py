@@ -91,6 +91,7 @@ def _repair_png(data: bytes) -> Repaired:
     info: dict[str, Any] = {}
     faults: list[str] = []
     left = MAX_UNPACKED
+    has_profile = False
     for kind, body, whole, intact in _png_chunks(data):
         optional = bool(kind[0] & 0x20) and kind not in _PNG_PIXELS
         if optional and not intact:
@@ -99,10 +100,14 @@ def _repair_png(data: bytes) -> Repaired:
             text = _text_with_orientation(kind, body, left)
             left -= len(text)
             kept.append(text)
-        elif kind == b"iCCP" and intact and (profile := _long_profile(body)):
-            info["icc_profile"] = profile
-        else:
+        elif kind != b"iCCP":
             kept.append(whole)
+        elif not has_profile:  # the first one counts, as for libpng; each takes time to unpack
+            has_profile = True
+            if profile := _long_profile(body):
+                info["icc_profile"] = profile
+            else:
+                kept.append(whole)
     named = ", ".join(dict.fromkeys(faults))
     fault = f"a wrong checksum in the chunk {named}, which is not needed and ignored"
     return Repaired(b"".join(kept), fault if faults else "", info)
