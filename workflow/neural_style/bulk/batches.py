@@ -8,10 +8,13 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from PIL import Image
+
 from neural_style.bulk.shard import Task
 from neural_style.bulk.worker import Result, Take, batch_key
+from neural_style.config.settings import Settings
 from neural_style.engine.engine import Engine
-from neural_style.engine.load import load_style
+from neural_style.engine.load import load_style, with_reduced
 from neural_style.engine.record import Losses, summarize_losses
 from neural_style.engine.settling import (
     CHECK_INTERVAL,
@@ -85,29 +88,20 @@ class BatchRunner:
         """Return the results of a batch; an unreadable style image fails only its own tasks."""
         began = time.monotonic()
         results: list[Result | None] = [None] * len(tasks)
-        ready: list[tuple[int, Region]] = []
+        ready: dict[int, TransferProblem] = {}
         for place, task in enumerate(tasks):
-            style = self._style_of(task)
-            if isinstance(style, Region):
-                ready.append((place, style))
-            else:
-                results[place] = Result(reason=style)
+            try:
+                ready[place] = self._problem(task)
+            except NeuralStyleError as error:
+                results[place] = Result(reason=str(error))
         if ready:
-            made = self._optimize([tasks[place] for place, _ in ready], [each for _, each in ready])
-            for (place, _), result in zip(ready, made, strict=True):
+            made = self._optimize([tasks[place] for place in ready], list(ready.values()))
+            for place, result in zip(ready, made, strict=True):
                 results[place] = result
         share = (time.monotonic() - began) / len(tasks)
         return [replace(result, seconds=share) for result in results if result is not None]
 
-    def _optimize(self, tasks: Sequence[Task], styles: Sequence[Region]) -> list[Result]:
-        problems = [
-            recolor_problem(
-                TransferProblem(
-                    task.settings, to_tensor(task.image).to(self._engine.device), (style,)
-                )
-            )
-            for task, style in zip(tasks, styles, strict=True)
-        ]
+    def _optimize(self, tasks: Sequence[Task], problems: Sequence[TransferProblem]) -> list[Result]:
         for progress in self._engine.optimization(problems):
             last = progress
             if progress.epoch % CHECK_INTERVAL == 0 and bool(progress.diverged.all()):
@@ -123,10 +117,27 @@ class BatchRunner:
             for place, diverged in enumerate(last.diverged.tolist())
         ]
 
-    def _style_of(self, task: Task) -> Region | str:
-        """The style of a task, or why it cannot be read."""
-        settings = task.settings
-        return self._style(task.output.style.file, settings.style_sizes, settings.fit)
+    def _problem(self, task: Task) -> TransferProblem:
+        """The problem of a task.
+
+        Raises:
+            NeuralStyleError: its style cannot be read.
+        """
+        problem = self._problem_at_size(task, task.image, task.settings)
+        if task.reduced is None or task.settings.reduced is None:
+            return problem
+        reduced = self._problem_at_size(task, task.reduced, task.settings.reduced)
+        return with_reduced(problem, reduced)
+
+    def _problem_at_size(
+        self, task: Task, image: Image.Image, settings: Settings
+    ) -> TransferProblem:
+        """A problem without a reduced one."""
+        style = self._style(task.output.style.file, settings.style_sizes, settings.fit)
+        if isinstance(style, str):
+            raise NeuralStyleError(style)
+        content = to_tensor(image).to(self._engine.device)
+        return recolor_problem(TransferProblem(settings, content, (style,)))
 
     def _load_style(self, path: Path, sizes: tuple[int, ...], fit: str) -> Region | str:
         """A style, or why it cannot be read, which is final: a damaged file is read once."""

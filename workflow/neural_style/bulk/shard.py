@@ -40,6 +40,8 @@ class Task:
         image: the content image as the network gets it.
         original_size: width and height of the content image's file, in pixels.
         settings: of the output.
+        reduced: the content image as an output of the settings `Settings.reduced` gets it; None if
+            its stages are resampled from `image`.
         row: what is known before it is made: names, key, and the content image's file.
     """
 
@@ -48,6 +50,7 @@ class Task:
     original_size: tuple[int, int]
     settings: Settings
     row: Row
+    reduced: Image.Image | None = None
 
 
 @dataclass(frozen=True)
@@ -123,23 +126,22 @@ class Shard:
         """Decode the content image for the outputs to make."""
         if not missing:
             return Prepared(tuple(settled), ())
-        fitted: dict[tuple[int, str], Image.Image] = {}
+        wanted = {output.setting: self._plan.settings[output.setting] for output, _ in missing}
         try:
-            side = max(self._plan.settings[output.setting].size for output, _ in missing)
-            image, original_size = load_sized(file, side)
-            for output, _ in missing:
-                settings = self._plan.settings[output.setting]
-                shape = (settings.size, settings.fit)
-                if shape not in fitted:
-                    fitted[shape] = fit_content(image, settings, self._plan.size)
+            fitted, original_size = load_contents(file, list(wanted.values()), self._plan.size)
+            smaller = [each.reduced for each in wanted.values() if each.reduced is not None]
+            reduced = load_contents(file, smaller, self._plan.size)[0] if smaller else {}
         except NeuralStyleError as error:
             failed = (replace(row, status=FAILED, reason=str(error)) for _, row in missing)
             return Prepared((*settled, *failed), ())
         tasks = []
         for output, row in missing:
-            settings = self._plan.settings[output.setting]
+            settings = wanted[output.setting]
             resized = fitted[settings.size, settings.fit]
-            tasks.append(Task(output, resized, original_size, settings, row))
+            has_size = max(resized.size) == settings.size  # see the exception of `fit_content`
+            own = settings.reduced if has_size else None
+            small = reduced[own.size, own.fit] if own else None
+            tasks.append(Task(output, resized, original_size, settings, row, small))
         return Prepared(tuple(settled), tuple(tasks))
 
     def _content_sha256(
@@ -227,6 +229,26 @@ def read_assignment(plan: BulkPlan, listing: Listing) -> Assignment:
     listed = read_styles(plan.paths.styles)
     found = {name: path for name, path in files.items() if name in listed}
     return Assignment(plan, merge_styles(listed, found, len(listing)))
+
+
+def load_contents(
+    file: Path, wanted: Sequence[Settings], size: str
+) -> tuple[dict[tuple[int, str], Image.Image], tuple[int, int]]:
+    """Decode a content image once, and resize it for several settings, see `fit_content`.
+
+    Returns:
+        (`size`, `fit`) of settings → image; and width and height of the file in pixels.
+
+    Raises:
+        ImageError: the file cannot be read or fitted; the sentence names it.
+    """
+    image, original_size = load_sized(file, max(settings.size for settings in wanted))
+    fitted: dict[tuple[int, str], Image.Image] = {}
+    for settings in wanted:
+        shape = (settings.size, settings.fit)
+        if shape not in fitted:
+            fitted[shape] = fit_content(image, settings, size)
+    return fitted, original_size
 
 
 def fit_content(image: Image.Image, settings: Settings, size: str) -> Image.Image:

@@ -105,8 +105,8 @@ class Runner(Protocol):
 
 
 def batch_key(task: Task) -> Hashable:
-    """Return what tasks of a batch have in common: their size, and `Settings.batch_key`."""
-    return task.image.size, task.settings.batch_key
+    """Return what tasks of a batch have in common: their sizes, and `Settings.batch_key`."""
+    return task.image.size, task.reduced and task.reduced.size, task.settings.batch_key
 
 
 def run_shard(

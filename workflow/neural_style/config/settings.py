@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter
 
 from neural_style.config.keys import Image, Network, Optimization, Stage, Transfer, Weights
-from neural_style.config.sizes import LARGEST_SIZE, SMALLEST_SIZE
+from neural_style.config.sizes import LARGEST_SIZE, REFERENCE_SIZE, SMALLEST_SIZE
 from neural_style.config.values import Fit
 from neural_style.errors import NeuralStyleError
 
@@ -134,6 +134,18 @@ class Settings(Transfer, Optimization, Network, Image, Weights):
         """All stages; the last has the image's own size and the remaining iterations."""
         before = sum(stage.epochs for stage in self.stages)
         return (*self.stages, Stage(self.size, self.epochs - before))
+
+    @property
+    def reduced(self) -> Settings | None:
+        """The settings with which the images of stages up to `REFERENCE_SIZE` are loaded.
+
+        They are those of an output of this size. None if the output has no such stages, or is not
+        larger itself.
+        """
+        sizes = [stage.size for stage in self.stages]
+        if not sizes or not min(sizes) <= REFERENCE_SIZE < self.size:
+            return None
+        return replace(self, size=REFERENCE_SIZE, stages=())
 
     @property
     def layers(self) -> frozenset[str]:

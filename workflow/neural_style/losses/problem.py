@@ -65,6 +65,9 @@ class TransferProblem:
         chroma: RGB - Y of the content image, [1, 3, H, W], if only its luminance is optimized and
             `content` is gray; None otherwise. See `parameterization.LuminanceParameterization`.
         start: the image to start from, of the shape of `content`; None for `content` itself.
+        reduced: the same problem with images that were loaded for an output of `REFERENCE_SIZE`,
+            which is smaller. The stages up to this size use it, and so make what the smaller output
+            has there: a large output continues it. None if the images of all stages are resampled.
 
     Raises:
         ValueError: a tensor has another shape, or there is no region.
@@ -75,6 +78,7 @@ class TransferProblem:
     regions: tuple[Region, ...]
     chroma: Tensor | None = None
     start: Tensor | None = None
+    reduced: TransferProblem | None = None
 
     def __post_init__(self) -> None:
         _require_shape("the content image", self.content, (1, 3, None, None))
@@ -137,16 +141,17 @@ def move_problems(
         )
         return Region(tuple(styles), moved_if_any(region.mask))
 
-    return [
-        replace(
-            problem,
-            content=moved(problem.content),
-            regions=tuple(map(moved_region, problem.regions)),
-            chroma=moved_if_any(problem.chroma),
-            start=moved_if_any(problem.start),
+    def moved_problem(problem: TransferProblem) -> TransferProblem:
+        return TransferProblem(
+            problem.settings,
+            moved(problem.content),
+            tuple(map(moved_region, problem.regions)),
+            moved_if_any(problem.chroma),
+            moved_if_any(problem.start),
+            problem.reduced and moved_problem(problem.reduced),
         )
-        for problem in problems
-    ]
+
+    return list(map(moved_problem, problems))
 
 
 def check_batch(problems: Sequence[TransferProblem]) -> None:
@@ -159,11 +164,9 @@ def check_batch(problems: Sequence[TransferProblem]) -> None:
         raise ValueError("a batch needs at least one problem")
     first = problems[0]
     for problem in problems[1:]:
-        if problem.content.shape != first.content.shape:
-            sizes = (
-                f"{each.content.shape[3]} × {each.content.shape[2]}" for each in (first, problem)
-            )
-            raise ValueError(f"problems of a batch differ in size: {' and '.join(sizes)} pixels")
+        if _sizes(problem) != _sizes(first):
+            sizes = " and ".join(map(_sizes, (first, problem)))
+            raise ValueError(f"problems of a batch differ in size: {sizes} pixels")
         differing = [
             name
             for (name, value), (_, other) in zip(
@@ -173,6 +176,12 @@ def check_batch(problems: Sequence[TransferProblem]) -> None:
         ]
         if differing:
             raise ValueError(f"problems of a batch differ in {', '.join(differing)}")
+
+
+def _sizes(problem: TransferProblem) -> str:
+    """Width and height of a problem in pixels, and those of its reduced one."""
+    size = f"{problem.content.shape[3]} × {problem.content.shape[2]}"
+    return size if problem.reduced is None else f"{size} ({_sizes(problem.reduced)})"
 
 
 def combined_mask(problem: TransferProblem) -> Tensor | None:

@@ -1,6 +1,6 @@
 """Other sizes of a transfer problem: those of its stages, and those of a pyramid.
 
-`resample_problem` brings a problem to the size of a stage, `refined_images` brings the images of a
+`problem_at` brings a problem to the size of a stage, `refined_images` brings the images of a
 stage to the next, and `halve_problem` makes the next level of a pyramid.
 """
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from neural_style.config.sizes import SHORTEST_SIDE, scaled_size
+from neural_style.config.sizes import REFERENCE_SIZE, SHORTEST_SIDE, scaled_size
 from neural_style.images.tensors import luminance
 from neural_style.losses.problem import Region, StyleReference, TransferProblem
 from neural_style.losses.size_correction import style_layers_at_half
@@ -53,6 +53,21 @@ def refined_images(images: Tensor, problems: Sequence[TransferProblem]) -> Tenso
     return resample_images(images, *next_size) + torch.cat(details)
 
 
+def problem_at(
+    problem: TransferProblem, size: int, style_resampler: ResampleStyle | None = None
+) -> TransferProblem:
+    """Bring a problem to the size of a stage; see `resample_problem`.
+
+    Args:
+        problem: a stage up to `REFERENCE_SIZE` uses its reduced problem, if it has one.
+        size: of the stage: what `settings.size` is for the output.
+        style_resampler: see `resample_problem`.
+    """
+    if problem.reduced is not None and size <= REFERENCE_SIZE:
+        return resample_problem(problem.reduced, size / REFERENCE_SIZE, style_resampler)
+    return resample_problem(problem, size / problem.settings.size, style_resampler)
+
+
 def resample_problem(
     problem: TransferProblem,
     scale: float,
@@ -82,6 +97,7 @@ def resample_problem(
         # Differences of colors may be negative, so they are not clipped.
         chroma=chroma if chroma is None else _interpolate(chroma, height, width, "bicubic"),
         start=start if start is None else resample_images(start, height, width),
+        reduced=None,
     )
 
 

@@ -33,7 +33,7 @@ from neural_style.config.keys import Stage
 from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.objective import Evaluation, Evaluator, Objective
 from neural_style.losses.problem import TransferProblem, check_batch, initial_image
-from neural_style.losses.resampling import refined_images, resample_problem
+from neural_style.losses.resampling import problem_at, refined_images
 from neural_style.model.vgg import Vgg19, full_precision
 from neural_style.optim.optimizers import Optimizer, make_optimizer
 from neural_style.optim.parameterization import (
@@ -204,9 +204,8 @@ class Optimization:
             epoch: iterations done before it.
             images: [B, 3, h, w] of the stage before; None for the first.
         """
-        scale = stage.size / self._problems[0].settings.size
         problems = [
-            resample_problem(each, scale, self._targets.resample_style) for each in self._problems
+            problem_at(each, stage.size, self._targets.resample_style) for each in self._problems
         ]
         parameterization = choose_parameterization(problems)
         if images is None:
@@ -218,7 +217,8 @@ class Optimization:
         )
         objective = make_objective(self._network, problems, self._targets)
         settings = [problem.settings for problem in problems]
-        optimizer = make_optimizer(start, settings, is_last_stage=scale == 1)
+        is_last = stage.size == settings[0].size
+        optimizer = make_optimizer(start, settings, is_last_stage=is_last)
         return _PreparedStage(
             objective, parameterization, optimizer, start, epoch, stage.epochs, self._most_recorded
         )
