@@ -24,7 +24,7 @@ from neural_style.engine.engine import Engine
 from neural_style.engine.load import load_problem
 from neural_style.images.fit import load_fitted
 from neural_style.losses.problem import TransferProblem, check_batch
-from neural_style.losses.resampling import problem_at
+from neural_style.losses.resampling import problem_at, size_at
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim.loop import Optimization, Progress
 
@@ -93,6 +93,15 @@ def test_stages_above_the_reference_size_have_the_images_of_the_output(staged: S
     above = problem_at(problem, 600)
     assert max(above.content.shape) == 600
     assert torch.equal(above.content, problem_at(replace(problem, reduced=None), 600).content)
+
+
+@pytest.mark.usefixtures("images")
+def test_the_size_of_a_stage_is_that_of_its_images(staged: Settings):
+    for large in range(513, 700, 13):  # of 512 × 335, 475 / large resamples to another height
+        problem = problem_of(replace(staged, size=large))
+        for size in (64, 475, 512, large - 1, large):
+            shape = problem_at(problem, size).content.shape
+            assert size_at(problem, size) == (shape[3], shape[2])
 
 
 @pytest.mark.usefixtures("images")

@@ -66,7 +66,7 @@ def run(tmp_path: Path, defaults: Settings) -> RunRecord:
         precision=torch.bfloat16,
         graph="none",
         seconds=2.0,
-        size=(48, 32),
+        stage_sizes=[(48, 32)],
         output=Source(tmp_path / "generated_4.png", "facade"),
         output_size=(96, 64),
         saved=summarize_losses(NAMES, torch.tensor([1.0, 2.0, 4.0, 8.0])),
@@ -132,7 +132,8 @@ def test_the_record_has_the_weights_of_each_stage(run: RunRecord, tmp_path: Path
         style_loss="wasserstein",
         coherence=3.0,
     )
-    write_run(replace(run, settings=settings, size=(1024, 768)), tmp_path / "run.json")
+    sizes = [(512, 384), (1024, 768)]
+    write_run(replace(run, settings=settings, stage_sizes=sizes), tmp_path / "run.json")
     stages = strict_json((tmp_path / "run.json").read_text(encoding="utf-8"))["stages"]
     assert [stage["beta"] for stage in stages] == [1e6, 1e6]
     assert [stage["levels"] for stage in stages] == [1, 2]

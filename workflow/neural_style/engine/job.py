@@ -22,6 +22,7 @@ from neural_style.images.encode import round_trip
 from neural_style.io import sha256
 from neural_style.locks import lock_folder
 from neural_style.losses.problem import move_problems
+from neural_style.losses.resampling import size_at
 from neural_style.optim.loop import NO_GRAPH, Progress
 from neural_style.runtime.device import CPU, describe
 
@@ -143,7 +144,7 @@ def _make_record(
         image: the final image, [1, 3, H, W] in [0, 1].
     """
     settings = loaded.problem.settings
-    size = (image.shape[3], image.shape[2])
+    sizes = [size_at(loaded.problem, stage.size) for stage in settings.all_stages]
     as_saved = torch.from_numpy(round_trip(image[0].cpu().numpy(), settings)).unsqueeze(0)
     saved, further_weights = engine.saved_losses(loaded.problem, as_saved)
     return RunRecord(
@@ -154,9 +155,9 @@ def _make_record(
         precision=engine.precision(settings),
         seconds=seconds,
         graph=graph,
-        size=size,
+        stage_sizes=sizes,
         output=output,
-        output_size=loaded.postprocessor.original_size or size,
+        output_size=loaded.postprocessor.original_size or sizes[-1],
         saved=saved,
         further_weights=further_weights,
         measures=engine.measures(loaded.problem, as_saved),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neural_style.config.settings import ENGINE_VERSION, Settings
-from neural_style.config.sizes import scaled_size
 from neural_style.engine.provenance import Source
 from neural_style.images.measures import Measures
 from neural_style.io import write_text
@@ -87,7 +86,7 @@ class RunRecord:
         precision: dtype of the network.
         seconds: time of the optimization.
         graph: what was recorded as a CUDA graph in the last stage, see `Optimization.graph`.
-        size: width and height in pixels at which the image was optimized.
+        stage_sizes: width and height in pixels of each of `Settings.all_stages`.
         output: the final output.
         output_size: its width and height in pixels.
         saved: losses of the final output as its file holds it.
@@ -102,7 +101,7 @@ class RunRecord:
     precision: torch.dtype
     seconds: float
     graph: str
-    size: tuple[int, int]
+    stage_sizes: Sequence[tuple[int, int]]
     output: Source
     output_size: tuple[int, int]
     saved: Losses
@@ -112,6 +111,7 @@ class RunRecord:
 
 def write_run(run: RunRecord, path: Path) -> None:
     """Write run.json."""
+    width, height = run.stage_sizes[-1]
     facts = {
         **facts_of_inputs(run.sources, run.settings, run.weights),
         "output": {
@@ -120,8 +120,8 @@ def write_run(run: RunRecord, path: Path) -> None:
             "width": run.output_size[0],
             "height": run.output_size[1],
         },
-        "optimized": {"width": run.size[0], "height": run.size[1]},
-        "stages": list(_stages(run.settings, *run.size)),
+        "optimized": {"width": width, "height": height},
+        "stages": list(_stages(run.settings, run.stage_sizes)),
         "saved_losses": asdict(run.saved),
         "further_weights": dict(run.further_weights),
         "measures": run.measures and _rounded(asdict(run.measures)),
@@ -166,15 +166,14 @@ def _rounded(numbers: Mapping[str, float]) -> dict[str, float]:
     return {name: float(f"{number:.4g}") for name, number in numbers.items()}
 
 
-def _stages(settings: Settings, width: int, height: int) -> Iterator[dict[str, Any]]:
+def _stages(settings: Settings, sizes: Sequence[tuple[int, int]]) -> Iterator[dict[str, Any]]:
     """Each stage: its size in pixels, its iterations, and its weights as corrected for its size."""
-    for stage in settings.all_stages:
-        stage_height, stage_width = scaled_size(height, width, stage.size / settings.size)
+    for stage, (width, height) in zip(settings.all_stages, sizes, strict=True):
         yield {
-            "width": stage_width,
-            "height": stage_height,
+            "width": width,
+            "height": height,
             "epochs": stage.epochs,
-            "beta": beta_at(settings, stage_height, stage_width),
-            "levels": len(pyramid_at(settings, stage_height, stage_width)),
-            "coherence": coherence_at(settings, stage_height, stage_width),
+            "beta": beta_at(settings, height, width),
+            "levels": len(pyramid_at(settings, height, width)),
+            "coherence": coherence_at(settings, height, width),
         }

@@ -63,9 +63,22 @@ def problem_at(
         size: of the stage: what `settings.size` is for the output.
         style_resampler: see `resample_problem`.
     """
+    source, scale = _source_at(problem, size)
+    return resample_problem(source, scale, style_resampler)
+
+
+def size_at(problem: TransferProblem, size: int) -> tuple[int, int]:
+    """Width and height in pixels of the result of `problem_at`."""
+    source, scale = _source_at(problem, size)
+    height, width = scaled_size(source.content.shape[2], source.content.shape[3], scale)
+    return width, height
+
+
+def _source_at(problem: TransferProblem, size: int) -> tuple[TransferProblem, float]:
+    """What is resampled for a stage, and the factor on each side."""
     if problem.reduced is not None and size <= REFERENCE_SIZE:
-        return resample_problem(problem.reduced, size / REFERENCE_SIZE, style_resampler)
-    return resample_problem(problem, size / problem.settings.size, style_resampler)
+        return problem.reduced, size / REFERENCE_SIZE
+    return problem, size / problem.settings.size
 
 
 def resample_problem(
