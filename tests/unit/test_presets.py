@@ -95,13 +95,15 @@ def test_the_layers_of_the_best_weigh_as_much_together_as_the_method_s(defaults:
     assert sum(layers.values()) == pytest.approx(sum(defaults.style_layers.values()))
 
 
-@pytest.mark.parametrize("size", [32, 128, 200, 256, 400, 512, 700, 1024, 4096])
+@pytest.mark.parametrize("size", [32, 128, 200, 256, 400, 512, 608, 609, 700, 1024, 1200, 4096])
 def test_the_best_goes_from_about_140_pixels_to_any_size_in_bounded_time(size: int):
     best = expand(settings={"presets": ["best"]}, image={"size": size})["best"]
     sizes = [stage.size for stage in best.all_stages]
     assert sizes[-1] == size and (sizes[0] == size or 120 <= sizes[0] < 171)
     ratios = [(after / before) ** 2 for before, after in pairwise(sizes)]
-    assert ratios == pytest.approx([2] * len(ratios), rel=0.02)
+    small = len([each for each in sizes[1:] if each <= 512])
+    assert ratios[:small] == pytest.approx([2] * small, rel=0.02)
+    assert all(1.41 <= ratio <= 2.83 for ratio in ratios)
     assert size < 170 or ratios
     costs = [
         sum(seen**2 + FIXED_COST for seen, _ in pyramid_at(best, stage.size, stage.size))
@@ -122,9 +124,11 @@ def test_the_iterations_of_the_best_are_those_that_the_docs_name():
 def test_the_best_begins_a_large_output_like_one_of_512_pixels():
     stages = {
         size: expand(settings={"presets": ["best"]}, image={"size": size})["best"].all_stages
-        for size in (512, 1024, 4096)
+        for size in (512, 513, 608, 609, 800, 1024, 2000, 4096)
     }
-    assert stages[1024][:5] == stages[4096][:5] == stages[512]
+    for size, own in stages.items():
+        assert own[:4] == stages[512][:4]
+        assert size <= 608 or own[4] == stages[512][4]
     assert [stage.epochs for stage in stages[1024][5:]] == [27, 18]
     assert [stage.epochs for stage in stages[4096][5:]] == [28, 19, 13, 10, 10, 10]
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeAlias
 
 from PIL import Image
 
@@ -14,7 +16,7 @@ from neural_style.bulk.shard import Task
 from neural_style.bulk.worker import Result, Take, batch_key
 from neural_style.config.settings import Settings
 from neural_style.engine.engine import Engine
-from neural_style.engine.load import load_style, with_reduced
+from neural_style.engine.load import load_style
 from neural_style.engine.record import Losses, summarize_losses
 from neural_style.engine.settling import (
     CHECK_INTERVAL,
@@ -29,7 +31,9 @@ from neural_style.losses.problem import Region, TransferProblem, recolor_problem
 from neural_style.runtime.memory import in_batches
 
 STYLES_KEPT = 64
-"""Style images that stay on the device."""
+"""Style images that stay on the device, and as many at `REFERENCE_SIZE`."""
+
+_LoadStyle: TypeAlias = Callable[[Path, tuple[int, ...], str], Region | str]
 
 
 class BatchRunner:
@@ -46,7 +50,8 @@ class BatchRunner:
         self._batch = batch
         self._log = log
         self._limits: dict[Hashable, int] = {}
-        self._style = lru_cache(maxsize=STYLES_KEPT)(self._load_style)
+        self._style: _LoadStyle = lru_cache(maxsize=STYLES_KEPT)(self._load_style)
+        self._style_at_reference: _LoadStyle = lru_cache(maxsize=STYLES_KEPT)(self._load_style)
 
     def batch_size(self, task: Task) -> int:
         """How many tasks like this one to optimize at once."""
@@ -95,7 +100,10 @@ class BatchRunner:
             except NeuralStyleError as error:
                 results[place] = Result(reason=str(error))
         if ready:
-            made = self._optimize([tasks[place] for place in ready], list(ready.values()))
+            problems = list(ready.values())
+            if any(problem.at_reference is None for problem in problems):  # stages have one size
+                problems = [replace(problem, at_reference=None) for problem in problems]
+            made = self._optimize([tasks[place] for place in ready], problems)
             for place, result in zip(ready, made, strict=True):
                 results[place] = result
         share = (time.monotonic() - began) / len(tasks)
@@ -123,17 +131,21 @@ class BatchRunner:
         Raises:
             NeuralStyleError: its style cannot be read.
         """
-        problem = self._problem_at_size(task, task.image, task.settings)
-        if task.reduced is None or task.settings.reduced is None:
-            return problem
-        reduced = self._problem_at_size(task, task.reduced, task.settings.reduced)
-        return with_reduced(problem, reduced)
+        problem = self._problem_at_size(task, task.image, task.settings, self._style)
+        settings = task.settings.at_reference
+        if task.at_reference is not None and settings is not None:
+            with suppress(NeuralStyleError):  # too narrow a style for that size
+                small = self._problem_at_size(
+                    task, task.at_reference, settings, self._style_at_reference
+                )
+                return replace(problem, at_reference=small)
+        return problem
 
     def _problem_at_size(
-        self, task: Task, image: Image.Image, settings: Settings
+        self, task: Task, image: Image.Image, settings: Settings, style_of: _LoadStyle
     ) -> TransferProblem:
-        """A problem without a reduced one."""
-        style = self._style(task.output.style.file, settings.style_sizes, settings.fit)
+        """A problem with images of one size."""
+        style = style_of(task.output.style.file, settings.style_sizes, settings.fit)
         if isinstance(style, str):
             raise NeuralStyleError(style)
         content = to_tensor(image).to(self._engine.device)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 from PIL import Image
@@ -24,10 +26,10 @@ from neural_style.bulk.listing import ContentImage, Listing, read_listing
 from neural_style.bulk.plan import BulkPlan, OutputKeys
 from neural_style.config.inputs import find_images
 from neural_style.config.settings import ORIGINAL, Settings
-from neural_style.config.sizes import SHORTEST_SIDE
+from neural_style.config.sizes import REFERENCE_SIZE, SHORTEST_SIDE
 from neural_style.errors import NeuralStyleError
-from neural_style.images.decode import load_sized
-from neural_style.images.fit import fit_image
+from neural_style.images.decode import ImageError, load_sized
+from neural_style.images.fit import fit_image, load_fitted
 from neural_style.io import sha256
 
 
@@ -40,9 +42,9 @@ class Task:
         image: the content image as the network gets it.
         original_size: width and height of the content image's file, in pixels.
         settings: of the output.
-        reduced: the content image as an output of the settings `Settings.reduced` gets it; None if
-            its stages are resampled from `image`.
         row: what is known before it is made: names, key, and the content image's file.
+        at_reference: the content image as the network gets it with the settings
+            `Settings.at_reference`; None if all stages are resampled from `image`.
     """
 
     output: OutputSpec
@@ -50,7 +52,7 @@ class Task:
     original_size: tuple[int, int]
     settings: Settings
     row: Row
-    reduced: Image.Image | None = None
+    at_reference: Image.Image | None = None
 
 
 @dataclass(frozen=True)
@@ -126,21 +128,25 @@ class Shard:
         """Decode the content image for the outputs to make."""
         if not missing:
             return Prepared(tuple(settled), ())
-        wanted = {output.setting: self._plan.settings[output.setting] for output, _ in missing}
+        fitted: dict[tuple[int, str], Image.Image] = {}
         try:
-            fitted, original_size = load_contents(file, list(wanted.values()), self._plan.size)
-            smaller = [each.reduced for each in wanted.values() if each.reduced is not None]
-            reduced = load_contents(file, smaller, self._plan.size)[0] if smaller else {}
+            side = max(self._plan.settings[output.setting].size for output, _ in missing)
+            image, original_size = load_sized(file, side)
+            for output, _ in missing:
+                settings = self._plan.settings[output.setting]
+                shape = (settings.size, settings.fit)
+                if shape not in fitted:
+                    fitted[shape] = fit_content(image, settings, self._plan.size)
         except NeuralStyleError as error:
             failed = (replace(row, status=FAILED, reason=str(error)) for _, row in missing)
             return Prepared((*settled, *failed), ())
+        at_reference = cache(partial(_at_reference, file))
         tasks = []
         for output, row in missing:
-            settings = wanted[output.setting]
+            settings = self._plan.settings[output.setting]
             resized = fitted[settings.size, settings.fit]
             has_size = max(resized.size) == settings.size  # see the exception of `fit_content`
-            own = settings.reduced if has_size else None
-            small = reduced[own.size, own.fit] if own else None
+            small = at_reference(settings.fit) if has_size and settings.at_reference else None
             tasks.append(Task(output, resized, original_size, settings, row, small))
         return Prepared(tuple(settled), tuple(tasks))
 
@@ -231,24 +237,11 @@ def read_assignment(plan: BulkPlan, listing: Listing) -> Assignment:
     return Assignment(plan, merge_styles(listed, found, len(listing)))
 
 
-def load_contents(
-    file: Path, wanted: Sequence[Settings], size: str
-) -> tuple[dict[tuple[int, str], Image.Image], tuple[int, int]]:
-    """Decode a content image once, and resize it for several settings, see `fit_content`.
-
-    Returns:
-        (`size`, `fit`) of settings → image; and width and height of the file in pixels.
-
-    Raises:
-        ImageError: the file cannot be read or fitted; the sentence names it.
-    """
-    image, original_size = load_sized(file, max(settings.size for settings in wanted))
-    fitted: dict[tuple[int, str], Image.Image] = {}
-    for settings in wanted:
-        shape = (settings.size, settings.fit)
-        if shape not in fitted:
-            fitted[shape] = fit_content(image, settings, size)
-    return fitted, original_size
+def _at_reference(file: Path, fit: str) -> Image.Image | None:
+    """A content image at `REFERENCE_SIZE`; None if it is too narrow for that."""
+    with suppress(ImageError):
+        return load_fitted(file, REFERENCE_SIZE, fit)
+    return None
 
 
 def fit_content(image: Image.Image, settings: Settings, size: str) -> Image.Image:

@@ -106,7 +106,8 @@ class Runner(Protocol):
 
 def batch_key(task: Task) -> Hashable:
     """Return what tasks of a batch have in common: their sizes, and `Settings.batch_key`."""
-    return task.image.size, task.reduced and task.reduced.size, task.settings.batch_key
+    sizes = task.image.size, task.at_reference and task.at_reference.size
+    return sizes, task.settings.batch_key
 
 
 def run_shard(

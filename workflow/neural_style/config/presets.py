@@ -186,10 +186,11 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
     """Return the stages that give outputs of different sizes a similar look, and their iterations.
 
     The network sees a fixed number of pixels, so the shapes in a large output are those that it had
-    as a small one: of `COARSEST` pixels or a little more. Each stage has twice the pixels of the
-    one before. Up to `REFERENCE_SIZE`, a large output has the iterations of one of that size, as
-    more of them make other shapes. Above, the stages have at most twice as many as the power law of
-    that size, or `LEAST_LARGE_EPOCHS`.
+    as a small one: of `COARSEST` pixels or a little more. Each stage has about twice the pixels of
+    the one before. Up to `REFERENCE_SIZE`, a large output has the stages and iterations of one of
+    that size, and continues it (see `Settings.at_reference`): other ones make other shapes. Above,
+    the stages have at most twice as many iterations as the power law of that size, or
+    `LEAST_LARGE_EPOCHS`.
 
     Args:
         size: edge of the output in pixels.
@@ -218,11 +219,20 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
 
 
 def _halves_of_area(size: int) -> list[int]:
-    """A size and those of half the pixels, a quarter, and so on, down to `COARSEST`."""
-    sizes = [size]
-    while (smaller := round(size / math.sqrt(2) ** len(sizes))) >= COARSEST:
-        sizes.append(smaller)
-    return sizes
+    """A size and those of half the pixels, a quarter, and so on, down to `COARSEST`.
+
+    Above `REFERENCE_SIZE`, they have about half the pixels of the one before, so that this size and
+    those below it are among them; at up to 608 pixels, the size itself takes its place.
+    """
+    start = min(size, REFERENCE_SIZE)
+    small = [start]
+    while (smaller := round(start / math.sqrt(2) ** len(small))) >= COARSEST:
+        small.append(smaller)
+    if size == start:
+        return small
+    steps = round(2 * math.log2(size / start))
+    large = [round(start * (size / start) ** (step / steps)) for step in range(steps, 0, -1)]
+    return [*large, *small] if large else [size, *small[1:]]
 
 
 def _last_epochs(size: int) -> float:

@@ -136,11 +136,11 @@ class Settings(Transfer, Optimization, Network, Image, Weights):
         return (*self.stages, Stage(self.size, self.epochs - before))
 
     @property
-    def reduced(self) -> Settings | None:
+    def at_reference(self) -> Settings | None:
         """The settings with which the images of stages up to `REFERENCE_SIZE` are loaded.
 
-        They are those of an output of this size. None if the output has no such stages, or is not
-        larger itself.
+        They are those of an output of this size. None if there are no such stages, or the output
+        is not larger than that.
         """
         sizes = [stage.size for stage in self.stages]
         if not sizes or not min(sizes) <= REFERENCE_SIZE < self.size:

@@ -144,7 +144,8 @@ def _make_record(
         image: the final image, [1, 3, H, W] in [0, 1].
     """
     settings = loaded.problem.settings
-    sizes = [size_at(loaded.problem, stage.size) for stage in settings.all_stages]
+    scales = (stage.size / settings.size for stage in settings.all_stages)
+    sizes = [size_at(loaded.problem, scale) for scale in scales]
     as_saved = torch.from_numpy(round_trip(image[0].cpu().numpy(), settings)).unsqueeze(0)
     saved, further_weights = engine.saved_losses(loaded.problem, as_saved)
     return RunRecord(

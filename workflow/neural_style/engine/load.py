@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -119,21 +120,18 @@ def make_problems(
         NeuralStyleError: an image cannot be read or fitted; the sentence names its file.
     """
     problems, content_size = _problems_at_size(images, settings, device)
-    if settings.reduced is not None:
-        reduced, _ = _problems_at_size(images, settings.reduced, device)
-        problems = [with_reduced(*pair) for pair in zip(problems, reduced, strict=True)]
+    if settings.at_reference is not None:
+        with suppress(ImageError):  # too narrow for an output of that size: all is resampled
+            smaller, _ = _problems_at_size(images, settings.at_reference, device)
+            pairs = zip(problems, smaller, strict=True)
+            problems = [replace(problem, at_reference=small) for problem, small in pairs]
     return problems, content_size
-
-
-def with_reduced(problem: TransferProblem, reduced: TransferProblem) -> TransferProblem:
-    """The problem with a reduced one, which gets its settings; see `Settings.reduced`."""
-    return replace(problem, reduced=replace(reduced, settings=problem.settings))
 
 
 def _problems_at_size(
     images: Mapping[str, AnyImage], settings: Settings, device: torch.device
 ) -> tuple[list[TransferProblem], tuple[int, int]]:
-    """What `make_problems` returns, without reduced problems."""
+    """What `make_problems` returns, at one size."""
     content, content_size = _open(images["content"], settings.size)
     contents = _fit(content, images["content"], settings.size, settings.fit).to(device)
     regions = load_regions(images, content_size, settings, device)

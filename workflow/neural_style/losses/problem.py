@@ -65,9 +65,10 @@ class TransferProblem:
         chroma: RGB - Y of the content image, [1, 3, H, W], if only its luminance is optimized and
             `content` is gray; None otherwise. See `parameterization.LuminanceParameterization`.
         start: the image to start from, of the shape of `content`; None for `content` itself.
-        reduced: the same problem with images that were loaded for an output of `REFERENCE_SIZE`,
-            which is smaller. The stages up to this size use it, and so make what the smaller output
-            has there: a large output continues it. None if the images of all stages are resampled.
+        at_reference: the same problem from images that were loaded for an output of
+            `REFERENCE_SIZE`, see `Settings.at_reference`. The stages up to this size use it, and so
+            make what they make in that output: a large output continues a small one. None if the
+            images of all stages are resampled from these.
 
     Raises:
         ValueError: a tensor has another shape, or there is no region.
@@ -78,7 +79,7 @@ class TransferProblem:
     regions: tuple[Region, ...]
     chroma: Tensor | None = None
     start: Tensor | None = None
-    reduced: TransferProblem | None = None
+    at_reference: TransferProblem | None = None
 
     def __post_init__(self) -> None:
         _require_shape("the content image", self.content, (1, 3, None, None))
@@ -148,7 +149,7 @@ def move_problems(
             tuple(map(moved_region, problem.regions)),
             moved_if_any(problem.chroma),
             moved_if_any(problem.start),
-            problem.reduced and moved_problem(problem.reduced),
+            problem.at_reference and moved_problem(problem.at_reference),
         )
 
     return list(map(moved_problem, problems))
@@ -179,9 +180,11 @@ def check_batch(problems: Sequence[TransferProblem]) -> None:
 
 
 def _sizes(problem: TransferProblem) -> str:
-    """Width and height of a problem in pixels, and those of its reduced one."""
+    """Width and height of a problem, also at the reference size if it has one there."""
     size = f"{problem.content.shape[3]} × {problem.content.shape[2]}"
-    return size if problem.reduced is None else f"{size} ({_sizes(problem.reduced)})"
+    if problem.at_reference is None:
+        return size
+    return f"{size} (at the reference size {_sizes(problem.at_reference)})"
 
 
 def combined_mask(problem: TransferProblem) -> Tensor | None:

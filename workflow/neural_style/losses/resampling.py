@@ -54,31 +54,32 @@ def refined_images(images: Tensor, problems: Sequence[TransferProblem]) -> Tenso
 
 
 def problem_at(
-    problem: TransferProblem, size: int, style_resampler: ResampleStyle | None = None
+    problem: TransferProblem, scale: float, style_resampler: ResampleStyle | None = None
 ) -> TransferProblem:
     """Bring a problem to the size of a stage; see `resample_problem`.
 
     Args:
-        problem: a stage up to `REFERENCE_SIZE` uses its reduced problem, if it has one.
-        size: of the stage: what `settings.size` is for the output.
+        problem: a stage of at most `REFERENCE_SIZE` gets the images that it has at that size.
+        scale: size of the stage ÷ `settings.size`.
         style_resampler: see `resample_problem`.
     """
-    source, scale = _source_at(problem, size)
-    return resample_problem(source, scale, style_resampler)
+    source, factor = _source_at(problem, scale)
+    return replace(resample_problem(source, factor, style_resampler), settings=problem.settings)
 
 
-def size_at(problem: TransferProblem, size: int) -> tuple[int, int]:
+def size_at(problem: TransferProblem, scale: float) -> tuple[int, int]:
     """Width and height in pixels of the result of `problem_at`."""
-    source, scale = _source_at(problem, size)
-    height, width = scaled_size(source.content.shape[2], source.content.shape[3], scale)
+    source, factor = _source_at(problem, scale)
+    height, width = scaled_size(source.content.shape[2], source.content.shape[3], factor)
     return width, height
 
 
-def _source_at(problem: TransferProblem, size: int) -> tuple[TransferProblem, float]:
+def _source_at(problem: TransferProblem, scale: float) -> tuple[TransferProblem, float]:
     """What is resampled for a stage, and the factor on each side."""
-    if problem.reduced is not None and size <= REFERENCE_SIZE:
-        return problem.reduced, size / REFERENCE_SIZE
-    return problem, size / problem.settings.size
+    size = round(scale * problem.settings.size)
+    if problem.at_reference is not None and size <= REFERENCE_SIZE:
+        return problem.at_reference, size / REFERENCE_SIZE
+    return problem, scale
 
 
 def resample_problem(
@@ -110,7 +111,7 @@ def resample_problem(
         # Differences of colors may be negative, so they are not clipped.
         chroma=chroma if chroma is None else _interpolate(chroma, height, width, "bicubic"),
         start=start if start is None else resample_images(start, height, width),
-        reduced=None,
+        at_reference=None,
     )
 
 

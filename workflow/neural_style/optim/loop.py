@@ -204,8 +204,9 @@ class Optimization:
             epoch: iterations done before it.
             images: [B, 3, h, w] of the stage before; None for the first.
         """
+        scale = stage.size / self._problems[0].settings.size
         problems = [
-            problem_at(each, stage.size, self._targets.resample_style) for each in self._problems
+            problem_at(each, scale, self._targets.resample_style) for each in self._problems
         ]
         parameterization = choose_parameterization(problems)
         if images is None:
@@ -217,8 +218,7 @@ class Optimization:
         )
         objective = make_objective(self._network, problems, self._targets)
         settings = [problem.settings for problem in problems]
-        is_last = stage.size == settings[0].size
-        optimizer = make_optimizer(start, settings, is_last_stage=is_last)
+        optimizer = make_optimizer(start, settings, is_last_stage=scale == 1)
         return _PreparedStage(
             objective, parameterization, optimizer, start, epoch, stage.epochs, self._most_recorded
         )
