@@ -36,6 +36,7 @@ def test_a_job_that_is_cancelled_or_gives_way_is_done_all_the_same(project, slur
         }
     )
     before = len(slurm.jobs())
+    log = project.logs / "cat" / "sea" / "1_1e6_1.log"
     with ThreadPoolExecutor() as pool:
         running = pool.submit(project.snakemake)
         slurm.wait_for_work("stylize.py", SECONDS)
@@ -43,6 +44,7 @@ def test_a_job_that_is_cancelled_or_gives_way_is_done_all_the_same(project, slur
         slurm.cancel(first)
         assert wait_for(lambda: len(slurm.jobs()) == before + 2, 120), "it was not tried again"
         slurm.wait_for_work("stylize.py", SECONDS)
+        assert wait_for(lambda: "iteration" in log.read_text(encoding="utf-8"), 120), "it waits"
         slurm.submit_urgent()
         outcome = running.result()
     outcome.assert_good()
@@ -54,12 +56,12 @@ def test_a_job_that_is_cancelled_or_gives_way_is_done_all_the_same(project, slur
     folder = project.results / "cat" / "sea" / "1_1e6_1"
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     assert facts["output"]["file"] == f"generated_{EPOCHS}.jpg"
-    said = (project.logs / "cat" / "sea" / "1_1e6_1.log").read_text(encoding="utf-8")
+    said = log.read_text(encoding="utf-8")
     assert "resuming from iteration" in said, "it started over after it had given way"
     # What Slurm said of the cancelled job is kept where a user looks, and Snakemake names it.
-    (log,) = (project.root / "logs" / "slurm").rglob("*.log")
-    assert log.stem == cancelled["JobId"]
-    assert str(log) in outcome.err
+    (kept,) = (project.root / "logs" / "slurm").rglob("*.log")
+    assert kept.stem == cancelled["JobId"]
+    assert str(kept) in outcome.err
 
 
 def test_a_job_larger_than_every_node_is_refused(project, slurm):
