@@ -21,6 +21,9 @@ from tests.unit.jobs import make
 from torch import Tensor
 
 from neural_style.cli.main import main
+from neural_style.cli.task import Task
+from neural_style.cli.work import ideas_for
+from neural_style.config.schema import settings_of
 from neural_style.config.settings import Settings
 from neural_style.engine import engine
 from neural_style.engine.provenance import read_provenance
@@ -74,6 +77,17 @@ def test_what_it_advises_can_be_run(photo_folder: Path, capsys):
     for name in ("strong", "subtle", "colors", "large"):
         assert Path(f"my out_{name}.png").exists()
     assert read_provenance(Path("my out_strong.png")).settings["beta"] == 3e6
+
+
+def test_the_best_is_advised_at_twice_the_size_where_that_continues_it():
+    def larger(size: int) -> list[str]:
+        best = settings_of({"size": size}, "best")
+        task = Task(Path("cat.png"), Path("wave.png"), Path("out.png"), best)
+        return [idea for idea in ideas_for(task) if idea.endswith("# twice the size")]
+
+    (idea,) = larger(512)
+    assert "-o out_large.png --preset=best --size=1024  #" in idea
+    assert larger(2048) and not larger(2049) and not larger(400)
 
 
 def test_images_on_the_way_and_a_record_are_written_if_asked_for(photo_folder: Path):

@@ -19,8 +19,9 @@ from neural_style.cli.parsing import UsageError
 from neural_style.cli.task import Task, outputs_of
 from neural_style.config.keys import Stage
 from neural_style.config.options import in_options, positional, shell_argument, shortest_options
+from neural_style.config.presets import coarse_to_fine
 from neural_style.config.settings import OUTPUT_FORMATS, Settings, find_conflicts, output_name
-from neural_style.config.sizes import LARGEST_SIZE
+from neural_style.config.sizes import LARGEST_SIZE, REFERENCE_SIZE
 from neural_style.display import (
     Display,
     StopRequest,
@@ -106,7 +107,7 @@ class _Work:
             done = len(self.tasks) - failed
             self._say(f"{done} outputs are in {escape(self.options.output)}; they took {took}.")
         elif self.tasks[0].until is None:  # the ideas are for whole runs
-            self._say("\n".join(["Try next:", *_ideas(self.tasks[0])]))
+            self._say("\n".join(["Try next:", *ideas_for(self.tasks[0])]))
         if failed:
             log_line(NAME, f"{failed} of {len(self.tasks)} outputs failed.")
         return 1 if failed else 0
@@ -203,7 +204,7 @@ def _require_own(files: Iterable[Path]) -> None:
             ) from None
 
 
-def _ideas(task: Task) -> Iterator[str]:
+def ideas_for(task: Task) -> Iterator[str]:
     """Commands that change one thing of an output, and what they change."""
     settings = task.settings
     ideas: dict[str, tuple[str, dict[str, Any]]] = {
@@ -211,9 +212,7 @@ def _ideas(task: Task) -> Iterator[str]:
         "more content": ("subtle", {"beta": settings.beta / 10}),
         "colors of the content": ("colors", {"color": "luminance"}),
     }
-    if settings.size <= LARGEST_SIZE // 2 and settings.epochs > 1 and not settings.stages:
-        stage = Stage(settings.size, settings.epochs // 2)
-        larger = {"size": 2 * settings.size, "stages": (stage,)}
+    if larger := _larger(settings):
         ideas["twice the size"] = ("large", larger)
     for idea, (name, values) in ideas.items():
         changed = replace(settings, **values)
@@ -221,6 +220,27 @@ def _ideas(task: Task) -> Iterator[str]:
             continue
         output = task.output.with_name(f"{task.output.stem}_{name}{task.output.suffix}")
         yield f"  {command_line(replace(task, output=output, settings=changed))}  # {idea}"
+
+
+def _larger(settings: Settings) -> dict[str, Any]:
+    """Values for an output of twice the size that begins as this one does; none if there are none.
+
+    `best` from `REFERENCE_SIZE` on begins so with its own stages at that size.
+    """
+    size = 2 * settings.size
+    if size > LARGEST_SIZE or settings.epochs < 2:
+        return {}
+    if not settings.stages:
+        return {"size": size, "stages": (Stage(settings.size, settings.epochs // 2),)}
+    own, larger = (_coarse_to_fine(each) for each in (settings.size, size))
+    continues = settings.size >= REFERENCE_SIZE and own.items() <= vars(settings).items()
+    return {"size": size, **larger} if continues else {}
+
+
+def _coarse_to_fine(size: int) -> dict[str, Any]:
+    """The values of `coarse_to_fine` as fields of settings."""
+    values = coarse_to_fine(size)
+    return {**values, "stages": tuple(Stage(**stage) for stage in values["stages"])}
 
 
 def command_line(task: Task) -> str:
