@@ -44,7 +44,8 @@ def test_a_job_that_is_cancelled_or_gives_way_is_done_all_the_same(project, slur
         slurm.cancel(first)
         assert wait_for(lambda: len(slurm.jobs()) == before + 2, 120), "it was not tried again"
         slurm.wait_for_work("stylize.py", SECONDS)
-        assert wait_for(lambda: "iteration" in log.read_text(encoding="utf-8"), 120), "it waits"
+        is_shown = f"/{EPOCHS}, total"
+        assert wait_for(lambda: is_shown in log.read_text(encoding="utf-8"), 120), "no iteration"
         slurm.submit_urgent()
         outcome = running.result()
     outcome.assert_good()

@@ -121,7 +121,9 @@ def test_the_list_of_styles_is_read_as_it_was_written(tmp_path: Path):
     assert list(read_styles(path).items()) == [(style.id, style.since) for style in styles]
 
 
-@pytest.mark.parametrize("text", ["no number\n", "x\ta\n", "5\ta\n0\tb\n", "-1\ta\n"])
+@pytest.mark.parametrize(
+    "text", ["no number\n", "x\ta\n", "5\ta\n0\tb\n", "-1\ta\n", "0\ta\n0\ta\n"]
+)
 def test_a_damaged_list_of_styles_is_refused(tmp_path: Path, text: str):
     path = tmp_path / "styles.tsv"
     path.write_text(text)

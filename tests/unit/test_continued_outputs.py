@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -208,17 +208,30 @@ def test_a_data_set_has_the_problems_of_a_sweep(
         assert one.settings == other.settings
 
 
-def test_a_style_too_narrow_for_the_reference_size_does_not_split_its_batch(
+@pytest.mark.usefixtures("random_network")
+def test_a_style_too_narrow_for_the_reference_size_changes_no_other_output(
     data: DataSet, staged: Settings, monkeypatch: pytest.MonkeyPatch
 ):
     data.add("class0/deep/0.png", 0, (1300, 850))
     save(data.root / "styles" / "s1.png", 201, (1400, 40))
     data.plan = replace(data.plan, settings={"one": staged}, size="fitted")
     tasks = [each for each in tasks_of(data) if each.image.size == (LARGE, 458)]
-    assert len(tasks) == 2 and all(task.at_reference for task in tasks)
-    problems = problems_of(tasks, monkeypatch)
-    check_batch(problems)
-    assert [problem.at_reference for problem in problems] == [None, None]
+    batches: list[list[bool]] = []
+
+    def optimization(_: Engine, problems: Sequence[TransferProblem]) -> Iterator[Progress]:
+        check_batch(problems)
+        batches.append([problem.at_reference is not None for problem in problems])
+        images = torch.cat([problem.content for problem in problems])
+        diverged = torch.zeros(len(problems), dtype=torch.bool)
+        yield Progress(1, images, ("style/a",), torch.ones(1, len(problems)), diverged)
+
+    monkeypatch.setattr(Engine, "optimization", optimization)
+    results: dict[str, Result] = {}
+    runner = BatchRunner(Engine(CPU), 2, print)
+    runner(tasks, lambda task, result: results.update({task.output.style.id: result}))
+    assert sorted(batches) == [[False], [True]]
+    assert sorted(results) == ["s0", "s1"]
+    assert all(result.image is not None for result in results.values())
 
 
 @pytest.mark.usefixtures("random_network")

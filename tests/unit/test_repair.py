@@ -123,13 +123,13 @@ def test_an_endless_color_profile_is_refused(
         load_image(write_file(tmp_path / "a.png", data))
 
 
-def test_only_the_first_color_profile_counts() -> None:
+def test_only_the_last_color_profile_counts() -> None:
     first, second = (
         chunk(b"iCCP", b"P3\0\0" + zlib.compress(bytes([number]) * len(LONG))) for number in (1, 2)
     )
     repaired = repair.repair(smooth_png(first + second))
     assert repaired is not None
-    assert repaired.info == {"icc_profile": bytes([1]) * len(LONG)}
+    assert repaired.info == {"icc_profile": bytes([2]) * len(LONG)}
     assert b"iCCP" not in repaired.data
 
 

@@ -168,21 +168,27 @@ def read_styles(path: Path) -> dict[str, int]:
         BulkError: it cannot be read.
     """
     try:
-        return dict(_parse_styles(read_regular(path).splitlines()))
+        return _parse_styles(read_regular(path).splitlines())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         raise BulkError(f"cannot read the list of styles {path}: {error}; restore it.") from error
 
 
-def _parse_styles(lines: Iterable[str]) -> Iterator[tuple[str, int]]:
+def _parse_styles(lines: Iterable[str]) -> dict[str, int]:
+    """Parse a list of styles, which ascends: else draws could have too few styles, and never end.
+
+    Raises:
+        ValueError: the list is damaged.
+    """
+    styles: dict[str, int] = {}
     last = 0
     for line in lines:
         since, name = line.split("\t")
-        if int(since) < last:  # draws would have too few styles, and would never end
-            raise ValueError(f"{since} comes after {last}")
-        last = int(since)
-        yield name, last
+        if int(since) < last or name in styles:
+            raise ValueError(f"{line!r} is not in order")
+        last = styles[name] = int(since)
+    return styles
 
 
 def write_styles(styles: Iterable[Style], path: Path) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeAlias
 
 from PIL import Image
 
@@ -26,14 +24,13 @@ from neural_style.engine.settling import (
 )
 from neural_style.errors import NeuralStyleError
 from neural_style.images.encode import FloatImage
+from neural_style.images.fit import FitError
 from neural_style.images.tensors import to_tensor
 from neural_style.losses.problem import Region, TransferProblem, recolor_problem
 from neural_style.runtime.memory import in_batches
 
 STYLES_KEPT = 64
-"""Style images that stay on the device, and as many at `REFERENCE_SIZE`."""
-
-_LoadStyle: TypeAlias = Callable[[Path, tuple[int, ...], str], Region | str]
+"""Style images that stay on the device, each at one size."""
 
 
 class BatchRunner:
@@ -50,8 +47,7 @@ class BatchRunner:
         self._batch = batch
         self._log = log
         self._limits: dict[Hashable, int] = {}
-        self._style: _LoadStyle = lru_cache(maxsize=STYLES_KEPT)(self._load_style)
-        self._style_at_reference: _LoadStyle = lru_cache(maxsize=STYLES_KEPT)(self._load_style)
+        self._style = lru_cache(maxsize=STYLES_KEPT)(self._load_style)
 
     def batch_size(self, task: Task) -> int:
         """How many tasks like this one to optimize at once."""
@@ -99,13 +95,13 @@ class BatchRunner:
                 ready[place] = self._problem(task)
             except NeuralStyleError as error:
                 results[place] = Result(reason=str(error))
-        if ready:
-            problems = list(ready.values())
-            if any(problem.at_reference is None for problem in problems):  # stages have one size
-                problems = [replace(problem, at_reference=None) for problem in problems]
-            made = self._optimize([tasks[place] for place in ready], problems)
-            for place, result in zip(ready, made, strict=True):
-                results[place] = result
+        # Their stages may differ in size.
+        for whole in (True, False):
+            places = [place for place in ready if (ready[place].at_reference is None) == whole]
+            if places:
+                made = self._optimize([tasks[i] for i in places], [ready[i] for i in places])
+                for place, result in zip(places, made, strict=True):
+                    results[place] = result
         share = (time.monotonic() - began) / len(tasks)
         return [replace(result, seconds=share) for result in results if result is not None]
 
@@ -131,32 +127,34 @@ class BatchRunner:
         Raises:
             NeuralStyleError: its style cannot be read.
         """
-        problem = self._problem_at_size(task, task.image, task.settings, self._style)
+        problem = self._problem_at_size(task, task.image, task.settings)
         settings = task.settings.at_reference
-        if task.at_reference is not None and settings is not None:
-            with suppress(NeuralStyleError):  # too narrow a style for that size
-                small = self._problem_at_size(
-                    task, task.at_reference, settings, self._style_at_reference
-                )
-                return replace(problem, at_reference=small)
-        return problem
+        if task.at_reference is None or settings is None:
+            return problem
+        try:
+            small = self._problem_at_size(task, task.at_reference, settings)
+        except FitError:  # then there is no output of that size
+            return problem
+        return replace(problem, at_reference=small)
 
     def _problem_at_size(
-        self, task: Task, image: Image.Image, settings: Settings, style_of: _LoadStyle
+        self, task: Task, image: Image.Image, settings: Settings
     ) -> TransferProblem:
         """A problem with images of one size."""
-        style = style_of(task.output.style.file, settings.style_sizes, settings.fit)
-        if isinstance(style, str):
-            raise NeuralStyleError(style)
+        style = self._style(task.output.style.file, settings.style_sizes, settings.fit)
+        if isinstance(style, NeuralStyleError):
+            raise style
         content = to_tensor(image).to(self._engine.device)
         return recolor_problem(TransferProblem(settings, content, (style,)))
 
-    def _load_style(self, path: Path, sizes: tuple[int, ...], fit: str) -> Region | str:
+    def _load_style(
+        self, path: Path, sizes: tuple[int, ...], fit: str
+    ) -> Region | NeuralStyleError:
         """A style, or why it cannot be read, which is final: a damaged file is read once."""
         try:
             return Region(load_style(path, sizes, fit, self._engine.device))
         except NeuralStyleError as error:
-            return str(error)
+            return error.with_traceback(None)
 
 
 def _result(image: FloatImage, losses: Losses) -> Result:

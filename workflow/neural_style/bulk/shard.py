@@ -28,8 +28,8 @@ from neural_style.config.inputs import find_images
 from neural_style.config.settings import ORIGINAL, Settings
 from neural_style.config.sizes import REFERENCE_SIZE, SHORTEST_SIDE
 from neural_style.errors import NeuralStyleError
-from neural_style.images.decode import ImageError, load_sized
-from neural_style.images.fit import fit_image, load_fitted
+from neural_style.images.decode import load_sized
+from neural_style.images.fit import FitError, fit_image, load_fitted
 from neural_style.io import sha256
 
 
@@ -137,17 +137,17 @@ class Shard:
                 shape = (settings.size, settings.fit)
                 if shape not in fitted:
                     fitted[shape] = fit_content(image, settings, self._plan.size)
+            at_reference = cache(partial(_at_reference, file))
+            tasks = []
+            for output, row in missing:
+                settings = self._plan.settings[output.setting]
+                resized = fitted[settings.size, settings.fit]
+                has_size = max(resized.size) == settings.size  # see the exception of `fit_content`
+                small = at_reference(settings.fit) if has_size and settings.at_reference else None
+                tasks.append(Task(output, resized, original_size, settings, row, small))
         except NeuralStyleError as error:
             failed = (replace(row, status=FAILED, reason=str(error)) for _, row in missing)
             return Prepared((*settled, *failed), ())
-        at_reference = cache(partial(_at_reference, file))
-        tasks = []
-        for output, row in missing:
-            settings = self._plan.settings[output.setting]
-            resized = fitted[settings.size, settings.fit]
-            has_size = max(resized.size) == settings.size  # see the exception of `fit_content`
-            small = at_reference(settings.fit) if has_size and settings.at_reference else None
-            tasks.append(Task(output, resized, original_size, settings, row, small))
         return Prepared(tuple(settled), tuple(tasks))
 
     def _content_sha256(
@@ -239,7 +239,7 @@ def read_assignment(plan: BulkPlan, listing: Listing) -> Assignment:
 
 def _at_reference(file: Path, fit: str) -> Image.Image | None:
     """A content image at `REFERENCE_SIZE`; None if it is too narrow for that."""
-    with suppress(ImageError):
+    with suppress(FitError):
         return load_fitted(file, REFERENCE_SIZE, fit)
     return None
 

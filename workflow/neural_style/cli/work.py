@@ -223,9 +223,10 @@ def ideas_for(task: Task) -> Iterator[str]:
 
 
 def _larger(settings: Settings) -> dict[str, Any]:
-    """Values for an output of twice the size that begins as this one does; none if there are none.
+    """Values for twice the size; none if that is too large, or would make another image.
 
-    `best` from `REFERENCE_SIZE` on begins so with its own stages at that size.
+    Without stages, the size becomes the first one. With those of `best`, an output of at least
+    `REFERENCE_SIZE` is continued by one with the stages of its size.
     """
     size = 2 * settings.size
     if size > LARGEST_SIZE or settings.epochs < 2:
@@ -233,8 +234,9 @@ def _larger(settings: Settings) -> dict[str, Any]:
     if not settings.stages:
         return {"size": size, "stages": (Stage(settings.size, settings.epochs // 2),)}
     own, larger = (_coarse_to_fine(each) for each in (settings.size, size))
-    continues = settings.size >= REFERENCE_SIZE and own.items() <= vars(settings).items()
-    return {"size": size, **larger} if continues else {}
+    if settings.size < REFERENCE_SIZE or settings != replace(settings, **own):
+        return {}
+    return {"size": size, **larger}
 
 
 def _coarse_to_fine(size: int) -> dict[str, Any]:

@@ -187,7 +187,7 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
 
     The network sees a fixed number of pixels, so the shapes in a large output are those that it had
     as a small one: of `COARSEST` pixels or a little more. Each stage has about twice the pixels of
-    the one before. Up to `REFERENCE_SIZE`, a large output has the stages and iterations of one of
+    the one before. Below `REFERENCE_SIZE`, a large output has the stages and iterations of one of
     that size, and continues it (see `Settings.at_reference`): other ones make other shapes. Above,
     the stages have at most twice as many iterations as the power law of that size, or
     `LEAST_LARGE_EPOCHS`.
@@ -199,7 +199,7 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
     Returns:
         Values of `stages` and `epochs`.
     """
-    sizes = _halves_of_area(size)
+    sizes = _stage_sizes(size)
     shares = [_share(edge, size) for edge in sizes]
     if epochs is None:
         unit, reference = _last_epochs(size), _last_epochs(REFERENCE_SIZE)
@@ -218,11 +218,11 @@ def coarse_to_fine(size: int, epochs: int | None = None) -> dict[str, Any]:
     return {"stages": stages, "epochs": sum(counts)}
 
 
-def _halves_of_area(size: int) -> list[int]:
-    """A size and those of half the pixels, a quarter, and so on, down to `COARSEST`.
+def _stage_sizes(size: int) -> list[int]:
+    """The sizes of all stages of an output, largest first, each with half the pixels of the last.
 
-    Above `REFERENCE_SIZE`, they have about half the pixels of the one before, so that this size and
-    those below it are among them; at up to 608 pixels, the size itself takes its place.
+    Above `REFERENCE_SIZE`, it is about half, so that this size and those below it are among them,
+    but for outputs that are little larger than it, which take its place.
     """
     start = min(size, REFERENCE_SIZE)
     small = [start]
@@ -241,7 +241,7 @@ def _last_epochs(size: int) -> float:
     def cost(edge: int) -> int:
         return sum(seen**2 + FIXED_COST for seen, _ in halved_sizes(edge, edge))
 
-    total = sum(_share(edge, size) * cost(edge) for edge in _halves_of_area(size))
+    total = sum(_share(edge, size) * cost(edge) for edge in _stage_sizes(size))
     return FULL_SIZE_EPOCHS * (size**2 + FIXED_COST) / total
 
 

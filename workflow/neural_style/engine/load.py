@@ -28,9 +28,9 @@ from neural_style.config.inputs import (
 from neural_style.config.settings import BESIDE, ORIGINAL, Settings
 from neural_style.engine.provenance import Source
 from neural_style.errors import NeuralStyleWarning
-from neural_style.images.decode import ImageError, load_sized
+from neural_style.images.decode import load_sized
 from neural_style.images.encode import Postprocessor, make_postprocessor
-from neural_style.images.fit import fit_image, load_fitted
+from neural_style.images.fit import FitError, fit_image, load_fitted
 from neural_style.images.tensors import (
     AnyImage,
     fit_mask,
@@ -121,7 +121,7 @@ def make_problems(
     """
     problems, content_size = _problems_at_size(images, settings, device)
     if settings.at_reference is not None:
-        with suppress(ImageError):  # too narrow for an output of that size: all is resampled
+        with suppress(FitError):  # then there is no output of that size
             smaller, _ = _problems_at_size(images, settings.at_reference, device)
             pairs = zip(problems, smaller, strict=True)
             problems = [replace(problem, at_reference=small) for problem, small in pairs]
@@ -314,7 +314,7 @@ def _guide(gray: Image.Image, mask: AnyImage, size: int, fit: str) -> Tensor:
     """The mask of a style image as a tensor, unless it is black everywhere."""
     guide = mask_to_tensor(gray, size, fit)
     if not guide.any():
-        raise ImageError(
+        raise FitError(
             f"the mask{_name_of(mask)} is black everywhere, so that nothing of the style image is "
             "left; paint white what should be used."
         )

@@ -15,6 +15,10 @@ _LONGEST_SIDE = 1_000_000  # pixels of a side for which the table of a filter ha
 _MOST_BETWEEN = 250_000_000  # pixels of the image between the two passes of a resampling
 
 
+class FitError(ImageError):
+    """An image that cannot be fitted to a size, although it can be to others."""
+
+
 def load_fitted(path: Path, size: int, fit: str) -> Image.Image:
     """Read an image file as the network gets it: `load_image`, then `fit_image`.
 
@@ -44,7 +48,8 @@ def fit_image(
         path: the file that an error message names.
 
     Raises:
-        ImageError: with `pad` or `keep`, the image is so narrow that its short side vanishes.
+        FitError: with `pad` or `keep`, the image is so narrow that its short side vanishes.
+        ImageError: the memory does not suffice.
         ValueError: `fit` is none of the four.
     """
     match fit:
@@ -128,7 +133,7 @@ def _scale_long_side(
     longest = max(image.size)
     width, height = (int(side * size / longest + 0.5) for side in image.size)
     if min(width, height) < min_side:
-        raise ImageError(
+        raise FitError(
             f"{_prefix(path)}the image of {image.width} × {image.height} px would be "
             f"{width} × {height} px with fit {fit} and size {size}, but needs {min_side} px a "
             "side; choose a larger size, or the fit crop or stretch."

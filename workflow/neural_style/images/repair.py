@@ -91,7 +91,7 @@ def _repair_png(data: bytes) -> Repaired:
     info: dict[str, Any] = {}
     faults: list[str] = []
     left = MAX_UNPACKED
-    has_profile = False
+    packed_profile, place = b"", None
     for kind, body, whole, intact in _png_chunks(data):
         optional = bool(kind[0] & 0x20) and kind not in _PNG_PIXELS
         if optional and not intact:
@@ -100,14 +100,15 @@ def _repair_png(data: bytes) -> Repaired:
             text = _text_with_orientation(kind, body, left)
             left -= len(text)
             kept.append(text)
-        elif kind != b"iCCP":
+        else:
+            if kind == b"iCCP":
+                if place is not None:  # the last one counts, as for Pillow
+                    kept[place] = b""
+                packed_profile, place = body, len(kept)
             kept.append(whole)
-        elif not has_profile:  # the first one counts, as for libpng; each takes time to unpack
-            has_profile = True
-            if profile := _long_profile(body):
-                info["icc_profile"] = profile
-            else:
-                kept.append(whole)
+    if place is not None and (profile := _long_profile(packed_profile)):
+        info["icc_profile"] = profile
+        kept[place] = b""
     named = ", ".join(dict.fromkeys(faults))
     fault = f"a wrong checksum in the chunk {named}, which is not needed and ignored"
     return Repaired(b"".join(kept), fault if faults else "", info)

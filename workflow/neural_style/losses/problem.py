@@ -67,8 +67,8 @@ class TransferProblem:
         start: the image to start from, of the shape of `content`; None for `content` itself.
         at_reference: the same problem from images that were loaded for an output of
             `REFERENCE_SIZE`, see `Settings.at_reference`. The stages up to this size use it, and so
-            make what they make in that output: a large output continues a small one. None if the
-            images of all stages are resampled from these.
+            have the images that they have in that output: a large output continues a small one.
+            None if the images of all stages are resampled from these.
 
     Raises:
         ValueError: a tensor has another shape, or there is no region.
@@ -143,13 +143,13 @@ def move_problems(
         return Region(tuple(styles), moved_if_any(region.mask))
 
     def moved_problem(problem: TransferProblem) -> TransferProblem:
-        return TransferProblem(
-            problem.settings,
-            moved(problem.content),
-            tuple(map(moved_region, problem.regions)),
-            moved_if_any(problem.chroma),
-            moved_if_any(problem.start),
-            problem.at_reference and moved_problem(problem.at_reference),
+        return replace(
+            problem,
+            content=moved(problem.content),
+            regions=tuple(map(moved_region, problem.regions)),
+            chroma=moved_if_any(problem.chroma),
+            start=moved_if_any(problem.start),
+            at_reference=problem.at_reference and moved_problem(problem.at_reference),
         )
 
     return list(map(moved_problem, problems))

@@ -59,7 +59,7 @@ def problem_at(
     """Bring a problem to the size of a stage; see `resample_problem`.
 
     Args:
-        problem: a stage of at most `REFERENCE_SIZE` gets the images that it has at that size.
+        problem: stages of at most `REFERENCE_SIZE` use its `at_reference`, if it has one.
         scale: size of the stage ÷ `settings.size`.
         style_resampler: see `resample_problem`.
     """
