@@ -220,10 +220,10 @@ def test_tiles_add_up_to_the_whole(network: Vgg19):
 
 
 def test_it_brings_the_colors_of_the_output_closer_to_the_style(caffe: Weights):
-    config = complete({"image": {"size": 96}, "settings": {"presets": ["best"]}})
-    best = expand_settings(config)["best"]
+    config = complete({"image": {"size": 64}, "settings": {"presets": ["best"]}})
+    best = replace(expand_settings(config)["best"], epochs=30)
     files = samples.CONTENT["chelsea"], samples.STYLE["woodcut_wave"]
-    content, style = (load_fitted(file, 96, "keep") for file in files)
+    content, style = (load_fitted(file, 64, "keep") for file in files)
     network = Vgg19(caffe.convolutions, best.layers).prepare(CPU, torch.float32)
     palettes = []
     for weight in (0.0, 1.0):

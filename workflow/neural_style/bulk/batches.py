@@ -95,9 +95,9 @@ class BatchRunner:
                 ready[place] = self._problem(task)
             except NeuralStyleError as error:
                 results[place] = Result(reason=str(error))
-        # Their stages may differ in size.
-        for whole in (True, False):
-            places = [place for place in ready if (ready[place].at_reference is None) == whole]
+        # With and without images at the reference size, small stages may differ in size.
+        for has in (True, False):
+            places = [place for place in ready if (ready[place].at_reference is not None) == has]
             if places:
                 made = self._optimize([tasks[i] for i in places], [ready[i] for i in places])
                 for place, result in zip(places, made, strict=True):
