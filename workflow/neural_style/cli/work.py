@@ -19,7 +19,7 @@ from neural_style.cli.parsing import UsageError
 from neural_style.cli.task import Task, outputs_of
 from neural_style.config.keys import Stage
 from neural_style.config.options import in_options, positional, shell_argument, shortest_options
-from neural_style.config.presets import coarse_to_fine
+from neural_style.config.schema import settings_of
 from neural_style.config.settings import OUTPUT_FORMATS, Settings, find_conflicts, output_name
 from neural_style.config.sizes import LARGEST_SIZE, REFERENCE_SIZE
 from neural_style.display import (
@@ -233,16 +233,14 @@ def _larger(settings: Settings) -> dict[str, Any]:
         return {}
     if not settings.stages:
         return {"size": size, "stages": (Stage(settings.size, settings.epochs // 2),)}
-    own, larger = (_coarse_to_fine(each) for each in (settings.size, size))
-    if settings.size < REFERENCE_SIZE or settings != replace(settings, **own):
-        return {}
-    return {"size": size, **larger}
+    own = replace(settings, **_stages_of_best(settings.size))
+    return _stages_of_best(size) if settings == own and own.size >= REFERENCE_SIZE else {}
 
 
-def _coarse_to_fine(size: int) -> dict[str, Any]:
-    """The values of `coarse_to_fine` as fields of settings."""
-    values = coarse_to_fine(size)
-    return {**values, "stages": tuple(Stage(**stage) for stage in values["stages"])}
+def _stages_of_best(size: int) -> dict[str, Any]:
+    """A size, and the values of `best` that depend on it."""
+    best = settings_of({"size": size}, "best")
+    return {"size": size, "stages": best.stages, "epochs": best.epochs}
 
 
 def command_line(task: Task) -> str:

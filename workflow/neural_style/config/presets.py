@@ -228,8 +228,6 @@ def _stage_sizes(size: int) -> list[int]:
     small = [start]
     while (smaller := round(start / math.sqrt(2) ** len(small))) >= COARSEST:
         small.append(smaller)
-    if size == start:
-        return small
     steps = round(2 * math.log2(size / start))
     large = [round(start * (size / start) ** (step / steps)) for step in range(steps, 0, -1)]
     return [*large, *small] if large else [size, *small[1:]]

@@ -120,9 +120,9 @@ def make_problems(
         NeuralStyleError: an image cannot be read or fitted; the sentence names its file.
     """
     problems, content_size = _problems_at_size(images, settings, device)
-    if settings.at_reference is not None:
+    if at_reference := settings.at_reference:
         with suppress(FitError):  # then there is no output of that size
-            smaller, _ = _problems_at_size(images, settings.at_reference, device)
+            smaller, _ = _problems_at_size(images, at_reference, device)
             pairs = zip(problems, smaller, strict=True)
             problems = [replace(problem, at_reference=small) for problem, small in pairs]
     return problems, content_size
