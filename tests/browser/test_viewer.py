@@ -249,8 +249,9 @@ def test_any_two_of_output_inputs_and_iterations_are_on_the_sides(viewer):
 
 def test_plays_the_iterations_and_the_outputs(viewer):
     viewer.get_by_role("button", name="Play the iterations").click()
-    expect(viewer.locator("#viewer-epoch")).to_have_text("0 of 6")
-    expect(viewer.locator("#viewer-epoch")).to_have_text("4 of 6")
+    # Each is shown for a third of a second, which `expect` may miss: it does not look that often.
+    for shown in ("0 of 6", "4 of 6", "0 of 6"):
+        until(viewer, f"document.querySelector('#viewer-epoch').textContent === '{shown}'")
     viewer.keyboard.press("ArrowRight")
     expect(viewer.locator("#viewer-play")).to_have_attribute("aria-pressed", "false")
     viewer.get_by_role("button", name="Slideshow").click()
