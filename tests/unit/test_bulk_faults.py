@@ -68,17 +68,17 @@ def test_a_style_that_became_unreadable_ends_neither_status_nor_verification(dat
 def test_a_pipe_in_the_place_of_a_bookkeeping_file_is_one_sentence(data: DataSet, make_pipe, name):
     data.run()
     make_pipe(data.plan.paths.root / name)
-    with pytest.raises(BulkError, match=rf"cannot read .*{name}: it is not a regular file; "):
+    with pytest.raises(BulkError, match=rf"cannot read .*{name}': it is not a regular file; "):
         discover(read_plan(data.plan.output), walk=False).inputs_digest(0)
 
 
 def test_a_pipe_in_the_place_of_a_journal_is_one_sentence(data: DataSet, make_pipe):
     data.run()
     make_pipe(data.plan.paths.journal(0))
-    with pytest.raises(BulkError, match=r"cannot read .*000000\.tsv: it is not a regular file; "):
+    with pytest.raises(BulkError, match=r"cannot read .*000000\.tsv': it is not a regular file; "):
         read_status(data.plan)
     with pytest.raises(
-        BulkError, match=r"cannot write .*\.tsv: .*; make it a file that you may write"
+        BulkError, match=r"cannot write .*\.tsv': .*; make it a file that you may write"
     ):
         data.run()
 
@@ -184,7 +184,7 @@ def test_a_journal_is_not_written_through_a_link(data: DataSet):
     journal.parent.mkdir(parents=True)
     journal.symlink_to(mine)
     with pytest.raises(
-        BulkError, match=r"cannot write .*\.tsv: .*; make it a file that you may write"
+        BulkError, match=r"cannot write .*\.tsv': .*; make it a file that you may write"
     ):
         data.run()
     assert mine.read_text() == "text\n"
@@ -260,7 +260,7 @@ DAMAGED_SETTINGS = {"format": "exe", "size": 0, "epochs": "many", "fit": [], "st
 
 def assert_damaged(data: DataSet, text: str) -> None:
     data.plan.paths.plan.write_text(text, encoding="utf-8")
-    with pytest.raises(BulkError, match=r"cannot read .*plan\.json: it is damaged; ") as caught:
+    with pytest.raises(BulkError, match=r"cannot read .*plan\.json': it is damaged; ") as caught:
         read_plan(data.plan.output)
     assert "\n" not in str(caught.value)
 

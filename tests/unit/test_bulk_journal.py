@@ -205,7 +205,7 @@ def test_a_full_disk_is_one_sentence_and_loses_only_the_row_that_did_not_fit(tmp
     ended = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True)
     assert ended.returncode == 0 and not ended.stderr, ended.stderr
     *written, sentence = ended.stdout.splitlines()
-    assert sentence.startswith(f"cannot write {path}: "), sentence
+    assert sentence.startswith(f"cannot write {str(path)!r}: "), sentence
     assert list(latest_rows(path)) == written != []
     append_rows(path, [ROW])
     assert [*written, ROW.output] == list(latest_rows(path))
@@ -247,7 +247,7 @@ def test_a_disk_that_fails_under_a_journal_is_one_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     refuse_fsync(monkeypatch, errno.EIO)
-    with pytest.raises(BulkError, match=r"cannot write .*journal\.tsv: Input/output error"):
+    with pytest.raises(BulkError, match=r"cannot write .*journal\.tsv': Input/output error"):
         append_rows(tmp_path / "journal.tsv", [ROW])
 
 

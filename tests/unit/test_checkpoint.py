@@ -292,7 +292,7 @@ def test_a_checkpoint_that_finds_no_space_is_one_sentence_and_leaves_the_older_o
     with small_disk(), pytest.raises(NeuralStyleError) as caught:
         store.save(replace(saved, seconds=99.0))
     message = str(caught.value)
-    assert f"cannot write {tmp_path / FOLDER / STATE}: {os.strerror(errno.EFBIG)}" in message
+    assert f"cannot write {str(tmp_path / FOLDER / STATE)!r}: {os.strerror(errno.EFBIG)}" in message
     assert "\n" not in message
     assert names(tmp_path / FOLDER) == ["generated_1.jpg", STATE]
     assert (tmp_path / FOLDER / STATE).read_bytes() == before

@@ -149,7 +149,7 @@ def test_a_number_too_small_for_a_quotient_counts_as_0(job_folder):
 @pytest.mark.parametrize("value", [-1, "1", True, None, float("inf"), float("nan")])
 def test_weights_are_numbers_from_0_up(job_folder, value):
     edit(job_folder, lambda facts: facts["settings"].update(beta=value))
-    with pytest.raises(RunError, match=r"run\.json: it is damaged"):
+    with pytest.raises(RunError, match=r"run\.json': it is damaged"):
         read_curves(job_folder)
 
 
@@ -157,10 +157,10 @@ def test_weights_are_numbers_from_0_up(job_folder, value):
 def test_a_missing_or_unreadable_file_is_named(job_folder, name):
     path = job_folder / name
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(RunError, match=f"cannot read .*{name}: it is not text"):
+    with pytest.raises(RunError, match=f"cannot read .*{name}': it is not text"):
         read_curves(job_folder)
     path.unlink()
-    with pytest.raises(RunError, match=f"cannot read .*{name}: No such file"):
+    with pytest.raises(RunError, match=f"cannot read .*{name}': No such file"):
         read_curves(job_folder)
 
 
@@ -202,14 +202,14 @@ def test_a_damaged_record_says_nothing(tmp_path: Path, text: str):
 def test_a_record_that_is_too_large_is_not_read(tmp_path: Path):
     path = tmp_path / "run.json"
     path.write_text(json.dumps({"seconds": 1, "padding": "x" * (1 << 20)}), encoding="utf-8")
-    with pytest.raises(RunError, match=r"run\.json: it is too large"):
+    with pytest.raises(RunError, match=r"run\.json': it is too large"):
         read_run(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["run.json", "losses.csv"])
 def test_a_pipe_is_no_record(job_folder, make_pipe, name):
     make_pipe(job_folder / name)
-    with pytest.raises(RunError, match=rf"cannot read .*{name}: it is not a regular file; delete"):
+    with pytest.raises(RunError, match=rf"cannot read .*{name}': it is not a regular file; delete"):
         read_curves(job_folder)
     assert name == "run.json" or not read_losses(job_folder, [0])
 

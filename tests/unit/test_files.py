@@ -95,7 +95,7 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyP
         write_text(path, "new")
     monkeypatch.undo()
     message = str(caught.value)
-    assert f"cannot write {path}: {os.strerror(errno.ENOSPC)}" in message
+    assert f"cannot write {str(path)!r}: {os.strerror(errno.ENOSPC)}" in message
     assert message.endswith(".")
     assert "\n" not in message
     assert path.read_text() == "old"

@@ -58,7 +58,7 @@ def test_failed_jobs_are_left_out_and_named(finished_sweep):
     for page in pages[:2]:
         text = " ".join(words(page))
         assert "Not drawn: β\u00a01e4 ('images/style/sea.png' is torn)." in text
-        assert re.search(r"Not drawn: β\u00a01e5 \(cannot use .*run\.json: it is damaged", text)
+        assert re.search(r"Not drawn: β\u00a01e5 \(cannot use .*run\.json': it is damaged", text)
     assert "2 runs are not drawn" in " ".join(words(pages[2]))
     style = line_styles(3)[2]
     (line,) = panel(pages[0], "style loss (without β)").get_lines()

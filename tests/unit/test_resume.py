@@ -134,7 +134,7 @@ def test_a_damaged_checkpoint_is_said_once_and_replaced(tmp_path: Path, settings
 def test_a_record_that_cannot_be_removed_is_named(tmp_path: Path, settings: Settings):
     stopped(tmp_path, settings)
     (tmp_path / "run.json").mkdir()
-    with pytest.raises(NeuralStyleError, match=r"cannot remove .*run\.json: Is a directory; "):
+    with pytest.raises(NeuralStyleError, match=r"cannot remove .*run\.json': Is a directory; "):
         make(tmp_path, settings)
 
 

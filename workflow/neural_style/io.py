@@ -85,7 +85,7 @@ def _replacing(path: Path) -> Iterator[Path]:
         temporary.replace(path)
     except OSError as error:
         raise NeuralStyleError(
-            f"cannot write {path}: {error.strerror or error}; "
+            f"cannot write {str(path)!r}: {error.strerror or error}; "
             "free some space or choose a folder that you may write to."
         ) from error
     finally:
@@ -173,7 +173,7 @@ def sync_folder(folder: Path) -> None:
     except OSError as error:
         if error.errno not in _NO_SYNC:
             raise NeuralStyleError(
-                f"cannot write {folder}: {error.strerror or error}; check the disk."
+                f"cannot write {str(folder)!r}: {error.strerror or error}; check the disk."
             ) from error
     finally:
         os.close(descriptor)

@@ -150,5 +150,6 @@ def _open_folder(folder: Path) -> int:
                 return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise NeuralStyleError(
-            f"cannot write {folder}: {error.strerror}; choose a folder that you may write to."
+            f"cannot write {str(folder)!r}: {error.strerror}; choose a folder that you may write "
+            "to."
         ) from error

@@ -172,7 +172,9 @@ def read_styles(path: Path) -> dict[str, int]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise BulkError(f"cannot read the list of styles {path}: {error}; restore it.") from error
+        raise BulkError(
+            f"cannot read the list of styles {str(path)!r}: {error}; restore it."
+        ) from error
 
 
 def _parse_styles(lines: Iterable[str]) -> dict[str, int]:

@@ -155,7 +155,8 @@ def read_table(path: Path) -> str:
         return ""
     except OSError as error:
         raise BulkError(
-            f"cannot read {path}: {error.strerror or error}; make it a file that you may read."
+            f"cannot read {str(path)!r}: {error.strerror or error}; "
+            "make it a file that you may read."
         ) from error
 
 
@@ -297,7 +298,8 @@ class Journal:
             self._worker.write_text(f"{os.getpid()}\t{socket.gethostname()}", encoding="utf-8")
         except OSError as error:
             raise BulkError(
-                f"cannot write {self._path}: {error.strerror}; make it a file that you may write."
+                f"cannot write {str(self._path)!r}: {error.strerror}; "
+                "make it a file that you may write."
             ) from error
         self.rows = latest_rows(self._path)
         self._start_line()
@@ -371,7 +373,7 @@ class Journal:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             raise BulkError(
-                f"cannot write {self._path}: {error.strerror}; free some space."
+                f"cannot write {str(self._path)!r}: {error.strerror}; free some space."
             ) from error
 
     def _sync(self) -> None:
@@ -379,6 +381,6 @@ class Journal:
             sync(self._lock.descriptor)
         except OSError as error:
             raise BulkError(
-                f"cannot write {self._path}: {error.strerror}; check the disk."
+                f"cannot write {str(self._path)!r}: {error.strerror}; check the disk."
             ) from error
         self._synced = time.monotonic()

@@ -108,7 +108,7 @@ def read_listing(path: Path, shard_size: int) -> Listing:
     except FileNotFoundError:
         return Listing(shard_size, (), ())
     except (OSError, ValueError) as error:
-        raise BulkError(f"cannot read the listing {path}: {error}; restore it.") from error
+        raise BulkError(f"cannot read the listing {str(path)!r}: {error}; restore it.") from error
     if first_size != shard_size:
         raise BulkError(
             f"bulk.shard_size: {shard_size}, but this data set was begun with {first_size}; "

@@ -251,7 +251,9 @@ def read_plan(output: Path) -> BulkPlan:
         reason = error.strerror or str(error)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         reason = "it is damaged"
-    raise BulkError(f"cannot read {path}: {reason}; remove it and run `snakemake bulk` again.")
+    raise BulkError(
+        f"cannot read {str(path)!r}: {reason}; remove it and run `snakemake bulk` again."
+    )
 
 
 def settings_digests(plan: BulkPlan) -> dict[str, str]:

@@ -194,7 +194,8 @@ class CheckpointStore:
             shutil.rmtree(self._folder)
         except OSError as error:
             raise NeuralStyleError(
-                f"cannot remove {self._folder}: {error.strerror or error}; remove it by hand."
+                f"cannot remove {str(self._folder)!r}: {error.strerror or error}; "
+                "remove it by hand."
             ) from error
 
 

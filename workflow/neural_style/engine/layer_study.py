@@ -166,7 +166,7 @@ def read_layer_losses(path: Path) -> list[LayerLoss]:
         ]
     except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
         raise NeuralStyleError(
-            f"cannot read {path} as losses of a layer study; delete it and make it again."
+            f"cannot read {str(path)!r} as losses of a layer study; delete it and make it again."
         ) from error
 
 

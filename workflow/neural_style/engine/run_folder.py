@@ -55,6 +55,6 @@ def remove_files(files: Iterable[Path]) -> None:
             file.unlink(missing_ok=True)
         except OSError as error:
             raise NeuralStyleError(
-                f"cannot remove {file}: {error.strerror or error}; remove it, or choose another "
-                "output."
+                f"cannot remove {str(file)!r}: {error.strerror or error}; remove it, or choose "
+                "another output."
             ) from error

@@ -122,7 +122,7 @@ def _torchvision_path() -> Path:
             torch.hub.download_url_to_file(url, str(path), checksum, progress=False)
     except (OSError, RuntimeError, HTTPException) as error:
         raise WeightsError(
-            f"network.weights: torchvision could not be downloaded to {path} ({error}); "
+            f"network.weights: torchvision could not be downloaded to {str(path)!r} ({error}); "
             "put the file there or use `network.weights: caffe`."
         ) from error
     return path
@@ -136,7 +136,9 @@ def _read(path: Path) -> dict[str, Tensor]:
     except WeightsError:
         raise
     except FileNotFoundError as error:
-        raise WeightsError(f"network.weights: there is no file {path}; check the path.") from error
+        raise WeightsError(
+            f"network.weights: there is no file {str(path)!r}; check the path."
+        ) from error
     except Exception as error:  # damaged files make torch raise many types
         raise WeightsError(
             f"network.weights: {path} cannot be read as a file of PyTorch weights; "

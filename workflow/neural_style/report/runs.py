@@ -153,7 +153,7 @@ def read_run(folder: Path) -> Run:
         if not isinstance(facts, dict):
             raise ValueError("it is not an object")
     except (ValueError, RecursionError) as error:
-        raise RunError(f"cannot use {path}: it is damaged; {REMEDY}.") from error
+        raise RunError(f"cannot use {str(path)!r}: it is damaged; {REMEDY}.") from error
     image = _object(facts.get("output", facts.get("picture")))  # `picture` in older records
     # The name alone: a record that was tampered with cannot lead to another folder.
     output = folder / Path(str(image.get("file", ""))).name
@@ -172,7 +172,7 @@ def read_run(folder: Path) -> Run:
     except KeyError as error:
         problem = f"{path} is missing {str(error)[:_LONGEST_TEXT]}; {REMEDY}."
     except (ValueError, TypeError, AttributeError, OverflowError):
-        problem = f"cannot use {path}: it is damaged; {REMEDY}."
+        problem = f"cannot use {str(path)!r}: it is damaged; {REMEDY}."
     return Run(problem, settings, factors, betas, saved, output, **_facts(facts, image))
 
 
@@ -187,9 +187,11 @@ def open_record(path: Path, largest: int) -> Iterator[TextIO]:
         with open_regular(path, largest) as file:
             yield TextIOWrapper(file, encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise RunError(f"cannot read {path}: it is not text; {REMEDY}.") from error
+        raise RunError(f"cannot read {str(path)!r}: it is not text; {REMEDY}.") from error
     except OSError as error:
-        raise RunError(f"cannot read {path}: {error.strerror or error}; {REMEDY}.") from error
+        raise RunError(
+            f"cannot read {str(path)!r}: {error.strerror or error}; {REMEDY}."
+        ) from error
 
 
 def _facts(facts: Mapping[str, object], image: Mapping[str, object]) -> dict[str, Any]:
