@@ -13,6 +13,8 @@ import torch
 from PIL import Image
 from tests.unit.data_sets import Copying, DataSet, save
 from tests.unit.images import smooth
+from torch import Tensor
+from torch.testing import assert_close
 
 from neural_style.bulk.batches import BatchRunner
 from neural_style.bulk.shard import Task
@@ -24,11 +26,16 @@ from neural_style.engine.engine import Engine
 from neural_style.engine.load import load_problem, make_problems
 from neural_style.images import decode
 from neural_style.images.fit import load_fitted
-from neural_style.images.tensors import to_tensor
+from neural_style.images.tensors import luminance, to_tensor
+from neural_style.losses.build import StyleTargets, make_objective
+from neural_style.losses.objective import Objective
 from neural_style.losses.problem import TransferProblem, check_batch, move_problems
-from neural_style.losses.resampling import problem_at, size_at
+from neural_style.losses.resampling import continue_problem, problem_at, resample_images, size_at
 from neural_style.model.vgg import Convolution, Vgg19
+from neural_style.optim import stage as stage_module
 from neural_style.optim.loop import Optimization, Progress
+from neural_style.optim.stage import continued_stage
+from neural_style.optim.state import StateError, clone
 
 CPU = torch.device("cpu")
 FIRST = Stage(64, 2)
@@ -155,6 +162,119 @@ def test_what_is_too_narrow_for_the_reference_size_is_resampled(staged: Settings
     problem = problem_of(staged)
     assert problem.at_reference is None
     assert max(problem_at(problem, FIRST.size / LARGE).content.shape) == FIRST.size
+
+
+@pytest.fixture
+def continued(staged: Settings) -> Settings:
+    """Settings of an output that continues its stage of the reference size."""
+    stages = (Stage(64, 1), Stage(REFERENCE_SIZE, 1))
+    return replace(staged, style_loss="wasserstein", size_correction=True, stages=stages, epochs=4)
+
+
+@pytest.mark.usefixtures("images")
+@pytest.mark.parametrize(
+    "controls", [{}, CONTROLS["luminance"], CONTROLS["masks"], CONTROLS["noise"]]
+)
+def test_stages_above_the_reference_size_keep_the_content_of_its_images(
+    continued: Settings,
+    controls: dict[str, Any],
+    random_convolutions: Mapping[str, Convolution],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    contents: list[Tensor] = []
+
+    def spy(
+        network: Vgg19, problems: Sequence[TransferProblem], targets: StyleTargets
+    ) -> Objective:
+        contents.append(problems[0].content)
+        return make_objective(network, problems, targets)
+
+    monkeypatch.setattr(stage_module, "make_objective", spy)
+    network = Vgg19(random_convolutions, continued.layers).prepare(CPU, torch.float32)
+    problem = problem_of(replace(continued, **controls))
+    images = [each.images for each in Optimization(network, [problem])]
+    if controls.get("color") == "luminance":
+        images = [luminance(each).expand(-1, 3, -1, -1) for each in images]
+    own = [problem_at(problem, stage.size / LARGE) for stage in problem.settings.all_stages]
+    for content, stage in zip(contents[:2], own[:2], strict=True):
+        assert torch.equal(content, stage.content)
+    assert len(contents) == 3
+    assert_close(contents[2], continue_problem(own[2], images[2]).content, atol=1e-6, rtol=0)
+    assert (contents[2] - own[2].content).abs().max() > 0.01
+
+
+@pytest.mark.usefixtures("images")
+def test_only_a_pyramid_continues_the_stage_of_the_reference_size(continued: Settings):
+    problem = problem_of(continued)
+    assert continued_stage(problem) == Stage(REFERENCE_SIZE, 1)
+    for changed in (
+        problem_of(replace(continued, style_loss="gram")),
+        problem_of(replace(continued, size_correction=False)),
+        problem_of(replace(continued, stages=(Stage(64, 1), Stage(600, 1)))),
+        replace(problem, at_reference=None),
+    ):
+        assert continued_stage(changed) is None
+
+
+@pytest.mark.usefixtures("images")
+def test_a_continued_content_has_the_detail_of_the_content_image(continued: Settings):
+    problem = problem_of(replace(continued, color="luminance"))
+    assert problem.at_reference is not None
+    small = resample_images(problem.content, 335, 512)
+    again = continue_problem(problem, small).content
+    assert_close(again, problem.content, atol=1e-5, rtol=0)
+    darker = continue_problem(problem, 0.5 * small).content
+    detail = problem.content - resample_images(small, *problem.content.shape[2:])
+    assert_close(darker, (0.5 * (problem.content - detail) + detail).clamp(0, 1), atol=1e-5, rtol=0)
+
+
+@pytest.mark.usefixtures("images")
+@pytest.mark.parametrize("color", ["style", "luminance"])
+@pytest.mark.parametrize("epoch", [2, 3])
+def test_a_continued_output_resumes_to_the_bit(
+    continued: Settings,
+    color: Any,
+    epoch: int,
+    random_convolutions: Mapping[str, Convolution],
+):
+    network = Vgg19(random_convolutions, continued.layers).prepare(CPU, torch.float32)
+    problem = problem_of(replace(continued, color=color))
+    whole = Optimization(network, [problem])
+    images = []
+    for progress in whole:
+        images.append(progress.images)
+        if progress.epoch == epoch:
+            state = clone(whole.state())
+    assert (state.kept is None) == (epoch == 2)
+    resumed = Optimization(network, [problem])
+    resumed.resume(state)
+    for progress in resumed:
+        assert torch.equal(progress.images, images[progress.epoch])
+    assert progress.epoch == 4
+
+
+@pytest.mark.usefixtures("images")
+def test_a_state_with_other_images_to_continue_is_refused(
+    continued: Settings, random_convolutions: Mapping[str, Convolution]
+):
+    network = Vgg19(random_convolutions, continued.layers).prepare(CPU, torch.float32)
+    problem = problem_of(continued)
+    optimization = Optimization(network, [problem])
+    states = {each.epoch: clone(optimization.state()) for each in optimization}
+    kept = states[3].kept
+    assert kept is not None
+    for epoch, wrong, text in (
+        (3, None, "NoneType, not Tensor"),
+        (3, "a", "str, not Tensor"),
+        (3, kept[..., 1:], "has the shape"),
+        (3, kept.double(), "dtype"),
+        (3, kept * float("nan"), "not finite"),
+        (3, kept + 0.5, "out of range"),
+        (1, kept, "Tensor, not NoneType"),
+    ):
+        state = replace(states[epoch], kept=wrong)
+        with pytest.raises(StateError, match=text):
+            Optimization(network, [problem]).resume(state)
 
 
 class Keeping(Copying):

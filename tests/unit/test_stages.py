@@ -21,7 +21,7 @@ from neural_style.losses.problem import (
 )
 from neural_style.losses.resampling import refined_images, resample_images, resample_problem
 from neural_style.model.vgg import Convolution, Vgg19
-from neural_style.optim import loop as loop_module
+from neural_style.optim import stage as stage_module
 from neural_style.optim.loop import Optimization, Progress
 from neural_style.optim.optimizers import Optimizer, make_optimizer
 
@@ -80,7 +80,7 @@ def test_only_the_last_stage_has_the_preconditioner_of_the_last_stage(
         made.append((start.shape[-1], is_last_stage))
         return make_optimizer(start, each, is_last_stage)
 
-    monkeypatch.setattr(loop_module, "make_optimizer", spy)
+    monkeypatch.setattr(stage_module, "make_optimizer", spy)
     list(Optimization(network, [single_style_problem(CONTENT, STYLE, settings)]))
     assert made == [(20, False), (28, False), (40, True)]
 

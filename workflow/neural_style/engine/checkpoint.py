@@ -32,7 +32,7 @@ from neural_style.runtime.failures import is_device_failure, is_shortage
 FOLDER = ".checkpoint"
 STATE = "state.pt"
 
-FORMAT = 5
+FORMAT = 6
 """Version of the file format; a part of the key that a checkpoint must match."""
 
 SECONDS_BETWEEN = 60.0

@@ -1,7 +1,8 @@
 """Other sizes of a transfer problem: those of its stages, and those of a pyramid.
 
 `problem_at` brings a problem to the size of a stage, `refined_images` brings the images of a
-stage to the next, and `halve_problem` makes the next level of a pyramid.
+stage to the next, `continue_problem` makes them its content, and `halve_problem` makes the next
+level of a pyramid.
 """
 
 from __future__ import annotations
@@ -47,10 +48,29 @@ def refined_images(images: Tensor, problems: Sequence[TransferProblem]) -> Tenso
     size, next_size = images.shape[2:], problems[0].content.shape[2:]
     details = []
     for problem in problems:
-        image = luminance(problem.content if problem.start is None else problem.start)
-        coarse = resample_images(resample_images(image, *size), *next_size)
-        details.append((1 - problem.settings.noise_share) * (image - coarse))
+        image = problem.content if problem.start is None else problem.start
+        details.append((1 - problem.settings.noise_share) * _detail(image, size))
     return resample_images(images, *next_size) + torch.cat(details)
+
+
+def continue_problem(problem: TransferProblem, image: Tensor) -> TransferProblem:
+    """The problem of a stage with the image of a smaller one as its content.
+
+    The image is resampled, and gets what the luminance of the content image loses at its size.
+
+    Args:
+        problem: of the stage.
+        image: as the network sees it, [1, 3, h, w] in [0, 1].
+    """
+    coarse = resample_images(image, *problem.content.shape[2:])
+    detail = _detail(problem.content, image.shape[2:])
+    return replace(problem, content=(coarse + detail).clamp(0, 1))
+
+
+def _detail(image: Tensor, size: Sequence[int]) -> Tensor:
+    """What the luminance of an image [1, 3, H, W] loses at a size (h, w), [1, 1, H, W]."""
+    whole = luminance(image)
+    return whole - resample_images(resample_images(whole, *size), *whole.shape[2:])
 
 
 def problem_at(

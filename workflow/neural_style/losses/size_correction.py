@@ -62,9 +62,12 @@ def pyramid_at(settings: Settings, height: int, width: int) -> Sequence[tuple[in
         height: of the image as it is optimized, in pixels.
         width: of the same image.
     """
-    if not settings.size_correction or settings.style_loss != "wasserstein":
-        return [(height, width)]
-    return halved_sizes(height, width)
+    return halved_sizes(height, width) if has_pyramid(settings) else [(height, width)]
+
+
+def has_pyramid(settings: Settings) -> bool:
+    """Return whether large images are compared with the style at several sizes."""
+    return settings.size_correction and settings.style_loss == "wasserstein"
 
 
 def style_layers_at_half(layers: Mapping[str, float]) -> Mapping[str, float]:

@@ -9,6 +9,7 @@ The calls of one iteration, from the outside in:
 
     run_job                 engine/job.py           writes what the iteration gives
     Optimization.__iter__   here                    goes through the stages
+    prepare_stage           optim/stage.py          start, objective, and optimizer of a stage
     _StageRun.step          here                    an iteration, or the replay of its graph
     _StageRun.iterate       here                    optimizer, projection, safeguard
     _StageRun._evaluate     here                    from the variable to images and back
@@ -16,7 +17,7 @@ The calls of one iteration, from the outside in:
     extract_features        model/vgg.py            normalizes the images
     Vgg19.forward           model/vgg.py            the features
 
-Before the first iteration of a stage, the network runs for the targets: `_prepare` calls
+Before the first iteration of a stage, the network runs for the targets: `prepare_stage` calls
 `make_objective` (losses/build.py). Then `_StageRun.__init__` evaluates the start.
 """
 
@@ -26,23 +27,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
-import torch
 from torch import Tensor
 
 from neural_style.config.keys import Stage
-from neural_style.losses.build import StyleTargets, make_objective
+from neural_style.losses.build import StyleTargets
 from neural_style.losses.objective import Evaluation, Evaluator, Objective
-from neural_style.losses.problem import TransferProblem, check_batch, initial_image
-from neural_style.losses.resampling import problem_at, refined_images
+from neural_style.losses.problem import TransferProblem, check_batch
 from neural_style.model.vgg import Vgg19, full_precision
-from neural_style.optim.optimizers import Optimizer, make_optimizer
-from neural_style.optim.parameterization import (
-    Parameterization,
-    choose_parameterization,
-    projected_gradient,
-)
+from neural_style.optim.parameterization import projected_gradient
 from neural_style.optim.safeguard import Safeguard
-from neural_style.optim.state import State, StateError, require_alike
+from neural_style.optim.stage import PreparedStage, continued_stage, prepare_stage, require_kept
+from neural_style.optim.state import State, StateError
 
 RESTART_SCALE = 0.1
 """Factor on the first step after a rejected one."""
@@ -88,8 +83,9 @@ class Optimization:
     Nothing is computed until you iterate, which you can do once. Iterating yields the start, then
     the result of each iteration; each needs one evaluation of the objective. Stages run one after
     another: each starts from the images of the one before, at its own size and with the detail of
-    the content image at that size (see `resampling.refined_images`), with a fresh optimizer.
-    `epoch` keeps counting across stages.
+    the content image at that size (see `resampling.refined_images`), with a fresh optimizer. In
+    large outputs, the images of one stage are the content of those after it (see
+    `stage.continued_stage`). `epoch` keeps counting across stages.
 
     Args:
         network: features of at least the layers that the settings name. It decides the device and
@@ -123,6 +119,8 @@ class Optimization:
         self._most_recorded = graph
         self._between_stages = between_stages
         self._has_begun = False
+        self._continued = continued_stage(problems[0])
+        self._kept: Tensor | None = None
         self._resumed: _StageRun | None = None
         self._stage: _StageRun | None = None
 
@@ -146,9 +144,12 @@ class Optimization:
         for stage in self._problems[0].settings.all_stages:
             first, last = last, last + stage.epochs
             if state.epoch <= last:
+                kept = getattr(state, "kept", None)
+                require_kept(kept, self._problems, self._continued, stage)
+                self._kept = kept
                 prepared = self._prepare(stage, first, None)
                 prepared.require_own(state, term_names)
-                self._resumed = _StageRun(prepared, state)
+                self._resumed = _StageRun(prepared, self._most_recorded, state)
                 return
         raise StateError(f"its epoch is {state.epoch}, after the last one, {last}")
 
@@ -171,7 +172,9 @@ class Optimization:
             self._stage = None  # frees the memory of the stage before
             if images is not None:
                 self._between_stages()
-            run = self._resumed or _StageRun(self._prepare(stage, first, images))
+            run = self._resumed or _StageRun(
+                self._prepare(stage, first, images), self._most_recorded
+            )
             self._stage, self._resumed = run, None
             if images is None:  # otherwise the stage before has yielded this iteration
                 yield run.progress(diverged)
@@ -179,6 +182,8 @@ class Optimization:
                 run.step(is_last=run.epoch + 1 == last)
                 yield run.progress(diverged)
             images, diverged = run.images, run.diverged(diverged)
+            if stage == self._continued:
+                self._kept = run.network_input.clone()
             del run
 
     @property
@@ -196,74 +201,11 @@ class Optimization:
             raise RuntimeError("an optimization has no state before its first iteration")
         return self._stage.state()
 
-    def _prepare(self, stage: Stage, epoch: int, images: Tensor | None) -> _PreparedStage:
-        """Compute what a stage needs.
-
-        Args:
-            stage: its size and its number of iterations.
-            epoch: iterations done before it.
-            images: [B, 3, h, w] of the stage before; None for the first.
-        """
-        scale = stage.size / self._problems[0].settings.size
-        problems = [
-            problem_at(each, scale, self._targets.resample_style) for each in self._problems
-        ]
-        parameterization = choose_parameterization(problems)
-        if images is None:
-            images = torch.cat([initial_image(problem) for problem in problems])
-        else:
-            images = refined_images(images, problems)
-        start = parameterization.from_images(images).clamp(
-            parameterization.low, parameterization.high
+    def _prepare(self, stage: Stage, epoch: int, images: Tensor | None) -> PreparedStage:
+        """Compute what a stage needs, see `prepare_stage`."""
+        return prepare_stage(
+            self._network, self._problems, self._targets, stage, epoch, images, self._kept
         )
-        objective = make_objective(self._network, problems, self._targets)
-        settings = [problem.settings for problem in problems]
-        optimizer = make_optimizer(start, settings, is_last_stage=scale == 1)
-        return _PreparedStage(
-            objective, parameterization, optimizer, start, epoch, stage.epochs, self._most_recorded
-        )
-
-
-@dataclass(frozen=True)
-class _PreparedStage:
-    """A stage before its first evaluation.
-
-    Attributes:
-        objective: evaluated once for the start and once an iteration.
-        parameterization: maps the variable to images.
-        optimizer: proposes steps.
-        start: first value of the variable, [B, C, H, W] within its bounds.
-        epoch: number of iterations that came before.
-        epochs: number of its iterations.
-        most_recorded: the most that is recorded as a graph.
-    """
-
-    objective: Objective
-    parameterization: Parameterization
-    optimizer: Optimizer
-    start: Tensor
-    epoch: int
-    epochs: int
-    most_recorded: GraphKind
-
-    def require_own(self, state: State, term_names: Sequence[str] | None) -> None:
-        """Check that a state is one of this stage; see `Optimization.resume`."""
-        if term_names is not None and tuple(term_names) != self.objective.term_names:
-            raise StateError("its losses are those of other terms")
-        if state.epoch < self.epoch:
-            raise StateError(f"its epoch is {state.epoch}, before the first one of its stage")
-        require_alike(state, self._blank_state(state.epoch), "state")
-        low, high = self.parameterization.low, self.parameterization.high
-        if bool(((state.variable < low) | (state.variable > high)).any()):
-            raise StateError("its variable is out of range")
-
-    def _blank_state(self, epoch: int) -> State:
-        """A state after an iteration with the right types and shapes; its numbers mean nothing."""
-        losses = self.start.new_zeros(len(self.objective.term_names), len(self.start))
-        evaluation = Evaluation(losses, self.start)
-        safeguard = Safeguard.begin(self.start, evaluation).state
-        optimizer = self.optimizer.memory.after(epoch - self.epoch)
-        return State(epoch, self.start, evaluation, safeguard, optimizer)
 
 
 class _StageRun:
@@ -274,6 +216,7 @@ class _StageRun:
 
     Args:
         stage: the stage, prepared.
+        most_recorded: the most that is recorded as a graph.
         resumed: the state to resume from, which `stage` accepts as its own.
 
     Raises:
@@ -285,8 +228,10 @@ class _StageRun:
     """
 
     @full_precision()
-    def __init__(self, stage: _PreparedStage, resumed: State | None = None) -> None:
-        self._first = stage.epoch
+    def __init__(
+        self, stage: PreparedStage, most_recorded: GraphKind, resumed: State | None = None
+    ) -> None:
+        self._first, self._kept = stage.epoch, stage.kept
         self._objective: Evaluator = stage.objective
         self._parameterization = stage.parameterization
         self._optimizer = stage.optimizer
@@ -306,7 +251,7 @@ class _StageRun:
         # Not `self.iterate`, with which the memory of a stage would outlive it.
         self._replay: Callable[[], None] | None = None
         left = stage.epoch + stage.epochs - self.epoch
-        self.graph = self._record(stage, left)
+        self.graph = self._record(most_recorded, stage.objective, left)
 
     @full_precision()  # for the scalar products of the optimizer, too
     def step(self, is_last: bool) -> None:
@@ -350,15 +295,15 @@ class _StageRun:
         self.safeguard.state = memory.safeguard
         self._optimizer.memory = memory.optimizer
 
-    def _record(self, stage: _PreparedStage, iterations: int) -> str:
+    def _record(self, most: GraphKind, objective: Objective, iterations: int) -> str:
         """Record the iteration if that pays; return what is recorded, and why not more."""
-        if stage.most_recorded == NO_GRAPH or self._variable.device.type not in GRAPH_DEVICES:
+        if most == NO_GRAPH or self._variable.device.type not in GRAPH_DEVICES:
             return NO_GRAPH
         from neural_style.optim.cuda_graph import reason_against, recorded, recorded_iteration
 
         if reason := reason_against(self._variable.shape, iterations):
             return f"{NO_GRAPH}, because {reason}"
-        if stage.most_recorded == WHOLE_GRAPH:
+        if most == WHOLE_GRAPH:
             try:
                 self._replay = recorded_iteration(self)
             except RuntimeError as error:  # of CUDA, which may be short of memory
@@ -366,15 +311,20 @@ class _StageRun:
                 reason = f", because the iteration could not be recorded ({text})"
             else:
                 return WHOLE_GRAPH
-        like = self._parameterization.network_input(self._variable)
-        self._objective = recorded(stage.objective, like)
-        kind = NO_GRAPH if self._objective is stage.objective else "objective"
+        like = self.network_input
+        self._objective = recorded(objective, like)
+        kind = NO_GRAPH if self._objective is objective else "objective"
         return kind + reason
 
     @property
     def images(self) -> Tensor:
         """The current images, [B, 3, H, W] in [0, 1]."""
         return self._parameterization.to_images(self._variable)
+
+    @property
+    def network_input(self) -> Tensor:
+        """The current images as the network sees them, [B, 3, H, W] in [0, 1]."""
+        return self._parameterization.network_input(self._variable)
 
     def diverged(self, before: Tensor | None) -> Tensor:
         """Which problems diverged in this stage, or before it, [B]."""
@@ -392,7 +342,7 @@ class _StageRun:
     def state(self) -> State:
         """Everything that the following iterations depend on, in as little memory as possible."""
         optimizer = self._optimizer.memory.after(self.epoch - self._first)
-        return replace(self.memory, optimizer=optimizer)
+        return replace(self.memory, optimizer=optimizer, kept=self._kept)
 
     def _evaluate(self, variable: Tensor) -> Evaluation:
         """The losses at a value of the variable, with the gradient in the variable."""
