@@ -3,7 +3,7 @@
 Both run on the same pairs, in turn. Prints two tables in Markdown: the seconds until the image as
 saved has the loss that the plain implementation's saved image has after a number of evaluations,
 and what an evaluation costs compared with its lower bound. Needs torch, numpy, pillow, pydantic,
-and the file of the weights, with `workflow` on PYTHONPATH; `--grids` also needs fpdf2.
+and the file of the weights, with `workflow` on PYTHONPATH.
 """
 
 from __future__ import annotations

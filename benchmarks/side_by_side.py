@@ -13,6 +13,7 @@ from torch import Tensor
 from neural_style.images.encode import save_image
 from neural_style.images.tensors import to_pil_images
 from neural_style.report.grid_layout import Grid, Row, Tile
+from neural_style.report.grid_render import render_grid
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,6 @@ def finish(
 
 def write_grid(finishes: Sequence[Finish], size: int, path: Path) -> None:
     """Write one grid, with a row for each race."""
-    from neural_style.report.grid_render import render_grid  # needs fpdf2, which a race does not
-
     with tempfile.TemporaryDirectory() as folder:
         rows = [_row(each, Path(folder) / str(number)) for number, each in enumerate(finishes)]
         grid = Grid(

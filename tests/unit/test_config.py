@@ -229,6 +229,13 @@ def test_what_the_snakefile_imports_is_free_of_torch():
     assert done.stdout == "False\n", done.stderr
 
 
+def test_grids_are_drawn_without_the_library_of_their_pdf():
+    """Each job of grids would wait half a second for it."""
+    code = "import sys, neural_style.report.grid_render; print('fpdf' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
+
+
 def test_the_snakefile_reads_the_names_of_plots_without_matplotlib():
     code = (
         "import sys, neural_style.report.outputs, neural_style.report.names;"

@@ -15,8 +15,8 @@ from PIL import Image, PdfParser
 from tests.unit.grids import color, solid
 
 from neural_style.errors import NeuralStyleError
-from neural_style.report import grid_render
-from neural_style.report.grid_render import (
+from neural_style.report import grid_pdf
+from neural_style.report.grid_pdf import (
     LONG_EDGE,
     MAX_PDF_PIXELS,
     SMALLEST_PAGE,
@@ -173,7 +173,7 @@ def test_one_image_is_decoded_at_a_time(tmp_path, pages, monkeypatch):
         living.append(weakref.ref(image))
         return image
 
-    monkeypatch.setattr(grid_render, "load_image", load)
+    monkeypatch.setattr(grid_pdf, "load_image", load)
     write_pdf(pages, tmp_path / "all.pdf", 100, 90)
     assert len(living) == 3
 

@@ -11,7 +11,7 @@ from neural_style.config.sweep import plan_sweep
 from neural_style.io import remove_leftovers
 from neural_style.report.grid_compose import page_title, read_names
 from neural_style.report.grid_layout import GridError
-from neural_style.report.grid_render import write_pdf
+from neural_style.report.grid_pdf import write_pdf
 from neural_style.report.outputs import sweep_grids
 
 
