@@ -65,11 +65,23 @@ def undisturbed(job, tmp_path) -> dict[str, bytes]:
     return pictures(tmp_path / "undisturbed")
 
 
-def test_a_full_disk(job, undisturbed, tmp_path):
-    """With room for the states after epochs 1 and 2, but not for those after 2 and 3."""
+def test_a_folder_that_takes_no_files_then_a_full_disk_then_one_with_little_room(
+    job, undisturbed, tmp_path
+):
+    """At last with room for the states after epochs 1 and 2, but not for those after 2 and 3."""
     disk = tmp_path / "disk"
-    with mounted(disk, "-t", "tmpfs", "-o", "size=1000k", "tmpfs"):
-        folder = disk / "out"
+    folder, filler = disk / "out", disk / "filler"
+    with mounted(disk, "-t", "tmpfs", "-o", "ro,size=1000k", "tmpfs"):
+        assert_one_sentence(job(folder), str(folder), "Read-only file system", "may write to")
+        remount(disk, "rw")
+        folder.mkdir()
+        (folder / "losses.csv").write_text("of an older run")
+        with filler.open("wb") as file, pytest.raises(OSError):
+            while True:
+                os.write(file.fileno(), bytes(1 << 12))
+        assert_one_sentence(job(folder), "cannot write", "No space left on device")
+        assert words(folder) == {"losses.csv"}
+        filler.unlink()
         assert_one_sentence(
             job(folder), "cannot write", "state.pt: No space left on device", "free some space"
         )
@@ -80,32 +92,6 @@ def test_a_full_disk(job, undisturbed, tmp_path):
         assert "resuming from iteration" in outcome.err
         assert pictures(folder) == undisturbed
         assert words(folder) == {*undisturbed, "losses.csv", "run.json"}
-
-
-def test_a_disk_that_is_full_from_the_start(job, tmp_path):
-    disk = tmp_path / "disk"
-    with mounted(disk, "-t", "tmpfs", "-o", "size=50m", "tmpfs"):
-        folder = disk / "out"
-        filler = disk / "filler"
-        folder.mkdir()
-        (folder / "losses.csv").write_text("of an older run")
-        with filler.open("wb") as file, pytest.raises(OSError):
-            while True:
-                os.write(file.fileno(), bytes(1 << 16))
-        assert_one_sentence(job(folder), "cannot write", "No space left on device")
-        assert words(folder) == {"losses.csv"}
-        filler.unlink()
-        job(folder).assert_good()
-        assert words(folder) == {"generated_4.jpg", "generated_8.jpg", "losses.csv", "run.json"}
-
-
-def test_a_folder_that_takes_no_files(job, tmp_path):
-    folder = tmp_path / "out"
-    with mounted(folder, "-t", "tmpfs", "-o", "ro,size=50m", "tmpfs"):
-        assert_one_sentence(job(folder), str(folder), "Read-only file system", "may write to")
-        remount(folder, "rw")
-        job(folder).assert_good()
-        assert words(folder) == {"generated_4.jpg", "generated_8.jpg", "losses.csv", "run.json"}
 
 
 def test_a_disk_that_turns_read_only_under_a_pipeline(project, tmp_path):
