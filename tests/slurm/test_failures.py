@@ -15,6 +15,9 @@ SECONDS = 3.5
 
 EPOCHS = 1500
 
+OUTPUT = f"results/cat/sea/1_1e6_1/generated_{EPOCHS}.jpg"
+"""All that is asked for: grids and a gallery would show nothing more of the cluster."""
+
 
 @pytest.fixture
 def project(cluster_project) -> ClusterProject:
@@ -38,7 +41,7 @@ def test_a_job_that_is_cancelled_or_gives_way_is_done_all_the_same(project, slur
     before = len(slurm.jobs())
     log = project.logs / "cat" / "sea" / "1_1e6_1.log"
     with ThreadPoolExecutor() as pool:
-        running = pool.submit(project.snakemake)
+        running = pool.submit(project.snakemake, OUTPUT)
         slurm.wait_for_work("stylize.py", SECONDS)
         (first,) = slurm.jobs()[before:]
         slurm.cancel(first)
@@ -68,5 +71,5 @@ def test_a_job_that_is_cancelled_or_gives_way_is_done_all_the_same(project, slur
 def test_a_job_larger_than_every_node_is_refused(project, slurm):
     project.configure({"image": {"size": 64}, "cluster": {"memory_factor": 1000}})
     before = len(slurm.jobs())
-    project.snakemake().assert_refused("Memory specification can not be satisfied")
+    project.snakemake("--retries", "0").assert_refused("Memory specification can not be satisfied")
     assert {job["NodeList"] for job in slurm.jobs()[before:]} <= {"(null)", ""}, "it ran"
