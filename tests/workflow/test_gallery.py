@@ -11,6 +11,9 @@ import pytest
 
 from neural_style.report.gallery_page import embed
 
+SHARED = ("index.tsv", "grids", "plots", "gallery")
+"""Below `results`, what shows several images."""
+
 
 def data_of(project):
     page = (project.results / "gallery" / "index.html").read_text(encoding="utf-8")
@@ -52,25 +55,31 @@ def test_its_command_makes_the_same_image_again(again):
 
 
 @pytest.mark.slow
-def test_a_failed_job_leaves_a_gallery_that_is_made_up_for(again, base):
+def test_a_failed_job_leaves_a_gallery_that_is_made_up_for_without_half_files(again, base):
     torn = again.add("style", "torn.png", seed=7)
     whole = torn.read_bytes()
     torn.write_bytes(whole[: len(whole) // 2])
     again.configure(
-        {**base.config, "settings": {"beta": [1e5]}, "grids": {"time_lapse": 32}},
+        {
+            **base.config,
+            "content": ["images/content/cat.png"],
+            "settings": {"beta": [1e5]},
+            "grids": {"time_lapse": 32},
+        },
     )
     page = again.results / "gallery" / "index.html"
+    leave_half_files(again)
 
     outcome = again.snakemake()
     outcome.assert_refused("stylize: cannot read 'images/style/torn.png'")
     assert "gallery" not in outcome.jobs
     data = data_of(again)
     reasons = [picture.get("missing") for picture in data["outputs"]]
-    assert len(reasons) == 2 * 3
-    assert sum("torn.png" in (reason or "") for reason in reasons) == 2
+    assert len(reasons) == 3
+    assert sum("torn.png" in (reason or "") for reason in reasons) == 1
     assert page.stat().st_mtime == 0, "the next run could take it for finished"
     films = [picture.get("time_lapse") for picture in data_of(again)["outputs"]]
-    assert sum((page.parent / film).is_file() for film in films if film) == 2 * 2
+    assert sum((page.parent / film).is_file() for film in films if film) == 2
 
     again.query("--report", "report.html").assert_good()  # of what is finished
 
@@ -81,3 +90,14 @@ def test_a_failed_job_leaves_a_gallery_that_is_made_up_for(again, base):
     assert all("time_lapse" in picture for picture in data_of(again)["outputs"])
     assert not any("missing" in picture for picture in data_of(again)["outputs"])
     assert again.would_run() == []
+    assert list(again.results.rglob(".*")) == [], "what killed jobs had left is still there"
+
+
+def leave_half_files(project):
+    """As jobs of grids, plots, and gallery that were killed, beside all that is made again."""
+    for path in list(project.results.rglob("*")):
+        name = path.relative_to(project.results)
+        others = {"dog", "dog.jpg", "1_2.5e6_1.jpg", "long.jpg"}
+        if path.is_file() and name.parts[0] in SHARED and others.isdisjoint(name.parts):
+            path.with_name(f".{path.stem}.0badcafe{path.suffix}").write_bytes(b"half")
+    assert len(list(project.results.rglob(".*"))) > 10

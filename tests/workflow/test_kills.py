@@ -16,13 +16,6 @@ import psutil
 import pytest
 from tests.workflow.conftest import workers_of
 
-COLLECTING = (
-    *("index", "grid_content", "grid_style", "grid_epochs", "grids_pdf"),
-    *("plots", "sweep_plots", "gallery"),
-)
-"""The rules of what shows several images, and below `results` where that is."""
-SHARED = ("index.tsv", "grids", "plots", "gallery")
-
 KILLS = 22
 SHARE_AT_WORK = 0.6
 """Of the kills, during epochs or while files are written; the others, at any moment."""
@@ -161,16 +154,6 @@ def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_image_right
     assert two.would_run() == []
     assert "Traceback" not in text
     assert len(re.findall(r"resuming from iteration \d+", text)) >= 5, "hardly a job went on"
-
-
-@pytest.mark.slow
-def test_what_was_left_of_grids_plots_and_gallery_is_removed_when_they_are_made(again):
-    for path in list(again.results.rglob("*")):
-        if path.is_file() and path.relative_to(again.results).parts[0] in SHARED:
-            path.with_name(f".{path.stem}.0badcafe{path.suffix}").write_bytes(b"half")
-    assert len(list(again.results.rglob(".*"))) > len(COLLECTING)
-    again.snakemake("--forcerun", *COLLECTING).assert_good()
-    assert list(again.results.rglob(".*")) == []
 
 
 def assert_nothing_is_half_written(project, expected) -> None:
