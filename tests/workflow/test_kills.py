@@ -16,7 +16,7 @@ import psutil
 import pytest
 from tests.workflow.conftest import workers_of
 
-KILLS = 22
+KILLS = 11
 SHARE_AT_WORK = 0.6
 """Of the kills, during epochs or while files are written; the others, at any moment."""
 
@@ -94,11 +94,11 @@ def kill_snakemake(
 
 Kind = tuple[Callable[[signal.Signals, subprocess.Popen, random.Random], bool], signal.Signals]
 KINDS: list[tuple[Kind, int]] = [
-    ((kill_worker, signal.SIGKILL), 12),
-    ((kill_worker, signal.SIGTERM), 4),
-    ((kill_group, signal.SIGKILL), 2),
+    ((kill_worker, signal.SIGKILL), 5),
+    ((kill_worker, signal.SIGTERM), 2),
+    ((kill_group, signal.SIGKILL), 1),
     ((kill_group, signal.SIGTERM), 1),
-    ((kill_snakemake, signal.SIGKILL), 2),
+    ((kill_snakemake, signal.SIGKILL), 1),
     ((kill_snakemake, signal.SIGTERM), 1),
 ]
 
@@ -106,7 +106,8 @@ KINDS: list[tuple[Kind, int]] = [
 @pytest.mark.slow
 def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_image_right(two, tmp_path):
     undisturbed = two.copy(tmp_path / "undisturbed")
-    undisturbed.snakemake(*OPTIONS).assert_good()
+    images = [f"results/{name}/sea/1_1e6_1/generated_200.jpg" for name in ("cat", "dog")]
+    undisturbed.snakemake(*images, *OPTIONS).assert_good()
     expected = made(undisturbed)
     assert len(expected) == 2 * (5 + 1)
 
@@ -153,7 +154,7 @@ def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_image_right
     assert list((two.root / ".snakemake" / "locks").glob("*")) == []
     assert two.would_run() == []
     assert "Traceback" not in text
-    assert len(re.findall(r"resuming from iteration \d+", text)) >= 5, "hardly a job went on"
+    assert len(re.findall(r"resuming from iteration \d+", text)) >= 3, "hardly a job went on"
 
 
 def assert_nothing_is_half_written(project, expected) -> None:
