@@ -103,11 +103,11 @@ def sweep(options: Options) -> Iterator[Row]:
     On the CPU, a sweep of 48 outputs, with one iteration of a network of one layer in place of the
     optimization.
     """
-    contents, size, epochs = [CONTENT], 512, 1000
+    contents, styles, size, epochs = [CONTENT], list(STYLES), 512, 1000
     network: Row = {}
     sweeps = [(True, 1), (True, 3), (False, 1)]
     if options.quick:
-        size, epochs, sweeps = 32, 2, [(True, 1)]
+        styles, size, epochs, sweeps = styles[:2], 32, 2, [(True, 1)]
     elif options.device == "cpu":
         contents, size, epochs = sorted(CONTENT.parent.glob("*.jpg")), 64, 1
         network = {"content_layers": {"conv1_1": 1}, "style_layers": {"conv1_1": 1}}
@@ -117,7 +117,7 @@ def sweep(options: Options) -> Iterator[Row]:
         folder.mkdir()
         config = {
             "content": [str(path) for path in contents],
-            "style": [str(STYLE.with_name(f"{name}.jpg")) for name in STYLES],
+            "style": [str(STYLE.with_name(f"{name}.jpg")) for name in styles],
             "settings": {"beta": [1e5, 1e6, 1e7][:betas]},
             "image": {"size": size},
             "network": network,

@@ -249,5 +249,5 @@ def test_the_measurement_for_a_gpu_runs_on_a_cpu(tmp_path: Path):
     first, second = rows["A job, killed and resumed"]
     assert (first["output"], second["resumed after"] > 0) == (second["output"], True)
     assert [row["failures"] for row in rows["Tests on the GPU"]] == [0]
-    assert rows["Sweeps through Snakemake"][0]["outputs"] == 4
+    assert rows["Sweeps through Snakemake"][0]["outputs"] == 2
     assert (tmp_path / "results.md").read_text(encoding="utf-8").count("###") == len(results)

@@ -12,7 +12,7 @@ from tests.unit.plotted import first_pair, visible_texts
 
 from neural_style.config.layer_study import plan_study
 from neural_style.config.schema import complete
-from neural_style.engine.layer_study import LayerLoss
+from neural_style.engine.layer_losses import LayerLoss
 from neural_style.report import gallery_page, grid_render
 from neural_style.report.figure import Page, plot_style
 from neural_style.report.plot_losses import plot_pair

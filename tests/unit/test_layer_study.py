@@ -29,14 +29,13 @@ from neural_style.config.layer_study import (
 from neural_style.config.schema import complete
 from neural_style.config.settings import RUN, Settings
 from neural_style.engine import engine as engine_module
-from neural_style.engine.layer_study import (
+from neural_style.engine.layer_losses import (
     COLUMNS,
     LayerLoss,
-    StudyProgress,
     read_layer_losses,
-    run_study,
     write_layer_losses,
 )
+from neural_style.engine.layer_study import StudyProgress, run_study
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.images.decode import load_image
 from neural_style.images.tensors import normalize, to_tensor

@@ -9,7 +9,7 @@ from pathlib import Path
 from options import add_study_options, command, config_from
 
 from neural_style.config.layer_study import CHART, FIGURE, LAYER_LOSSES, plan_study
-from neural_style.engine.layer_study import read_layer_losses
+from neural_style.engine.layer_losses import read_layer_losses
 from neural_style.images.encode import save_image
 from neural_style.io import remove_leftovers
 from neural_style.report.figure import plot_style

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import math
 import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
-from io import StringIO
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,14 +13,15 @@ from torch import Tensor
 from neural_style.config.layer_study import LAYER_LOSSES, LayerStudy, LayerStudyError, StudyImage
 from neural_style.config.settings import RUN, Settings
 from neural_style.engine.engine import Engine
+from neural_style.engine.layer_losses import LayerLoss, write_layer_losses
 from neural_style.engine.load import load_tensor, read_with_sources
 from neural_style.engine.record import facts_of_inputs, write_facts
 from neural_style.engine.settling import excesses, return_sentence
-from neural_style.errors import NeuralStyleError, NeuralStyleWarning
+from neural_style.errors import NeuralStyleWarning
 from neural_style.images.decode import load_image
 from neural_style.images.encode import save_image
 from neural_style.images.tensors import to_pil_images, to_tensor
-from neural_style.io import read_regular, remove_leftovers_below, write_text
+from neural_style.io import remove_leftovers_below
 from neural_style.losses.problem import noise_like, single_style_problem
 from neural_style.losses.terms import gram_matrix, mean_squared_error
 from neural_style.model.layers import channels, receptive_field
@@ -47,46 +45,6 @@ class StudyProgress:
     image: StudyImage
     settings: Settings
     progress: Progress
-
-
-@dataclass(frozen=True)
-class LayerLoss:
-    """The unweighted losses of one image of the study at one layer.
-
-    Attributes:
-        image: file of the image, relative to the folder of the study.
-        content_layer: layer whose features of the content image it was made from; empty if none.
-        style_layers: layers whose Gram matrices of the style image it was made from, joined by
-            `+`; empty if none.
-        layer: the layer at which the losses are measured.
-        receptive_field: width in pixels of what a feature of that layer depends on.
-        channels: features of that layer at each position.
-        content_loss: mean squared difference of its features from the content image's.
-        style_loss: mean squared difference of its Gram matrix from the style image's.
-        content_of_noise: `content_loss` of the white noise that reconstructions start from.
-        style_of_noise: `style_loss` of that noise.
-    """
-
-    image: str
-    content_layer: str
-    style_layers: str
-    layer: str
-    receptive_field: int
-    channels: int
-    content_loss: float
-    style_loss: float
-    content_of_noise: float
-    style_of_noise: float
-
-    @property
-    def relative_content(self) -> float:
-        """Content loss relative to that of the noise; NaN if the noise has none."""
-        return self.content_loss / self.content_of_noise if self.content_of_noise else math.nan
-
-    @property
-    def relative_style(self) -> float:
-        """Style loss relative to that of the noise; NaN if the noise has none."""
-        return self.style_loss / self.style_of_noise if self.style_of_noise else math.nan
 
 
 def run_study(
@@ -131,47 +89,6 @@ def run_study(
     write_layer_losses(rows, folder / LAYER_LOSSES)
     weights = engine.weights(study.settings)
     write_facts(facts_of_inputs(sources, study.settings, weights), folder / RUN)
-
-
-COLUMNS = {"picture" if field.name == "image" else field.name: field for field in fields(LayerLoss)}
-"""Column of the table → field of `LayerLoss`. The column of the image kept its older name."""
-_READERS = {"str": str, "int": int, "float": float}
-
-
-def write_layer_losses(rows: Iterable[LayerLoss], path: Path) -> None:
-    """Write the table atomically, with numbers of six digits."""
-    lines = [list(COLUMNS)]
-    lines += [[_shown(getattr(row, field.name)) for field in COLUMNS.values()] for row in rows]
-    write_text(path, "".join(f"{','.join(line)}\n" for line in lines))
-
-
-def read_layer_losses(path: Path) -> list[LayerLoss]:
-    """Read the table that `write_layer_losses` wrote.
-
-    Raises:
-        NeuralStyleError: the file is not there or is no such table.
-    """
-    try:
-        rows = list(csv.DictReader(StringIO(read_regular(path), newline="")))
-        if not rows:
-            raise ValueError("the table is empty")
-        return [
-            LayerLoss(
-                **{
-                    field.name: _READERS[str(field.type)](row[column])
-                    for column, field in COLUMNS.items()
-                }
-            )
-            for row in rows
-        ]
-    except (OSError, UnicodeDecodeError, csv.Error, KeyError, TypeError, ValueError) as error:
-        raise NeuralStyleError(
-            f"cannot read {str(path)!r} as losses of a layer study; delete it and make it again."
-        ) from error
-
-
-def _shown(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 @torch.no_grad()

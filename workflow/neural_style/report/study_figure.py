@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from neural_style.config.layer_study import LayerStudy, StudyImage
-from neural_style.engine.layer_study import LayerLoss
+from neural_style.engine.layer_losses import LayerLoss
 from neural_style.report.figure import GRAY, Page, line_styles, scale_log
 from neural_style.report.grid_layout import Grid, Row, Tile
 from neural_style.report.names import SEPARATOR, iterations_label
