@@ -266,7 +266,9 @@ def test_a_worker_ends_with_snakemake_and_the_same_command_continues(
         snakemake = project.start("--", "bulk", output=log)
         wait_for_outputs(project, 1)
         (worker,) = workers_below(snakemake.pid)
+        worker.suspend()  # or it may have made all outputs when the status is asked for
         status = project.snakemake("--nolock", "--", "bulk_status")
+        worker.resume()
         status.assert_good()
         assert "sea" in status.text and "to do" in status.text
         assert f"process {worker.pid} works on shard 0." in status.text

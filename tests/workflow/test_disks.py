@@ -83,7 +83,7 @@ def test_a_folder_that_takes_no_files_then_a_full_disk_then_one_with_little_room
         assert words(folder) == {"losses.csv"}
         filler.unlink()
         assert_one_sentence(
-            job(folder), "cannot write", "state.pt: No space left on device", "free some space"
+            job(folder), "cannot write", "state.pt': No space left on device", "free some space"
         )
         assert words(folder) == {"losses.csv", ".checkpoint/state.pt"}
         remount(disk, "size=50m")
