@@ -15,8 +15,12 @@ RUN := PATH="$(CURDIR)/.venv/bin:$$PATH"
 # Processes of pytest share the cores: their libraries get one thread each, and no thread spins.
 PYTEST := $(RUN) OMP_NUM_THREADS=1 OMP_WAIT_POLICY=passive pytest --numprocesses logical --maxprocesses 4
 
+# The slow tests wait for Slurm, a browser, and ends of programs. So there is one process more than
+# cores, but no more than four. Each file has one process, which runs its pipelines once.
+SLOW := $(PYTEST) --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all pytest lint bench docs format pins
+.PHONY: help install demo test test-all test-ci pytest lint bench docs format pins
 
 help: ## list the targets
 	@echo "Usage: make TARGET"
@@ -44,10 +48,11 @@ demo: install ## stylize a sample image in four styles (a few minutes on a CPU)
 test: install ## run the linters and the fast tests (4 to 8 minutes on two cores)
 	$(MAKE) --no-print-directory --jobs=2 lint pytest
 
-# The slow tests wait for Slurm, a browser, and ends of programs. So there is one process more than
-# cores, but no more than four.
 test-all: test ## run all tests: also the slow ones, those in a browser, and those on Slurm
-	$(PYTEST) --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadgroup -m '(slow or slurm or browser) and not cuda'
+	$(SLOW) -m '(slow or slurm or browser) and not cuda'
+
+test-ci: test ## run what CI runs: all tests but the longest
+	$(SLOW) -m '(slow or slurm or browser) and not (long or cuda)'
 
 pytest: install
 	$(PYTEST) --dist worksteal -m 'not (slow or slurm or browser or cuda)'

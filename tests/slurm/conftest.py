@@ -40,11 +40,10 @@ class ClusterProject(Project):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process of pytest-xdist run all tests on the cluster, which it starts once."""
+    """Mark all tests on a cluster, so that `-m` can leave them out."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.slurm)
-            item.add_marker(pytest.mark.xdist_group("slurm"))
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,7 @@ def project(cluster_project) -> ClusterProject:
     return project
 
 
+@pytest.mark.long
 def test_a_job_that_is_cancelled_or_gives_way_is_done_all_the_same(project, slurm):
     """First by `scancel`, then by a more urgent job that takes the GPU."""
     project.configure(

@@ -233,6 +233,7 @@ def test_the_look_is_measured_from_the_style_to_the_content(tmp_path: Path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_measurement_for_a_gpu_runs_on_a_cpu(tmp_path: Path):
     """As on a bare machine, with `--device cpu --quick`."""
     environment = {

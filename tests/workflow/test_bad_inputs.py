@@ -19,6 +19,7 @@ SMALLEST = {
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_broken_style_image_stops_no_other_job_and_is_made_up_for(project):
     project.configure(SMALLEST)
     project.add("content", "cat.png", seed=0)

@@ -119,6 +119,14 @@ def name_of(page: Path) -> str:
     return page.relative_to(REPOSITORY).as_posix()
 
 
+def executed_pages() -> list[Any]:
+    """The pages with commands; those of docs/results.md run several sweeps, and take minutes."""
+    marks = {"docs/results.md": pytest.mark.long}
+    return [
+        pytest.param(page, marks=marks.get(name_of(page), ())) for page in with_block(PAGES, "sh")
+    ]
+
+
 def with_block(pages: list[Path], language: str) -> list[Path]:
     return [page for page in pages if any(block.language == language for block in blocks_of(page))]
 
@@ -139,7 +147,7 @@ def copy(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", with_block(PAGES, "sh"), ids=name_of)
+@pytest.mark.parametrize("page", executed_pages(), ids=name_of)
 def test_the_commands_of_a_page_work(page: Path, copy: Path):
     ran = ""
     for block in blocks_of(page):

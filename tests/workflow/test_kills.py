@@ -104,6 +104,7 @@ KINDS: list[tuple[Kind, int]] = [
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_pipeline_that_is_killed_at_random_moments_ends_with_every_image_right(two, tmp_path):
     undisturbed = two.copy(tmp_path / "undisturbed")
     images = [f"results/{name}/sea/1_1e6_1/generated_200.jpg" for name in ("cat", "dog")]

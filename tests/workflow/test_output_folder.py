@@ -28,6 +28,7 @@ def pair(project):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_everything_of_a_sweep_is_in_its_folder(pair):
     torn = pair.add("style", "torn.png", seed=2)
     whole = torn.read_bytes()

@@ -11,7 +11,7 @@ from tests.workflow.conftest import Project, paint
 from neural_style.images.decode import load_image
 from neural_style.images.tensors import luminance, to_tensor
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("outputs")]
+pytestmark = pytest.mark.slow
 
 SMALL = {
     "image": {"size": 32, "fit": "stretch", "format": "png"},

@@ -9,7 +9,7 @@ from tests.workflow.conftest import Project, paint
 
 from neural_style.io import sha256
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("searching")]
+pytestmark = pytest.mark.slow
 
 SMALL = {
     "image": {"size": 32, "format": "png"},
