@@ -277,6 +277,24 @@ def test_a_state_with_other_images_to_continue_is_refused(
             Optimization(network, [problem]).resume(state)
 
 
+@pytest.mark.usefixtures("images")
+def test_an_optimization_that_refused_a_state_starts_over(
+    continued: Settings, random_convolutions: Mapping[str, Convolution]
+):
+    network = Vgg19(random_convolutions, continued.layers).prepare(CPU, torch.float32)
+    problem = problem_of(continued)
+    optimization = Optimization(network, [problem])
+    losses, states = [], {}
+    for progress in optimization:
+        losses.append(progress.losses.clone())
+        states[progress.epoch] = clone(optimization.state())
+    again = Optimization(network, [problem])
+    with pytest.raises(StateError, match="out of range"):
+        again.resume(replace(states[3], variable=states[3].variable + 2))
+    for progress in again:
+        assert torch.equal(progress.losses, losses[progress.epoch])
+
+
 class Keeping(Copying):
     """Also keeps the tasks."""
 

@@ -146,10 +146,9 @@ class Optimization:
             if state.epoch <= last:
                 kept = getattr(state, "kept", None)
                 require_kept(kept, self._problems, self._continued, stage)
-                self._kept = kept
-                prepared = self._prepare(stage, first, None)
+                prepared = self._prepare(stage, first, None, kept)
                 prepared.require_own(state, term_names)
-                self._resumed = _StageRun(prepared, self._most_recorded, state)
+                self._resumed, self._kept = _StageRun(prepared, self._most_recorded, state), kept
                 return
         raise StateError(f"its epoch is {state.epoch}, after the last one, {last}")
 
@@ -173,7 +172,7 @@ class Optimization:
             if images is not None:
                 self._between_stages()
             run = self._resumed or _StageRun(
-                self._prepare(stage, first, images), self._most_recorded
+                self._prepare(stage, first, images, self._kept), self._most_recorded
             )
             self._stage, self._resumed = run, None
             if images is None:  # otherwise the stage before has yielded this iteration
@@ -201,10 +200,12 @@ class Optimization:
             raise RuntimeError("an optimization has no state before its first iteration")
         return self._stage.state()
 
-    def _prepare(self, stage: Stage, epoch: int, images: Tensor | None) -> PreparedStage:
+    def _prepare(
+        self, stage: Stage, epoch: int, images: Tensor | None, kept: Tensor | None
+    ) -> PreparedStage:
         """Compute what a stage needs, see `prepare_stage`."""
         return prepare_stage(
-            self._network, self._problems, self._targets, stage, epoch, images, self._kept
+            self._network, self._problems, self._targets, stage, epoch, images, kept
         )
 
 
