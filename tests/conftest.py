@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import torch
+from xdist.scheduler import LoadFileScheduling
 
 from neural_style.config.schema import config_schema
 from neural_style.config.settings import Settings
@@ -22,6 +23,20 @@ from neural_style.model.weights import Weights, load_weights
 WORKFLOW = Path(__file__).parents[1] / "workflow"
 # The scripts are not a package: Python finds them in the folder that they are started from.
 sys.path += [str(WORKFLOW / "scripts"), str(WORKFLOW.parent / "docs" / "tools")]
+
+
+class OneProcessForEachFile(LoadFileScheduling):
+    """`--dist loadfile`, but all tests on Slurm have one process, which starts the cluster once."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = "tests/slurm"
+        return folder if nodeid.startswith(f"{folder}/") else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> OneProcessForEachFile | None:
+    """Take the place of the scheduler of `--dist loadfile`."""
+    # Not loadgroup: pytest-xdist 3.8 groups no tests with pytest 9.2.
+    return OneProcessForEachFile(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -236,6 +236,14 @@ def test_grids_are_drawn_without_the_library_of_their_pdf():
     assert done.stdout == "False\n", done.stderr
 
 
+def test_the_figure_of_a_layer_study_is_drawn_without_torch():
+    scripts = str(Path(__file__).parents[2] / "workflow" / "scripts")
+    code = f"import sys; sys.path.append({scripts!r}); import layer_study_figure;"
+    code += "print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
+
+
 def test_the_snakefile_reads_the_names_of_plots_without_matplotlib():
     code = (
         "import sys, neural_style.report.outputs, neural_style.report.names;"

@@ -336,7 +336,7 @@ def test_the_table_is_read_as_it_was_written(tmp_path: Path):
 def test_another_table_is_refused_in_words(tmp_path: Path, make_pipe, text: str):
     path = tmp_path / "losses.csv"
     path.write_text(text + ",".join(COLUMNS) + "\n")
-    with pytest.raises(NeuralStyleError, match=r"cannot read .*losses\.csv. as losses of a layer"):
+    with pytest.raises(NeuralStyleError, match=r"cannot read .*losses\.csv' as losses of a layer"):
         read_layer_losses(path)
     with pytest.raises(NeuralStyleError, match="cannot read"):
         read_layer_losses(tmp_path / "absent.csv")

@@ -71,10 +71,11 @@ def test_a_folder_that_takes_no_files_then_a_full_disk_then_one_with_little_room
     """At last with room for the states after epochs 1 and 2, but not for those after 2 and 3."""
     disk = tmp_path / "disk"
     folder, filler = disk / "out", disk / "filler"
-    with mounted(disk, "-t", "tmpfs", "-o", "ro,size=1000k", "tmpfs"):
+    with mounted(disk, "-t", "tmpfs", "-o", "size=1000k", "tmpfs"):
+        folder.mkdir()
+        remount(disk, "ro")
         assert_one_sentence(job(folder), str(folder), "Read-only file system", "may write to")
         remount(disk, "rw")
-        folder.mkdir()
         (folder / "losses.csv").write_text("of an older run")
         with filler.open("wb") as file, pytest.raises(OSError):
             while True:

@@ -95,9 +95,12 @@ def test_a_failed_job_leaves_a_gallery_that_is_made_up_for_without_half_files(ag
 
 def leave_half_files(project):
     """As jobs of grids, plots, and gallery that were killed, beside all that is made again."""
+    others = {"dog", "dog.jpg", "1_2.5e6_1.jpg", "long.jpg"}  # not in this sweep: not made again
+    left = set()
     for path in list(project.results.rglob("*")):
         name = path.relative_to(project.results)
-        others = {"dog", "dog.jpg", "1_2.5e6_1.jpg", "long.jpg"}
         if path.is_file() and name.parts[0] in SHARED and others.isdisjoint(name.parts):
             path.with_name(f".{path.stem}.0badcafe{path.suffix}").write_bytes(b"half")
-    assert len(list(project.results.rglob(".*"))) > 10
+            left.add(name.parent.as_posix())
+    kinds = {"content", "style", "setting"}
+    assert left >= {"gallery", "grids", "plots", *(f"grids/{kind}" for kind in kinds)}, left

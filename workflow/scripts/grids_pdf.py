@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
         if path.exists()
     }
     if not pages:
-        raise GridError(f"{grids.folder} has no page; make the grids first.")
+        raise GridError(f"{str(grids.folder)!r} has no page; make the grids first.")
     remove_leftovers([grids.pdf])
     write_pdf(pages, grids.pdf, config["grids"]["pdf_size"], config["grids"]["quality"])
 

@@ -154,7 +154,8 @@ class CheckpointStore:
         saved = _read(self._file, device)
         if saved.get("key") != self._key:
             raise CheckpointError(
-                f"{self._file} belongs to other images, settings or another version; starting over."
+                f"{str(self._file)!r} belongs to other images, settings or another version; "
+                "starting over."
             )
         checkpoint = saved.get("checkpoint")
         try:
@@ -164,7 +165,7 @@ class CheckpointStore:
         for name, checksum in checkpoint.outputs.items():
             if not _holds(self._folder / name, checksum):
                 raise CheckpointError(
-                    f"{self._folder / name} is missing or damaged; starting over."
+                    f"{str(self._folder / name)!r} is missing or damaged; starting over."
                 )
         try:
             accept(checkpoint)
@@ -223,7 +224,7 @@ def _checked(checkpoint: object) -> Checkpoint:
 
 
 def _unfit(path: Path, error: StateError) -> CheckpointError:
-    return CheckpointError(f"{path} does not fit this run: {error}; starting over.")
+    return CheckpointError(f"{str(path)!r} does not fit this run: {error}; starting over.")
 
 
 def _link(output: Path, second: Path, checksum: str) -> None:
@@ -278,7 +279,7 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
         CheckpointError: it is not what was written.
     """
     if not _is_whole(path):
-        raise CheckpointError(f"{path} is damaged; starting over.")
+        raise CheckpointError(f"{str(path)!r} is damaged; starting over.")
     from neural_style.optim.adam import AdamState  # loaded only where a checkpoint is read
 
     known: list[Any] = [Checkpoint, State, Evaluation, SafeguardState, LbfgsState, AdamState]
@@ -288,9 +289,11 @@ def _read(path: Path, device: torch.device) -> dict[str, Any]:
     except Exception as error:  # torch raises many types
         if is_shortage(error) or is_device_failure(error):  # the file may be fine
             raise
-        raise CheckpointError(f"{path} cannot be read; starting over.") from error
+        raise CheckpointError(f"{str(path)!r} cannot be read; starting over.") from error
     if not isinstance(content, dict) or not isinstance(content.get("key"), str):
-        raise CheckpointError(f"{path} holds something else than a checkpoint; starting over.")
+        raise CheckpointError(
+            f"{str(path)!r} holds something else than a checkpoint; starting over."
+        )
     return content
 
 

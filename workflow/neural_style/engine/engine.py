@@ -107,7 +107,8 @@ class Engine:
         """Compute the losses, in float32, of an image as its file holds it: rounded and compressed.
 
         They are computed at the size of the optimization, also where the file has the dimensions
-        of the content image.
+        of the content image. The content loss is that beside the content image, also where the last
+        stage continued another image (see `stage.continued_stage`): so outputs can be compared.
 
         Args:
             problem: the transfer problem.

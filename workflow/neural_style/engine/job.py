@@ -170,6 +170,6 @@ def _wait_for_folder(
 ) -> None:
     """Called again and again while another process works in the folder."""
     if tries == 0:
-        log(f"waiting for another process that works in {folder}.")
+        log(f"waiting for another process that works in {str(folder)!r}.")
     if stop():
-        raise StoppedError(f"stopped while another process works in {folder}.")
+        raise StoppedError(f"stopped while another process works in {str(folder)!r}.")

@@ -1,4 +1,4 @@
-"""The table of losses of a layer study. It loads no torch, so drawing it starts fast."""
+"""The table of losses of a layer study. It loads no torch, so that its figure is drawn sooner."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ class Losses:
     """The weighted losses of one image.
 
     Attributes:
-        total: sum of all terms; what is minimized.
+        total: sum of all terms.
         content: alpha · content loss.
         style: beta · style loss, with beta as corrected for the size.
         parts: weighted loss of each term by its name, such as `style/conv1_1`.

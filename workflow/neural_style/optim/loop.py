@@ -25,18 +25,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal, TypeAlias
 
 from torch import Tensor
 
-from neural_style.config.keys import Stage
 from neural_style.losses.build import StyleTargets
 from neural_style.losses.objective import Evaluation, Evaluator, Objective
 from neural_style.losses.problem import TransferProblem, check_batch
 from neural_style.model.vgg import Vgg19, full_precision
 from neural_style.optim.parameterization import projected_gradient
 from neural_style.optim.safeguard import Safeguard
-from neural_style.optim.stage import PreparedStage, continued_stage, prepare_stage, require_kept
+from neural_style.optim.stage import (
+    PreparedStage,
+    continued_stage,
+    prepare_stage,
+    require_continued,
+)
 from neural_style.optim.state import State, StateError
 
 RESTART_SCALE = 0.1
@@ -83,9 +88,9 @@ class Optimization:
     Nothing is computed until you iterate, which you can do once. Iterating yields the start, then
     the result of each iteration; each needs one evaluation of the objective. Stages run one after
     another: each starts from the images of the one before, at its own size and with the detail of
-    the content image at that size (see `resampling.refined_images`), with a fresh optimizer. In
-    large outputs, the images of one stage are the content of those after it (see
-    `stage.continued_stage`). `epoch` keeps counting across stages.
+    the content image at that size (see `resampling.refined_images`), with a fresh optimizer. Those
+    after a continued stage (see `stage.continued_stage`) are compared with its images in place of
+    the content images. `epoch` keeps counting across stages.
 
     Args:
         network: features of at least the layers that the settings name. It decides the device and
@@ -113,14 +118,13 @@ class Optimization:
         check_batch(problems)
         if missing := sorted(problems[0].settings.layers - network.layers):
             raise ValueError(f"the network does not give the features of {', '.join(missing)}")
-        self._network = network
         self._problems = problems
-        self._targets = targets or StyleTargets()
+        self._prepare = partial(prepare_stage, network, problems, targets or StyleTargets())
         self._most_recorded = graph
         self._between_stages = between_stages
         self._has_begun = False
-        self._continued = continued_stage(problems[0])
-        self._kept: Tensor | None = None
+        self._continued_stage = continued_stage(problems[0])
+        self._continued: Tensor | None = None
         self._resumed: _StageRun | None = None
         self._stage: _StageRun | None = None
 
@@ -144,11 +148,12 @@ class Optimization:
         for stage in self._problems[0].settings.all_stages:
             first, last = last, last + stage.epochs
             if state.epoch <= last:
-                kept = getattr(state, "kept", None)
-                require_kept(kept, self._problems, self._continued, stage)
-                prepared = self._prepare(stage, first, None, kept)
+                continued = getattr(state, "continued", None)
+                require_continued(continued, self._problems, self._continued_stage, stage)
+                prepared = self._prepare(stage, first, None, continued)
                 prepared.require_own(state, term_names)
-                self._resumed, self._kept = _StageRun(prepared, self._most_recorded, state), kept
+                self._resumed = _StageRun(prepared, self._most_recorded, state)
+                self._continued = continued
                 return
         raise StateError(f"its epoch is {state.epoch}, after the last one, {last}")
 
@@ -172,7 +177,7 @@ class Optimization:
             if images is not None:
                 self._between_stages()
             run = self._resumed or _StageRun(
-                self._prepare(stage, first, images, self._kept), self._most_recorded
+                self._prepare(stage, first, images, self._continued), self._most_recorded
             )
             self._stage, self._resumed = run, None
             if images is None:  # otherwise the stage before has yielded this iteration
@@ -181,8 +186,9 @@ class Optimization:
                 run.step(is_last=run.epoch + 1 == last)
                 yield run.progress(diverged)
             images, diverged = run.images, run.diverged(diverged)
-            if stage == self._continued:
-                self._kept = run.network_input.clone()
+            if stage == self._continued_stage:
+                # Rounding of the bounds of a luminance may leave [0, 1].
+                self._continued = run.network_input.clamp(0, 1)
             del run
 
     @property
@@ -199,14 +205,6 @@ class Optimization:
         if self._stage is None:
             raise RuntimeError("an optimization has no state before its first iteration")
         return self._stage.state()
-
-    def _prepare(
-        self, stage: Stage, epoch: int, images: Tensor | None, kept: Tensor | None
-    ) -> PreparedStage:
-        """Compute what a stage needs, see `prepare_stage`."""
-        return prepare_stage(
-            self._network, self._problems, self._targets, stage, epoch, images, kept
-        )
 
 
 class _StageRun:
@@ -232,7 +230,7 @@ class _StageRun:
     def __init__(
         self, stage: PreparedStage, most_recorded: GraphKind, resumed: State | None = None
     ) -> None:
-        self._first, self._kept = stage.epoch, stage.kept
+        self._first, self._continued = stage.epoch, stage.continued
         self._objective: Evaluator = stage.objective
         self._parameterization = stage.parameterization
         self._optimizer = stage.optimizer
@@ -343,7 +341,7 @@ class _StageRun:
     def state(self) -> State:
         """Everything that the following iterations depend on, in as little memory as possible."""
         optimizer = self._optimizer.memory.after(self.epoch - self._first)
-        return replace(self.memory, optimizer=optimizer, kept=self._kept)
+        return replace(self.memory, optimizer=optimizer, continued=self._continued)
 
     def _evaluate(self, variable: Tensor) -> Evaluation:
         """The losses at a value of the variable, with the gradient in the variable."""

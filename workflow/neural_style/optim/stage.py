@@ -1,7 +1,7 @@
 """A stage before its first evaluation: its start, objective, and optimizer.
 
 `prepare_stage` brings the problems to the size of the stage. `PreparedStage.require_own` and
-`require_kept` check that a state from a file is one of this stage.
+`require_continued` check that a state from a file is one of this stage.
 """
 
 from __future__ import annotations
@@ -35,8 +35,7 @@ class PreparedStage:
         parameterization: maps the variable to images.
         optimizer: proposes steps.
         start: first value of the variable, [B, C, H, W] within its bounds.
-        kept: the images that are the content of this stage, see `prepare_stage`; None for the
-            content images.
+        continued: see `prepare_stage`.
         epoch: number of iterations that came before.
         epochs: number of its iterations.
     """
@@ -45,7 +44,7 @@ class PreparedStage:
     parameterization: Parameterization
     optimizer: Optimizer
     start: Tensor
-    kept: Tensor | None
+    continued: Tensor | None
     epoch: int
     epochs: int
 
@@ -70,7 +69,8 @@ class PreparedStage:
         evaluation = Evaluation(losses, self.start)
         safeguard = Safeguard.begin(self.start, evaluation).state
         optimizer = self.optimizer.memory.after(epoch - self.epoch)
-        return State(epoch, self.start, evaluation, safeguard, optimizer, self.kept)
+        # `require_continued` has checked the last field, from which this stage was prepared.
+        return State(epoch, self.start, evaluation, safeguard, optimizer, self.continued)
 
 
 def prepare_stage(
@@ -80,7 +80,7 @@ def prepare_stage(
     stage: Stage,
     epoch: int,
     images: Tensor | None,
-    kept: Tensor | None,
+    continued: Tensor | None,
 ) -> PreparedStage:
     """Compute what a stage needs.
 
@@ -91,9 +91,9 @@ def prepare_stage(
         stage: its size and its number of iterations.
         epoch: iterations done before it.
         images: [B, 3, h, w] of the stage before; None for the first.
-        kept: images as the network sees them, [B, 3, h, w], of a smaller stage, which take the
-            place of the content images in the content loss (see `continued_stage`);
-            None if there was none.
+        continued: the images of the continued stage as the network sees them, [B, 3, h, w] in
+            [0, 1]. The content terms compare with them (see `resampling.continue_problem`) in place
+            of the content images. None if there was no such stage, see `continued_stage`.
     """
     scale = stage.size / problems[0].settings.size
     problems = [problem_at(each, scale, targets.resample_style) for each in problems]
@@ -103,27 +103,29 @@ def prepare_stage(
     else:
         images = refined_images(images, problems)
     start = parameterization.from_images(images).clamp(parameterization.low, parameterization.high)
-    if kept is not None:
+    if continued is not None:
         problems = [
             continue_problem(problem, image)
-            for problem, image in zip(problems, torch.split(kept, 1), strict=True)
+            for problem, image in zip(problems, torch.split(continued, 1), strict=True)
         ]
     objective = make_objective(network, problems, targets)
     settings = [problem.settings for problem in problems]
     optimizer = make_optimizer(start, settings, is_last_stage=scale == 1)
-    return PreparedStage(objective, parameterization, optimizer, start, kept, epoch, stage.epochs)
+    return PreparedStage(
+        objective, parameterization, optimizer, start, continued, epoch, stage.epochs
+    )
 
 
 def continued_stage(problem: TransferProblem) -> Stage | None:
-    """Return the stage whose images are the content of the larger ones; None if there is none.
+    """Return the stage whose images larger ones continue; None if there is none.
 
-    With a pyramid, it is the stage of `REFERENCE_SIZE` in larger outputs. It makes what a small
-    output shows, and a large one should add nothing but detail. Compared with the content image,
-    larger stages would take back some of what this one has made of it, such as the yellow of a
-    house (benchmarks/LOOK.md).
+    It is the stage of `REFERENCE_SIZE` with the size correction and the Wasserstein style loss. It
+    makes what a small output shows, and a large one should add detail to it. Compared with the
+    content image, larger stages take back some of what this one has made of it, such as the colors
+    of houses (benchmarks/LOOK.md).
 
     Args:
-        problem: with images for this stage, see `TransferProblem.at_reference`.
+        problem: of the whole output. Without `at_reference`, it continues no small output.
     """
     if problem.at_reference is None or not has_pyramid(problem.settings):
         return None
@@ -131,24 +133,24 @@ def continued_stage(problem: TransferProblem) -> Stage | None:
     return next((stage for stage in stages if stage.size == REFERENCE_SIZE), None)
 
 
-def require_kept(
-    kept: object, problems: Sequence[TransferProblem], continued: Stage | None, stage: Stage
+def require_continued(
+    images: object, problems: Sequence[TransferProblem], continued: Stage | None, stage: Stage
 ) -> None:
-    """Check the images in a state that are the content of a stage, see `State.kept`.
+    """Check the images of a state that its stage continues, see `State.continued`.
 
     Args:
-        kept: from a file.
+        images: from a file.
         problems: of the whole output.
-        continued: the stage that larger ones continue, see `continued_stage`.
+        continued: see `continued_stage`.
         stage: the one of the state.
 
     Raises:
-        StateError: they are not images of that stage, or the stage has none.
+        StateError: they are not images of the continued stage, or this stage continues none.
     """
     like: Tensor | None = None
     if continued is not None and stage.size > continued.size:
         width, height = size_at(problems[0], continued.size / problems[0].settings.size)
         like = problems[0].content.new_zeros(len(problems), 3, height, width)
-    require_alike(kept, like, "state.kept")
-    if isinstance(kept, Tensor) and bool(((kept < 0) | (kept > 1)).any()):
+    require_alike(images, like, "state.continued")
+    if isinstance(images, Tensor) and bool(((images < 0) | (images > 1)).any()):
         raise StateError("the images that it continues are out of range")

@@ -23,9 +23,8 @@ class State:
         evaluation: the objective at `variable`.
         safeguard: the best iterates so far.
         optimizer: the memory of the optimizer.
-        kept: the images of a smaller stage that are the content of this one, as the network sees
-            them, [B, 3, h, w] in [0, 1]; None if the content images are. See
-            `stage.continued_stage`.
+        continued: the images of a smaller stage that this one continues, as the network sees them,
+            [B, 3, h, w] in [0, 1]; None if there is none. See `stage.continued_stage`.
     """
 
     epoch: int
@@ -33,7 +32,7 @@ class State:
     evaluation: Evaluation
     safeguard: SafeguardState
     optimizer: OptimizerState
-    kept: Tensor | None = None
+    continued: Tensor | None = None
 
 
 def tensors_of(value: object) -> list[Tensor]:

@@ -100,7 +100,7 @@ def read_curves(folder: Path) -> Curves:
             for term in run.term_factors
         }
     except KeyError as error:
-        raise RunError(f"{path} is missing {error}; {REMEDY}.") from error
+        raise RunError(f"{str(path)!r} is missing {error}; {REMEDY}.") from error
     except _DamageError as error:
         raise RunError(f"cannot use {str(path)!r}: {error}; {REMEDY}.") from error
     return Curves(run, table[0].astype(np.int64), values["total"], terms)

@@ -170,7 +170,7 @@ def read_run(folder: Path) -> Run:
         if "width" in image and _size(image) is None:
             raise ValueError("no output has such a size")
     except KeyError as error:
-        problem = f"{path} is missing {str(error)[:_LONGEST_TEXT]}; {REMEDY}."
+        problem = f"{str(path)!r} is missing {str(error)[:_LONGEST_TEXT]}; {REMEDY}."
     except (ValueError, TypeError, AttributeError, OverflowError):
         problem = f"cannot use {str(path)!r}: it is damaged; {REMEDY}."
     return Run(problem, settings, factors, betas, saved, output, **_facts(facts, image))

@@ -359,7 +359,7 @@ def _try_to_lock(path: Path, directory: int) -> FileLock | None:
             return None
     except OSError as error:
         raise DeviceLockError(
-            f"cannot lock a GPU with the file {path}: {error.strerror}; "
+            f"cannot lock a GPU with the file {str(path)!r}: {error.strerror}; "
             "remove it, or free some space."
         ) from error
     os.utime(lock.descriptor)  # programs that clean up /tmp remove files that look old
@@ -375,13 +375,14 @@ def _open_own_folder(folder: Path) -> int:
         directory = os.open(folder, flags)
     except OSError as error:
         raise DeviceLockError(
-            f"cannot keep the locks of the GPUs in {folder}: {error.strerror}; "
+            f"cannot keep the locks of the GPUs in {str(folder)!r}: {error.strerror}; "
             "make it a folder of your own, or remove it."
         ) from error
     facts = os.fstat(directory)
     if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:
         os.close(directory)
         raise DeviceLockError(
-            f"the folder {folder}, which holds the locks of the GPUs, is open to others; remove it."
+            f"the folder {str(folder)!r}, which holds the locks of the GPUs, is open to others; "
+            "remove it."
         )
     return directory
