@@ -267,7 +267,7 @@ def test_a_checkpoint_whose_image_is_not_there_any_more_is_refused(
 ):
     kept = tmp_path / FOLDER / "generated_1.jpg"
     kept.unlink() if harm == "lost" else kept.write_bytes(b"something else")
-    with pytest.raises(CheckpointError, match=r"generated_1\.jpg is missing or damaged"):
+    with pytest.raises(CheckpointError, match=r"generated_1\.jpg' is missing or damaged"):
         CheckpointStore(tmp_path, "key").load(CPU)
 
 

@@ -74,7 +74,7 @@ def test_a_damaged_record_still_has_the_facts_that_it_says(job_folder):
     edit(job_folder, lambda facts: facts.update(saved_losses={}, seconds=7))
     run = read_run(job_folder)
     assert run.error == (
-        f"{job_folder / 'run.json'} is missing 'parts'; delete this folder and run the job again."
+        f"'{job_folder / 'run.json'}' is missing 'parts'; delete this folder and run the job again."
     )
     assert (run.seconds, run.size) == (7, (60, 40))
 

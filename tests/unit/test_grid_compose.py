@@ -282,7 +282,7 @@ def test_the_scripts_explain_mistakes_in_one_sentence(capsys):
         capsys.readouterr().err
     )
     assert run("grids_pdf.py", *text) == 1
-    assert capsys.readouterr().err.startswith("grids_pdf: results/grids has no page")
+    assert capsys.readouterr().err.startswith("grids_pdf: 'results/grids' has no page")
     assert not Path("results").exists()
 
 

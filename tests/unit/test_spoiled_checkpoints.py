@@ -177,7 +177,7 @@ def begun(tmp_path: Path, settings: Settings, two_runs: dict[str, Path]) -> Path
 
 def assert_made_from_the_start(folder: Path, settings: Settings, two_runs: dict[str, Path]) -> None:
     (said,) = make(folder, settings, every=None)
-    assert said.startswith(str(folder / FOLDER)) and said.endswith("starting over.")
+    assert said.startswith(f"'{folder / FOLDER}") and said.endswith("starting over.")
     assert "\n" not in said
     assert files(folder) == files(two_runs["whole"])
     assert sorted(path.name for path in folder.parent.iterdir()) == ["run"]
