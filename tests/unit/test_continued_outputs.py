@@ -13,8 +13,15 @@ import torch
 from PIL import Image
 from tests.unit.data_sets import Copying, DataSet, save
 from tests.unit.images import smooth
-from torch import Tensor
-from torch.testing import assert_close
+from tests.unit.large_outputs import (
+    CONTROLS,
+    CPU,
+    FIRST,
+    LARGE,
+    problem_of,
+    save_images,
+    staged_settings,
+)
 
 from neural_style.bulk.batches import BatchRunner
 from neural_style.bulk.shard import Task
@@ -24,63 +31,26 @@ from neural_style.config.settings import Settings
 from neural_style.config.sizes import REFERENCE_SIZE
 from neural_style.engine.engine import Engine
 from neural_style.engine.load import load_problem, make_problems
-from neural_style.images import decode
 from neural_style.images.fit import load_fitted
-from neural_style.images.tensors import luminance, to_tensor
-from neural_style.losses.build import StyleTargets, make_objective
-from neural_style.losses.objective import Objective
+from neural_style.images.tensors import to_tensor
 from neural_style.losses.problem import (
-    Region,
-    StyleReference,
     TransferProblem,
     check_batch,
     move_problems,
 )
-from neural_style.losses.resampling import continue_problem, problem_at, resample_images, size_at
+from neural_style.losses.resampling import problem_at, size_at
 from neural_style.model.vgg import Convolution, Vgg19
-from neural_style.optim import stage as stage_module
 from neural_style.optim.loop import Optimization, Progress
-from neural_style.optim.stage import continued_stage
-from neural_style.optim.state import StateError, clone
-
-CPU = torch.device("cpu")
-FIRST = Stage(64, 2)
-LARGE = 700
-CONTROLS: dict[str, dict[str, Any]] = {
-    "plain": {},
-    "luminance": {"color": "luminance"},
-    "matched colors": {"color": "match"},
-    "crop": {"fit": "crop"},
-    "noise": {"init": "noise"},
-    "image": {"init": "other.jpg"},
-    "masks": {"mask": "mask.png", "style_mask": "mask.png"},
-    "blend": {"blend": {"other.jpg": 1.0}, "style_scales": (0.5, 1.0)},
-}
 
 
 @pytest.fixture
 def staged(shallow: Settings) -> Settings:
-    return replace(shallow, size=LARGE, fit="keep", stages=(FIRST,), epochs=4)
+    return staged_settings(shallow)
 
 
 @pytest.fixture
 def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """JPEG files that are decoded at a reduced size for small outputs."""
-    monkeypatch.setattr(decode, "REDUCED_FROM", 1000 * 800)
-    monkeypatch.chdir(tmp_path)
-    for name, size in {
-        "content": (1300, 850),
-        "style": (750, 950),
-        "other": (1100, 900),
-    }.items():
-        smooth(*size).transpose(Image.Transpose.ROTATE_180).save(f"{name}.jpg")
-    mask = Image.new("L", (260, 170))
-    mask.paste(255, (0, 0, 130, 170))
-    mask.save("mask.png")
-
-
-def problem_of(settings: Settings) -> TransferProblem:
-    return load_problem(Path("content.jpg"), Path("style.jpg"), settings, CPU).problem
+    save_images(tmp_path, monkeypatch)
 
 
 @pytest.mark.usefixtures("images")
@@ -168,183 +138,6 @@ def test_what_is_too_narrow_for_the_reference_size_is_resampled(staged: Settings
     problem = problem_of(staged)
     assert problem.at_reference is None
     assert max(problem_at(problem, FIRST.size / LARGE).content.shape) == FIRST.size
-
-
-@pytest.fixture
-def continued(staged: Settings) -> Settings:
-    """Settings of an output that continues its stage of the reference size."""
-    stages = (Stage(64, 1), Stage(REFERENCE_SIZE, 1))
-    return replace(staged, style_loss="wasserstein", size_correction=True, stages=stages, epochs=4)
-
-
-@pytest.mark.usefixtures("images")
-@pytest.mark.parametrize(
-    "controls", [{}, CONTROLS["luminance"], CONTROLS["masks"], CONTROLS["noise"]]
-)
-def test_stages_above_the_reference_size_keep_the_content_of_its_images(
-    continued: Settings,
-    controls: dict[str, Any],
-    random_convolutions: Mapping[str, Convolution],
-    monkeypatch: pytest.MonkeyPatch,
-):
-    contents: list[Tensor] = []
-
-    def spy(
-        network: Vgg19, problems: Sequence[TransferProblem], targets: StyleTargets
-    ) -> Objective:
-        contents.append(problems[0].content)
-        return make_objective(network, problems, targets)
-
-    monkeypatch.setattr(stage_module, "make_objective", spy)
-    network = Vgg19(random_convolutions, continued.layers).prepare(CPU, torch.float32)
-    problem = problem_of(replace(continued, **controls))
-    images = [each.images for each in Optimization(network, [problem])]
-    if controls.get("color") == "luminance":
-        images = [luminance(each).expand(-1, 3, -1, -1) for each in images]
-    own = [problem_at(problem, stage.size / LARGE) for stage in problem.settings.all_stages]
-    for content, stage in zip(contents[:2], own[:2], strict=True):
-        assert torch.equal(content, stage.content)
-    assert len(contents) == 3
-    assert_close(contents[2], continue_problem(own[2], images[2]).content, atol=1e-6, rtol=0)
-    assert (contents[2] - own[2].content).abs().max() > 0.01
-
-
-@pytest.mark.usefixtures("images")
-def test_only_a_pyramid_continues_the_stage_of_the_reference_size(continued: Settings):
-    problem = problem_of(continued)
-    assert continued_stage(problem) == Stage(REFERENCE_SIZE, 1)
-    for changed in (
-        problem_of(replace(continued, style_loss="gram")),
-        problem_of(replace(continued, size_correction=False)),
-        problem_of(replace(continued, stages=(Stage(64, 1), Stage(600, 1)))),
-        replace(problem, at_reference=None),
-    ):
-        assert continued_stage(changed) is None
-
-
-@pytest.mark.usefixtures("images")
-def test_a_continued_content_has_the_brightness_detail_of_the_content_image(continued: Settings):
-    problem = problem_of(continued)
-    assert problem.at_reference is not None
-    size, whole = problem.at_reference.content.shape[2:], problem.content.shape[2:]
-    noise = torch.rand(problem.content.shape, generator=torch.Generator().manual_seed(5))
-    problem = replace(problem, content=0.3 + 0.4 * noise)
-    detail = luminance(problem.content)
-    detail = detail - resample_images(resample_images(detail, *size), *whole)
-    assert detail.abs().max() > 0.1
-    image = 0.4 + 0.2 * resample_images(noise, *size)
-    found = continue_problem(problem, image).content
-    assert_close(found, resample_images(image, *whole) + detail, atol=1e-6, rtol=0)
-
-
-def two_problems(settings: Settings) -> list[TransferProblem]:
-    smooth(1300, 850).convert("L").save("gray.jpg")
-    gray = load_problem(Path("gray.jpg"), Path("style.jpg"), settings, CPU).problem
-    return [problem_of(settings), gray]
-
-
-@pytest.mark.usefixtures("images")
-def test_each_image_of_a_batch_continues_its_own(
-    continued: Settings, random_convolutions: Mapping[str, Convolution]
-):
-    network = Vgg19(random_convolutions, continued.layers).prepare(CPU, torch.float32)
-    problems = two_problems(continued)
-
-    def after_its_first_iteration(problems: Sequence[TransferProblem]) -> Tensor:
-        return next(each.images for each in Optimization(network, problems) if each.epoch == 3)
-
-    both = after_its_first_iteration(problems)
-    for image, problem in zip(both, problems, strict=True):
-        difference = (image - after_its_first_iteration([problem])[0]).abs().mean()
-        assert difference < 1e-5, "more than rounding"
-
-
-@pytest.mark.usefixtures("images")
-@pytest.mark.parametrize("color", ["style", "luminance"])
-@pytest.mark.parametrize("epoch", [2, 3])
-def test_a_continued_output_resumes_to_the_bit(
-    continued: Settings,
-    color: Any,
-    epoch: int,
-    random_convolutions: Mapping[str, Convolution],
-):
-    network = Vgg19(random_convolutions, continued.layers).prepare(CPU, torch.float32)
-    problems = two_problems(replace(continued, color=color))
-    whole = Optimization(network, problems)
-    images = []
-    for progress in whole:
-        images.append(progress.images)
-        if progress.epoch == epoch:
-            state = clone(whole.state())
-    assert (state.continued is None) == (epoch == 2)
-    resumed = Optimization(network, problems)
-    resumed.resume(state)
-    for progress in resumed:
-        assert torch.equal(progress.images, images[progress.epoch])
-    assert progress.epoch == 4
-
-
-@pytest.mark.usefixtures("images")
-def test_images_whose_luminance_leaves_its_range_are_continued_within_it(
-    continued: Settings, random_convolutions: Mapping[str, Convolution]
-):
-    """Rounding of the chroma does this, by less than here."""
-
-    def moved(problem: TransferProblem | None) -> TransferProblem:
-        assert problem is not None and problem.chroma is not None
-        dark = 0.01 * problem.content
-        regions = (Region((StyleReference(torch.zeros_like(dark)),)),)
-        return replace(problem, content=dark, regions=regions, chroma=torch.full_like(dark, 1e-5))
-
-    network = Vgg19(random_convolutions, continued.layers).prepare(CPU, torch.float32)
-    problem = problem_of(replace(continued, color="luminance"))
-    problem = replace(moved(problem), at_reference=moved(problem.at_reference))
-    optimization = Optimization(network, [problem])
-    states = {each.epoch: clone(optimization.state()) for each in optimization}
-    assert states[2].variable.min() < 0
-    Optimization(network, [problem]).resume(states[3])
-
-
-@pytest.mark.usefixtures("images")
-def test_a_state_with_other_images_to_continue_is_refused(
-    continued: Settings, random_convolutions: Mapping[str, Convolution]
-):
-    network = Vgg19(random_convolutions, continued.layers).prepare(CPU, torch.float32)
-    problem = problem_of(continued)
-    optimization = Optimization(network, [problem])
-    states = {each.epoch: clone(optimization.state()) for each in optimization}
-    given = states[3].continued
-    assert given is not None
-    for epoch, wrong, text in (
-        (3, None, "NoneType, not Tensor"),
-        (3, "a", "str, not Tensor"),
-        (3, given[..., 1:], "has the shape"),
-        (3, given.double(), "dtype"),
-        (3, given * float("nan"), "not finite"),
-        (3, given + 0.5, "out of range"),
-        (1, given, "Tensor, not NoneType"),
-    ):
-        state = replace(states[epoch], continued=wrong)
-        with pytest.raises(StateError, match=text):
-            Optimization(network, [problem]).resume(state)
-
-
-@pytest.mark.usefixtures("images")
-def test_an_optimization_that_refused_a_state_starts_over(
-    continued: Settings, random_convolutions: Mapping[str, Convolution]
-):
-    network = Vgg19(random_convolutions, continued.layers).prepare(CPU, torch.float32)
-    problem = problem_of(continued)
-    optimization = Optimization(network, [problem])
-    losses, states = [], {}
-    for progress in optimization:
-        losses.append(progress.losses.clone())
-        states[progress.epoch] = clone(optimization.state())
-    again = Optimization(network, [problem])
-    with pytest.raises(StateError, match="out of range"):
-        again.resume(replace(states[3], variable=states[3].variable + 2))
-    for progress in again:
-        assert torch.equal(progress.losses, losses[progress.epoch])
 
 
 class Keeping(Copying):
