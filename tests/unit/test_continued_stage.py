@@ -28,11 +28,7 @@ from neural_style.engine.load import load_problem
 from neural_style.images.tensors import luminance
 from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.objective import Objective
-from neural_style.losses.problem import (
-    Region,
-    StyleReference,
-    TransferProblem,
-)
+from neural_style.losses.problem import Region, StyleReference, TransferProblem
 from neural_style.losses.resampling import continue_problem, problem_at, resample_images
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim import stage as stage_module
