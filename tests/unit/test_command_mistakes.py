@@ -113,7 +113,7 @@ def test_a_wrong_file_of_weights_has_the_name_of_its_option(
     words = ["cat.png", "wave.png", "-o", "o.png", *SMALL, "--weights=cat.png", *record]
     assert main(words) == 1
     said = capsys.readouterr().err
-    assert said.startswith("neural-style: --weights: cat.png cannot be read as a file of PyTorch")
+    assert said.startswith("neural-style: --weights: 'cat.png' cannot be read as a file of PyTorch")
 
 
 def test_all_wrong_options_are_named_at_once(photo_folder: Path, capsys):

@@ -216,7 +216,7 @@ def test_a_file_that_unpacks_to_more_than_its_size_is_refused(
             packed.writestr("data", bytes(9999))
             packed.filelist *= 9  # nine times the same bytes
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it is unpacked"))
-    with pytest.raises(WeightsError, match=r"bomb\.pth unpacks to more than its size"):
+    with pytest.raises(WeightsError, match=r"bomb\.pth' unpacks to more than its size"):
         load_weights(str(file))
 
 
