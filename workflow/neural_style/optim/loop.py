@@ -204,7 +204,7 @@ class Optimization:
         """
         if self._stage is None:
             raise RuntimeError("an optimization has no state before its first iteration")
-        return self._stage.state()
+        return replace(self._stage.state(), continued=self._continued)
 
 
 class _StageRun:
@@ -230,7 +230,7 @@ class _StageRun:
     def __init__(
         self, stage: PreparedStage, most_recorded: GraphKind, resumed: State | None = None
     ) -> None:
-        self._first, self._continued = stage.epoch, stage.continued
+        self._first = stage.epoch
         self._objective: Evaluator = stage.objective
         self._parameterization = stage.parameterization
         self._optimizer = stage.optimizer
@@ -339,9 +339,9 @@ class _StageRun:
         return Progress(self.epoch, images, names, losses, diverged, self._excess)
 
     def state(self) -> State:
-        """Everything that the following iterations depend on, in as little memory as possible."""
+        """What later iterations of this stage depend on, in as little memory as possible."""
         optimizer = self._optimizer.memory.after(self.epoch - self._first)
-        return replace(self.memory, optimizer=optimizer, continued=self._continued)
+        return replace(self.memory, optimizer=optimizer)
 
     def _evaluate(self, variable: Tensor) -> Evaluation:
         """The losses at a value of the variable, with the gradient in the variable."""
