@@ -20,6 +20,7 @@ sys.path.append(str(Path(__file__).parents[2]))
 
 from tests.unit.data_sets import DataSet
 from tests.unit.images import noise, smooth
+from tests.unit.large_outputs import save_images, staged_settings
 from tests.unit.plotted import BETAS
 from tests.unit.records import finish, sweep_of
 
@@ -212,3 +213,15 @@ def finished_sweep() -> Callable[..., Sweep]:
         return sweep
 
     return call
+
+
+@pytest.fixture
+def staged(shallow: Settings) -> Settings:
+    """Of a large output, see `large_outputs`."""
+    return staged_settings(shallow)
+
+
+@pytest.fixture
+def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The current folder has the images of `large_outputs`."""
+    save_images(tmp_path, monkeypatch)

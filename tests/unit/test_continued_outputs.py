@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +18,6 @@ from tests.unit.large_outputs import (
     FIRST,
     LARGE,
     problem_of,
-    save_images,
-    staged_settings,
 )
 
 from neural_style.bulk.batches import BatchRunner
@@ -41,16 +38,6 @@ from neural_style.losses.problem import (
 from neural_style.losses.resampling import problem_at, size_at
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim.loop import Optimization, Progress
-
-
-@pytest.fixture
-def staged(shallow: Settings) -> Settings:
-    return staged_settings(shallow)
-
-
-@pytest.fixture
-def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_images(tmp_path, monkeypatch)
 
 
 @pytest.mark.usefixtures("images")

@@ -15,8 +15,6 @@ from tests.unit.large_outputs import (
     CPU,
     LARGE,
     problem_of,
-    save_images,
-    staged_settings,
 )
 from torch import Tensor
 from torch.testing import assert_close
@@ -35,16 +33,6 @@ from neural_style.optim import stage as stage_module
 from neural_style.optim.loop import Optimization
 from neural_style.optim.stage import continued_stage
 from neural_style.optim.state import State, StateError, clone
-
-
-@pytest.fixture
-def staged(shallow: Settings) -> Settings:
-    return staged_settings(shallow)
-
-
-@pytest.fixture
-def images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_images(tmp_path, monkeypatch)
 
 
 @pytest.fixture
