@@ -88,7 +88,7 @@ def without_pyramid(problems: Sequence[TransferProblem]) -> list[TransferProblem
 
 
 def expected_losses(network: Vgg19, problems: Sequence[TransferProblem], images: Tensor) -> Tensor:
-    """Content at the smallest size, colors and shallow layers at the largest, and conv3_1 at all.
+    """Content and colors at the smallest size, shallow layers at the largest, and conv3_1 at all.
 
     Each size has three times as much of the style as its double. Poolings take the mean at all
     sizes but the smallest, and all layers repeat the border.
@@ -115,7 +115,7 @@ def expected_losses(network: Vgg19, problems: Sequence[TransferProblem], images:
         "style/conv1_1": losses[0] / 13,
         "style/conv2_1": losses[0] / 13,
         "style/conv3_1": (losses[0] + 3 * losses[1] + 9 * losses[2]) / 13,
-        "palette/color_histogram": losses[0],
+        "palette/color_histogram": losses[-1],
     }
     names = objective.term_names
     return torch.stack([chosen[name][place] for place, name in enumerate(names)])
@@ -127,7 +127,17 @@ def test_the_losses_are_those_at_each_size(network: Vgg19, settings: Settings):
     expected = expected_losses(network, problems, images)
     torch.testing.assert_close(objective.losses_at(images), expected)
     torch.testing.assert_close(objective(images).losses, expected)
-    assert objective.term_names == make_objective(network, without_pyramid(problems)).term_names
+
+
+def test_the_losses_have_the_order_that_they_have_at_one_size(network: Vgg19, settings: Settings):
+    backwards = dict(reversed([*settings.style_layers.items()]))
+    for layers in (settings.style_layers, backwards):
+        problems = problems_of(
+            replace(settings, style_layers=layers, coherence=1.0, total_variation=1.0)
+        )
+        at_one_size = make_objective(network, without_pyramid(problems))
+        assert len(at_one_size.term_names) == len(layers) + 4
+        assert make_objective(network, problems).term_names == at_one_size.term_names
 
 
 def test_the_gradient_is_that_of_finite_differences(network: Vgg19, settings: Settings):

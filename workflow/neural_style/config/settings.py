@@ -20,7 +20,7 @@ from neural_style.config.sizes import LARGEST_SIZE, REFERENCE_SIZE, SMALLEST_SIZ
 from neural_style.config.values import Fit
 from neural_style.errors import NeuralStyleError
 
-ENGINE_VERSION = 18
+ENGINE_VERSION = 19
 """Raise this number when you change the pixels of outputs on purpose.
 
 An output is current if the hashes of its inputs, its settings and this number are the recorded

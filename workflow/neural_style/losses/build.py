@@ -209,8 +209,11 @@ def make_objective(
         # Content at finer levels shortens strokes, and makes houses look like photos.
         terms = _content_terms(own, level, tile) if is_coarsest else []
         terms += _style_terms(own, level, targets, share)
-        if level is problems:
+        if is_coarsest:
+            # At finer levels, the style image has grain that the output lacks. Its histograms would
+            # be met by more contrast of everything (benchmarks/LOOK.md).
             terms += _histogram_terms(level, targets)
+        if level is problems:
             terms += [*_coherence_terms(levels, targets), *_total_variation_terms(level)]
         objectives.append(_objective(own, terms, tile))
     return reduce(lambda half, full: PyramidObjective(full, half), reversed(objectives))

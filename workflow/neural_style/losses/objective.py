@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from neural_style.losses.resampling import halve
-from neural_style.losses.terms import Term
+from neural_style.losses.terms import KINDS, Term
 from neural_style.model.layers import split_into_tiles
 from neural_style.model.vgg import Vgg19, extract_features, full_precision
 from neural_style.model.views import TileView, View, WholeView, iterate_views
@@ -145,7 +145,8 @@ class TiledObjective(Objective):
 class PyramidObjective(Objective):
     """An objective, and another one of the same images at half their size.
 
-    The other one may be a pyramid, too. The losses of terms of the same name are added.
+    The other one may be a pyramid, too. The losses of terms of the same name are added. All are in
+    the order that they have at one size, because stages of one size and pyramids share losses.csv.
 
     Args:
         full: the objective at the size of the images.
@@ -154,7 +155,9 @@ class PyramidObjective(Objective):
 
     def __init__(self, full: Objective, half: Objective) -> None:
         only_half = [term for term in half.terms if term.name not in full.term_names]
-        super().__init__(full.network, [*only_half, *full.terms])
+        terms = [*only_half, *full.terms]
+        terms.sort(key=lambda term: KINDS.index(term.name.partition("/")[0]))
+        super().__init__(full.network, terms)
         self.full = full
         self.half = half
 

@@ -49,6 +49,9 @@ TOTAL_VARIATION_SCALE = 100.0
 """Factor on the total variation, chosen so that a weight of 1 about halves the grain at beta 1e6;
 see "Total variation" in benchmarks/RESULTS.md."""
 
+KINDS = ("content", "style", "palette", "smoothness")
+"""The kinds of terms, which their names begin with, in the order of the columns of losses.csv."""
+
 BLOCKS_AT_ONCE = 256
 """Blocks of 64 × 64 sums that keep a GPU busy, see `products_over_positions`."""
 
