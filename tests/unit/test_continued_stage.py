@@ -16,7 +16,9 @@ from tests.unit.large_outputs import (
     LARGE,
     problem_of,
 )
+from tests.unit.random_tensors import random
 from torch import Tensor
+from torch.nn import functional
 from torch.testing import assert_close
 
 from neural_style.config.keys import Stage
@@ -26,8 +28,18 @@ from neural_style.engine.load import load_problem
 from neural_style.images.tensors import luminance
 from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.objective import Objective
-from neural_style.losses.problem import Region, StyleReference, TransferProblem
-from neural_style.losses.resampling import continue_problem, problem_at, resample_images
+from neural_style.losses.problem import (
+    Region,
+    StyleReference,
+    TransferProblem,
+    single_style_problem,
+)
+from neural_style.losses.resampling import (
+    continue_problem,
+    problem_at,
+    refined_images,
+    resample_images,
+)
 from neural_style.model.vgg import Convolution, Vgg19
 from neural_style.optim import stage as stage_module
 from neural_style.optim.loop import Optimization
@@ -91,19 +103,56 @@ def test_only_a_pyramid_continues_the_stage_of_the_reference_size(continued: Set
         assert continued_stage(changed) is None
 
 
-@pytest.mark.usefixtures("images")
-def test_a_continued_content_has_the_brightness_detail_of_the_content_image(continued: Settings):
-    problem = problem_of(continued)
-    assert problem.at_reference is not None
-    size, whole = problem.at_reference.content.shape[2:], problem.content.shape[2:]
-    noise = torch.rand(problem.content.shape, generator=torch.Generator().manual_seed(5))
-    problem = replace(problem, content=0.3 + 0.4 * noise)
-    detail = luminance(problem.content)
-    detail = detail - resample_images(resample_images(detail, *size), *whole)
-    assert detail.abs().max() > 0.1
-    image = 0.4 + 0.2 * resample_images(noise, *size)
+def guided_gain(content: Tensor, image: Tensor) -> Tensor:
+    """The gain of the guided filter window by window, at the size of the image, [h, w]."""
+    image, content = image[0, 0].double(), content[0, 0].double()
+    height, width = image.shape
+
+    def window(row: int, column: int) -> tuple[slice, slice]:
+        return slice(max(0, row - 2), row + 3), slice(max(0, column - 2), column + 3)
+
+    gains = torch.zeros(height, width, dtype=torch.float64)
+    for row in range(height):
+        for column in range(width):
+            y, c = image[window(row, column)], content[window(row, column)]
+            covariance = ((y - y.mean()) * (c - c.mean())).mean()
+            gain = covariance / (c.var(correction=0) + 1e-3)
+            gains[row, column] = gain.clamp(0, 1)
+    return torch.stack(
+        [
+            torch.stack([gains[window(row, column)].mean() for column in range(width)])
+            for row in range(height)
+        ]
+    )
+
+
+def test_a_continued_content_has_the_brightness_detail_of_what_its_image_shows(staged: Settings):
+    coarse, other = (
+        random(1, 1, 24, 32, seed=seed).float().expand(1, 3, 24, 32) for seed in (5, 6)
+    )
+    noise = random(1, 3, 48, 64, seed=7).float()
+    content = 0.2 + 0.4 * resample_images(coarse, 48, 64) + 0.2 * noise
+    problem = single_style_problem(content, content, staged)
+    detail = luminance(content)
+    detail = detail - resample_images(resample_images(detail, 24, 32), 48, 64)
+    assert detail.abs().max() > 0.05
+    image = resample_images(content, 24, 32)
+    image[..., 16:] = 0.2 + 0.6 * other[..., 16:]
+    gain = guided_gain(luminance(resample_images(content, 24, 32)), luminance(image))
+    gain = functional.interpolate(gain[None, None], size=(48, 64), mode="bilinear").float()
+    assert gain[..., :24].mean() > 0.8 > 0.3 > gain[..., 40:].mean()
     found = continue_problem(problem, image).content
-    assert_close(found, resample_images(image, *whole) + detail, atol=1e-6, rtol=0)
+    expected = resample_images(image, 48, 64) + gain * detail
+    assert_close(found, expected, atol=1e-5, rtol=0)
+    later = refined_images(image, [problem], continues=True)
+    assert_close(later, expected, atol=1e-5, rtol=0)
+
+
+def test_a_content_image_of_one_color_or_a_single_row_of_pixels_has_a_finite_gain(staged: Settings):
+    for content in (torch.full((1, 3, 48, 64), 0.5).double(), random(1, 3, 2, 64, seed=8)):
+        problem = single_style_problem(content, content, staged)
+        image = random(1, 3, content.shape[2] // 2, 32, seed=9)
+        assert continue_problem(problem, image).content.isfinite().all()
 
 
 def states_of(optimization: Optimization) -> dict[int, State]:

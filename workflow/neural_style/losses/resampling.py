@@ -30,8 +30,17 @@ ResampleStyle: TypeAlias = Callable[[Tensor, Tensor | None, float], tuple[Tensor
 ChangeStyle: TypeAlias = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
 """A function that returns another style image and guide, like `halve_style`."""
 
+GAIN_REACH = 2
+"""How far a window of `_detail_gain` reaches to each side, in pixels of the smaller image."""
 
-def refined_images(images: Tensor, problems: Sequence[TransferProblem]) -> Tensor:
+GAIN_EPSILON = 1e-3
+"""ε of `_detail_gain`, in units of [0, 1] squared. Where the luminance of the content image varies
+much less, it is noise rather than structure."""
+
+
+def refined_images(
+    images: Tensor, problems: Sequence[TransferProblem], *, continues: bool = False
+) -> Tensor:
     """Bring the images of a stage to the size of the next, with the detail that it can show.
 
     The images are resampled, and get what the luminance of the initial image loses at their size,
@@ -41,22 +50,27 @@ def refined_images(images: Tensor, problems: Sequence[TransferProblem]) -> Tenso
     Args:
         images: [B, 3, h, w] in [0, 1].
         problems: of the next stage, one for each image.
+        continues: whether the next stage continues a smaller one. Then detail counts as much as the
+            images have of its structure, see `_detail_gain`.
 
     Returns:
         [B, 3, H, W], not clipped to [0, 1].
     """
-    size, next_size = images.shape[2:], problems[0].content.shape[2:]
     details = []
-    for problem in problems:
-        image = problem.content if problem.start is None else problem.start
-        details.append((1 - problem.settings.noise_share) * _detail(image, size))
-    return resample_images(images, *next_size) + torch.cat(details)
+    for problem, image in zip(problems, torch.split(images, 1), strict=True):
+        initial = problem.content if problem.start is None else problem.start
+        detail = _detail(initial, image.shape[2:])
+        if continues:
+            detail = detail * _detail_gain(initial, image)
+        details.append((1 - problem.settings.noise_share) * detail)
+    return resample_images(images, *problems[0].content.shape[2:]) + torch.cat(details)
 
 
 def continue_problem(problem: TransferProblem, image: Tensor) -> TransferProblem:
     """The problem of a stage with the image of a smaller one as its content.
 
-    The image is resampled, and gets what the luminance of the content image loses at its size.
+    The image is resampled, and gets what the luminance of the content image loses at its size,
+    where it has the same structure, see `_detail_gain`.
 
     Args:
         problem: of the stage.
@@ -64,13 +78,46 @@ def continue_problem(problem: TransferProblem, image: Tensor) -> TransferProblem
     """
     coarse = resample_images(image, *problem.content.shape[2:])
     detail = _detail(problem.content, image.shape[2:])
-    return replace(problem, content=(coarse + detail).clamp(0, 1))
+    gain = _detail_gain(problem.content, image)
+    return replace(problem, content=(coarse + gain * detail).clamp(0, 1))
 
 
 def _detail(image: Tensor, size: Sequence[int]) -> Tensor:
     """What the luminance of an image [1, 3, H, W] loses at a size (h, w), [1, 1, H, W]."""
     whole = luminance(image)
     return whole - resample_images(resample_images(whole, *size), *whole.shape[2:])
+
+
+def _detail_gain(content: Tensor, image: Tensor) -> Tensor:
+    """How much of the structure of a content image a smaller image has at each place.
+
+    This is the gain of the guided filter (He, Sun and Tang, 2010), clipped to [0, 1]: in a window,
+    with the luminances y of the image and c of the content image at its size,
+
+        a = cov(y, c) / (var(c) + ε),
+
+    averaged over the windows of a pixel. It is nearly 1 where the image shows the content as it is,
+    such as windows of houses, and 0 where it shows something else, such as strokes in place of
+    branches. There, the detail of the content image would be scratches on the strokes.
+
+    Args:
+        content: [1, 3, H, W].
+        image: [1, 3, h, w].
+
+    Returns:
+        [1, 1, H, W] in [0, 1].
+    """
+
+    def mean(values: Tensor) -> Tensor:
+        side = 2 * GAIN_REACH + 1
+        return functional.avg_pool2d(values, side, 1, GAIN_REACH, count_include_pad=False)
+
+    own, other = luminance(image), resample_images(luminance(content), *image.shape[2:])
+    own_mean, other_mean = mean(own), mean(other)
+    covariance = mean(own * other) - own_mean * other_mean
+    variance = mean(other.square()) - other_mean.square()
+    gain = mean((covariance / (variance.clamp(min=0) + GAIN_EPSILON)).clamp(0, 1))
+    return _resample_mask(gain, content.shape[2], content.shape[3])
 
 
 def problem_at(
@@ -195,7 +242,7 @@ def _changed_regions(
 
 
 def _resample_mask(mask: Tensor, height: int, width: int) -> Tensor:
-    """Resample a mask; masks that sum to 1 still do, because the filter is linear."""
+    """Resample a mask or another map; masks that sum to 1 still do: the filter is linear."""
     return _interpolate(mask, height, width, "bilinear")
 
 

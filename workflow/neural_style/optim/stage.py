@@ -101,7 +101,7 @@ def prepare_stage(
     if images is None:
         images = torch.cat([initial_image(problem) for problem in problems])
     else:
-        images = refined_images(images, problems)
+        images = refined_images(images, problems, continues=continued is not None)
     start = parameterization.from_images(images).clamp(parameterization.low, parameterization.high)
     if continued is not None:
         problems = [
