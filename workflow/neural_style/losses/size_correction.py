@@ -51,7 +51,7 @@ def pyramid_at(settings: Settings, height: int, width: int) -> Sequence[tuple[in
     The network sees strokes and shapes of a fixed number of pixels, and those of a large image are
     larger. So with the Wasserstein loss, large images are compared with the style at their own
     size, at half of it, and so on, down to about `REFERENCE_SIZE` (see `halved_sizes`), and the
-    losses are averaged (see `style_shares`). They are compared with the content at the smallest of
+    losses are averaged (see `style_shares`). Content and colors are compared at the smallest of
     these sizes. Snelgrove, *High-Resolution Multi-Scale Neural Texture Synthesis* (2017), does this
     with Gram matrices, and with one network; here, that of the finer levels has other poolings and
     padding (see `Vgg19.for_finer_levels`). Without a pyramid, strokes of large outputs fall apart
