@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import torch
 from PIL import Image
 from tests.unit.images import levels, noise, smooth
 
-from neural_style.config.settings import FITS
+from neural_style.config.settings import FITS, Settings
+from neural_style.engine.load import load_problem
+from neural_style.images import decode
 from neural_style.images.decode import ImageError
 from neural_style.images.fit import fit_image
 from neural_style.images.tensors import load_mask, mask_to_tensor
@@ -97,3 +100,20 @@ def test_a_mask_that_is_no_image_is_named(tmp_path: Path):
     path.write_text("white", encoding="utf-8")
     with pytest.raises(ImageError, match=r"cat\.mask\.png"):
         load_mask(path, (30, 40), same_aspect=True)
+
+
+@pytest.mark.parametrize("masks", [{"mask": "mask.png"}, {"style_mask": "mask.png"}])
+def test_a_mask_of_a_jpeg_that_is_decoded_smaller_has_its_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, masks: dict[str, str]
+):
+    monkeypatch.setattr(decode, "REDUCED_FROM", 1600 * 1200)
+    monkeypatch.chdir(tmp_path)
+    # 64 × 63 pixels after the reduction, which rounds, to 201 × 196, and 64 × 62 without it.
+    path = saved(tmp_path, smooth(1603, 1567), "cat.jpg")
+    saved(tmp_path, Image.new("L", (64, 64), 128), "mask.png")
+    settings = replace(Settings(), size=64, fit="keep", **masks)
+    problem = load_problem(path, path, settings, torch.device("cpu")).problem
+    (region,) = problem.regions
+    for mask in (region.mask, region.styles[0].guide):
+        assert mask is None or mask.shape[2:] == problem.content.shape[2:]
+    assert (region.mask is None) == ("mask" not in masks)

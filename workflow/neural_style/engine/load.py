@@ -133,8 +133,8 @@ def _problems_at_size(
 ) -> tuple[list[TransferProblem], tuple[int, int]]:
     """What `make_problems` returns, at one size."""
     content, content_size = _open(images["content"], settings.size)
+    regions = load_regions(images, _size_of(content), settings, device)
     contents = _fit(content, images["content"], settings.size, settings.fit).to(device)
-    regions = load_regions(images, content_size, settings, device)
     start = _load_start(images[INIT], contents, settings) if INIT in images else None
     problems = [
         TransferProblem(settings, contents[number : number + 1], regions)
@@ -151,11 +151,14 @@ def _problems_at_size(
 
 def _open(image: AnyImage, side: int) -> tuple[Image.Image | Tensor, tuple[int, int]]:
     """An image that will be fitted to a size, decoded; and width and height of its file."""
-    if isinstance(image, Path):
-        return load_sized(image, side)
-    if isinstance(image, Tensor):
-        return image, (image.shape[3], image.shape[2])
-    return image, image.size
+    return load_sized(image, side) if isinstance(image, Path) else (image, _size_of(image))
+
+
+def _size_of(opened: Image.Image | Tensor) -> tuple[int, int]:
+    """Width and height of an opened image as it will be fitted."""
+    if isinstance(opened, Tensor):
+        return opened.shape[3], opened.shape[2]
+    return opened.size
 
 
 def _fit(opened: Image.Image | Tensor, image: AnyImage, size: int, fit: str) -> Tensor:
@@ -195,7 +198,8 @@ def load_regions(
 
     Args:
         images: by role: `style`, and those of `inputs.companions_of`.
-        content_size: width and height of the content image before it is fitted, in pixels.
+        content_size: width and height of the content image before it is fitted, in pixels. Those
+            of a large JPEG file are smaller than in the file, see `load_sized`.
         settings: of the job.
         device: of the tensors.
 
@@ -245,11 +249,11 @@ def load_style(
     Raises:
         ImageError: a file cannot be read or fitted, or the mask is black everywhere.
     """
-    opened, style_size = _open(style, max(sizes))
+    opened, _ = _open(style, max(sizes))
     images = [_fit(opened, style, size, fit).to(device) for size in sizes]
     guides: Sequence[Tensor | None] = [None] * len(sizes)
     if mask is not None:
-        gray = _load_mask(mask, style_size, same_aspect=same_aspect)
+        gray = _load_mask(mask, _size_of(opened), same_aspect=same_aspect)
         guides = [_guide(gray, mask, size, fit).to(device) for size in sizes]
     weight = 1 / len(sizes)
     return tuple(
