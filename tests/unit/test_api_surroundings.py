@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -59,6 +60,14 @@ def test_modes_of_the_program_change_nothing(image_folder: Path, name: str, opti
     assert torch.equal(image, expected.image)
 
 
+def float32_parts() -> list[Any]:
+    backends: Any = torch.backends
+    return [
+        *(backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn),
+        *(backends.mkldnn.matmul, backends.mkldnn.conv),
+    ]
+
+
 def state() -> list[object]:
     return [
         torch.get_num_threads(),
@@ -69,6 +78,7 @@ def state() -> list[object]:
         torch.get_float32_matmul_precision(),
         torch.backends.cudnn.allow_tf32,
         torch.backends.cudnn.benchmark,
+        *[part.fp32_precision for part in float32_parts()],
         torch.are_deterministic_algorithms_enabled(),
         torch.get_rng_state().tolist(),
         str(np.random.get_state()),
@@ -84,6 +94,23 @@ def test_nothing_global_changes(image_folder: Path):
     assert state() == before  # between two iterations, too
     list(outputs)
     assert state() == before
+
+
+def test_a_program_may_set_the_precision_of_float32_by_its_newer_name(image_folder: Path):
+    code = (
+        "import torch\n"
+        "from tests.unit.api_calls import SMALL\n"
+        "from tests.unit.test_api_surroundings import float32_parts\n"
+        "from neural_style import stylize\n"
+        "torch.backends.fp32_precision = 'tf32'\n"
+        "before = [part.fp32_precision for part in float32_parts()]\n"
+        "assert before == ['tf32'] * 5, before\n"
+        "stylize('cat.png', 'wave.png', **SMALL)\n"
+        "assert [part.fp32_precision for part in float32_parts()] == before\n"
+    )
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'workflow'}"}
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=image_folder, env=environment)
 
 
 def test_it_runs_in_threads(image_folder: Path):

@@ -7,10 +7,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import cached_property
 from threading import Lock
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -232,14 +232,27 @@ def full_precision() -> Iterator[None]:
 
 @contextmanager
 def _process_in_full_precision() -> Iterator[None]:
-    products, convolutions = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cudnn.allow_tf32 = False  # `cudnn.flags` would set all other flags, too
+    backends: Any = torch.backends
+    parts = backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv
+    before = [part.fp32_precision for part in parts]
+    flags: tuple[str, bool] | None = None
+    # A program that sets `fp32_precision` makes torch refuse to read these two.
+    with suppress(RuntimeError):
+        flags = torch.get_float32_matmul_precision(), backends.cudnn.allow_tf32
+    if flags is None:
+        for part in parts:
+            part.fp32_precision = "ieee"
+    else:
+        torch.set_float32_matmul_precision("highest")
+        backends.cudnn.allow_tf32 = False  # `cudnn.flags` would set all other flags, too
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(products)
-        torch.backends.cudnn.allow_tf32 = convolutions
+        if flags is not None:
+            torch.set_float32_matmul_precision(flags[0])
+            backends.cudnn.allow_tf32 = flags[1]
+        for part, precision in zip(parts, before, strict=True):
+            part.fp32_precision = precision
 
 
 class _ProcessWide:
