@@ -220,6 +220,25 @@ def test_a_file_that_unpacks_to_more_than_its_size_is_refused(
         load_weights(str(file))
 
 
+class Zeros:
+    """A pickle of a few bytes that takes as much memory as it names."""
+
+    def __reduce__(self) -> tuple[type[bytearray], tuple[int]]:
+        return bytearray, (1000,)
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_file_that_asks_for_empty_memory_is_refused(
+    tmp_path: Path, legacy: bool, monkeypatch: pytest.MonkeyPatch
+):
+    file = tmp_path / "zeros.pth"
+    torch.save({"a": Zeros()}, file, _use_new_zipfile_serialization=not legacy)
+    assert torch.load(file, weights_only=True) == {"a": bytearray(1000)}, "torch refuses it now"
+    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it is unpacked"))
+    with pytest.raises(WeightsError, match=r"zeros\.pth' unpacks to more than its size"):
+        load_weights(str(file))
+
+
 @pytest.mark.parametrize("legacy", [False, True])
 def test_no_damage_makes_anything_but_a_weights_error(tmp_path: Path, legacy: bool):
     file = tmp_path / "damaged.pth"

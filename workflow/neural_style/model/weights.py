@@ -11,6 +11,7 @@ import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from types import MappingProxyType
 from zipfile import ZipFile
@@ -49,6 +50,7 @@ image and 1e6 dissolved the content; at sqrt(0.1), beta = 1e6 does what 1e5 did.
 """
 
 _ZIP = b"PK\3\4"  # how torch recognizes a zip file
+_BYTEARRAY = b"\nbytearray\n"  # the name of that type in a pickle that torch reads
 
 
 class WeightsError(NeuralStyleError):
@@ -152,20 +154,31 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 
 def _require_bounded(path: Path) -> None:
-    """Refuse a zip file that takes more memory than its size: torch.save does not compress.
+    """Refuse a file that takes more memory than its size.
+
+    That is a zip file with compressed entries, which torch.save does not make, or a pickle that
+    asks for an empty `bytearray` of any length, which torch allows and no tensor needs.
 
     Raises:
         WeightsError: it is one.
     """
     with open_regular(path) as file:
-        if file.read(len(_ZIP)) != _ZIP:
-            return
-        unpacked = sum(entry.file_size for entry in ZipFile(file).infolist())
-        if unpacked > file.seek(0, io.SEEK_END):
-            raise WeightsError(
-                f"network.weights: {str(path)!r} unpacks to more than its size, unlike a file of "
-                "torch.save; save the state dict again with torch.save."
+        if file.read(len(_ZIP)) == _ZIP:
+            archive = ZipFile(file)
+            entries = archive.infolist()
+            pickles = (entry for entry in entries if entry.filename.endswith(".pkl"))
+            unpacked = sum(entry.file_size for entry in entries)
+            is_bounded = unpacked <= file.seek(0, io.SEEK_END) and not any(
+                _BYTEARRAY in archive.read(entry) for entry in pickles
             )
+        else:
+            with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+                is_bounded = content.find(_BYTEARRAY) < 0
+    if not is_bounded:
+        raise WeightsError(
+            f"network.weights: {str(path)!r} unpacks to more than its size, unlike a file of "
+            "torch.save; save the state dict again with torch.save."
+        )
 
 
 def _from_state_dict(state: Mapping[str, Tensor], path: Path) -> dict[str, Convolution]:
