@@ -13,10 +13,11 @@ from tests import samples
 from tests.unit.random_tensors import random
 from torch import Tensor
 
+from neural_style.config.keys import Stage
 from neural_style.config.settings import Settings
 from neural_style.images.fit import load_fitted
 from neural_style.images.tensors import to_tensor
-from neural_style.losses.build import make_objective
+from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.coherence import (
     COHERENCE_SCALE,
     FLAT,
@@ -40,6 +41,7 @@ from neural_style.model.vgg import PIXELS, Convolution, Vgg19
 from neural_style.model.views import WholeView
 from neural_style.model.weights import Weights
 from neural_style.optim.loop import Optimization
+from neural_style.optim.stage import prepare_stage
 
 CPU = torch.device("cpu")
 NAME = "smoothness/coherence"
@@ -220,17 +222,29 @@ def test_tiles_add_up_to_the_whole(network: Vgg19):
         torch.testing.assert_close(tiled.gradient, whole.gradient)
 
 
+def test_an_image_of_its_own_size_in_a_data_set_has_all_of_its_weight(
+    network: Vgg19, shallow: Settings
+):
+    chosen = {"size": 512, "size_correction": True, "style_loss": "wasserstein", "coherence": 2.0}
+    settings = replace(shallow, **chosen, stages=(Stage(256, 1),), epochs=2)
+    small = single_style_problem(
+        random(1, 3, 48, 64, seed=1), random(1, 3, 32, 32, seed=2), settings
+    )
+    for stage, weight in zip(settings.all_stages, (2 / 2**6, 2), strict=True):
+        objective = prepare_stage(network, [small], StyleTargets(), stage, 0, None, None).objective
+        assert objective.terms[-1].name == NAME
+        assert float(objective.terms[-1].weight) == pytest.approx(COHERENCE_SCALE * weight)
+
+
 def test_large_images_have_a_larger_weight_and_larger_neighborhoods(
     network: Vgg19, shallow: Settings
 ):
     chosen = {"size": 512, "size_correction": True, "style_loss": "wasserstein", "coherence": 2.0}
     settings = replace(shallow, **chosen)
-    assert (
-        coherence_at(settings, 384, 512) == coherence_at(replace(settings, size=128), 96, 128) == 2
-    )
-    assert coherence_at(settings, 192, 256) == 2 / 64
-    assert coherence_at(settings, 2048, 1000) == 8
-    assert coherence_at(replace(settings, size_correction=False), 2048, 1000) == 2
+    assert coherence_at(settings, 384, 512, 512) == coherence_at(settings, 96, 128, 128) == 2
+    assert coherence_at(settings, 192, 256, 512) == 2 / 64
+    assert coherence_at(settings, 2048, 1000, 2048) == 8
+    assert coherence_at(replace(settings, size_correction=False), 2048, 1000, 2048) == 2
     weight = COHERENCE_SCALE * 2 * 2
     style = random(1, 3, 64, 64, seed=12)
     # 20 rows are too few for a pyramid, so there is one level.

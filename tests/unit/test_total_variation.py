@@ -63,6 +63,13 @@ def by_hand(image: np.ndarray, exponent: int, chroma: float) -> float:
     return total / (height * width)
 
 
+def test_a_gray_image_has_a_finite_loss_whatever_the_weight_of_chroma():
+    gray = random(1, 1, 40, 50, seed=3, dtype=torch.float32).expand(1, 3, 40, 50).clone()
+    found = loss(gray.requires_grad_(), TotalVariationTerm(1.0, chroma=1e9))
+    assert found.isfinite().all()
+    assert torch.autograd.grad(found.sum(), gray)[0].isfinite().all()
+
+
 @pytest.mark.parametrize(("exponent", "chroma"), KINDS)
 def test_it_is_the_sum_over_neighbors(exponent: int, chroma: float):
     pictures = random(2, 3, 5, 7, seed=0)

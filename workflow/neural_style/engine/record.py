@@ -175,5 +175,5 @@ def _stages(settings: Settings, sizes: Sequence[tuple[int, int]]) -> Iterator[di
             "epochs": stage.epochs,
             "beta": beta_at(settings, height, width),
             "levels": len(pyramid_at(settings, height, width)),
-            "coherence": coherence_at(settings, height, width),
+            "coherence": coherence_at(settings, height, width, max(sizes[-1])),
         }

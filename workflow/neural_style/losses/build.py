@@ -179,7 +179,11 @@ class StyleTargets:
 @torch.no_grad()
 @full_precision()
 def make_objective(
-    network: Vgg19, problems: Sequence[TransferProblem], targets: StyleTargets | None = None
+    network: Vgg19,
+    problems: Sequence[TransferProblem],
+    targets: StyleTargets | None = None,
+    *,
+    output_size: int | None = None,
 ) -> Objective:
     """Make the objective of a batch of transfer problems.
 
@@ -191,12 +195,14 @@ def make_objective(
             `size_correction` says what they are at the size, and how images are compared at several
             sizes.
         targets: caches the statistics of style images between calls.
+        output_size: long edge of the outputs if the problems are those of a stage before the last.
 
     Raises:
         ValueError: the problems differ in their number of regions, or in which have masks.
     """
     targets = targets or StyleTargets()
     height, width = problems[0].content.shape[2:]
+    output_size = output_size or max(height, width)
     levels = [problems]
     for _ in pyramid_at(problems[0].settings, height, width)[1:]:
         levels.append([halve_problem(each, targets.halve_style) for each in levels[-1]])
@@ -214,7 +220,8 @@ def make_objective(
             # be met by more contrast of everything (benchmarks/LOOK.md).
             terms += _histogram_terms(level, targets)
         if level is problems:
-            terms += [*_coherence_terms(levels, targets), *_total_variation_terms(level)]
+            terms += _coherence_terms(levels, targets, output_size)
+            terms += _total_variation_terms(level)
         objectives.append(_objective(own, terms, tile))
     return reduce(lambda half, full: PyramidObjective(full, half), reversed(objectives))
 
@@ -289,7 +296,7 @@ def _histogram_terms(problems: Sequence[TransferProblem], targets: StyleTargets)
 
 
 def _coherence_terms(
-    levels: Sequence[Sequence[TransferProblem]], targets: StyleTargets
+    levels: Sequence[Sequence[TransferProblem]], targets: StyleTargets, output_size: int
 ) -> list[Term]:
     """Coherence where styles with strokes act, if any problem has a weight for it.
 
@@ -297,10 +304,11 @@ def _coherence_terms(
         levels: the problems at each size of the pyramid, largest first. The smallest size decides
             how much of a style is strokes.
         targets: caches the strength of each style, see `coherence.strength_of_style`.
+        output_size: see `make_objective`.
     """
     problems, coarsest = levels[0], levels[-1]
     height, width = problems[0].content.shape[2:]
-    weights = [coherence_at(problem.settings, height, width) for problem in problems]
+    weights = [coherence_at(each.settings, height, width, output_size) for each in problems]
     if not any(weights):
         return []
     from neural_style.losses.coherence import COHERENCE_SCALE, CoherenceTerm  # with this loss only

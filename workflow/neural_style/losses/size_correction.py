@@ -94,7 +94,7 @@ def style_shares(levels: int) -> Sequence[float]:
     return [share / sum(shares) for share in shares]
 
 
-def coherence_at(settings: Settings, height: int, width: int) -> float:
+def coherence_at(settings: Settings, height: int, width: int, output_size: int) -> float:
     """Return the weight of the coherence loss at a size.
 
     The loss is a mean of differences of neighboring pixels. An image that is enlarged n times has
@@ -105,13 +105,15 @@ def coherence_at(settings: Settings, height: int, width: int) -> float:
     branches are single pixels, and would be taken away (benchmarks/LOOK.md).
 
     Args:
-        settings: the weight, the size of the output, and whether it is corrected.
+        settings: the weight, and whether it is corrected.
         height: of the image as it is optimized, in pixels.
         width: of the same image.
+        output_size: long edge of the output, in pixels. In a data set, it may be smaller than the
+            size of the settings.
     """
     if not settings.size_correction:
         return settings.coherence
-    part = max(height, width) / min(settings.size, REFERENCE_SIZE)
+    part = max(height, width) / min(output_size, REFERENCE_SIZE)
     if part < 1:
         return settings.coherence * part**COHERENCE_FALL
     return settings.coherence * max(1.0, max(height, width) / REFERENCE_SIZE)

@@ -223,7 +223,8 @@ class TotalVariationTerm(Term):
         variation = (down.square() + right.square()).mean(dim=1)
         if self.chroma != 1:
             gray = down.mean(dim=1).square() + right.mean(dim=1).square()
-            variation = self.chroma * variation + (1 - self.chroma) * gray
+            # Rounding may leave less than 0.
+            variation = (self.chroma * variation + (1 - self.chroma) * gray).clamp(min=0)
         if self.exponent == 1:
             variation = torch.sqrt(variation + EDGE_THRESHOLD**2) - EDGE_THRESHOLD
         if self.mask is not None:

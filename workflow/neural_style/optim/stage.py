@@ -96,6 +96,7 @@ def prepare_stage(
             of the content images. None if there was no such stage, see `continued_stage`.
     """
     scale = stage.size / problems[0].settings.size
+    output_size = max(problems[0].content.shape[2:])
     problems = [problem_at(each, scale, targets.resample_style) for each in problems]
     parameterization = choose_parameterization(problems)
     if images is None:
@@ -108,7 +109,7 @@ def prepare_stage(
             continue_problem(problem, image)
             for problem, image in zip(problems, torch.split(continued, 1), strict=True)
         ]
-    objective = make_objective(network, problems, targets)
+    objective = make_objective(network, problems, targets, output_size=output_size)
     settings = [problem.settings for problem in problems]
     optimizer = make_optimizer(start, settings, is_last_stage=scale == 1)
     return PreparedStage(
