@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +30,11 @@ from neural_style.engine.load import load_style
 from neural_style.images.decode import ImageError
 from neural_style.images.encode import Postprocessor
 from neural_style.images.tensors import luminance, to_tensor
-from neural_style.losses.problem import StyleReference, TransferProblem
+from neural_style.losses.problem import (
+    StyleReference,
+    TransferProblem,
+    single_style_problem,
+)
 from neural_style.optim.loop import Progress
 from neural_style.runtime.memory import MemoryShortageError
 
@@ -196,6 +203,19 @@ def test_the_batch_size_depends_on_the_memory_unless_it_is_given(tmp_path: Path,
     assert BatchRunner(Engine(CPU), None, print).batch_size(task) >= 1
 
 
+@pytest.mark.parametrize(("color", "kept"), [("style", True), ("match", False)])
+def test_style_images_that_only_one_content_image_has_are_not_kept(
+    shallow: Settings, color: str, kept: bool
+):
+    engine, settings = Engine(CPU), replace(shallow, color=color, epochs=1)
+    problem = single_style_problem(torch.rand(1, 3, 32, 40), torch.rand(1, 3, 32, 40), settings)
+    style = weakref.ref(problem.regions[0].styles[0].image)
+    deque(engine.optimization([problem]), maxlen=0)
+    del problem
+    gc.collect()
+    assert (style() is not None) == kept
+
+
 def test_only_tasks_of_one_network_and_shape_share_a_batch(tmp_path: Path, shallow: Settings):
     (task,) = make_tasks(tmp_path, [shallow])
     for change in ({"beta": 5.0}, {"alpha": 5.0}, {"learning_rate": 0.5}, {"seed": 5}):
@@ -205,6 +225,7 @@ def test_only_tasks_of_one_network_and_shape_share_a_batch(tmp_path: Path, shall
         *({"color": "luminance"}, {"color": "match"}, {"style_loss": "wasserstein"}),
         *({"content_loss": "contraharmonic"}, {"content_focus": 1.0}),
         *({"pooling": "average"}, {"padding": "reflect"}, {"tile": 16}, {"history": 5}),
+        {"size_correction": not shallow.size_correction},
         *({"size": 48, "stages": (Stage(32, 2),)}, {"size": 64, "stages": (Stage(32, 2),)}),
     ]
     for other in others:

@@ -104,7 +104,8 @@ LISTED_KEYS = tuple(key.name for key in fields(Weights))
 
 SHARED_IN_BATCH = (
     *("weights", "pooling", "padding", "tile", "precision"),
-    *("optimizer", "history", "color", "content_loss", "content_focus", "style_loss"),
+    *("optimizer", "history", "size_correction"),
+    *("color", "content_loss", "content_focus", "style_loss"),
     *("total_variation_exponent", "total_variation_chroma"),
 )
 """Fields of `Settings` that images of a batch have in common; see `Settings.batch_key`."""

@@ -95,7 +95,8 @@ class Engine:
             settings.padding,
             self.precision(settings),
         )
-        kept = targets if self._keep_styles else None
+        # With other colors, each content image makes its own style images.
+        kept = targets if self._keep_styles and settings.color == "style" else None
         return Optimization(
             network, problems, kept, graph=graph, between_stages=return_freed_memory
         )
