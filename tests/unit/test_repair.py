@@ -142,10 +142,17 @@ def test_a_wrong_checksum_in_a_text_is_a_warning(tmp_path: Path, kind: str, plac
         Image.open(path).load()
         fault = ""  # Pillow does not look at every checksum behind the pixels
     except (OSError, SyntaxError):
-        fault = f"a wrong checksum in the chunk {kind}, which"
+        fault = f"a wrong checksum in chunks that are not needed ({kind}); they"
     assert_read(path, smooth(40, 30), fault)
     if place == "before":
         assert fault
+
+
+def test_a_warning_names_few_chunks_and_no_odd_ones(tmp_path: Path) -> None:
+    kinds = [b"tEXt", b" \x1b[J", b"zTXt", b"a\nxx", b"tIME", b"pHYs", *[b"tEXt"] * 500]
+    data = smooth_png(b"".join(wrong(kind, b"comment\0\0 damaged") for kind in kinds))
+    fault = "a wrong checksum in chunks that are not needed (tEXt, zTXt, tIME, others)"
+    assert_read(write_file(tmp_path / "a.png", data), smooth(40, 30), fault)
 
 
 @pytest.mark.parametrize("kind", ["PLTE", "iCCP", "gAMA", "eXIf", "tRNS"])
@@ -186,6 +193,16 @@ def test_a_jpeg_without_its_end_marker_is_read(tmp_path: Path, kind: str, lost: 
     whole = load_image(write_file(tmp_path / "whole.jpg", data))
     path = write_file(tmp_path / "a.jpg", data[:-lost])
     assert_read(path, whole, "has no end marker, although its pixels are complete")
+
+
+@pytest.mark.parametrize("limit", [1000, 2000])
+def test_the_limit_of_pillow_does_not_hold_for_repairs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    data = jpeg("optimized")  # 2745 pixels: Pillow warns over its limit, and refuses the double
+    expected = load_image(write_file(tmp_path / "whole.jpg", data))
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
+    assert_read(write_file(tmp_path / "a.jpg", data[:-2]), expected, repair.NO_JPEG_END)
 
 
 def test_zeros_in_place_of_the_end_marker_are_read(tmp_path: Path) -> None:

@@ -291,7 +291,8 @@ def _repaired(file: IO[bytes]) -> Repaired | None:
         if size > LARGEST_REPAIRED or not file.read(8).startswith(SIGNATURES):
             return None
         file.seek(0)
-        return repair(file.read())
+        with _without_guard():  # its size has been checked
+            return repair(file.read())
     except PixelError:
         raise
     except Exception:  # damaged files make Pillow raise many types
@@ -316,8 +317,7 @@ def _decode_upright(
         image.draft(None, (2 * side, 2 * side))
     scale_transparent_gray(image)
     image.load()
-    converted = convert(image)
-    return turn_upright(converted, image)
+    return turn_upright(convert(image), image)
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:

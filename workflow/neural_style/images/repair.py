@@ -11,7 +11,7 @@ import io
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,9 @@ SIGNATURES = (PNG_SIGNATURE, JPEG_SIGNATURE)
 
 MAX_UNPACKED = 64 * 2**20
 """Bytes to which a color profile, or all texts that say how an image is turned, may unpack."""
+
+MOST_NAMED = 3
+"""Damaged chunks that a warning names."""
 
 NO_JPEG_END = "no end marker, although its pixels are complete"
 
@@ -89,13 +92,13 @@ def _repair_png(data: bytes) -> Repaired:
     """Leave out the texts; keep those that may say how the image is turned."""
     kept = [PNG_SIGNATURE]
     info: dict[str, Any] = {}
-    faults: list[str] = []
+    faults: list[bytes] = []
     left = MAX_UNPACKED
     packed_profile, place = b"", None
     for kind, body, whole, intact in _png_chunks(data):
         optional = bool(kind[0] & 0x20) and kind not in _PNG_PIXELS
         if optional and not intact:
-            faults.append(kind.decode("latin-1"))
+            faults.append(kind)
         elif kind in _TEXTS:
             text = _text_with_orientation(kind, body, left)
             left -= len(text)
@@ -109,9 +112,16 @@ def _repair_png(data: bytes) -> Repaired:
     if place is not None and (profile := _long_profile(packed_profile)):
         info["icc_profile"] = profile
         kept[place] = b""
-    named = ", ".join(dict.fromkeys(faults))
-    fault = f"a wrong checksum in the chunk {named}, which is not needed and ignored"
-    return Repaired(b"".join(kept), fault if faults else "", info)
+    return Repaired(b"".join(kept), _fault_of_chunks(faults) if faults else "", info)
+
+
+def _fault_of_chunks(kinds: Sequence[bytes]) -> str:
+    """A sentence about chunks with a wrong checksum; their kinds may be any bytes."""
+    known = [kind.decode("ascii") for kind in dict.fromkeys(kinds) if kind.isalpha()]
+    named = known[:MOST_NAMED]
+    if len(named) < len(set(kinds)):
+        named.append("others")
+    return f"a wrong checksum in chunks that are not needed ({', '.join(named)}); they are ignored"
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes, bool]]:
