@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from neural_style.config.options import in_python
 from neural_style.config.settings import ORIGINAL, Settings, SettingsError, find_conflicts
 from neural_style.engine.engine import Engine
 from neural_style.engine.job import files_read
@@ -167,7 +168,7 @@ class Output:
             )
         settings = replace(self.settings, format=format_of_suffix(target, self.settings.format))
         if conflicts := find_conflicts(settings):
-            raise SettingsError("\n".join(conflicts))
+            raise SettingsError(in_python("\n".join(conflicts)))
         postprocessor = replace(self._run.postprocessor, format=settings.format)
         pixels = postprocessor.to_pixels(self._images[0].cpu().numpy())
         sources = self._run.sources
