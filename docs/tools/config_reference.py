@@ -47,12 +47,14 @@ Write keys into `config.yaml`, into a file of your own that you name with `--con
 `--config` on the command line. The last one wins. All invalid keys and values are listed at once,
 before any job starts. YAML reads `1e6` as text; here it is a number.
 
-The command `neural-style`, which makes outputs with one setting, has options for the three weights
-and for the keys of {sections}. The column *option*
-names them. An option has the name of the key's last part, with hyphens:
+The command `neural-style`, which makes outputs with one setting, has options for alpha, beta, and
+the learning rate, and for the keys of {sections}. The
+column *option* names them. An option has the name of the key's last part, with hyphens:
 `optimization.save_every: 50` is `--save-every=50`, and one value of `settings.beta` is
 `--beta=1e6`. Write layers with their weights, `--content-layers=conv4_2:1,conv5_1:0.5`. Each style
-image of a blend is one option, with its file and its weight, `--blend=wave.jpg:0.5`.
+image of a blend is one option, with its file and its weight, `--blend=wave.jpg:0.5`. Write `none`
+where the tables say nothing or `null`, such as `--stages=none`. `neural-style --help` lists the
+other options, such as `--device` and `--threads`, and `neural-style settings NAME` explains one.
 """
 _HEAD = ("key", "meaning", "values", "default")
 _TYPES = {

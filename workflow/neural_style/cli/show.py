@@ -31,7 +31,8 @@ VERIFY = """\
 Check every output of a data set against its manifest. Each output that is missing, corrupt, stale,
 unfinished or failed, and each shard that cannot be finished, gets a line; then come the counts.
 No output is changed. What is wrong is noted in `_bulk/redo`, and the next run of `snakemake bulk`
-makes exactly that again. The exit code is 1 if anything is wrong."""
+makes that again, but failed outputs only when their shard runs. The exit code is 1 if there is
+something to make, or a shard is blocked."""
 
 
 def presets(arguments: Sequence[str]) -> int:
