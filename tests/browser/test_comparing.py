@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 from tests.browser.stage import center, drag, placed, shows, slider_value
@@ -217,6 +219,33 @@ def test_a_missing_output_is_on_no_side_of_the_slider(page):
     expect(page.locator("#compare-slider")).to_be_hidden()
     page.keyboard.press("w")
     expect(page.locator("#compare-pair figure")).to_have_count(2)
+
+
+def test_a_number_that_is_held_while_the_slider_comes_does_not_stay(page):
+    choose(page, 0, 1)
+    page.keyboard.press("v")
+    page.keyboard.down("1")
+    expect(page.locator("#compare-pair .before:visible")).not_to_have_count(0)
+    page.keyboard.press("w")
+    page.keyboard.up("1")
+    page.keyboard.press("w")
+    expect(page.locator("#compare-pair figure")).to_have_count(2)
+    expect(page.locator("#compare-pair .before:visible")).to_have_count(0)
+
+
+def test_an_address_of_a_slider_with_an_iteration_that_is_gone_shows_the_outputs(
+    page, open_page, gallery
+):
+    choose(page, 0, 1)
+    page.keyboard.press("v")
+    page.get_by_role("button", name="Slider", exact=True).click()
+    until(page, "location.hash.includes('right=')")
+    address = re.sub(
+        r"right=[^&]*", "right=epoch%205%20no/such/output", page.evaluate("location.hash")
+    )
+    other = open_page(gallery.page, address)
+    expect(other.locator("#compare-title")).to_have_text("2 outputs with a slider")
+    until(other, "document.querySelector('#over-right').value !== ''")
 
 
 def test_nine_can_be_compared_and_a_tenth_is_refused(page):

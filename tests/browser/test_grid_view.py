@@ -108,3 +108,36 @@ def test_a_named_setting_has_a_column_beside_the_others(open_page, mixed):
 def columns(page: Page) -> list[str]:
     heads = page.locator("#matrix [role=columnheader]").all_text_contents()[1:]
     return [head.replace("\u00a0", " ") for head in heads]
+
+
+def test_cards_fit_the_window_that_changed_behind_the_grid(grid):
+    grid.set_viewport_size({"width": 700, "height": 800})
+    grid.get_by_role("button", name="Cards").click()
+    expect(grid.locator(".card").first).to_be_visible()
+    boxes = grid.locator(".card").evaluate_all(
+        "cards => cards.map(card => card.getBoundingClientRect().right)"
+    )
+    assert max(boxes) <= 700
+
+
+def test_a_grid_whose_first_cell_is_empty_obeys_the_keyboard(grid):
+    for number in (1, 3):
+        grid.locator(".cell").nth(number).focus()
+        grid.keyboard.press("p")
+    grid.locator("#picked").click()
+    expect(grid.locator(".cell")).to_have_count(2)
+    expect(grid.locator(".cell").first).to_have_attribute("data-column", "1")
+    expect(grid.locator(".cell[tabindex='0']")).to_have_count(1)
+    grid.locator("input[type=search]").focus()
+    grid.keyboard.press("ArrowDown")
+    assert grid.evaluate("document.activeElement.dataset.column") == "1"
+
+
+def test_the_slideshow_goes_row_by_row(grid):
+    grid.locator(".cell").nth(2).click()
+    expect(grid.locator("#viewer-place")).to_have_text("row 1 of 2, column 3 of 3")
+    grid.get_by_role("button", name="Slideshow").click()
+    expect(grid.locator("#viewer-place")).to_have_text("row 2 of 2, column 1 of 3", timeout=5000)
+    until(
+        grid, "location.hash.includes(encodeURIComponent('sun')) || location.hash.includes('sun')"
+    )

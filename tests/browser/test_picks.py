@@ -34,7 +34,7 @@ def test_picks_are_kept_filtered_and_exported(page, gallery):
     page.select_option("#export-what", "copies")
     lines = text.input_value().splitlines()
     assert shlex.split(lines[1]) == [
-        *("cp", "results/cat/sea/1_1e6_1/generated_6.png", "picks/cat_sea_beta1e6_6.png")
+        *("cp", "results/cat/sea/1_1e6_1/generated_6.png", "picks/cat+sea+beta1e6+6.png")
     ]
     page.get_by_role("button", name="Copy the text").click()
     expect(page.locator("#status")).to_have_text("Copied")
@@ -56,7 +56,7 @@ def test_picks_are_kept_filtered_and_exported(page, gallery):
         expect(page.locator("#status")).to_contain_text(said)
     with zipfile.ZipFile(saved.value.path()) as images:
         assert images.testzip() is None
-        assert images.namelist()[0] == "cat_sea_beta1e6_6.png"
+        assert images.namelist()[0] == "cat+sea+beta1e6+6.png"
         first = gallery.root / "results/cat/sea/1_1e6_1/generated_6.png"
         assert images.read(images.namelist()[0]) == first.read_bytes()
         assert len(images.namelist()) == 3
@@ -92,7 +92,7 @@ def test_a_gallery_on_a_server_downloads_picks_with_telling_names(browser, galle
     page.get_by_role("button", name="Export my picks").click()
     with page.expect_download() as first:
         page.get_by_role("button", name="Download the images").click()
-    assert first.value.suggested_filename == "cat_sea_beta1e6_6.png"
+    assert first.value.suggested_filename == "cat+sea+beta1e6+6.png"
     context.close()
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from neural_style.config.schema import complete
+from neural_style.config.settings import Settings
 from neural_style.config.sweep import Job, Sweep, plan_sweep
 from neural_style.losses.coherence import COHERENCE_SCALE
 from neural_style.losses.histogram import HISTOGRAM_SCALE
@@ -34,22 +35,28 @@ def terms_of(job: Job, epochs: int) -> dict[str, np.ndarray]:
     The content loss begins with 0, as it does when the output starts from the content image.
     """
     epoch = np.arange(epochs + 1)
-    settings = job.settings
+    settings, weights = job.settings, further_weights(job.settings)
     terms = {}
     for n, (layer, weight) in enumerate(settings.content_layers.items(), start=1):
         terms[f"content/{layer}"] = settings.alpha * weight * n * epoch
     for n, (layer, weight) in enumerate(settings.style_layers.items(), start=1):
         terms[f"style/{layer}"] = settings.beta * weight * n * 1e-4 / (epoch + 1)
-    if settings.color_histogram:
-        weight = HISTOGRAM_SCALE * settings.beta * settings.color_histogram
-        terms["palette/color_histogram"] = weight * 1e-2 / (epoch + 1)
-    if settings.coherence:
-        terms["smoothness/coherence"] = COHERENCE_SCALE * settings.coherence * 1e-3 * (2.0 + epoch)
-    if settings.total_variation:
-        terms["smoothness/total_variation"] = (
-            TOTAL_VARIATION_SCALE * settings.total_variation * (2.0 + epoch)
-        )
-    return terms
+    losses = {
+        "palette/color_histogram": 1e-2 / (epoch + 1),
+        "smoothness/coherence": 1e-3 * (2.0 + epoch),
+        "smoothness/total_variation": 2.0 + epoch,
+    }
+    return terms | {name: weight * losses[name] for name, weight in weights.items()}
+
+
+def further_weights(settings: Settings) -> dict[str, float]:
+    """The weight of each term that is neither content nor style."""
+    weights = {
+        "palette/color_histogram": HISTOGRAM_SCALE * settings.beta * settings.color_histogram,
+        "smoothness/coherence": COHERENCE_SCALE * settings.coherence,
+        "smoothness/total_variation": TOTAL_VARIATION_SCALE * settings.total_variation,
+    }
+    return {name: weight for name, weight in weights.items() if weight}
 
 
 def finish(job: Job) -> None:
@@ -72,6 +79,7 @@ def finish(job: Job) -> None:
     facts = {
         "settings": asdict(job.settings),
         "output": {"file": job.final_output.name, "width": 60, "height": 40},
+        "further_weights": further_weights(job.settings),
         "saved_losses": {"parts": {term: float(values[-1]) for term, values in terms.items()}},
     }
     (job.folder / "run.json").write_text(json.dumps(facts), encoding="utf-8")

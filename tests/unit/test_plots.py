@@ -12,14 +12,14 @@ from tests.unit.plotted import BETAS, drawn, first_pair, words
 from tests.unit.records import terms_of
 
 from neural_style.report.figure import line_styles, plot_style
-from neural_style.report.outputs import files_of, plots_of
+from neural_style.report.outputs import files_of, plots_of, shown_pairs
 from neural_style.report.plot_losses import (
     MOST_POINTS,
     lines_of,
     plot_pair,
     plot_sweep,
 )
-from neural_style.report.plot_pairs import PlotError, draw_pairs, draw_sweep
+from neural_style.report.plot_pairs import PairReader, PlotError, draw_pairs, draw_sweep
 from neural_style.report.plot_tradeoff import curves_of, plot_tradeoff, points_of
 
 pytestmark = pytest.mark.usefixtures("in_a_folder_of_its_own")
@@ -61,6 +61,27 @@ def test_a_third_part_of_the_total_gets_a_panel_and_is_named(finished_sweep):
     for (_, y), job in zip(lines, sweep.jobs, strict=True):
         np.testing.assert_allclose(y, sum(terms_of(job, 20).values()), rtol=1e-5)
     assert any("+ total variation" in text for text in words(whole))
+
+
+def test_several_further_parts_of_the_total_are_named_in_a_note(finished_sweep):
+    terms = {"total_variation": 5, "coherence": 1, "color_histogram": 1}
+    pair = first_pair(finished_sweep(transfer=terms))
+    with plot_style():
+        pages = plot_pair(pair), plot_sweep([pair], "total", 1)
+    for page in pages:
+        text = " ".join(words(page)).replace("\n", " ")
+        assert "total = α · content + β · style + 3 more terms" in text
+        assert "The total also has " in text
+        assert all(term.replace("_", " ") in text for term in terms)
+        assert any(each.startswith("cat") for each in words(page))
+
+
+def test_a_sweep_over_one_style_has_several_columns(finished_sweep):
+    sweep = finished_sweep([f"c{n}.png" for n in range(8)], settings={})
+    pairs = [PairReader(sweep).read(*ids) for ids in shown_pairs(sweep)]
+    with plot_style():
+        page = plot_sweep(pairs, "style", 1)
+    assert len({round(axes.get_position().x0, 3) for axes in page.figure.axes}) == 6
 
 
 def test_axes_are_named_and_logarithmic(finished_sweep):

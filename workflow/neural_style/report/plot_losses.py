@@ -217,6 +217,7 @@ def plot_pair(pair: Pair) -> Page:
     page.notes(
         [
             "Each panel has its own scale, as its losses are of another magnitude.",
+            *_total_note([pair]),
             *_zero_notes(pair),
             *kind_notes([run.record for run in pair.runs]),
             *([f"{left_out} more layers are not shown."] if left_out > 0 else []),
@@ -232,10 +233,10 @@ def plot_sweep(pairs: Sequence[Pair], name: str, style_count: int, note: str = "
     Args:
         pairs: to show, by content, then style; at least one.
         name: one of `QUANTITIES`.
-        style_count: number of style images; if they fit, every content image has a row.
+        style_count: number of style images; if several fit, every content image has a row.
         note: a sentence about what is left out.
     """
-    columns = min(len(pairs), style_count, MOST_COLUMNS)
+    columns = min(len(pairs), style_count if style_count > 1 else MOST_COLUMNS, MOST_COLUMNS)
     rows = math.ceil(len(pairs) / columns)
     styles = line_styles(len(pairs[0].labels))
     page = Page()
@@ -253,7 +254,8 @@ def plot_sweep(pairs: Sequence[Pair], name: str, style_count: int, note: str = "
         axes.remove()
     page.legend(pairs[0].labels, styles)
     kinds = kind_notes([run.record for pair in pairs for run in pair.runs])
-    page.notes([*([note] if note else []), *_missing_note(pairs), *kinds])
+    totals = _total_note(pairs) if name == "total" else []
+    page.notes([*([note] if note else []), *totals, *_missing_note(pairs), *kinds])
     return page
 
 
@@ -325,8 +327,20 @@ def _title(name: str, pairs: Sequence[Pair]) -> str:
             return f"{kind}, {part} alone"
         return f"{part.replace('_', ' ')} (without\u00a0its\u00a0weight)"
     further = _further_terms(pairs) if name == "total" else []
-    words = (term.partition("/")[2].replace("_", " ") for term in further)
+    words = [f"{len(further)} more terms"] if len(further) > 1 else map(_in_words, further)
     return " + ".join([TITLES[name], *words])
+
+
+def _in_words(term: str) -> str:
+    return term.partition("/")[2].replace("_", " ")
+
+
+def _total_note(pairs: Sequence[Pair]) -> list[str]:
+    """Return which terms the total has beside content and style, if its title says how many."""
+    further = list(map(_in_words, _further_terms(pairs)))
+    if len(further) < 2:
+        return []
+    return [f"The total also has {', '.join(further[:-1])} and {further[-1]}, with their weights."]
 
 
 def _zero_notes(pair: Pair) -> list[str]:

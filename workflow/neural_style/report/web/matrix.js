@@ -67,7 +67,7 @@ const matrix = {
     this.found = found;
     const keys = [...found.keys()].map((key) => key.split(" ").map(Number));
     [this.rows, this.columns] = [0, 1].map((side) => [...new Set(keys.map((key) => key[side]))].sort((one, two) => one - two));
-    this.current = [0, 0];
+    this.current = this.first;
     this.measure();
   },
 
@@ -209,8 +209,13 @@ const matrix = {
     cell.scrollIntoView({ block: "nearest", inline: "nearest", behavior: "instant" });
   },
 
+  /** The first cell that has an output: the first row has one, if there is a row. */
+  get first() {
+    return [0, Math.max(0, this.columns.findIndex((_, column) => this.entry(0, column)))];
+  },
+
   focus() {
-    this.focusCell(0, 0);
+    this.focusCell(...this.first);
   },
 
   focusOutput(at) {
@@ -253,6 +258,11 @@ const matrix = {
       return [this.rows.indexOf(row), this.columns.indexOf(column)];
     }
     return null;
+  },
+
+  /** The outputs of all cells, row by row, for the slideshow. */
+  slides() {
+    return this.rows.flatMap((_, row) => this.columns.map((__, column) => this.entry(row, column))).filter(Boolean);
   },
 
   /** The neighbor of an output along an axis. */

@@ -26,7 +26,7 @@ const overview = {
   /** Show these outputs. */
   show(shown) {
     const alike = state.sort === this.sort && state.group === this.group && shown.length === this.shown.length;
-    if (alike && this.cards.size && shown.every((at, place) => at === this.shown[place])) return;
+    if (alike && this.cards.size && shown.every((at, place) => at === this.shown[place])) return this.measure(); // the window may have changed
     Object.assign(this, { shown, sort: state.sort, group: state.group });
     this.clear();
     this.measure();
@@ -269,6 +269,11 @@ const overview = {
     }[key];
     this.focus(to());
     return true;
+  },
+
+  /** All outputs in their order, for the slideshow. */
+  slides() {
+    return this.shown.map((at) => ({ at, snapshot: lastOf(OUTPUTS[at]) }));
   },
 
   /** The neighbor of an output in the viewer; only left and right. */

@@ -142,9 +142,9 @@ function quotedPathOf(output) {
   return `${DATA.root.argument}/${keyOf(output)}/${decodeURIComponent(snapshotsOf(output)[lastOf(output)].file)}`;
 }
 
-/** A name that says what a file is: `cat_wave_beta1e6_500.jpg`. */
+/** A name that says what a file is: `cat+wave+beta1e6+500.jpg`. No id has a plus, so names differ. */
 function downloadName(output) {
   const { file, epoch } = snapshotsOf(output)[lastOf(output)];
   const words = [contentOf(output).id, styleOf(output).id, settingOf(output).slug, epoch].filter((word) => word !== "");
-  return `${words.join("_").replaceAll("/", "-")}${file.match(/[.][^.]*$/)?.[0] ?? ""}`;
+  return `${words.join("+").replaceAll("/", "-")}${file.match(/[.][^.]*$/)?.[0] ?? ""}`;
 }

@@ -145,12 +145,11 @@ const table = {
 
   /** Show all side by side, or two over each other; zoom and position stay. */
   arrange() {
-    state.over &&= this.made.length > 1;
+    this.settle();
     this.dialog.classList.toggle("over", state.over);
     byId("compare-title").textContent = `${state.chosen.length} outputs ${state.over ? "with a slider" : "side by side"}`;
     byId("compare-slider").ariaPressed = String(state.over);
     byId("compare-difference").hidden = state.over;
-    if (state.over) this.settleSides();
     this.view.stages = state.over ? [this.stage] : this.panes.map(({ stage }) => stage);
     this.draw();
     this.view.draw();
@@ -177,6 +176,8 @@ const table = {
       this.dialog.showModal();
       byId("compare-title").focus();
     }
+    this.epoch = this.epochs.at(-1) ?? Infinity;
+    this.settle();
     this.scrubTo(this.last);
     this.arrange();
     this.mark();
@@ -283,8 +284,10 @@ const table = {
     return choices;
   },
 
-  /** Put outputs on the sides that have nothing which is there. */
-  settleSides() {
+  /** Show a slider only between two outputs that are there; put them on sides without such a thing. */
+  settle() {
+    state.over &&= this.made.length > 1;
+    if (!state.over) return;
     const choices = this.choices();
     const [one, two] = this.made.map(([, output]) => keyOf(output));
     if (!choices.has(state.left)) state.left = state.right === one ? two : one;
@@ -329,7 +332,7 @@ const table = {
   /** While a key is held, all panes show the output of this number. */
   flicker(number) {
     if (number !== null && state.chosen[number] === undefined) return;
-    if (state.over) return this.slider.flicker(number === null ? null : keyOf(OUTPUTS[state.chosen[number]]));
+    if (state.over && this.held === undefined) return this.slider.flicker(number === null ? null : keyOf(OUTPUTS[state.chosen[number]]));
     this.held = number === null ? undefined : state.chosen[number];
     this.draw();
   },

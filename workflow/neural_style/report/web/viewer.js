@@ -78,14 +78,16 @@ const viewer = {
   /** Open the neighbor of the output; zoom and position stay. */
   step(across, down = 0) {
     const next = layout().neighbor(state.open, state.snapshot, across, down);
-    if (!next) return false;
+    if (next) this.go(next);
+    return Boolean(next);
+  },
+
+  go({ at, snapshot }) {
     play.stop();
-    const { at, snapshot } = next;
     Object.assign(state, { open: at, snapshot });
     writeAddressSoon();
     this.show();
     announce(describeOutput(OUTPUTS[at]), false);
-    return true;
   },
 
   fullScreen() {
@@ -325,10 +327,11 @@ const slides = {
   },
 
   next() {
-    if (viewer.step(1)) return;
-    const { shown } = layout();
-    Object.assign(state, { open: shown[0], snapshot: lastOf(OUTPUTS[shown[0]]) });
-    viewer.show();
+    const all = layout().slides();
+    if (!all.length) return this.stop();
+    const exact = all.findIndex(({ at, snapshot }) => at === state.open && snapshot === state.snapshot);
+    const here = exact < 0 ? all.findIndex(({ at }) => at === state.open) : exact;
+    viewer.go(all[(here + 1) % all.length]);
   },
 
   stop() {
