@@ -43,6 +43,67 @@ def test_a_bad_content_image_is_a_row_with_its_reason(data: DataSet):
     assert data.run() == ["s0/one/class0/bad.png", "s1/one/class0/bad.png"]
 
 
+def test_a_content_image_that_cannot_be_asked_for_is_not_gone(data: DataSet):
+    data.run()
+    data.plan = replace(data.plan, failed_fraction=1.0)
+    path = data.root / "photos" / "class0" / "deep" / "2.png"
+    path.unlink()
+    path.symlink_to(path)  # too many levels of links
+    assert data.run() == []
+    assert data.statuses() == {"done": 10, "failed": 2}
+    path.unlink()
+    data.add("class0/deep/2.png", 2)
+    assert len(data.run()) == 2
+    assert data.statuses() == {"done": 12}
+
+
+def test_without_its_folder_no_content_image_counts_as_gone(data: DataSet):
+    target = discover(data.plan, walk=True)
+    target.write()
+    (data.root / "photos").rename(data.root / "unmounted")
+    with pytest.raises(BulkError, match=r"photos' is not a folder any more"):
+        run_shard(data.plan, 0, Copying, print)
+    assert not data.plan.paths.manifest(0).exists()
+
+
+def test_a_content_image_that_came_back_is_found(data: DataSet):
+    discover(data.plan, walk=True).write()
+    path = data.root / "photos" / "class0" / "deep" / "2.png"
+    path.rename(data.root / "2.png")
+    data.run()
+    assert data.statuses() == {"done": 10, "gone": 2}
+    (data.root / "2.png").rename(path)
+    assert data.findings() == {"good": 10, "missing": 2}
+    assert len(data.run()) == 2
+
+
+def test_memory_that_is_short_for_saving_makes_no_smaller_batch(
+    data: DataSet, monkeypatch: pytest.MonkeyPatch
+):
+    def short(*_: object) -> str:
+        raise MemoryError
+
+    monkeypatch.setattr(worker, "save_pixels", short)
+    with pytest.raises(BulkError, match="not enough memory to write"):
+        data.run()
+    monkeypatch.undo()
+    assert len(data.run()) == 12
+
+
+@pytest.mark.parametrize("place", ["out", "out/_bulk"])
+def test_a_file_in_the_place_of_a_folder_is_one_sentence(data: DataSet, place: str):
+    path = data.root / place
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("no folder")
+    with pytest.raises(BulkError, match=r"^bulk\.output: '.*' cannot be used: Not a directory; "):
+        discover(data.plan, walk=True)
+
+
+def test_there_is_no_status_before_the_first_run(data: DataSet):
+    with pytest.raises(BulkError, match=r"there is no data set in '.*'; run `snakemake bulk`"):
+        read_status(data.plan)
+
+
 def test_an_unreadable_style_fails_only_its_own_outputs(data: DataSet):
     data.run()
     before = data.dates()

@@ -67,7 +67,12 @@ def make_runner(
 
 
 def _leave(number: int, frame: FrameType | None) -> None:
-    """Raise SystemExit, so that finished outputs get into the journal."""
+    """Raise SystemExit, so that finished outputs get into the journal.
+
+    A signal to a group of processes may come twice: from Snakemake, too.
+    """
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
     with suppress(OSError):  # with Snakemake, the reader of this line may be gone
         print("bulk: terminated; the outputs made so far are kept.", file=sys.stderr)
     raise SystemExit(128 + number)

@@ -101,8 +101,12 @@ class Shard:
         file = self._plan.content / content.path
         try:
             status = file.stat()
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return Prepared(tuple(map(self._row_without_content, outputs)), ())
+        except OSError as error:  # it may be there
+            reason = f"cannot read {str(file)!r}: {error.strerror}; check the file and its disk."
+            rows = (replace(_row(each, FAILED), reason=reason) for each in outputs)
+            return Prepared(tuple(rows), ())
         try:
             checksum = self._content_sha256(outputs, file, status)
         except NeuralStyleError as error:

@@ -99,9 +99,14 @@ def discover(plan: BulkPlan, walk: bool) -> Target:
 
     Raises:
         BulkError: there are no content images or too few styles, or they cannot be read, or a link
-            leads out of the output folder, see `DatasetPaths.require_inside`.
+            leads out of the output folder, see `DatasetPaths.require_inside`; or there is no
+            listing, without a walk.
     """
     plan.paths.require_inside()
+    if not walk and not plan.paths.listing.exists():
+        raise BulkError(
+            f"there is no data set in {str(plan.output)!r}; run `snakemake bulk` or fix the path."
+        )
     listing = read_listing(plan.paths.listing, plan.shard_size)
     not_taken: list[str] = []
     if walk:

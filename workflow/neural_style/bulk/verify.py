@@ -68,10 +68,6 @@ def verify(plan: BulkPlan) -> Iterator[Finding]:
     Raises:
         NeuralStyleError: the bookkeeping files cannot be read or written.
     """
-    if not plan.paths.listing.exists():
-        raise BulkError(
-            f"there is no data set in {str(plan.output)!r}; run `snakemake bulk` or fix the path."
-        )
     target = discover(plan, walk=False)
     listing = target.listing
     check = _Checker(plan)
@@ -156,6 +152,8 @@ class _Checker:
         """
         if row.status == FAILED and self._may_succeed_now(output, row):
             return Finding(UNFINISHED, output.path, f"changed since it failed: {row.reason}")
+        if row.status == GONE and (self._plan.content / row.content).exists():
+            return Finding(MISSING, output.path, "its content image is there again")
         if row.status in (FAILED, GONE):
             return Finding(row.status, output.path, row.reason)
         if row.status == REDO:

@@ -31,6 +31,7 @@ from neural_style.bulk.journal import (
 )
 from neural_style.bulk.plan import BulkError, BulkPlan
 from neural_style.bulk.shard import Shard, Task
+from neural_style.config.folders import is_folder
 from neural_style.config.settings import ORIGINAL
 from neural_style.images.decode import ImageError
 from neural_style.images.encode import FloatImage, make_postprocessor, save_pixels
@@ -130,6 +131,11 @@ def run_shard(
     """
     paths = plan.paths
     paths.require_inside()
+    if not is_folder(plan.content):  # otherwise all its images would count as removed
+        raise BulkError(
+            f"bulk.content: {str(plan.content)!r} is not a folder any more; check its disk, then "
+            "run `snakemake bulk` again."
+        )
     with Journal(paths.journal(number), paths.worker(number), say) as journal:
         rows_so_far = with_redo(journal.rows, latest_rows(paths.redo(number)))
         shard = Shard(plan, number, rows_so_far)
@@ -305,6 +311,11 @@ class OutputSaver:
             partial.replace(place)
         except ImageError as error:
             return replace(row, status=FAILED, reason=str(error), finished=time.time())
+        except MemoryError as error:  # which a smaller batch would not help
+            raise BulkError(
+                f"there is not enough memory to write {str(place)!r}; use a smaller image.size, or "
+                "free some memory."
+            ) from error
         except OSError as error:
             if error.errno not in ERRORS_OF_ONE_OUTPUT:
                 raise BulkError(
