@@ -283,6 +283,25 @@ def test_an_output_folder_within_the_styles_is_refused(tmp_path: Path):
         make_bulk_plan(complete({"bulk": bulk}))
 
 
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({"output": "photos/results"}, r"bulk\.content: .*'photos' and output 'photos/results'"),
+        ({"bulk": {"output": "cats/out"}}, r"bulk\.output: .*'cats/out' and content 'cats'"),
+        ({"bulk": {"output": "art/out"}}, r"bulk\.output: .*'art/out' and style 'art'"),
+    ],
+)
+def test_neither_the_sweep_nor_the_data_set_finds_outputs_of_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, config: dict[str, Any], sentence: str
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos", "cats", "art"):
+        Path(name).mkdir()
+    bulk = {"content": "photos", "style": "cats/wave.png", **config.get("bulk", {})}
+    with pytest.raises(BulkError, match=sentence):
+        make_bulk_plan(complete({"content": "cats", "style": "art", **config, "bulk": bulk}))
+
+
 def test_a_name_of_styles_that_is_too_long_is_no_folder():
     bulk = {"content": "a", "style": "long" * 100}
     assert make_bulk_plan(complete({"bulk": bulk})).style == (Path("long" * 100),)

@@ -70,6 +70,13 @@ def test_control_characters_in_the_folder_of_outputs_are_refused(key: str, chara
     assert line.endswith("is not allowed; give a name without control characters.")
 
 
+@pytest.mark.parametrize("key", ["output", "bulk.output"])
+def test_a_folder_of_outputs_that_looks_like_an_option_is_refused(key: str):
+    for name in ("-results", "./-results"):
+        (line,) = mistakes(PATH_KEYS[key](name))
+        assert line.endswith("give a name that begins with another character than a hyphen.")
+
+
 @pytest.mark.parametrize("key", PATH_KEYS)
 def test_a_null_character_in_a_path_is_refused(key: str):
     (line,) = mistakes(PATH_KEYS[key]("a\0b"))

@@ -105,7 +105,14 @@ class DatasetPaths:
                 such a link.
         """
         top = os.path.realpath(self.output)
-        for place in [self.root, *_links(self.root, depth=1)]:
+        try:
+            places = [self.root, *_links(self.root, depth=1)]
+        except OSError as error:
+            raise BulkError(
+                f"bulk.output: {str(error.filename or self.root)!r} cannot be used: "
+                f"{error.strerror}; choose another folder, or one that you may read."
+            ) from error
+        for place in places:
             if not Path(os.path.realpath(place)).is_relative_to(top):
                 raise BulkError(
                     f"{str(place)!r} is a link that leads out of bulk.output; remove the link, "
@@ -191,13 +198,14 @@ def make_bulk_plan(config: Mapping[str, Any]) -> BulkPlan:
         },
     )
     _check(plan)
+    _check_beside_sweep(plan, config)
     return plan
 
 
 def _check(plan: BulkPlan) -> None:
     styles = (("bulk.style", path) for path in plan.style if is_folder(path))
     for key, folder in (("bulk.content", plan.content), *styles):
-        if overlap(folder.resolve(), plan.output.resolve()):
+        if overlap(folder, plan.output):
             raise BulkError(
                 f"bulk.output: one of {str(plan.output)!r} and {key} {str(folder)!r} "
                 "contains the other; choose a folder beside the images."
@@ -210,6 +218,22 @@ def _check(plan: BulkPlan) -> None:
     found = (find_conflicts(each, BULK_CHECKS) for each in plan.settings.values())
     if conflicts := list(dict.fromkeys(chain.from_iterable(found))):
         raise BulkError("\n".join(conflicts))
+
+
+def _check_beside_sweep(plan: BulkPlan, config: Mapping[str, Any]) -> None:
+    """Refuse folders in which the sweep would find outputs of the data set, or the reverse.
+
+    The sweep refuses its own folder around that of the data set.
+    """
+    pairs = [("bulk.content", str(plan.content), "output", config["output"])]
+    for key in ("content", "style"):
+        pairs += [("bulk.output", str(plan.output), key, name) for name in config[key]]
+    for one_key, one, other_key, other in pairs:
+        if (other_key == "output" or is_folder(other)) and overlap(one, other):
+            raise BulkError(
+                f"{one_key}: one of {one!r} and {other_key} {other!r} contains the other; choose "
+                "another folder."
+            )
 
 
 def plan_to_json(plan: BulkPlan) -> str:

@@ -235,6 +235,8 @@ def _explain(error: ErrorDetails, config: object, schema: Mapping[str, Json]) ->
             return place + error["msg"]
         case "string_unicode":
             return place + shown + "give text without half of a character pair."
+        case "hyphen":
+            return place + shown + "give a name that begins with another character than a hyphen."
         case "control" | "null":
             return place + shown + "give a name without control characters."
         case _:
@@ -294,7 +296,7 @@ def _unknown(key: str, kind: str, known: Sequence[str]) -> str:
 
 def _nearest(wrong: object, allowed: Sequence[str]) -> str:
     """Return a hint with the nearest valid name, or with all names if none is near."""
-    near = difflib.get_close_matches(str(wrong)[:100], allowed, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(_shown(wrong)[:100], allowed, n=1, cutoff=0.5)
     names = ", ".join(allowed)
     if near and len(allowed) <= 10:
         return f"did you mean {near[0]}? Allowed: {names}."

@@ -7,6 +7,7 @@ not import torch.
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -165,16 +166,17 @@ def _refusals_of_output(config: Mapping[str, Any]) -> Iterator[str]:
     If one of the folders were within the other, the next run would take outputs for inputs.
     """
     output = config["output"]
-    folder = Path(output).resolve()
+    if os.path.lexists(output) and not is_folder(output):
+        yield f"output: {output!r} is not a folder; choose another name."
     inputs = [(key, name) for key in ("content", "style") for name in config[key]]
     for key, name in inputs:
-        if is_folder(name) and overlap(folder, Path(name).resolve()):
+        if is_folder(name) and overlap(output, name):
             yield (
                 f"output: {output!r} and {key} {name!r} are the same folder, or one is within the "
                 "other; choose a folder beside the images."
             )
     bulk = config.get("bulk", {})
-    if bulk.get("content") is not None and folder.is_relative_to(Path(bulk["output"]).resolve()):
+    if bulk.get("content") is not None and is_within(output, bulk["output"]):
         yield (
             f"output: {output!r} is within bulk.output {bulk['output']!r}; choose another folder "
             "for one of them."
@@ -204,9 +206,15 @@ def _own_outputs(sweep: Sweep, config: Mapping[str, Any]) -> Iterator[str]:
                 )
 
 
-def overlap(one: Path, other: Path) -> bool:
-    """Return whether two folders, given as resolved paths, are the same or one is in the other."""
-    return one.is_relative_to(other) or other.is_relative_to(one)
+def overlap(one: str | Path, other: str | Path) -> bool:
+    """Return whether two folders are the same, or one is in the other, after all links."""
+    return is_within(one, other) or is_within(other, one)
+
+
+def is_within(one: str | Path, other: str | Path) -> bool:
+    """Return whether a folder is another one or in it, after all links."""
+    # Unlike Path.resolve, this leaves links that lead in a circle.
+    return Path(os.path.realpath(one)).is_relative_to(os.path.realpath(other))
 
 
 def expand_settings(config: Mapping[str, Any]) -> dict[str, Settings]:

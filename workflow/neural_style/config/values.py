@@ -101,6 +101,8 @@ def _printable(text: str) -> str:
     """Refuse what Snakemake cannot keep in the path of an output."""
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise PydanticCustomError("control", "control characters")
+    if os.path.normpath(text).startswith("-"):  # commands would take it for an option
+        raise PydanticCustomError("hyphen", "with a hyphen")
     return text
 
 
