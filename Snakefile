@@ -14,8 +14,10 @@ if Path("config.yaml").exists():
         workflow.configfile("config.yaml")  # the directive, whose errors cannot be caught
     except RecursionError:
         raise WorkflowError("config.yaml is nested too deeply, or within itself; shorten it.")
-    except ValueError as error:
+    except UnicodeError as error:
         raise WorkflowError(f"config.yaml cannot be read: {error}; save it as UTF-8.")
+    except ValueError as error:
+        raise WorkflowError(f"config.yaml cannot be read: {error}; correct the value.")
     except OSError as error:
         raise WorkflowError(
             f"config.yaml cannot be read: {error.strerror}; replace it by a file that you may read."

@@ -236,6 +236,33 @@ def test_a_worker_names_a_folder_without_a_data_set(tmp_path: Path):
     assert "there is no data set in 'nowhere'" in ended.stderr and "Traceback" not in ended.stderr
 
 
+def test_a_second_signal_does_not_cut_the_end_of_a_worker():
+    code = (
+        "import os, signal, sys, time\n"
+        "sys.path.insert(0, sys.argv[1])\n"
+        "import bulk\n"
+        "signal.signal(signal.SIGTERM, bulk._leave)\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(9)\n"
+        "except SystemExit as end:\n"
+        "    for number in (signal.SIGTERM, signal.SIGHUP):\n"
+        "        os.kill(os.getpid(), number)\n"
+        "    time.sleep(0.1)\n"
+        "    print('finished', end.code)\n"
+    )
+    scripts = str(REPOSITORY / "workflow" / "scripts")
+    ended = subprocess.run([sys.executable, "-c", code, scripts], capture_output=True, text=True)
+    assert ended.stdout == "finished 143\n", ended.stderr
+
+
+def test_weights_that_are_missing_are_one_sentence(project: Project):
+    add(project, "photos/a.png", 1)
+    add(project, "styles/s.png", 2)
+    project.configure({**CONFIG, "network": {**SHALLOW, "weights": "missing.pth"}})
+    project.snakemake("-n", "bulk").assert_refused("'missing.pth'")
+
+
 def workers_below(process: int) -> list[psutil.Process]:
     """The Python processes of bulk.py below a running Snakemake."""
     found = []

@@ -98,6 +98,13 @@ def test_it_is_no_part_of_what_the_pipeline_makes(studied):
     assert not [name for name in studied.would_run() if name.startswith("layer_study")]
 
 
+def test_without_images_of_a_sweep_it_is_refused_in_one_sentence(studied):
+    config = {"content": "nowhere", "bulk": {"content": "images/content", "style": "images/style"}}
+    studied.configure({**CONFIG, "layer_study": STUDY, **config})
+    studied.snakemake("-n", "layer_study").assert_refused("there is no folder or file 'nowhere'")
+    studied.configure({**CONFIG, "layer_study": STUDY})
+
+
 def test_an_unknown_id_is_refused_with_the_known_ones_and_stops_nothing_else(studied):
     studied.configure({**CONFIG, "layer_study": {**STUDY, "style": "moon"}})
     outcome = studied.snakemake("layer_study")

@@ -41,7 +41,10 @@ def bulk_inputs(wildcards):
 
 def bulk_method(wildcards):
     """Return a digest of the settings, the assignment of styles and the engine version."""
-    return bulk_target().plan_digest
+    try:
+        return bulk_target().plan_digest
+    except NeuralStyleError as error:
+        stop(error)
 
 
 def bulk_memory(wildcards, attempt):

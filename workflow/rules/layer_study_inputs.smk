@@ -40,6 +40,7 @@ def study_style(wildcards):
 
 def study_inputs(wildcards):
     """Return no file; have the images made again if their inputs have changed."""
+    require_sweep(wildcards)
     files = {"content": study_content(wildcards), "style": study_style(wildcards)}
     return require_current(STUDY_FOLDER / RUN, {**files, **weights_of(STUDY.settings)})
 

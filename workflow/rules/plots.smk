@@ -34,6 +34,7 @@ rule plots:
     params:
         script=script("plots.py"),
         config=config_of(),
+        names=lambda wildcards: names_of(content_file(wildcards), *SWEEP.styles.values()),
     shell:
         "python {params.script:q} --checked-config {params.config:q}"
         " --content {wildcards.content:q} 2>&1 | tee {log:q}"
@@ -65,5 +66,6 @@ rule sweep_plots:
     params:
         script=script("plots.py"),
         config=config_of(),
+        names=names_of_all,
     shell:
         "python {params.script:q} --checked-config {params.config:q} --sweep 2>&1 | tee {log:q}"

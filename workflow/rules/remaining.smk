@@ -60,5 +60,5 @@ def remove_copies_of_gallery():
         remove_copies(Path(GALLERY).parent)
 
 
-if workflow.is_main_process and Path(GALLERY).exists():
+if workflow.is_main_process and os.path.exists(GALLERY):
     atexit.register(remove_copies_of_gallery)

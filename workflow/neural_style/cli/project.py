@@ -9,7 +9,7 @@ from pathlib import Path
 
 from neural_style.cli.parsing import Parser, read_path
 from neural_style.errors import NeuralStyleError
-from neural_style.io import atomic
+from neural_style.io import atomic, escape
 
 USAGE = "neural-style init FOLDER"
 
@@ -57,7 +57,8 @@ def init(arguments: Sequence[str]) -> int:
         raise NeuralStyleError(
             f"cannot write {str(folder)!r}: {error.strerror or error}; choose another folder."
         ) from error
-    print(f"{folder} is a project. Put images into {folder / IMAGES[0]} and {folder / IMAGES[1]}.")
+    name, *images = (escape(str(folder / part)) for part in ("", *IMAGES))
+    print(f"{name} is a project. Put images into {' and '.join(images)}.")
     print("Then run there: snakemake --cores 1 --resources gpu=1   (without a GPU: --cores all)")
     return 0
 

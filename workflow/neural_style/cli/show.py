@@ -205,7 +205,7 @@ def gallery(arguments: Sequence[str]) -> int:
     sweep = plan_sweep(_read_config(options.configfile))
     page = options.output or sweep.root / "gallery" / "index.html"
     write_gallery(list(sweep.jobs), Settings(), page)
-    print(f"{page} is the gallery; open it in a browser.")
+    print(f"{escape(str(page))} is the gallery; open it in a browser.")
     return 0
 
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from neural_style.config.folders import exists
 from neural_style.config.settings import BUILT_IN, LARGEST_RUN
 from neural_style.errors import NeuralStyleError
 from neural_style.io import file_state, read_regular, sha256, write_text
@@ -63,7 +64,7 @@ class Checksums:
     def save(self) -> None:
         """Keep the checksums for later runs, where that is possible."""
         if self._has_new:
-            known = {name: each for name, each in self._known.items() if Path(name).exists()}
+            known = {name: each for name, each in self._known.items() if exists(name)}
             with suppress(NeuralStyleError):
                 write_text(self._store, json.dumps(known))
 
