@@ -107,6 +107,8 @@ def test_a_program_may_set_the_precision_of_float32_by_its_newer_name(image_fold
         "assert before == ['tf32'] * 5, before\n"
         "stylize('cat.png', 'wave.png', **SMALL)\n"
         "assert [part.fp32_precision for part in float32_parts()] == before\n"
+        "torch.backends.fp32_precision = 'ieee'\n"
+        "assert [part.fp32_precision for part in float32_parts()] == ['ieee'] * 5\n"
     )
     root = Path(__file__).parents[2]
     environment = {**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'workflow'}"}

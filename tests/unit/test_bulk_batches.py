@@ -287,6 +287,10 @@ def test_an_output_folder_within_the_styles_is_refused(tmp_path: Path):
     ("config", "sentence"),
     [
         ({"output": "photos/results"}, r"bulk\.content: .*'photos' and output 'photos/results'"),
+        (
+            {"output": "art/results", "style": "cats/wave.png", "bulk": {"style": "art"}},
+            r"bulk\.style: .*'art' and output 'art/results'",
+        ),
         ({"bulk": {"output": "cats/out"}}, r"bulk\.output: .*'cats/out' and content 'cats'"),
         ({"bulk": {"output": "art/out"}}, r"bulk\.output: .*'art/out' and style 'art'"),
     ],

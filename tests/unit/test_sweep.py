@@ -291,6 +291,17 @@ def test_the_results_of_a_sweep_and_of_a_data_set_stay_apart(folders: dict[str, 
     assert plan_sweep(complete({**folders, "output": output})).root == Path(output)
 
 
+def test_results_need_a_folder(
+    folders: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("results.txt").write_text("no folder")
+    Path("circle").symlink_to("circle")
+    for output in ("results.txt", "circle"):
+        with pytest.raises(SweepError, match=rf"^output: '{output}' is not a folder; choose"):
+            plan_sweep(complete({**folders, "output": output}))
+
+
 def test_files_and_folders_may_be_listed(folders: dict[str, str]):
     listed = {
         **folders,

@@ -17,7 +17,7 @@ from neural_style.cli.main import main
 from neural_style.errors import NeuralStyleError, NeuralStyleWarning
 from neural_style.images.decode import load_image
 
-FAULT = "a wrong checksum in the chunk tEXt, which is not needed and ignored."
+FAULT = "a wrong checksum in chunks that are not needed (tEXt); they are ignored."
 
 
 @pytest.fixture

@@ -225,7 +225,8 @@ def _check_beside_sweep(plan: BulkPlan, config: Mapping[str, Any]) -> None:
 
     The sweep refuses its own folder around that of the data set.
     """
-    pairs = [("bulk.content", str(plan.content), "output", config["output"])]
+    own = [("bulk.content", plan.content), *(("bulk.style", each) for each in plan.style)]
+    pairs = [(key, str(path), "output", config["output"]) for key, path in own if is_folder(path)]
     for key in ("content", "style"):
         pairs += [("bulk.output", str(plan.output), key, name) for name in config[key]]
     for one_key, one, other_key, other in pairs:

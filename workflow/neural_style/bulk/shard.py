@@ -102,10 +102,12 @@ class Shard:
         try:
             status = file.stat()
         except (FileNotFoundError, NotADirectoryError):
-            return Prepared(tuple(map(self._row_without_content, outputs)), ())
+            reason = "the content image does not exist any more"
+            rows = (self._row_without_content(each, GONE, reason) for each in outputs)
+            return Prepared(tuple(rows), ())
         except OSError as error:  # it may be there
             reason = f"cannot read {str(file)!r}: {error.strerror}; check the file and its disk."
-            rows = (replace(_row(each, FAILED), reason=reason) for each in outputs)
+            rows = (self._row_without_content(each, FAILED, reason) for each in outputs)
             return Prepared(tuple(rows), ())
         try:
             checksum = self._content_sha256(outputs, file, status)
@@ -183,14 +185,14 @@ class Shard:
             current, content_bytes=row.content_bytes, content_mtime_ns=row.content_mtime_ns
         )
 
-    def _row_without_content(self, output: OutputSpec) -> Row:
-        """The row of an output whose content image was removed; an existing output stays."""
+    def _row_without_content(self, output: OutputSpec, status: str, reason: str) -> Row:
+        """The row of an output whose content image is not there; an existing output stays."""
         known = self._rows.get(output.path)
         if known is not None and known.status == DONE:
             current = row_if_unchanged(known, self._plan.output / known.output)
             if current is not None:
                 return current
-        return replace(_row(output, GONE), reason="the content image does not exist any more")
+        return replace(_row(output, status), reason=reason)
 
 
 def _row(output: OutputSpec, status: str, file: os.stat_result | None = None) -> Row:

@@ -22,6 +22,7 @@ from neural_style.bulk.journal import (
 from neural_style.bulk.listing import search
 from neural_style.bulk.plan import BulkError, BulkPlan, OutputKeys
 from neural_style.bulk.target import discover
+from neural_style.config.folders import exists
 from neural_style.errors import NeuralStyleError
 from neural_style.io import sha256
 
@@ -57,7 +58,7 @@ def verify(plan: BulkPlan) -> Iterator[Finding]:
     """Check every output of a data set.
 
     Outputs, manifests and journals are only read. Wrong outputs are noted in a file of their shard
-    (`DatasetPaths.redo`), so that the next run of `bulk` makes exactly these again.
+    (`DatasetPaths.redo`), so that the next run of `bulk` makes these again.
 
     Args:
         plan: the data set as it should be: the configured one, or that of the last run.
@@ -152,7 +153,7 @@ class _Checker:
         """
         if row.status == FAILED and self._may_succeed_now(output, row):
             return Finding(UNFINISHED, output.path, f"changed since it failed: {row.reason}")
-        if row.status == GONE and (self._plan.content / row.content).exists():
+        if row.status == GONE and exists(self._plan.content / row.content):
             return Finding(MISSING, output.path, "its content image is there again")
         if row.status in (FAILED, GONE):
             return Finding(row.status, output.path, row.reason)
@@ -179,8 +180,10 @@ class _Checker:
         """Whether the content image or the settings of a failed output have changed since."""
         try:
             status = (self._plan.content / row.content).stat()
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return True  # it is `gone` then
+        except OSError:
+            return False
         if (status.st_size, status.st_mtime_ns) != (row.content_bytes, row.content_mtime_ns):
             return True
         return bool(row.key) and bool(self._find_change(output, row))

@@ -131,7 +131,8 @@ def run_shard(
     """
     paths = plan.paths
     paths.require_inside()
-    if not is_folder(plan.content):  # otherwise all its images would count as removed
+    # Otherwise all its images would count as removed. An empty mount point is not noticed.
+    if not is_folder(plan.content):
         raise BulkError(
             f"bulk.content: {str(plan.content)!r} is not a folder any more; check its disk, then "
             "run `snakemake bulk` again."
@@ -313,8 +314,8 @@ class OutputSaver:
             return replace(row, status=FAILED, reason=str(error), finished=time.time())
         except MemoryError as error:  # which a smaller batch would not help
             raise BulkError(
-                f"there is not enough memory to write {str(place)!r}; use a smaller image.size, or "
-                "free some memory."
+                f"there is not enough memory to write {str(place)!r}; free some, or use "
+                "bulk.size: fitted with a smaller image.size."
             ) from error
         except OSError as error:
             if error.errno not in ERRORS_OF_ONE_OUTPUT:

@@ -206,9 +206,9 @@ class Optimization:
             description="multiply beta by long edge / 512, so the balance of the losses is about "
             "the same at every size; with the Wasserstein style loss, beta stays, and images "
             "above 724 pixels are also compared with the style at half of their size, and so on, "
-            "down to about 512 pixels, and there with the content and in color histograms (after a "
-            "stage of 512 pixels, with its image in place of the content image); false uses all "
-            "weights as they are, at one size"
+            "down to about 512 pixels; content and color histograms are compared at the smallest "
+            "of these sizes (after a stage of 512 pixels, with its image in place of the content "
+            "image); false uses all weights as they are, at one size"
         ),
     ] = True
     epochs: Annotated[

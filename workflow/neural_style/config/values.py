@@ -98,7 +98,7 @@ def _encodable(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    """Refuse what Snakemake cannot keep in the path of an output."""
+    """Refuse what neither Snakemake nor a command can take as the path of an output."""
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
         raise PydanticCustomError("control", "control characters")
     if os.path.normpath(text).startswith("-"):  # commands would take it for an option

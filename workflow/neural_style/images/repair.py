@@ -119,9 +119,10 @@ def _fault_of_chunks(kinds: Sequence[bytes]) -> str:
     """A sentence about chunks with a wrong checksum; their kinds may be any bytes."""
     known = [kind.decode("ascii") for kind in dict.fromkeys(kinds) if kind.isalpha()]
     named = known[:MOST_NAMED]
-    if len(named) < len(set(kinds)):
+    if named and len(named) < len(set(kinds)):
         named.append("others")
-    return f"a wrong checksum in chunks that are not needed ({', '.join(named)}); they are ignored"
+    names = f" ({', '.join(named)})" if named else ""
+    return f"a wrong checksum in chunks that are not needed{names}; they are ignored"
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes, bytes, bool]]:

@@ -50,8 +50,8 @@ def refined_images(
     Args:
         images: [B, 3, h, w] in [0, 1].
         problems: of the next stage, one for each image.
-        continues: whether the next stage continues a smaller one. Then detail counts as much as the
-            images have of its structure, see `_detail_gain`.
+        continues: whether the next stage continues a smaller one. Then the detail is multiplied by
+            `_detail_gain`.
 
     Returns:
         [B, 3, H, W], not clipped to [0, 1].
@@ -59,10 +59,8 @@ def refined_images(
     details = []
     for problem, image in zip(problems, torch.split(images, 1), strict=True):
         initial = problem.content if problem.start is None else problem.start
-        detail = _detail(initial, image.shape[2:])
-        if continues:
-            detail = detail * _detail_gain(initial, image)
-        details.append((1 - problem.settings.noise_share) * detail)
+        detail = _shown_detail if continues else _detail
+        details.append((1 - problem.settings.noise_share) * detail(initial, image))
     return resample_images(images, *problems[0].content.shape[2:]) + torch.cat(details)
 
 
@@ -77,15 +75,19 @@ def continue_problem(problem: TransferProblem, image: Tensor) -> TransferProblem
         image: as the network sees it, [1, 3, h, w] in [0, 1].
     """
     coarse = resample_images(image, *problem.content.shape[2:])
-    detail = _detail(problem.content, image.shape[2:])
-    gain = _detail_gain(problem.content, image)
-    return replace(problem, content=(coarse + gain * detail).clamp(0, 1))
+    continued = coarse + _shown_detail(problem.content, image)
+    return replace(problem, content=continued.clamp(0, 1))
 
 
-def _detail(image: Tensor, size: Sequence[int]) -> Tensor:
-    """What the luminance of an image [1, 3, H, W] loses at a size (h, w), [1, 1, H, W]."""
-    whole = luminance(image)
-    return whole - resample_images(resample_images(whole, *size), *whole.shape[2:])
+def _shown_detail(content: Tensor, image: Tensor) -> Tensor:
+    """The detail of a content image where a smaller image shows its structure, [1, 1, H, W]."""
+    return _detail_gain(content, image) * _detail(content, image)
+
+
+def _detail(content: Tensor, image: Tensor) -> Tensor:
+    """What the luminance of an image [1, 3, H, W] loses at the size of another, [1, 1, H, W]."""
+    whole = luminance(content)
+    return whole - resample_images(resample_images(whole, *image.shape[2:]), *whole.shape[2:])
 
 
 def _detail_gain(content: Tensor, image: Tensor) -> Tensor:

@@ -252,7 +252,9 @@ def _process_in_full_precision() -> Iterator[None]:
             torch.set_float32_matmul_precision(flags[0])
             backends.cudnn.allow_tf32 = flags[1]
         for part, precision in zip(parts, before, strict=True):
-            part.fp32_precision = precision
+            part.fp32_precision = "none"  # so that it follows the generic one, if it did
+            if part.fp32_precision != precision:
+                part.fp32_precision = precision
 
 
 class _ProcessWide:

@@ -233,8 +233,8 @@ def _output(job: Job, folder: Path, devices: dict[str, int]) -> dict[str, Any]:
     losses = read_losses(job.folder, epochs)
     entry |= {"thumbnail": _url(thumbnail, folder), "shown": _shown(job, folder)}
     film = time_lapse(job.root, job.content, job.style, job.setting)
-    # An older one is of an output that has been made again.
-    if film.exists() and film.stat().st_mtime_ns >= job.final_output.stat().st_mtime_ns:
+    # An older one is of an output that has been made again. Those of a failed sweep have date 0.
+    if film.exists() and not 0 < film.stat().st_mtime_ns < job.final_output.stat().st_mtime_ns:
         entry["time_lapse"] = _url(film, folder)
     run: Run | None = None
     with suppress(RunError):  # an output is shown without its record

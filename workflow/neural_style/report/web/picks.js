@@ -142,9 +142,9 @@ function quotedPathOf(output) {
   return `${DATA.root.argument}/${keyOf(output)}/${decodeURIComponent(snapshotsOf(output)[lastOf(output)].file)}`;
 }
 
-/** A name that says what a file is: `cat+wave+beta1e6+500.jpg`. No id has a plus, so names differ. */
+/** A name that says what a file is: `cat+wave+beta1e6+500.jpg`. Ids of images have no plus and no slash. */
 function downloadName(output) {
   const { file, epoch } = snapshotsOf(output)[lastOf(output)];
   const words = [contentOf(output).id, styleOf(output).id, settingOf(output).slug, epoch].filter((word) => word !== "");
-  return `${words.join("+").replaceAll("/", "-")}${file.match(/[.][^.]*$/)?.[0] ?? ""}`;
+  return `${words.join("+")}${file.match(/[.][^.]*$/)?.[0] ?? ""}`;
 }

@@ -176,7 +176,6 @@ const table = {
       this.dialog.showModal();
       byId("compare-title").focus();
     }
-    this.epoch = this.epochs.at(-1) ?? Infinity;
     this.settle();
     this.scrubTo(this.last);
     this.arrange();
@@ -284,7 +283,7 @@ const table = {
     return choices;
   },
 
-  /** Show a slider only between two outputs that are there; put them on sides without such a thing. */
+  /** Show a slider only between two outputs that are there. A side whose image is not there gets one of them. */
   settle() {
     state.over &&= this.made.length > 1;
     if (!state.over) return;
