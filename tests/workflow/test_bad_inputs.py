@@ -103,6 +103,7 @@ def test_every_mistake_in_the_configuration_is_listed(project):
         (f"image: {'[' * 5000}{']' * 5000}\n", ["config.yaml is nested too deeply"]),
         ("image: &all {size: *all}\n", ["config.yaml is nested too deeply, or within itself"]),
         ("output: caf\udce9\n", ["config.yaml cannot be read", "save it as UTF-8"]),
+        ("2024-02-30: 1\n", ["config.yaml cannot be read: day is out of range", "correct the"]),
         ('output: "\\ud800"\n', ["give text without half of a character pair"]),
         ("content: images/nowhere\n", ["content: there is no folder", "images/nowhere"]),
         ("style: images/empty\n", ["style: ", "images/empty", "contains no image"]),

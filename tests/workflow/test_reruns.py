@@ -124,6 +124,14 @@ def test_touched_images_are_the_same_images(again):
     assert again.would_run() == []
 
 
+def test_an_image_whose_name_changes_but_not_its_id(again):
+    cat = again.root / "images" / "content" / "cat.png"
+    cat.rename(cat.with_name("CAT.png"))
+    jobs = set(again.would_run())
+    assert {"plots cat", "sweep_plots", "gallery", "index"} <= jobs, jobs
+    assert not any(job.startswith("stylize") for job in jobs), jobs
+
+
 def test_other_pixels_and_dates_of_another_time(again):
     """A file that was replaced while its job ran is older than the outputs."""
     path = again.root / "images" / "content" / "cat.png"
