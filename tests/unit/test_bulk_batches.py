@@ -286,10 +286,10 @@ def test_an_output_folder_within_the_styles_is_refused(tmp_path: Path):
 @pytest.mark.parametrize(
     ("config", "sentence"),
     [
-        ({"output": "photos/results"}, r"bulk\.content: .*'photos' and output 'photos/results'"),
+        ({"output": "photos/results"}, r"^output: .*'photos/results' and bulk\.content 'photos'"),
         (
             {"output": "art/results", "style": "cats/wave.png", "bulk": {"style": "art"}},
-            r"bulk\.style: .*'art' and output 'art/results'",
+            r"^output: .*'art/results' and bulk\.style 'art'",
         ),
         ({"bulk": {"output": "cats/out"}}, r"bulk\.output: .*'cats/out' and content 'cats'"),
         ({"bulk": {"output": "art/out"}}, r"bulk\.output: .*'art/out' and style 'art'"),

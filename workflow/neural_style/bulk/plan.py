@@ -197,19 +197,32 @@ def make_bulk_plan(config: Mapping[str, Any]) -> BulkPlan:
             )
         },
     )
+    _check_folders(plan, config)
     _check(plan)
-    _check_beside_sweep(plan, config)
     return plan
 
 
+def _check_folders(plan: BulkPlan, config: Mapping[str, Any]) -> None:
+    """Refuse folders in which the data set or the sweep would find outputs of one of them.
+
+    `plan_sweep` checks the sweep's own output, also that it is not within that of the data set.
+    """
+    styles = [("bulk.style", str(path)) for path in plan.style if is_folder(path)]
+    own = [("bulk.content", str(plan.content)), *styles]
+    sweep = [(key, name) for key in ("content", "style") for name in config[key] if is_folder(name)]
+    for key, output, images in (
+        ("bulk.output", str(plan.output), [*own, *sweep]),
+        ("output", config["output"], own),
+    ):
+        for other_key, folder in images:
+            if overlap(output, folder):
+                raise BulkError(
+                    f"{key}: one of {output!r} and {other_key} {folder!r} contains the other; "
+                    "choose a folder beside the images."
+                )
+
+
 def _check(plan: BulkPlan) -> None:
-    styles = (("bulk.style", path) for path in plan.style if is_folder(path))
-    for key, folder in (("bulk.content", plan.content), *styles):
-        if overlap(folder, plan.output):
-            raise BulkError(
-                f"bulk.output: one of {str(plan.output)!r} and {key} {str(folder)!r} "
-                "contains the other; choose a folder beside the images."
-            )
     if plan.size == ORIGINAL and any(each.fit == "crop" for each in plan.settings.values()):
         raise BulkError(
             "bulk.size: original cannot bring back what image.fit: crop cuts off; "
@@ -218,23 +231,6 @@ def _check(plan: BulkPlan) -> None:
     found = (find_conflicts(each, BULK_CHECKS) for each in plan.settings.values())
     if conflicts := list(dict.fromkeys(chain.from_iterable(found))):
         raise BulkError("\n".join(conflicts))
-
-
-def _check_beside_sweep(plan: BulkPlan, config: Mapping[str, Any]) -> None:
-    """Refuse folders in which the sweep would find outputs of the data set, or the reverse.
-
-    The sweep refuses its own folder around that of the data set.
-    """
-    own = [("bulk.content", plan.content), *(("bulk.style", each) for each in plan.style)]
-    pairs = [(key, str(path), "output", config["output"]) for key, path in own if is_folder(path)]
-    for key in ("content", "style"):
-        pairs += [("bulk.output", str(plan.output), key, name) for name in config[key]]
-    for one_key, one, other_key, other in pairs:
-        if (other_key == "output" or is_folder(other)) and overlap(one, other):
-            raise BulkError(
-                f"{one_key}: one of {one!r} and {other_key} {other!r} contains the other; choose "
-                "another folder."
-            )
 
 
 def plan_to_json(plan: BulkPlan) -> str:

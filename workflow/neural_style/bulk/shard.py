@@ -101,14 +101,8 @@ class Shard:
         file = self._plan.content / content.path
         try:
             status = file.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            reason = "the content image does not exist any more"
-            rows = (self._row_without_content(each, GONE, reason) for each in outputs)
-            return Prepared(tuple(rows), ())
-        except OSError as error:  # it may be there
-            reason = f"cannot read {str(file)!r}: {error.strerror}; check the file and its disk."
-            rows = (self._row_without_content(each, FAILED, reason) for each in outputs)
-            return Prepared(tuple(rows), ())
+        except OSError as error:
+            return Prepared(tuple(self._row_without_content(each, error) for each in outputs), ())
         try:
             checksum = self._content_sha256(outputs, file, status)
         except NeuralStyleError as error:
@@ -185,14 +179,17 @@ class Shard:
             current, content_bytes=row.content_bytes, content_mtime_ns=row.content_mtime_ns
         )
 
-    def _row_without_content(self, output: OutputSpec, status: str, reason: str) -> Row:
+    def _row_without_content(self, output: OutputSpec, error: OSError) -> Row:
         """The row of an output whose content image is not there; an existing output stays."""
         known = self._rows.get(output.path)
         if known is not None and known.status == DONE:
             current = row_if_unchanged(known, self._plan.output / known.output)
             if current is not None:
                 return current
-        return replace(_row(output, status), reason=reason)
+        if isinstance(error, FileNotFoundError | NotADirectoryError):
+            return replace(_row(output, GONE), reason="the content image does not exist any more")
+        reason = f"cannot read {error.filename!r}: {error.strerror}; check the file and its disk."
+        return replace(_row(output, FAILED), reason=reason)
 
 
 def _row(output: OutputSpec, status: str, file: os.stat_result | None = None) -> Row:

@@ -125,7 +125,7 @@ class Engine:
         weights = {
             term.name: float(torch.as_tensor(term.weight).max())
             for term in objective.terms
-            if term.name.partition("/")[0] not in MAIN_KINDS
+            if term.kind not in MAIN_KINDS
         }
         return summarize_losses(objective.term_names, losses[:, 0]), weights
 

@@ -156,7 +156,7 @@ class PyramidObjective(Objective):
     def __init__(self, full: Objective, half: Objective) -> None:
         only_half = [term for term in half.terms if term.name not in full.term_names]
         terms = [*only_half, *full.terms]
-        terms.sort(key=lambda term: KINDS.index(term.name.partition("/")[0]))
+        terms.sort(key=lambda term: KINDS.index(term.kind))
         super().__init__(full.network, terms)
         self.full = full
         self.half = half

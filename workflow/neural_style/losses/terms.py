@@ -74,6 +74,11 @@ class Term(ABC):
     def name(self) -> str:
         """A kind and a layer, such as `style/conv1_1`."""
 
+    @property
+    def kind(self) -> str:
+        """One of `KINDS`."""
+        return self.name.partition("/")[0]
+
     @abstractmethod
     def statistic(self, view: View) -> Tensor:
         """The view's share of the statistic of its images, [B, ...]."""
