@@ -163,12 +163,12 @@ class Judge:
 
 
 def distance(one: Tensor, other: Tensor) -> float:
-    """The squared Wasserstein-2 distance of two Gaussians with moments [1, C, C + 1].
+    """The squared Wasserstein-2 distance of two Gaussians with moments [1, C, 1 + C].
 
     That of the style loss is regularized.
     """
-    means = [each[0, :, -1].double().cpu() for each in (one, other)]
-    second = [each[0, :, :-1].double().cpu() for each in (one, other)]
+    means = [each[0, :, 0].double().cpu() for each in (one, other)]
+    second = [each[0, :, 1:].double().cpu() for each in (one, other)]
     first, last = (each - mean.outer(mean) for each, mean in zip(second, means, strict=True))
     roots = torch.linalg.eigvals(first @ last).real.clamp(min=0).sqrt()
     return float((means[0] - means[1]).square().sum() + (first + last).trace() - 2 * roots.sum())

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -17,9 +19,11 @@ from torch.nn import functional
 
 from neural_style.losses.terms import (
     GradientContext,
+    Losses,
     Term,
     at_least_float32,
     flatten_positions,
+    join_terms,
     mean_squared_error,
     products_over_positions,
 )
@@ -87,10 +91,19 @@ class SumOfTerms(Term):
 
     def loss(self, statistic: Tensor) -> Tensor:
         """The sum of the losses, [B]."""
-        losses = [
-            term.loss(each) for term, each in zip(self.terms, statistic.unbind(dim=1), strict=True)
-        ]
-        return torch.stack(losses).sum(dim=0)
+        return self.join([self])([statistic])[0]
+
+    @classmethod
+    def join(cls, terms: Sequence[Self]) -> Losses:
+        """Join the terms of all sums."""
+        losses_of_all = join_terms([each for term in terms for each in term.terms])
+
+        def sums(statistics: Sequence[Tensor]) -> list[Tensor]:
+            parts = [part for each in statistics for part in each.unbind(dim=1)]
+            losses = iter(losses_of_all(parts))
+            return [torch.stack([*islice(losses, len(term.terms))]).sum(dim=0) for term in terms]
+
+        return sums
 
 
 def guided_gram_statistic(view: View, layer: str, guide: Tensor) -> Tensor:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from neural_style.losses.resampling import halve
-from neural_style.losses.terms import KINDS, Term
+from neural_style.losses.terms import KINDS, Losses, Term, join_terms
 from neural_style.model.layers import split_into_tiles
 from neural_style.model.vgg import Vgg19, extract_features, full_precision
 from neural_style.model.views import TileView, View, WholeView, iterate_views
@@ -91,9 +92,12 @@ class Objective:
 
     def _losses_of(self, statistics: Sequence[Tensor]) -> Tensor:
         """The weighted loss of each term, [T, B], from the statistics of whole images."""
-        return torch.stack(
-            [term.loss(statistic) for term, statistic in zip(self.terms, statistics, strict=True)]
-        )
+        return torch.stack(self._joined(statistics))
+
+    @cached_property
+    def _joined(self) -> Losses:
+        """Joined once, and only where losses are computed: a pyramid has other objectives."""
+        return join_terms(self.terms)
 
 
 class TiledObjective(Objective):

@@ -25,6 +25,8 @@ that of the whole image:
 
 The gradient is exact as well: d loss(S)/dx = Σ loss'(S) · dSᵢ/dx, and autograd gives both factors.
 
+Terms of one class can share the work of the second step, see `Term.join`.
+
 A new term must keep its statistics additive. Divide by sizes of the whole image
 (`View.full_size`), not of the view; cut maps of the whole image with `View.crop`; and get neighbors
 across the border of a tile from `View.features_with_next`.
@@ -34,9 +36,10 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from itertools import groupby
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -58,6 +61,11 @@ BLOCKS_AT_ONCE = 256
 EDGE_THRESHOLD = 0.012
 """ε of the total variation, in units of [0, 1]. Differences of neighbors well above it are edges,
 whose cost is proportional to them; differences well below it are grain, whose cost is quadratic."""
+
+
+Losses: TypeAlias = Callable[[Sequence[Tensor]], list[Tensor]]
+"""Takes the statistics of whole images, one for each term; returns the weighted loss of each term,
+[B]."""
 
 
 class Term(ABC):
@@ -86,6 +94,32 @@ class Term(ABC):
     @abstractmethod
     def loss(self, statistic: Tensor) -> Tensor:
         """The weighted loss of each image, [B], from the statistic of the whole image."""
+
+    @classmethod
+    def join(cls, terms: Sequence[Self]) -> Losses:
+        """How the losses of terms of this class are computed: one after the other.
+
+        A class whose terms have work in common overrides it.
+        """
+        return lambda statistics: [
+            term.loss(statistic) for term, statistic in zip(terms, statistics, strict=True)
+        ]
+
+
+def join_terms(terms: Sequence[Term]) -> Losses:
+    """How the losses of terms are computed; neighbors of one class are joined."""
+    joined = []
+    for _, group in groupby(terms, key=type):
+        alike = list(group)
+        joined.append((alike[0].join(alike), len(alike)))
+
+    def losses(statistics: Sequence[Tensor]) -> list[Tensor]:
+        found: list[Tensor] = []
+        for losses_of, count in joined:
+            found += losses_of(statistics[len(found) : len(found) + count])
+        return found
+
+    return losses
 
 
 Target = TypeVar("Target")
@@ -270,10 +304,12 @@ class GradientContext(Protocol):
     Attributes:
         saved_tensors: the arguments of `save_for_backward`.
         divisor: what a sum is divided by, in functions that have it.
+        shapes: of the arguments, in functions that join them.
     """
 
     saved_tensors: tuple[Any, ...]
     divisor: Tensor | int
+    shapes: Sequence[torch.Size]
 
     def save_for_backward(self, *tensors: Tensor | None) -> None:
         """Keep tensors, or None in the place of one."""

@@ -2,7 +2,7 @@
 
 `wasserstein` says what A and ε are. On the CPU, one symmetric eigendecomposition gives both. On a
 GPU, that would take milliseconds and synchronize with the GPU, so matrix products give both there,
-in a coupled Newton-Schulz iteration.
+in a coupled Newton-Schulz iteration, which all layers share.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ LARGEST_RESIDUAL = 1.0
 
 Transport: TypeAlias = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """Takes A = RᵀΣR, [B, K, K], R, [B, C, K], and ε, [B]; returns the matrix of the optimal
-transport, T = R (A + εI)^(-½) Rᵀ, [B, C, C], and tr ((A + εI)^½ - √ε I), [B]. Columns of
-0 change nothing."""
+transport, T = R (A + εI)^(-½) Rᵀ, [B, C, C], and tr ((A + εI)^½ - √ε I), [B]. Rows and columns of 0
+change nothing."""
 
 
 def transport_by_eigenvalues(product: Tensor, root: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
@@ -66,33 +66,23 @@ def transport_by_products(product: Tensor, root: Tensor, shift: Tensor) -> tuple
     eigenvalues below -ε, with which ZY goes elsewhere; then T is Σ' / √N.
     """
     norm, shift = _norm_and_shift(product, shift)
-    first, *others, last = POLYNOMIALS
     shifted = product.clone()
     shifted.diagonal(dim1=1, dim2=2).add_(shift[:, :, 0])
-    y = shifted / norm
-    factor = _factor(y, first)
-    y, z = y @ factor, factor
-    for each in others:
-        factor = _factor(z @ y, each)
-        # One product alone does not fill a GPU.
-        y, z = (torch.cat([y, factor]) @ torch.cat([factor, z])).chunk(2)
-    z_y = z @ y
-    z = _factor(z_y, last) @ z
-    identity = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
+    identity = torch.eye(product.shape[1], dtype=product.dtype, device=product.device)
+    y, z = shifted / norm, identity.expand_as(product)
+    for a, b, c in POLYNOMIALS:
+        z_y = z @ y
+        # P without its first summand a, which the next two products add: no kernel more.
+        factor = torch.baddbmm(z_y, z_y, z_y, beta=b, alpha=c)
+        y = torch.baddbmm(y, y, factor, beta=a)
+        z = torch.baddbmm(z, factor, z, beta=a)
     residual = torch.linalg.matrix_norm(z_y - identity, keepdim=True)
     z = torch.where(residual < LARGEST_RESIDUAL, z, identity)
     inverse = z * norm.rsqrt()
-    trace = (shifted * inverse).sum(dim=(1, 2))
-    trace = trace.sub(shift[:, 0, 0].sqrt(), alpha=product.shape[1])
+    traces = (shifted * inverse).sum(dim=1) - shift[:, 0].sqrt()
+    # Where a column of R is 0, its share is 0, but for the error of the polynomials.
+    trace = (traces * root.any(dim=1)).sum(dim=1)
     return root @ inverse @ root.mT, trace
-
-
-def _factor(z_y: Tensor, polynomial: tuple[float, float, float]) -> Tensor:
-    """P of a step, from ZY."""
-    a, b, c = polynomial
-    factor = torch.baddbmm(z_y, z_y, z_y, beta=b, alpha=c)
-    factor.diagonal(dim1=1, dim2=2).add_(a)
-    return factor
 
 
 def _norm_and_shift(product: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:

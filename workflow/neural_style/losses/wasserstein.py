@@ -31,13 +31,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor
-from torch.nn import functional
+from torch.nn.functional import pad
 
 from neural_style.losses.terms import (
     GradientContext,
+    Losses,
     StyleLoss,
     Term,
     at_least_float32,
@@ -65,10 +67,14 @@ WEAKEST = 0.1
 """Directions in which the variance of the style is at most so many √ε have no column in R. With a
 column, the gradient there would be 0.9 to 1; without it, it is 1."""
 
+FULL_BATCH = 8
+"""So many images fill a GPU with the matrices of one layer: in blocks of 128 × 128, those of
+512 × 512 have 128, and an H200 has 132 multiprocessors."""
+
 
 @dataclass(frozen=True)
 class GaussianTarget:
-    """The Gaussian of the features of style images at one layer.
+    """Gaussians of the features of style images, at one layer or at several.
 
     Attributes:
         mean: m', [B, C].
@@ -86,18 +92,19 @@ class GaussianTarget:
 
 @dataclass(frozen=True)
 class WassersteinTerm(Term):
-    """Style loss at one layer: weight · a · W², with a = mean of the guide, or 1.
+    """Style loss at one layer: weight · W².
 
     Attributes:
         layer: the layer of the features.
-        weight: [B] or a number; beta times the weight of the layer times `WASSERSTEIN_SCALE` / C.
+        weight: [B]; beta times the weight of the layer times `WASSERSTEIN_SCALE` / C, times the
+            mean of the guide.
         target: the Gaussian of the style images.
         guide: how much each position counts, [B, 1, H, W] in [0, 1], see `guided.downsample_guide`;
             None for all alike.
     """
 
     layer: str
-    weight: Tensor | float
+    weight: Tensor
     target: GaussianTarget
     guide: Tensor | None = None
 
@@ -107,22 +114,38 @@ class WassersteinTerm(Term):
         return f"style/{self.layer}"
 
     def statistic(self, view: View) -> Tensor:
-        """The view's share of second moment and mean of the features, [B, C, C + 1]."""
+        """The view's share of second moment and mean of the features, [B, C, 1 + C]."""
         return moment_statistic(view, self.layer, self.guide)
 
     def loss(self, statistic: Tensor) -> Tensor:
-        """Weight · a · W², [B]."""
-        distance = squared_wasserstein(statistic, self.target)
-        if self.guide is None:
-            return self.weight * distance
-        return self.weight * self.guide.mean(dim=(1, 2, 3)) * distance
+        """Weight · W², [B]."""
+        return self.weight * squared_wasserstein(statistic, self.target)
+
+    @classmethod
+    def join(cls, terms: Sequence[Self]) -> Losses:
+        """On a GPU, the matrices of all terms are one batch, so they take the kernels of one layer.
+
+        `FULL_BATCH` images fill it anyway; there, the zeros that fill up small layers would cost
+        more than kernels do.
+        """
+        mean = terms[0].target.mean
+        if not _on_gpu(mean) or len(mean) >= FULL_BATCH:
+            return super().join(terms)
+        target = cat_targets([term.target for term in terms])
+        weight = torch.cat([term.weight for term in terms])
+
+        def losses(statistics: Sequence[Tensor]) -> list[Tensor]:
+            padded: Tensor = _Padded.apply(*statistics)
+            return [*(weight * squared_wasserstein(padded, target)).view(len(terms), -1)]
+
+        return losses
 
 
 class WassersteinLoss(StyleLoss[GaussianTarget]):
     """The style loss `transfer.style_loss: wasserstein`; targets are Gaussians."""
 
     def statistic(self, view: View, layer: str, guide: Tensor | None) -> Tensor:
-        """The view's share of second moment and mean of the features, [B, C, C + 1]."""
+        """The view's share of second moment and mean of the features, [B, C, 1 + C]."""
         return moment_statistic(view, layer, guide)
 
     def target(self, statistic: Tensor) -> GaussianTarget:
@@ -135,11 +158,14 @@ class WassersteinLoss(StyleLoss[GaussianTarget]):
         """A `WassersteinTerm`."""
         target = cat_targets(targets)
         scaled = weight * (WASSERSTEIN_SCALE / target.mean.shape[1])
+        if guide is not None:
+            # A region then has the same strength for each of its positions, whatever its area.
+            scaled = scaled * guide.mean(dim=(1, 2, 3))
         return WassersteinTerm(layer, scaled, target, guide)
 
 
 def moment_statistic(view: View, layer: str, guide: Tensor | None) -> Tensor:
-    """The view's share of the moments of its whole images at a layer, [B, C, C + 1].
+    """The view's share of the moments of its whole images at a layer, [B, C, 1 + C].
 
     Args:
         view: the features.
@@ -160,7 +186,7 @@ def moments(features: Tensor, positions: int | None = None) -> Tensor:
         positions: divide by this instead of H·W, if these are the features of a tile.
 
     Returns:
-        [B, C, C + 1] in float32 (float64 for float64 features): E[F Fᵀ], then E[F] as a column.
+        [B, C, 1 + C] in float32 (float64 for float64 features): E[F] as a column, then E[F Fᵀ].
     """
     statistic: Tensor = _Moments.apply(features, None, positions or features[0, 0].numel())
     return statistic
@@ -181,7 +207,7 @@ def guided_moments(features: Tensor, guide: Tensor, total: Tensor | None = None)
 
 
 class _Moments(torch.autograd.Function):
-    """[F diag(g) Fᵀ, F g] / n, with its gradient g · ((D + Dᵀ) F + d) / n in one product."""
+    """[F g, F diag(g) Fᵀ] / n, with its gradient g · ((D + Dᵀ) F + d) / n in one product."""
 
     @staticmethod
     def forward(
@@ -195,13 +221,13 @@ class _Moments(torch.autograd.Function):
             weighted = rows * flatten_positions(guide)
         second = products_over_positions(rows, weighted)
         first = weighted.sum(dim=1, dtype=second.dtype).unsqueeze(2)
-        return torch.cat([second, first], dim=2).div_(divisor)
+        return torch.cat([first, second], dim=2).div_(divisor)
 
     @staticmethod
     def backward(ctx: GradientContext, grad: Tensor) -> tuple[Tensor, None, None]:
         features, guide = ctx.saved_tensors
         grad = (grad / ctx.divisor).to(features.dtype)
-        second, mean = grad[:, :, :-1], grad[:, :, -1].unsqueeze(1)
+        mean, second = grad[:, :, 0].unsqueeze(1), grad[:, :, 1:]
         rows = flatten_positions(features)
         gradient = torch.baddbmm(mean, rows, second + second.mT)
         if guide is not None:
@@ -210,11 +236,11 @@ class _Moments(torch.autograd.Function):
 
 
 def gaussian_target(moments: Tensor) -> GaussianTarget:
-    """Make the target from the moments [B, C, C + 1] of style images; computed in float64."""
+    """Make the target from the moments [B, C, 1 + C] of style images; computed in float64."""
     # MPS lacks float64.
     exact = (moments.cpu() if moments.device.type == "mps" else moments).double()
-    mean = exact[:, :, -1]
-    covariance = exact[:, :, :-1] - mean.unsqueeze(2) * mean.unsqueeze(1)
+    mean = exact[:, :, 0]
+    covariance = exact[:, :, 1:] - mean.unsqueeze(2) * mean.unsqueeze(1)
     values, vectors = decompose(covariance)
     values = values.clamp(min=0)
     shift = REGULARIZATION * values.square().sum(dim=1, keepdim=True)
@@ -236,12 +262,17 @@ def _largest_count(chosen: Tensor) -> int:
 
 
 def cat_targets(targets: Sequence[GaussianTarget]) -> GaussianTarget:
-    """Concatenate the targets of several images to those of a batch."""
-    columns = max(target.root.shape[2] for target in targets)
-    roots = [functional.pad(each.root, (0, columns - each.root.shape[2])) for each in targets]
+    """Concatenate targets of several images or layers, with zeros for those that are smaller."""
+    channels, columns = (max(each.root.shape[dim] for each in targets) for dim in (1, 2))
+    missing = [channels - each.root.shape[1] for each in targets]
     return GaussianTarget(
-        torch.cat([target.mean for target in targets]),
-        torch.cat(roots),
+        torch.cat([pad(each.mean, (0, rows)) for each, rows in zip(targets, missing, strict=True)]),
+        torch.cat(
+            [
+                pad(each.root, (0, columns - each.root.shape[2], 0, rows))
+                for each, rows in zip(targets, missing, strict=True)
+            ]
+        ),
         torch.cat([target.shift for target in targets]),
         torch.cat([target.offset for target in targets]),
     )
@@ -250,7 +281,7 @@ def cat_targets(targets: Sequence[GaussianTarget]) -> GaussianTarget:
 def squared_wasserstein(
     moments: Tensor, target: GaussianTarget, transport: Transport | None = None
 ) -> Tensor:
-    """Compute the regularized W² of the Gaussian of moments [B, C, C + 1] and a target, [B].
+    """Compute the regularized W² of the Gaussian of moments [B, C, 1 + C] and a target, [B].
 
     Args:
         moments: see `moments`.
@@ -258,12 +289,39 @@ def squared_wasserstein(
         transport: the method; None for the one that is best on the device of the moments.
     """
     if transport is None:
-        on_gpu = moments.device.type != "cpu" and moments.dtype == torch.float32
-        transport = transport_by_products if on_gpu else transport_by_eigenvalues
+        transport = transport_by_products if _on_gpu(moments) else transport_by_eigenvalues
     distance: Tensor = _SquaredWasserstein.apply(
         moments, target.mean, target.root, target.shift, target.offset, transport
     )
     return distance
+
+
+def _on_gpu(values: Tensor) -> bool:
+    """Whether matrix products in float32 are faster than decompositions, and exact enough."""
+    return values.device.type != "cpu" and values.dtype == torch.float32
+
+
+class _Padded(torch.autograd.Function):
+    """Moments [B, C, 1 + C] of L terms as a batch [L·B, C', 1 + C'], with zeros for smaller C."""
+
+    @staticmethod
+    def forward(ctx: GradientContext, *moments: Tensor) -> Tensor:
+        ctx.shapes = [each.shape for each in moments]
+        channels = max(each.shape[1] for each in moments)
+        padded = moments[0].new_zeros(sum(map(len, moments)), channels, 1 + channels)
+        for own, each in zip(_Padded._parts(padded, ctx.shapes), moments, strict=True):
+            own.copy_(each)
+        return padded
+
+    @staticmethod
+    def backward(ctx: GradientContext, grad: Tensor) -> tuple[Tensor, ...]:
+        return tuple(_Padded._parts(grad, ctx.shapes))
+
+    @staticmethod
+    def _parts(padded: Tensor, shapes: Sequence[torch.Size]) -> list[Tensor]:
+        """The part of each term."""
+        batches = torch.split(padded, [shape[0] for shape in shapes])
+        return [own[:, : shape[1], : shape[2]] for own, shape in zip(batches, shapes, strict=True)]
 
 
 class _SquaredWasserstein(torch.autograd.Function):
@@ -283,13 +341,13 @@ class _SquaredWasserstein(torch.autograd.Function):
         offset: Tensor,
         find_transport: Transport,
     ) -> Tensor:
-        second, mean, center = moments[:, :, :-1], moments[:, :, -1:], target_mean.unsqueeze(2)
+        mean, second, center = moments[:, :, :1], moments[:, :, 1:], target_mean.unsqueeze(2)
         covariance = torch.baddbmm(second, mean, mean.mT, alpha=-1)
         transport, trace = find_transport(root.mT @ covariance @ root, root, shift)
         gradient = torch.empty_like(moments)
-        torch.neg(transport, out=gradient[:, :, :-1])
-        gradient.diagonal(dim1=1, dim2=2).add_(1)
-        torch.baddbmm(center, transport, mean, beta=-2, alpha=2, out=gradient[:, :, -1:])
+        torch.neg(transport, out=gradient[:, :, 1:])
+        gradient.diagonal(offset=1, dim1=1, dim2=2).add_(1)
+        torch.baddbmm(center, transport, mean, beta=-2, alpha=2, out=gradient[:, :, :1])
         ctx.save_for_backward(gradient)
         common = torch.baddbmm(trace.view(-1, 1, 1), center.mT, mean)
         own = second.diagonal(dim1=1, dim2=2).sum(dim=1)
