@@ -95,6 +95,14 @@ def test_what_is_not_finite_stays_so():
     assert transport.isnan().all() and trace.isnan().all()
 
 
+def test_eigenvalues_below_0_give_a_transport_without_iteration():
+    """Rounding makes them where style and features are constant; the iteration would diverge."""
+    values = torch.tensor([1.0, 0.5, -0.01])
+    transport, _ = transport_by_products(values.diag()[None], torch.eye(3)[None], torch.zeros(1))
+    norm = values.norm() * (1 + SMALLEST_SHIFT)
+    torch.testing.assert_close(transport, torch.eye(3)[None] * norm.rsqrt())
+
+
 @pytest.mark.parametrize("channels", [9, 64])
 @pytest.mark.parametrize("spread", [0.0, 1e-7, 1e-5])
 def test_features_that_hardly_vary_have_the_distance_that_a_decomposition_gives(

@@ -280,22 +280,27 @@ def test_joined_layers_have_the_losses_and_the_gradient_of_each(
 
 
 @pytest.mark.usefixtures("as_on_a_gpu")
-@pytest.mark.parametrize(("full", "calls"), [(3, 1), (2, 3)])
-def test_layers_of_large_batches_are_not_joined(
-    network: Vgg19, settings: Settings, monkeypatch: pytest.MonkeyPatch, full: int, calls: int
+@pytest.mark.parametrize(
+    ("kind", "full", "batches"), [("plain", 3, [6]), ("masks", 3, [12]), ("plain", 2, [2, 2, 2])]
+)
+def test_layers_and_regions_of_small_batches_are_joined(
+    network: Vgg19,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    full: int,
+    batches: list[int],
 ):
     monkeypatch.setattr(wasserstein, "FULL_BATCH", full)
-    shapes = []
+    found = []
 
     def counted(product: Tensor, root: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
-        shapes.append(product.shape)
+        found.append(len(product))
         return transport_by_eigenvalues(product, root, shift)
 
     monkeypatch.setattr(wasserstein, "transport_by_products", counted)
-    make_objective(network, [problems(settings)["plain"]] * 2)(CONTENT.repeat(2, 1, 1, 1))
-    assert len(settings.style_layers) == 3
-    assert [len(shape) for shape in shapes] == [3] * calls
-    assert sum(shape[0] for shape in shapes) == 2 * 3
+    make_objective(network, [problems(settings)[kind]] * 2)(CONTENT.repeat(2, 1, 1, 1))
+    assert found == batches
 
 
 def test_a_blend_has_the_moments_of_both(network: Vgg19, settings: Settings):

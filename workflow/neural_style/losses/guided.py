@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from neural_style.losses.terms import (
     GradientContext,
-    Losses,
+    LossFunction,
     Term,
     at_least_float32,
     flatten_positions,
@@ -94,13 +94,13 @@ class SumOfTerms(Term):
         return self.join([self])([statistic])[0]
 
     @classmethod
-    def join(cls, terms: Sequence[Self]) -> Losses:
+    def join(cls, terms: Sequence[Self]) -> LossFunction:
         """Join the terms of all sums."""
-        losses_of_all = join_terms([each for term in terms for each in term.terms])
+        losses_of_parts = join_terms([each for term in terms for each in term.terms])
 
         def sums(statistics: Sequence[Tensor]) -> list[Tensor]:
             parts = [part for each in statistics for part in each.unbind(dim=1)]
-            losses = iter(losses_of_all(parts))
+            losses = iter(losses_of_parts(parts))
             return [torch.stack([*islice(losses, len(term.terms))]).sum(dim=0) for term in terms]
 
         return sums

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from neural_style.losses.resampling import halve
-from neural_style.losses.terms import KINDS, Losses, Term, join_terms
+from neural_style.losses.terms import KINDS, LossFunction, Term, join_terms
 from neural_style.model.layers import split_into_tiles
 from neural_style.model.vgg import Vgg19, extract_features, full_precision
 from neural_style.model.views import TileView, View, WholeView, iterate_views
@@ -95,8 +95,8 @@ class Objective:
         return torch.stack(self._joined(statistics))
 
     @cached_property
-    def _joined(self) -> Losses:
-        """Joined once, and only where losses are computed: a pyramid has other objectives."""
+    def _joined(self) -> LossFunction:
+        """The losses of all terms, joined at first use. A pyramid never uses its own."""
         return join_terms(self.terms)
 
 

@@ -63,7 +63,7 @@ EDGE_THRESHOLD = 0.012
 whose cost is proportional to them; differences well below it are grain, whose cost is quadratic."""
 
 
-Losses: TypeAlias = Callable[[Sequence[Tensor]], list[Tensor]]
+LossFunction: TypeAlias = Callable[[Sequence[Tensor]], list[Tensor]]
 """Takes the statistics of whole images, one for each term; returns the weighted loss of each term,
 [B]."""
 
@@ -96,7 +96,7 @@ class Term(ABC):
         """The weighted loss of each image, [B], from the statistic of the whole image."""
 
     @classmethod
-    def join(cls, terms: Sequence[Self]) -> Losses:
+    def join(cls, terms: Sequence[Self]) -> LossFunction:
         """How the losses of terms of this class are computed: one after the other.
 
         A class whose terms have work in common overrides it.
@@ -106,7 +106,7 @@ class Term(ABC):
         ]
 
 
-def join_terms(terms: Sequence[Term]) -> Losses:
+def join_terms(terms: Sequence[Term]) -> LossFunction:
     """How the losses of terms are computed; neighbors of one class are joined."""
     joined = []
     for _, group in groupby(terms, key=type):

@@ -2,7 +2,7 @@
 
 `wasserstein` says what A and ε are. On the CPU, one symmetric eigendecomposition gives both. On a
 GPU, that would take milliseconds and synchronize with the GPU, so matrix products give both there,
-in a coupled Newton-Schulz iteration, which all layers share.
+in a coupled Newton-Schulz iteration.
 """
 
 from __future__ import annotations
@@ -68,14 +68,16 @@ def transport_by_products(product: Tensor, root: Tensor, shift: Tensor) -> tuple
     norm, shift = _norm_and_shift(product, shift)
     shifted = product.clone()
     shifted.diagonal(dim1=1, dim2=2).add_(shift[:, :, 0])
-    identity = torch.eye(product.shape[1], dtype=product.dtype, device=product.device)
-    y, z = shifted / norm, identity.expand_as(product)
-    for a, b, c in POLYNOMIALS:
-        z_y = z @ y
-        # P without its first summand a, which the next two products add: no kernel more.
-        factor = torch.baddbmm(z_y, z_y, z_y, beta=b, alpha=c)
-        y = torch.baddbmm(y, y, factor, beta=a)
-        z = torch.baddbmm(z, factor, z, beta=a)
+    first, *others, last = POLYNOMIALS
+    y = shifted / norm
+    factor = _factor(y, first)
+    y, z = y @ factor, factor
+    for each in others:
+        factor = _factor(z @ y, each)
+        y, z = y @ factor, factor @ z
+    z_y = z @ y
+    z = _factor(z_y, last) @ z
+    identity = torch.eye(z.shape[1], dtype=z.dtype, device=z.device)
     residual = torch.linalg.matrix_norm(z_y - identity, keepdim=True)
     z = torch.where(residual < LARGEST_RESIDUAL, z, identity)
     inverse = z * norm.rsqrt()
@@ -83,6 +85,14 @@ def transport_by_products(product: Tensor, root: Tensor, shift: Tensor) -> tuple
     # Where a column of R is 0, its share is 0, but for the error of the polynomials.
     trace = (traces * root.any(dim=1)).sum(dim=1)
     return root @ inverse @ root.mT, trace
+
+
+def _factor(z_y: Tensor, polynomial: tuple[float, float, float]) -> Tensor:
+    """P of a step, from ZY."""
+    a, b, c = polynomial
+    factor = torch.baddbmm(z_y, z_y, z_y, beta=b, alpha=c)
+    factor.diagonal(dim1=1, dim2=2).add_(a)
+    return factor
 
 
 def _norm_and_shift(product: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:

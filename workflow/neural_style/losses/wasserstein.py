@@ -39,7 +39,7 @@ from torch.nn.functional import pad
 
 from neural_style.losses.terms import (
     GradientContext,
-    Losses,
+    LossFunction,
     StyleLoss,
     Term,
     at_least_float32,
@@ -67,9 +67,11 @@ WEAKEST = 0.1
 """Directions in which the variance of the style is at most so many √ε have no column in R. With a
 column, the gradient there would be 0.9 to 1; without it, it is 1."""
 
-FULL_BATCH = 8
-"""So many images fill a GPU with the matrices of one layer: in blocks of 128 × 128, those of
-512 × 512 have 128, and an H200 has 132 multiprocessors."""
+FULL_BATCH = 5
+"""From so many images on, the terms of several layers are computed apart. A product of a batch of B
+images has 80·B blocks of 128 × 128 if its five layers are joined, so the 132 multiprocessors of an
+H200 take ⌈80·B / 132⌉ turns. Apart, the smaller layers have fewer and shorter ones, which take the
+time of about three turns for up to eight images (computed, not measured)."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +94,11 @@ class GaussianTarget:
 
 @dataclass(frozen=True)
 class WassersteinTerm(Term):
-    """Style loss at one layer: weight · W².
+    """Style loss at one layer: weight · a · W², with a = mean of the guide, or 1.
 
     Attributes:
         layer: the layer of the features.
-        weight: [B]; beta times the weight of the layer times `WASSERSTEIN_SCALE` / C, times the
-            mean of the guide.
+        weight: [B]; beta times the weight of the layer times `WASSERSTEIN_SCALE` / C.
         target: the Gaussian of the style images.
         guide: how much each position counts, [B, 1, H, W] in [0, 1], see `guided.downsample_guide`;
             None for all alike.
@@ -118,27 +119,31 @@ class WassersteinTerm(Term):
         return moment_statistic(view, self.layer, self.guide)
 
     def loss(self, statistic: Tensor) -> Tensor:
-        """Weight · W², [B]."""
-        return self.weight * squared_wasserstein(statistic, self.target)
+        """Weight · a · W², [B]."""
+        return self._strength() * squared_wasserstein(statistic, self.target)
 
     @classmethod
-    def join(cls, terms: Sequence[Self]) -> Losses:
-        """On a GPU, the matrices of all terms are one batch, so they take the kernels of one layer.
+    def join(cls, terms: Sequence[Self]) -> LossFunction:
+        """On a GPU, one batch holds the matrices of all terms, so it has the kernels of one layer.
 
-        `FULL_BATCH` images fill it anyway; there, the zeros that fill up small layers would cost
-        more than kernels do.
+        Large batches fill the GPU without that, and the zeros that fill up small layers would only
+        add work, see `FULL_BATCH`.
         """
         mean = terms[0].target.mean
-        if not _on_gpu(mean) or len(mean) >= FULL_BATCH:
+        if len(terms) == 1 or len(mean) >= FULL_BATCH or not _on_gpu(mean):
             return super().join(terms)
         target = cat_targets([term.target for term in terms])
-        weight = torch.cat([term.weight for term in terms])
+        strength = torch.cat([term._strength() for term in terms])
 
         def losses(statistics: Sequence[Tensor]) -> list[Tensor]:
             padded: Tensor = _Padded.apply(*statistics)
-            return [*(weight * squared_wasserstein(padded, target)).view(len(terms), -1)]
+            return [*(strength * squared_wasserstein(padded, target)).view(len(terms), -1)]
 
         return losses
+
+    def _strength(self) -> Tensor:
+        """Weight · a, [B]."""
+        return self.weight if self.guide is None else self.weight * self.guide.mean(dim=(1, 2, 3))
 
 
 class WassersteinLoss(StyleLoss[GaussianTarget]):
@@ -158,9 +163,6 @@ class WassersteinLoss(StyleLoss[GaussianTarget]):
         """A `WassersteinTerm`."""
         target = cat_targets(targets)
         scaled = weight * (WASSERSTEIN_SCALE / target.mean.shape[1])
-        if guide is not None:
-            # A region then has the same strength for each of its positions, whatever its area.
-            scaled = scaled * guide.mean(dim=(1, 2, 3))
         return WassersteinTerm(layer, scaled, target, guide)
 
 

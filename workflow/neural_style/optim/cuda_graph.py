@@ -22,7 +22,8 @@ from neural_style.optim.state import State, clone, tensors_of
 
 FEWEST_EPOCHS = 16
 """Fewer iterations do not repay a recording. On an H200 it took about 0.2 s, and an iteration at
-512 pixels without it 6 ms longer, or 23 ms with the Wasserstein loss."""
+512 pixels without it 6 ms longer, or 23 ms with the Wasserstein loss, which had twice as many
+kernels then."""
 
 MOST_PIXELS = 1024 * 1024
 """Of all images of a batch. With more, kernels take longer than their launch, and the memory that a
