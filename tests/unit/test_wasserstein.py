@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import sqrtm
 from tests.unit.random_tensors import random
 from torch import Tensor
 
@@ -63,8 +64,8 @@ def reference(features: Tensor, target: Tensor) -> float:
 
     def distance(covariance: NDArray[np.float64]) -> float:
         """tr Σ - 2 tr (Σ'^½ Σ Σ'^½ + εI)^½, whose last part has the eigenvalues of ΣΣ'."""
-        values = np.linalg.eigvals(covariance @ style).real.clip(min=0)
-        return float(np.trace(covariance) - 2 * np.sqrt(values + shift).sum())
+        product = covariance @ style + shift * np.eye(len(style))
+        return float(np.trace(covariance) - 2 * np.trace(sqrtm(product).real))
 
     return float(means @ means) + distance(own) - distance(best_covariance(style))
 
@@ -203,6 +204,31 @@ def test_constant_and_rank_deficient_features_are_finite(
     assert features.grad is not None and features.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("device", ["cpu", "gpu"])
+@pytest.mark.parametrize("style", ["one color", "many colors"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_one_color_and_a_mask_of_20_pixels_are_finite(
+    random_convolutions: Mapping[str, Convolution],
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+    style: str,
+    masked: bool,
+):
+    if device == "gpu":
+        monkeypatch.setattr(wasserstein, "_on_gpu", lambda values: True)
+    image = torch.full((1, 3, 48, 40), 0.6) if style == "one color" else STYLE.float()
+    mask = torch.zeros(1, 1, 48, 40)
+    mask[0, 0, 20:24, 10:15] = 1
+    styles = (StyleReference(image),)
+    regions = (Region(styles, mask), Region(styles, 1 - mask)) if masked else (Region(styles),)
+    network = Vgg19(random_convolutions, settings.layers).prepare(CPU, torch.float32)
+    problem = TransferProblem(replace(settings, epochs=4), CONTENT.float(), regions)
+    first, *_, last = Optimization(network, [problem])
+    assert last.images.isfinite().all() and last.losses.isfinite().all()
+    assert not last.images.equal(first.images)
+
+
 def test_terms_weigh_it_by_beta_and_the_layer(network: Vgg19, settings: Settings):
     problem = single_style_problem(CONTENT, STYLE, settings)
     objective = make_objective(network, [problem])
@@ -223,16 +249,18 @@ def test_beta_is_the_same_at_all_sizes(settings: Settings):
 
 def problems(settings: Settings) -> dict[str, TransferProblem]:
     one, other = StyleReference(STYLE, 0.25), StyleReference(OTHER, 0.75)
+    small = StyleReference(STYLE[:, :, :24, :20], 0.5)
     guided = StyleReference(STYLE, guide=MASK.flip(2))
     regions = (Region((StyleReference(STYLE),), MASK), Region((guided,), 1 - MASK))
     return {
         "plain": single_style_problem(CONTENT, STYLE, settings),
         "blend": TransferProblem(settings, CONTENT, (Region((one, other)),)),
         "masks": TransferProblem(settings, CONTENT, regions),
+        "scales": TransferProblem(settings, CONTENT, (Region((replace(one, weight=0.5), small)),)),
     }
 
 
-@pytest.mark.parametrize("kind", ["plain", "blend", "masks"])
+@pytest.mark.parametrize("kind", ["plain", "blend", "masks", "scales"])
 def test_tiles_give_the_losses_and_the_gradient_of_the_whole(
     network: Vgg19, settings: Settings, kind: str
 ):
@@ -243,7 +271,7 @@ def test_tiles_give_the_losses_and_the_gradient_of_the_whole(
     torch.testing.assert_close(tiled.gradient, whole.gradient, rtol=1e-4, atol=2e-8)
 
 
-@pytest.mark.parametrize("kind", ["plain", "blend", "masks"])
+@pytest.mark.parametrize("kind", ["plain", "blend", "masks", "scales"])
 def test_a_batch_is_many_single_problems(network: Vgg19, settings: Settings, kind: str):
     images = random(2, 3, 48, 40, seed=12)
     each = [replace(settings, beta=beta) for beta in (1e5, 1e6)]
@@ -262,7 +290,7 @@ def as_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("tile", [None, 16])
-@pytest.mark.parametrize("kind", ["plain", "blend", "masks"])
+@pytest.mark.parametrize("kind", ["plain", "blend", "masks", "scales"])
 def test_joined_layers_have_the_losses_and_the_gradient_of_each(
     network: Vgg19,
     settings: Settings,
