@@ -1,9 +1,8 @@
 r"""How outputs look: measures of pairs in several settings, beside images of other programs.
 
 Prints a table in Markdown, and writes a grid of the images. Outputs that are there already are not
-made again. `images/measures.py` says what most columns mean; "unseen style" is the squared
-Wasserstein-2 distance to the style at layers that no setting here optimizes, averaged over them, in
-units of that of the content image. Images of other programs are named CONTENT_STYLE.png.
+made again. `engine/measures.py` says what the columns mean. Images of other programs are named
+CONTENT_STYLE.png.
 
     PYTHONPATH=workflow python benchmarks/look.py --output results/look --size 512 \
       --pairs images/samples/content/rocket.jpg,images/samples/style/swirling_night.jpg \
@@ -23,25 +22,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from neural_style.config.schema import complete
 from neural_style.config.settings import RUN, Settings, output_name
 from neural_style.config.sweep import expand_settings
 from neural_style.engine.engine import Engine
 from neural_style.engine.job import run_job
+from neural_style.engine.measures import UNSEEN_LAYERS, measure
 from neural_style.images.decode import load_image
 from neural_style.images.encode import save_image
 from neural_style.images.fit import load_fitted
-from neural_style.images.measures import Measures, measure
-from neural_style.images.tensors import to_tensor
-from neural_style.losses.wasserstein import moments
-from neural_style.model.vgg import extract_features
 from neural_style.runtime.device import choose_device
 from neural_style.runtime.memory import keep_freed_memory
-
-UNSEEN = ("relu2_2", "relu3_3", "relu4_3")
-"""Layers of the last column."""
 
 HEAD = "| pair | made by | palette | speckle | grain | edges | unseen style | seconds |"
 RULE = "|---|---|--:|--:|--:|--:|--:|--:|"
@@ -131,9 +123,8 @@ class Judge:
     """Measures images; `size` is that of the outputs."""
 
     def __init__(self, device: torch.device, size: int) -> None:
-        self._device = device
         self._size = size
-        self._network = Engine(device).float32_network(Settings(), frozenset(UNSEEN))
+        self._network = Engine(device).float32_network(Settings(), frozenset(UNSEEN_LAYERS))
 
     def line(self, content: Path, style: Path, pair: str, made: Made) -> str:
         """A row of the table."""
@@ -141,37 +132,13 @@ class Judge:
         image = load_image(made.file)
         if image.size != inputs[0].size:  # other programs round differently
             image = image.resize(inputs[0].size, Image.Resampling.LANCZOS)
-        measures: Measures = measure(*(np.asarray(each) for each in (image, *inputs)))
-        unseen = self.unseen_style(*map(to_tensor, (image, *inputs)))
+        pixels, content_pixels, style_pixels = (np.asarray(each) for each in (image, *inputs))
+        *measures, unseen = asdict(
+            measure(pixels, content_pixels, style_pixels, self._network)
+        ).values()
         seconds = "–" if made.seconds is None else f"{made.seconds:.0f}"
-        numbers = " | ".join(f"{value:.2f}" for value in asdict(measures).values())
+        numbers = " | ".join(f"{value:.2f}" for value in measures)
         return f"| {pair} | {made.maker} | {numbers} | {unseen:.3f} | {seconds} |"
-
-    @torch.no_grad()
-    def unseen_style(self, output: Tensor, content: Tensor, style: Tensor) -> float:
-        """The last measure, of images [1, 3, H, W] in [0, 1]."""
-        made, plain, wanted = (self._moments(image) for image in (output, content, style))
-        ratios = []
-        for layer in UNSEEN:
-            distances = [distance(each[layer], wanted[layer]) for each in (made, plain)]
-            ratios.append(distances[0] / distances[1])
-        return sum(ratios) / len(ratios)
-
-    def _moments(self, image: Tensor) -> dict[str, Tensor]:
-        features = extract_features(self._network, image.to(self._device))
-        return {layer: moments(features[layer]) for layer in UNSEEN}
-
-
-def distance(one: Tensor, other: Tensor) -> float:
-    """The squared Wasserstein-2 distance of two Gaussians with moments [1, C, 1 + C].
-
-    That of the style loss is regularized.
-    """
-    means = [each[0, :, 0].double().cpu() for each in (one, other)]
-    second = [each[0, :, 1:].double().cpu() for each in (one, other)]
-    first, last = (each - mean.outer(mean) for each, mean in zip(second, means, strict=True))
-    roots = torch.linalg.eigvals(first @ last).real.clamp(min=0).sqrt()
-    return float((means[0] - means[1]).square().sum() + (first + last).trace() - 2 * roots.sum())
 
 
 def grid(rows: list[list[Path]], width: int) -> Image.Image:

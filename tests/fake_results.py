@@ -83,7 +83,13 @@ def finish(job: Job, number: int) -> None:
         "device": "x86_64 CPU, 2 threads",
         "precision": "float32",
         "seconds": 83.5,
-        "measures": {"palette": 40 - number % 30, "speckle": 1.5, "grain": 0.5, "edges": 0.25},
+        "measures": {
+            "palette": 40 - number % 30,
+            "speckle": 1.5,
+            "grain": 0.5,
+            "edges": 0.25,
+            "unseen_style": 0.125,
+        },
         "finished": "2026-01-02T03:04:05+00:00",
     }
     (job.folder / RUN).write_text(json.dumps(facts, indent=2), encoding="utf-8")

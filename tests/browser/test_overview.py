@@ -107,6 +107,7 @@ SEARCHES = {
     "beta=": 30,
     "palette>39 cat": 1,
     "shared_edges=0.25": 29,
+    "unseen_style<0.2 cat": 6,
     "size>=512": 0,
     "size=48": 30,
     "content:ca": 12,

@@ -278,6 +278,7 @@ def test_shows_the_settings_of_the_run(viewer):
         "1.500",
         "0.5000",
         "0.2500",
+        "0.1250",
     ]
     film = viewer.get_by_role("link", name="Open the time-lapse")
     assert film.get_attribute("href") == "../time_lapses/cat/sea/1_1e6_1.webp"

@@ -15,8 +15,8 @@ from torch import Tensor
 from neural_style.config.schema import complete
 from neural_style.config.settings import Settings
 from neural_style.config.sweep import expand_settings
+from neural_style.engine.measures import palette_distance
 from neural_style.images.fit import load_fitted
-from neural_style.images.measures import measure
 from neural_style.images.tensors import to_pil_images, to_tensor
 from neural_style.losses import histogram
 from neural_style.losses.build import StyleTargets, make_objective
@@ -231,6 +231,5 @@ def test_it_brings_the_colors_of_the_output_closer_to_the_style(caffe: Weights):
         problem = single_style_problem(to_tensor(content), to_tensor(style), settings)
         *_, last = Optimization(network, [problem])
         (output,) = to_pil_images(last.images)
-        pixels = (np.asarray(image) for image in (output, content, style))
-        palettes.append(measure(*pixels).palette)
+        palettes.append(palette_distance(np.asarray(output), np.asarray(style)))
     assert palettes[1] < 0.6 * palettes[0], palettes

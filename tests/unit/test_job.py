@@ -17,10 +17,10 @@ from torch import Tensor
 from neural_style.config.keys import Stage
 from neural_style.config.settings import ENGINE_VERSION, Settings, settings_from_record
 from neural_style.engine.job import run_job
+from neural_style.engine.measures import UNSEEN_LAYERS, measure
 from neural_style.engine.provenance import Source, read_provenance
 from neural_style.images.decode import load_image
 from neural_style.images.fit import fit_image
-from neural_style.images.measures import measure
 from neural_style.images.tensors import normalize, to_tensor
 from neural_style.io import sha256
 from neural_style.losses.terms import gram_matrix
@@ -81,8 +81,14 @@ def test_images_of_a_stage_have_its_size(tmp_path: Path, settings: Settings):
 
 
 @pytest.mark.parametrize("color", ["style", "match", "luminance"])
-def test_the_measures_are_those_of_the_file(tmp_path: Path, settings: Settings, color: str):
-    make(tmp_path, replace(settings, color=color, format="jpg", quality=50))
+def test_the_measures_are_those_of_the_file(
+    tmp_path: Path,
+    settings: Settings,
+    random_convolutions: Mapping[str, Convolution],
+    color: str,
+):
+    """Also with another pooling: all are measured with the same network."""
+    make(tmp_path, replace(settings, color=color, format="jpg", quality=50, pooling="average"))
     measures = facts_of(tmp_path)["measures"]
     if color == "luminance":
         assert measures is None
@@ -92,11 +98,13 @@ def test_the_measures_are_those_of_the_file(tmp_path: Path, settings: Settings, 
         np.asarray(fit_image(load_image(path), settings.size, settings.fit))
         for path in (CONTENT, STYLE)
     )
-    expected = asdict(measure(saved, content, style))
+    network = Vgg19(random_convolutions, UNSEEN_LAYERS)
+    expected = asdict(measure(saved, content, style, network))
     assert measures["edges"] == pytest.approx(expected["edges"], abs=1e-3)
     # The recolored style image has another palette.
-    same = measures["palette"] == pytest.approx(expected["palette"], rel=1e-3)
-    assert same == (color == "style")
+    for name in ("palette", "unseen_style"):
+        same = measures[name] == pytest.approx(expected[name], rel=1e-3)
+        assert same == (color == "style"), name
     assert read_run(tmp_path).measures == measures
 
 

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import pairwise
 
 import numpy as np
 import pytest
+import torch
+from scipy.linalg import sqrtm
 
-from neural_style.images.measures import (
+from neural_style.engine.measures import (
+    UNSEEN_LAYERS,
     measure,
     median_residual,
     palette_distance,
     shared_edges,
+    squared_distance,
+    unseen_style,
 )
+from neural_style.model.vgg import Vgg19
 
 RANDOM = np.random.default_rng(3)
 
@@ -24,6 +31,18 @@ def even(color, shape=(24, 30)):
 def noisy(amplitude, shape=(40, 50), seed=0):
     noise = np.random.default_rng(seed).integers(-amplitude, amplitude + 1, (*shape, 3))
     return (128 + noise).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def network(random_convolutions):
+    return Vgg19(random_convolutions, UNSEEN_LAYERS)
+
+
+def blurred(shape, seed):
+    """An image of random colors, whose features vary."""
+    rows, columns = shape
+    blocks = np.random.default_rng(seed).integers(0, 256, (rows // 8, columns // 8, 3))
+    return blocks.repeat(8, axis=0).repeat(8, axis=1).astype(np.uint8)
 
 
 def test_the_palette_distance_of_two_colors_is_that_along_a_mean_direction():
@@ -63,36 +82,68 @@ def test_edges_are_those_of_the_luma_and_survive_another_contrast():
     assert shared_edges(blocks, np.zeros_like(blocks)) == 0
 
 
-def test_speckle_sees_color_alone_and_grain_the_luma_alone():
+def test_speckle_sees_color_alone_and_grain_the_luma_alone(network):
     style = noisy(20, seed=1)
     gray = noisy(60)[:, :, :1].repeat(3, axis=2)
-    of_gray = measure(gray, even((0, 0, 0), (40, 50)), style)
+    of_gray = measure(gray, even((0, 0, 0), (40, 50)), style, network)
     assert of_gray.speckle < 0.01 < 1 < of_gray.grain
     red = np.zeros((40, 50, 3))
     red[:, :, 0] = 60 * np.random.default_rng(5).choice([-1, 1], (40, 50))
     # Green takes back what red adds to the luma.
     red[:, :, 1] = -red[:, :, 0] * 0.299 / 0.587
-    of_color = measure((128 + red).round().astype(np.uint8), even((0, 0, 0), (40, 50)), style)
+    colored = (128 + red).round().astype(np.uint8)
+    of_color = measure(colored, even((0, 0, 0), (40, 50)), style, network)
     assert of_color.grain < 0.1 < 1 < of_color.speckle
 
 
-def test_noise_counts_in_units_of_the_style():
+def test_noise_counts_in_units_of_the_style(network):
     content, style = even((0, 0, 0), (40, 50)), noisy(10, seed=2)
-    levels = [measure(noisy(amplitude), content, style).speckle for amplitude in (5, 10, 20)]
+    made = [measure(noisy(amplitude), content, style, network) for amplitude in (5, 10, 20)]
+    levels = [each.speckle for each in made]
     assert levels[1] == pytest.approx(1, rel=0.1)
     assert all(after == pytest.approx(2 * before, rel=0.2) for before, after in pairwise(levels))
 
 
-def test_an_even_style_gives_finite_measures():
-    measures = measure(noisy(20), even((1, 2, 3), (40, 50)), even((9, 9, 9)))
-    assert np.isfinite([measures.palette, measures.speckle, measures.grain, measures.edges]).all()
+def test_an_even_style_gives_finite_measures(network):
+    measures = measure(noisy(20), even((1, 2, 3), (40, 50)), even((9, 9, 9)), network)
+    assert np.isfinite([*asdict(measures).values()]).all()
 
 
-def test_the_smallest_images_can_be_measured():
-    measures = measure(even(3, (1, 2)), even(3, (1, 2)), even(3, (1, 1)))
+def test_the_smallest_images_can_be_measured(network):
+    measures = measure(even(3, (1, 2)), even(3, (1, 2)), even(3, (1, 1)), network)
     assert measures.palette == pytest.approx(0, abs=1e-9)
+    assert 0 <= measures.unseen_style < 1e-6
 
 
-def test_an_output_and_a_content_image_of_two_sizes_are_refused():
+def test_an_output_and_a_content_image_of_two_sizes_are_refused(network):
     with pytest.raises(ValueError, match="differ"):
-        measure(even(0, (4, 5)), even(0, (5, 4)), even(0))
+        measure(even(0, (4, 5)), even(0, (5, 4)), even(0), network)
+
+
+def test_the_distance_of_gaussians_is_that_of_their_formula():
+    rng = np.random.default_rng(4)
+    one, other = ((rng.normal(size=9), np.cov(rng.normal(size=(9, 40)))) for _ in range(2))
+    root = sqrtm(other[1])
+    common = sqrtm(root @ one[1] @ root).real
+    expected = np.sum((one[0] - other[0]) ** 2) + np.trace(one[1] + other[1] - 2 * common)
+    assert squared_distance(one, other) == pytest.approx(expected, rel=1e-9)
+    assert squared_distance(one, one) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_unseen_style_is_0_at_the_style_and_1_at_the_content(network):
+    content, style = blurred((48, 64), 1), blurred((48, 64), 2)
+    assert unseen_style(style, content, style, network) == pytest.approx(0, abs=1e-6)
+    assert unseen_style(content, content, style, network) == pytest.approx(1)
+    nearly = style // 8 * 8
+    assert 0 < unseen_style(nearly, content, style, network) < 0.5
+
+
+def test_the_unseen_style_of_large_outputs_is_that_at_512_pixels(network, monkeypatch):
+    monkeypatch.setattr("neural_style.engine.measures.LARGEST_EDGE", 64)
+    made, content, style = (blurred((48, 64), seed) for seed in (1, 2, 3))
+    expected = unseen_style(made, content, style, network)
+    made, content, style = (
+        each.repeat(2, axis=0).repeat(2, axis=1) for each in (made, content, style)
+    )
+    assert unseen_style(made, content, style, network) == pytest.approx(expected, rel=0.15)
+    assert torch.is_grad_enabled()

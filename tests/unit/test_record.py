@@ -15,9 +15,9 @@ import torch
 
 from neural_style.config.keys import Stage
 from neural_style.config.settings import ENGINE_VERSION, Settings
+from neural_style.engine.measures import Measures
 from neural_style.engine.provenance import Source
 from neural_style.engine.record import Losses, RunRecord, summarize_losses, write_run
-from neural_style.images.measures import Measures
 from neural_style.losses.size_correction import beta_at
 from neural_style.model.weights import Weights
 
@@ -71,7 +71,7 @@ def run(tmp_path: Path, defaults: Settings) -> RunRecord:
         output_size=(96, 64),
         saved=summarize_losses(NAMES, torch.tensor([1.0, 2.0, 4.0, 8.0])),
         further_weights={NAMES[-1]: 0.5},
-        measures=Measures(palette=3.14159, speckle=1.0, grain=0.5, edges=-0.1),
+        measures=Measures(3.14159, speckle=1.0, grain=0.5, edges=-0.1, unseen_style=0.25),
     )
 
 
@@ -110,7 +110,13 @@ def test_the_record_holds_every_fact(run: RunRecord, tmp_path: Path):
             "style": 12.0,
             "parts": dict(zip(NAMES, (1.0, 2.0, 4.0, 8.0), strict=True)),
         },
-        "measures": {"palette": 3.142, "speckle": 1.0, "grain": 0.5, "edges": -0.1},
+        "measures": {
+            "palette": 3.142,
+            "speckle": 1.0,
+            "grain": 0.5,
+            "edges": -0.1,
+            "unseen_style": 0.25,
+        },
         "device": "a processor",
         "precision": "bfloat16",
         "graph": "none",

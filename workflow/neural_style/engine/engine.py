@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -16,8 +17,8 @@ import torch
 from torch import Tensor
 
 from neural_style.config.settings import Settings
+from neural_style.engine.measures import UNSEEN_LAYERS, Measures, measure
 from neural_style.engine.record import MAIN_KINDS, Losses, summarize_losses
-from neural_style.images.measures import Measures, measure
 from neural_style.images.tensors import to_pil_images
 from neural_style.losses.build import StyleTargets, make_objective
 from neural_style.losses.problem import TransferProblem, check_batch
@@ -142,9 +143,14 @@ class Engine:
         """
         if problem.chroma is not None:
             return None
-        style = problem.regions[0].styles[0].image
-        images = (saved, problem.content, style)
-        return measure(*(np.asarray(to_pil_images(each)[0]) for each in images))
+        output, content, style = (
+            np.asarray(to_pil_images(each)[0])
+            for each in (saved, problem.content, problem.regions[0].styles[0].image)
+        )
+        # The network of `best`, say, would not give numbers that can be compared with others.
+        plain = replace(problem.settings, pooling="max", padding="zeros")
+        network = self.float32_network(plain, frozenset(UNSEEN_LAYERS))
+        return measure(output, content, style, network)
 
     def batch_size(self, settings: Settings, height: int, width: int) -> int:
         """How many images of a size (in pixels) to optimize at once: as many as fit in memory."""

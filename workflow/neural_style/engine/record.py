@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neural_style.config.settings import ENGINE_VERSION, Settings
+from neural_style.engine.measures import Measures
 from neural_style.engine.provenance import Source
-from neural_style.images.measures import Measures
 from neural_style.io import write_text
 from neural_style.losses.size_correction import (
     beta_at,
@@ -91,7 +91,7 @@ class RunRecord:
         output_size: its width and height in pixels.
         saved: losses of the final output as its file holds it.
         further_weights: weight of each term that is neither content nor style.
-        measures: how it looks, see `images.measures`; None where they do not apply.
+        measures: how it looks, see `engine.measures`; None where they do not apply.
     """
 
     sources: Mapping[str, Source]

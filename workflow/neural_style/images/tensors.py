@@ -14,7 +14,6 @@ from torch import Tensor
 
 from neural_style.images.decode import ImageError, load_image
 from neural_style.images.fit import fit_image, resize
-from neural_style.images.measures import LUMA
 
 AnyImage: TypeAlias = Path | Image.Image | Tensor
 """An image: a file, an image of mode RGB (a mask: L), or a tensor [B, 3, H, W] in [0, 1]."""
@@ -24,6 +23,9 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Their standard deviation."""
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the luma Y of ITU-R BT.601, as in YIQ."""
 
 ASPECT_TOLERANCE = 0.02
 """Largest relative difference of the aspect ratios of a mask and its image: sizes are rounded."""

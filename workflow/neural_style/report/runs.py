@@ -27,8 +27,8 @@ from neural_style.io import open_regular
 KINDS = ("content", "style")
 """Kinds of the terms that every run has."""
 
-MEASURES = ("palette", "speckle", "grain", "edges")
-"""How an output looks; see `images.measures.Measures`."""
+MEASURES = ("palette", "speckle", "grain", "edges", "unseen_style")
+"""How an output looks; see `engine.measures.Measures`."""
 
 LARGEST_EPOCH = 100_000
 """The most iterations that a run can have."""
@@ -71,7 +71,7 @@ class Run:
         seconds: duration of the optimization.
         device: where it ran, and in which precision.
         finished: when, as ISO 8601.
-        measures: how the output looks, by the names of `images.measures.Measures`; may be empty.
+        measures: how the output looks, by the names of `engine.measures.Measures`; may be empty.
     """
 
     error: str | None

@@ -6,13 +6,14 @@ const DATA = JSON.parse(byId("data").textContent);
 const OUTPUTS = DATA.outputs;
 const LOSSES = ["total", "content", "style"]; // in this order in the data
 const LOSS_NAMES = { total: "minimized", content: "content loss", style: "style loss" };
-const MEASURES = ["palette", "speckle", "grain", "edges"]; // how an output looks
+const MEASURES = ["palette", "speckle", "grain", "edges", "unseen_style"]; // how an output looks
 const NUMBERS = {
   ...LOSS_NAMES,
   palette: "palette distance",
   speckle: "color speckle",
   grain: "grain",
   edges: "shared edges",
+  unseen_style: "unseen style",
 };
 const collator = new Intl.Collator("en", { numeric: true, sensitivity: "base" });
 

@@ -1,4 +1,4 @@
-"""Numbers for what the eye sees in an output: palette, false color, grain, and shared edges.
+"""Numbers for what the eye sees in an output: palette, false color, grain, shared edges, and style.
 
 They compare an output with its content image and its style image, as fitted to its size. No loss
 contains them, so that they can also compare outputs of different losses, and of other programs.
@@ -6,11 +6,29 @@ contains them, so that they can also compare outputs of different losses, and of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
+
+from neural_style.images.tensors import LUMA, to_tensor
+from neural_style.model.vgg import Vgg19, extract_features, full_precision
+
+UNSEEN_LAYERS = ("relu2_2", "relu3_3", "relu4_3")
+"""Layers of `unseen_style`; the method and the presets optimize none of them."""
+
+LARGEST_EDGE = 512
+"""Long edge, in pixels, at which `unseen_style` looks at larger outputs."""
+
+SMALLEST_EDGE = 8
+"""Width and height to which it enlarges smaller images: the layers lie behind three poolings."""
+
+SMALLEST_DISTANCE = 1e-3
+"""A content image that is closer to the style, in units of the second moment of its features,
+counts as being as far as this."""
 
 DIRECTIONS = 64
 """Directions of color that `palette_distance` looks along."""
@@ -23,9 +41,6 @@ STEPS = 64
 
 MOST_PIXELS = 1 << 18
 """About as many pixels of an image, evenly spaced, stand for its palette."""
-
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in the luma Y of ITU-R BT.601, as in YIQ."""
 
 CB, CR = 0.564, 0.713
 """Factors of BT.601 on B - Y and R - Y."""
@@ -40,6 +55,10 @@ Plane = NDArray[np.float32]
 """One channel of an image, [H, W], in levels of 255."""
 
 
+Gaussian = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Mean [C] and covariance [C, C] of features."""
+
+
 @dataclass(frozen=True)
 class Measures:
     """How an output looks beside its content image and its style image.
@@ -49,21 +68,24 @@ class Measures:
         speckle: residual of a median filter in the chroma, in units of the style image's own.
         grain: the same in the luma.
         edges: `shared_edges` with the content image, -1 to 1.
+        unseen_style: distance from the style at layers that are not optimized, see `unseen_style`.
     """
 
     palette: float
     speckle: float
     grain: float
     edges: float
+    unseen_style: float
 
 
-def measure(output: Pixels, content: Pixels, style: Pixels) -> Measures:
+def measure(output: Pixels, content: Pixels, style: Pixels, network: Vgg19) -> Measures:
     """Measure an output.
 
     Args:
         output: [H, W, 3].
         content: the content image, of the same shape.
         style: the style image as fitted to the size of the output, [h, w, 3].
+        network: gives the features of `UNSEEN_LAYERS`, in float32.
 
     Raises:
         ValueError: output and content differ in shape.
@@ -79,7 +101,64 @@ def measure(output: Pixels, content: Pixels, style: Pixels) -> Measures:
         speckle=chroma_residual / max(style_residual, SMALLEST),
         grain=median_residual(luma) / max(median_residual(style_luma), SMALLEST),
         edges=shared_edges(luma, _luma_and_chroma(content)[0]),
+        unseen_style=unseen_style(output, content, style, network),
     )
+
+
+def unseen_style(output: Pixels, content: Pixels, style: Pixels, network: Vgg19) -> float:
+    """Compute the distance from the style at `UNSEEN_LAYERS`, in units of the content image's.
+
+    It is the mean over the layers. The distance is the squared Wasserstein-2 distance of the
+    features as Gaussians, which the Wasserstein style loss regularizes.
+
+    Args:
+        output: [H, W, 3].
+        content: the content image, of the same shape.
+        style: the style image, [h, w, 3].
+        network: gives the features of `UNSEEN_LAYERS`, in float32.
+    """
+    scale = min(1.0, LARGEST_EDGE / max(output.shape))
+    made, plain, wanted = (
+        _gaussians(network, _scaled(image, scale)) for image in (output, content, style)
+    )
+    ratios = []
+    for layer in UNSEEN_LAYERS:
+        mean, covariance = wanted[layer]
+        smallest = SMALLEST_DISTANCE * float(mean @ mean + covariance.trace())
+        before = max(smallest, squared_distance(plain[layer], wanted[layer]))
+        ratios.append(squared_distance(made[layer], wanted[layer]) / before)
+    return sum(ratios) / len(ratios)
+
+
+def squared_distance(one: Gaussian, other: Gaussian) -> float:
+    """Compute W² = |m - m'|² + tr(Σ + Σ' - 2 (Σ'^½ Σ Σ'^½)^½) of two Gaussians."""
+    (mean, covariance), (other_mean, other_covariance) = one, other
+    values, vectors = np.linalg.eigh(other_covariance)
+    root = vectors * np.sqrt(values.clip(min=0))
+    common = np.linalg.eigvalsh(root.T @ covariance @ root).clip(min=0)
+    difference = mean - other_mean
+    total = difference @ difference + np.trace(covariance + other_covariance)
+    return max(0.0, float(total - 2 * np.sqrt(common).sum()))  # rounding may leave less
+
+
+@torch.no_grad()
+@full_precision()
+def _gaussians(network: Vgg19, image: Image.Image) -> Mapping[str, Gaussian]:
+    """Mean and covariance of the features at `UNSEEN_LAYERS`."""
+    device = network.get_buffer("conv1_1_weight").device
+    features = extract_features(network, to_tensor(image).to(device))
+    gaussians = {}
+    for layer in UNSEEN_LAYERS:
+        rows = features[layer][0].flatten(start_dim=1).cpu().double().numpy()
+        gaussians[layer] = rows.mean(axis=1), np.cov(rows, bias=True)
+    return gaussians
+
+
+def _scaled(image: Pixels, scale: float) -> Image.Image:
+    """The image, resized by a factor, but to at least `SMALLEST_EDGE`."""
+    made = Image.fromarray(image)
+    width, height = (max(SMALLEST_EDGE, round(side * scale)) for side in made.size)
+    return made.resize((width, height), Image.Resampling.LANCZOS)  # of the same size: a copy
 
 
 def palette_distance(one: Pixels, other: Pixels) -> float:
