@@ -32,11 +32,13 @@ neural-style CONTENT STYLE -o FILE [OPTIONS]
 DESCRIPTION = """\
 Give an image the style of another one, by the method of Gatys, Ecker and Bethge (2015).
 
-  neural-style cat.jpg wave.jpg -o out.jpg
-      one image; it takes long on a CPU
-  neural-style cat.jpg wave.jpg -o out.jpg --size 256 --epochs 200
+  neural-style cat.jpg wave.jpg -o out.jpg --preset best
+      one image, with the palette and the strokes of the style
+  neural-style cat.jpg wave.jpg -o out.jpg --preset best --size 256
       the same, small and quick
-  neural-style photos --style wave.jpg sea.jpg -o outputs
+  neural-style cat.jpg wave.jpg -o out.jpg
+      one image by the original method; it takes long on a CPU
+  neural-style photos --style wave.jpg sea.jpg -o outputs --preset best
       each image of a folder in two styles
   neural-style cat.jpg wave.jpg -o out.jpg --preset strong --color luminance
       more of the style, with the colors of the cat
