@@ -136,9 +136,10 @@ class Judge:
         *measures, unseen = asdict(
             measure(pixels, content_pixels, style_pixels, self._network)
         ).values()
+        apart = "–" if unseen is None else f"{unseen:.3f}"
         seconds = "–" if made.seconds is None else f"{made.seconds:.0f}"
         numbers = " | ".join(f"{value:.2f}" for value in measures)
-        return f"| {pair} | {made.maker} | {numbers} | {unseen:.3f} | {seconds} |"
+        return f"| {pair} | {made.maker} | {numbers} | {apart} | {seconds} |"
 
 
 def grid(rows: list[list[Path]], width: int) -> Image.Image:

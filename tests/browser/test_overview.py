@@ -8,6 +8,8 @@ import pytest
 from playwright.sync_api import Page, expect
 from tests.browser.sweep import BETAS, CONTENTS, HOSTILE, REASON, STYLES, copy_with, until
 
+from neural_style.report.runs import MEASURES
+
 ALL = len(CONTENTS) * len(STYLES) * len(BETAS)
 FINISHED = ALL - 1
 
@@ -141,6 +143,11 @@ def test_searches_inside_names_in_scripts_without_spaces(open_page, gallery):
     for words, found in {"神": 6, "波": 6, "川の": 6, "content:波": 6, "波川": 0}.items():
         page.get_by_role("searchbox").fill(words)
         assert count(page) == found, words
+
+
+def test_cards_can_be_sorted_by_each_measure(page):
+    options = page.locator("#sort-measures option")
+    assert options.evaluate_all("all => all.map((each) => each.value)") == list(MEASURES)
 
 
 def test_what_a_card_prints_finds_that_card(page):

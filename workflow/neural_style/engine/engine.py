@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -147,9 +146,9 @@ class Engine:
             np.asarray(to_pil_images(each)[0])
             for each in (saved, problem.content, problem.regions[0].styles[0].image)
         )
-        # The network of `best`, say, would not give numbers that can be compared with others.
-        plain = replace(problem.settings, pooling="max", padding="zeros")
-        network = self.float32_network(plain, frozenset(UNSEEN_LAYERS))
+        # Whatever the settings say, with max pooling and zeros, so that outputs can be compared.
+        convolutions = self.weights(problem.settings).convolutions
+        network = Vgg19(convolutions, UNSEEN_LAYERS).to(self.device)
         return measure(output, content, style, network)
 
     def batch_size(self, settings: Settings, height: int, width: int) -> int:

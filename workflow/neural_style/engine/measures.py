@@ -6,7 +6,7 @@ contains them, so that they can also compare outputs of different losses, and of
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,20 +15,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from neural_style.images.tensors import LUMA, to_tensor
+from neural_style.losses.wasserstein import moments
 from neural_style.model.vgg import Vgg19, extract_features, full_precision
 
 UNSEEN_LAYERS = ("relu2_2", "relu3_3", "relu4_3")
 """Layers of `unseen_style`; the method and the presets optimize none of them."""
 
 LARGEST_EDGE = 512
-"""Long edge, in pixels, at which `unseen_style` looks at larger outputs."""
+"""Long edge, in pixels, at which `unseen_style` looks at larger outputs and style images."""
 
 SMALLEST_EDGE = 8
 """Width and height to which it enlarges smaller images: the layers lie behind three poolings."""
 
 SMALLEST_DISTANCE = 1e-3
-"""A content image that is closer to the style, in units of the second moment of its features,
-counts as being as far as this."""
+"""Smallest distance of the content image from the style that counts, in units of the mean square of
+the style's features. It avoids a division by nearly 0."""
 
 DIRECTIONS = 64
 """Directions of color that `palette_distance` looks along."""
@@ -54,7 +55,6 @@ Pixels = NDArray[np.uint8]
 Plane = NDArray[np.float32]
 """One channel of an image, [H, W], in levels of 255."""
 
-
 Gaussian = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Mean [C] and covariance [C, C] of features."""
 
@@ -68,14 +68,15 @@ class Measures:
         speckle: residual of a median filter in the chroma, in units of the style image's own.
         grain: the same in the luma.
         edges: `shared_edges` with the content image, -1 to 1.
-        unseen_style: distance from the style at layers that are not optimized, see `unseen_style`.
+        unseen_style: distance from the style at layers that are not optimized, see `unseen_style`;
+            None where the features are not finite.
     """
 
     palette: float
     speckle: float
     grain: float
     edges: float
-    unseen_style: float
+    unseen_style: float | None
 
 
 def measure(output: Pixels, content: Pixels, style: Pixels, network: Vgg19) -> Measures:
@@ -105,7 +106,7 @@ def measure(output: Pixels, content: Pixels, style: Pixels, network: Vgg19) -> M
     )
 
 
-def unseen_style(output: Pixels, content: Pixels, style: Pixels, network: Vgg19) -> float:
+def unseen_style(output: Pixels, content: Pixels, style: Pixels, network: Vgg19) -> float | None:
     """Compute the distance from the style at `UNSEEN_LAYERS`, in units of the content image's.
 
     It is the mean over the layers. The distance is the squared Wasserstein-2 distance of the
@@ -116,29 +117,37 @@ def unseen_style(output: Pixels, content: Pixels, style: Pixels, network: Vgg19)
         content: the content image, of the same shape.
         style: the style image, [h, w, 3].
         network: gives the features of `UNSEEN_LAYERS`, in float32.
+
+    Returns:
+        None if the features are not finite.
     """
-    scale = min(1.0, LARGEST_EDGE / max(output.shape))
-    made, plain, wanted = (
-        _gaussians(network, _scaled(image, scale)) for image in (output, content, style)
-    )
+    scale = LARGEST_EDGE / max(output.shape)
+    images = (_scaled(image, scale) for image in (output, content, style))
+    made, plain, wanted = (_gaussians(network, image) for image in images)
     ratios = []
     for layer in UNSEEN_LAYERS:
+        gaussians = (made[layer], plain[layer], wanted[layer])
+        if not all(np.isfinite(covariance).all() for _, covariance in gaussians):
+            return None
         mean, covariance = wanted[layer]
         smallest = SMALLEST_DISTANCE * float(mean @ mean + covariance.trace())
-        before = max(smallest, squared_distance(plain[layer], wanted[layer]))
-        ratios.append(squared_distance(made[layer], wanted[layer]) / before)
+        distance, before = squared_distances(gaussians[:2], wanted[layer])
+        ratios.append(distance / max(before, smallest, np.finfo(float).tiny))
     return sum(ratios) / len(ratios)
 
 
-def squared_distance(one: Gaussian, other: Gaussian) -> float:
-    """Compute W² = |m - m'|² + tr(Σ + Σ' - 2 (Σ'^½ Σ Σ'^½)^½) of two Gaussians."""
-    (mean, covariance), (other_mean, other_covariance) = one, other
+def squared_distances(gaussians: Sequence[Gaussian], other: Gaussian) -> list[float]:
+    """Compute W² = |m - m'|² + tr(Σ + Σ' - 2 (Σ'^½ Σ Σ'^½)^½) of Gaussians and another one."""
+    other_mean, other_covariance = other
     values, vectors = np.linalg.eigh(other_covariance)
     root = vectors * np.sqrt(values.clip(min=0))
-    common = np.linalg.eigvalsh(root.T @ covariance @ root).clip(min=0)
-    difference = mean - other_mean
-    total = difference @ difference + np.trace(covariance + other_covariance)
-    return max(0.0, float(total - 2 * np.sqrt(common).sum()))  # rounding may leave less
+    distances = []
+    for mean, covariance in gaussians:
+        common = np.linalg.eigvalsh(root.T @ covariance @ root).clip(min=0)
+        difference = mean - other_mean
+        total = difference @ difference + np.trace(covariance + other_covariance)
+        distances.append(max(0.0, float(total - 2 * np.sqrt(common).sum())))  # but for rounding
+    return distances
 
 
 @torch.no_grad()
@@ -149,15 +158,16 @@ def _gaussians(network: Vgg19, image: Image.Image) -> Mapping[str, Gaussian]:
     features = extract_features(network, to_tensor(image).to(device))
     gaussians = {}
     for layer in UNSEEN_LAYERS:
-        rows = features[layer][0].flatten(start_dim=1).cpu().double().numpy()
-        gaussians[layer] = rows.mean(axis=1), np.cov(rows, bias=True)
+        mean, *second = moments(features[layer])[0].mT.cpu().double().numpy()
+        gaussians[layer] = mean, np.stack(second) - np.outer(mean, mean)
     return gaussians
 
 
 def _scaled(image: Pixels, scale: float) -> Image.Image:
-    """The image, resized by a factor, but to at least `SMALLEST_EDGE`."""
+    """The image, made smaller by a factor and to `LARGEST_EDGE`, but not below `SMALLEST_EDGE`."""
     made = Image.fromarray(image)
-    width, height = (max(SMALLEST_EDGE, round(side * scale)) for side in made.size)
+    factor = min(1.0, scale, LARGEST_EDGE / max(made.size))
+    width, height = (max(SMALLEST_EDGE, round(side * factor)) for side in made.size)
     return made.resize((width, height), Image.Resampling.LANCZOS)  # of the same size: a copy
 
 

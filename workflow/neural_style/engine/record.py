@@ -161,9 +161,9 @@ def write_facts(facts: Mapping[str, Any], path: Path) -> None:
     write_text(path, text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 
-def _rounded(numbers: Mapping[str, float]) -> dict[str, float]:
-    """Numbers with four digits, as many as mean something."""
-    return {name: float(f"{number:.4g}") for name, number in numbers.items()}
+def _rounded(numbers: Mapping[str, float | None]) -> dict[str, float]:
+    """Numbers with four digits, as many as mean something; None is left out."""
+    return {name: float(f"{number:.4g}") for name, number in numbers.items() if number is not None}
 
 
 def _stages(settings: Settings, sizes: Sequence[tuple[int, int]]) -> Iterator[dict[str, Any]]:

@@ -97,7 +97,7 @@ class Term(ABC):
 
     @classmethod
     def join(cls, terms: Sequence[Self]) -> LossFunction:
-        """How the losses of terms of this class are computed: one after the other.
+        """Return a function that computes the losses of terms of this class, one after the other.
 
         A class whose terms have work in common overrides it.
         """
@@ -107,7 +107,7 @@ class Term(ABC):
 
 
 def join_terms(terms: Sequence[Term]) -> LossFunction:
-    """How the losses of terms are computed; neighbors of one class are joined."""
+    """Return a function that computes the losses of terms; neighbors of one class are joined."""
     joined = []
     for _, group in groupby(terms, key=type):
         alike = list(group)

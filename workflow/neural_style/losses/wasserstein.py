@@ -115,7 +115,7 @@ class WassersteinTerm(Term):
         return f"style/{self.layer}"
 
     def statistic(self, view: View) -> Tensor:
-        """The view's share of second moment and mean of the features, [B, C, 1 + C]."""
+        """The view's share of mean and second moment of the features, [B, C, 1 + C]."""
         return moment_statistic(view, self.layer, self.guide)
 
     def loss(self, statistic: Tensor) -> Tensor:
@@ -150,7 +150,7 @@ class WassersteinLoss(StyleLoss[GaussianTarget]):
     """The style loss `transfer.style_loss: wasserstein`; targets are Gaussians."""
 
     def statistic(self, view: View, layer: str, guide: Tensor | None) -> Tensor:
-        """The view's share of second moment and mean of the features, [B, C, 1 + C]."""
+        """The view's share of mean and second moment of the features, [B, C, 1 + C]."""
         return moment_statistic(view, layer, guide)
 
     def target(self, statistic: Tensor) -> GaussianTarget:
@@ -181,7 +181,7 @@ def moment_statistic(view: View, layer: str, guide: Tensor | None) -> Tensor:
 
 
 def moments(features: Tensor, positions: int | None = None) -> Tensor:
-    """Compute second moment and mean of features over their positions.
+    """Compute mean and second moment of features over their positions.
 
     Args:
         features: F, [B, C, H, W]. Reduced precision is converted to float32 first.
