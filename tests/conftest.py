@@ -72,7 +72,10 @@ def defaults() -> Settings:
 
 @pytest.fixture(scope="session")
 def shallow(defaults: Settings) -> Settings:
-    """Settings with layers of the first three blocks only, for speed, fp32, and beta as it is."""
+    """Settings with layers of the first three blocks only, for speed, fp32, and beta as it is.
+
+    They start from the content image as it is.
+    """
     return replace(
         defaults,
         size=32,
@@ -81,6 +84,7 @@ def shallow(defaults: Settings) -> Settings:
         content_layers={"conv2_2": 1.0},
         style_layers={"conv1_1": 1.0, "conv2_1": 1.0, "conv3_1": 1.0},
         precision="fp32",
+        init="content",
         epochs=4,
         save_every=2,
         format="png",

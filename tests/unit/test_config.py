@@ -60,7 +60,7 @@ def test_an_empty_configuration_is_all_defaults():
             "size_correction": True,
             "epochs": 1000,
             "save_every": 100,
-            "init": "content",
+            "init": "recolored",
             "init_noise": 0,
             "seed": 0,
             "precision": "auto",

@@ -13,12 +13,19 @@ from torch import Tensor
 from neural_style.bulk.plan import BulkError, make_bulk_plan
 from neural_style.config.inputs import companions_of
 from neural_style.config.schema import complete
-from neural_style.config.settings import Settings
+from neural_style.config.settings import STARTS, Settings
 from neural_style.engine.load import load_problem
 from neural_style.images.decode import ImageError
-from neural_style.images.tensors import to_pil_images
+from neural_style.images.tensors import color_statistics, luminance, to_pil_images
 from neural_style.io import sha256
-from neural_style.losses.problem import initial_image, single_style_problem
+from neural_style.losses.problem import (
+    CHROMA_SQUARE,
+    Region,
+    StyleReference,
+    TransferProblem,
+    initial_image,
+    single_style_problem,
+)
 
 CPU = torch.device("cpu")
 CONTENT = torch.rand(1, 3, 24, 32, generator=torch.Generator().manual_seed(7))
@@ -56,6 +63,58 @@ def test_a_share_of_noise_is_that_share_of_it(shallow: Settings, given: Tensor |
         torch.testing.assert_close(mixed, (1 - share) * plain + share * noise)
     assert torch.equal(started(replace(shallow, init_noise=0.0), given=given), plain)
     assert torch.equal(started(replace(shallow, init_noise=1.0), given=given), noise)
+
+
+def colors(image: Tensor) -> Tensor:
+    """An image in colors of its own, far from the bounds: [1, 3, 48, 64]."""
+    rows = torch.tensor([[0.3, 0.1, 0.2], [0.0, 0.1, -0.1], [0.1, 0.0, 0.2]])
+    mixed = torch.einsum("rc,nchw->nrhw", rows, image - 0.5) + 0.5
+    return torch.nn.functional.interpolate(mixed, (48, 64), mode="bilinear")
+
+
+def recolored(settings: Settings, content: Tensor, *regions: Region) -> Tensor:
+    problem = TransferProblem(replace(settings, init="recolored"), content, regions)
+    return initial_image(problem)
+
+
+def test_a_recolored_start_has_the_colors_of_the_style_and_smooth_chroma(shallow: Settings):
+    content, style = colors(CONTENT), colors(GIVEN).flip(1)
+    made = recolored(shallow, content, Region((StyleReference(style),)))
+    found, wanted = (color_statistics(image) for image in (made, style))
+    torch.testing.assert_close(found.mean, wanted.mean, rtol=0, atol=0.01)
+    gray, expected = (luminance(image).std() for image in (made, style))
+    assert float(gray) == pytest.approx(float(expected), rel=0.05)
+    squares = made - luminance(made)
+    steps = squares.diff(dim=3).abs().mean()
+    assert float(steps) < float((content - luminance(content)).diff(dim=3).abs().mean()) / 2
+    assert CHROMA_SQUARE == 8
+
+
+def test_a_blend_gives_the_start_the_colors_of_its_mixture(shallow: Settings):
+    content, one, other = colors(CONTENT), colors(GIVEN).flip(1), colors(1 - GIVEN) * 0.5
+    styles = (StyleReference(one, 0.25), StyleReference(other, 0.75))
+    made = recolored(shallow, content, Region(styles))
+    wanted = color_statistics(torch.cat([one, other, other, other], dim=3))
+    torch.testing.assert_close(color_statistics(made).mean, wanted.mean, rtol=0, atol=0.01)
+
+
+def test_a_region_is_recolored_alone(shallow: Settings):
+    content, style = colors(CONTENT), colors(GIVEN) * 0.5
+    mask = torch.zeros(1, 1, 48, 64)
+    mask[..., :32] = 1
+    made = recolored(shallow, content, Region((StyleReference(style),), mask))
+    torch.testing.assert_close(made[..., 32:], content[..., 32:])
+    mean = color_statistics(made[..., :32]).mean
+    torch.testing.assert_close(mean, color_statistics(style).mean, rtol=0, atol=0.02)
+
+
+@pytest.mark.parametrize("style", [torch.zeros(1, 3, 8, 8), torch.full((1, 3, 8, 8), 0.6)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 20), (24, 32)])
+def test_a_start_in_one_color_is_finite(shallow: Settings, style: Tensor, size: tuple[int, int]):
+    content = CONTENT[..., : size[0], : size[1]]
+    made = recolored(shallow, content, Region((StyleReference(style),)))
+    assert made.shape == content.shape
+    torch.testing.assert_close(made, style[..., :1, :1].expand_as(made))
 
 
 @pytest.fixture
@@ -100,7 +159,7 @@ def test_a_file_comes_to_the_size_of_the_image(
 def test_a_file_named_like_a_keyword_is_reached_by_its_folder(pictures: Path, shallow: Settings):
     settings = replace(shallow, init="./noise", fit="keep")
     torch.testing.assert_close(prepared_start(settings), GIVEN, rtol=0, atol=0.5 / 255)
-    for keyword in ("content", "noise"):
+    for keyword in STARTS:
         settings = replace(shallow, init=keyword)
         assert "init" not in companions_of(Path("content.png"), Path("style.png"), settings)
         assert load_problem(Path("content.png"), Path("style.png"), settings, CPU)[0].start is None

@@ -170,7 +170,7 @@ def test_the_wasserstein_loss_has_few_more_kernels_than_gram_matrices(
     """All layers and regions share one coupled iteration."""
     meta, counts = torch.device("meta"), {}
     for style_loss in ("gram", "wasserstein"):
-        settings = Settings(style_loss=style_loss, precision="fp32", epochs=4)
+        settings = Settings(style_loss=style_loss, precision="fp32", epochs=4, init="content")
         network = Vgg19(random_convolutions, settings.layers).prepare(meta, torch.float32)
         content, style = torch.empty(2, 1, 3, 64, 64, device=meta)
         problem = single_style_problem(content, style, settings)

@@ -56,7 +56,8 @@ def test_a_style_like_none_shows_those_that_there_are(defaults: Settings):
 def test_a_start_is_a_keyword_or_a_file(defaults: Settings, tmp_path: Path):
     assert missing(defaults, init="noise") == []
     assert missing(defaults, init="nosie") == [
-        "optimization.init: 'nosie' is neither content nor noise nor a file; fix the path."
+        "optimization.init: 'nosie' is neither recolored nor content nor noise nor a file; "
+        "fix the path."
     ]
     picture = tmp_path / "noise"
     picture.touch()

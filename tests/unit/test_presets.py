@@ -84,7 +84,7 @@ def test_the_paper_is_the_method_s_numbers_whatever_else_is_said(defaults: Setti
         },
         "settings": {"alpha": [3], "beta": [4], "learning_rate": [0.5], "presets": ["paper"]},
     }
-    assert expand(**config)["paper"] == replace(defaults, fit="stretch")
+    assert expand(**config)["paper"] == replace(defaults, fit="stretch", init="content")
 
 
 def test_the_layers_of_the_best_weigh_as_much_together_as_the_method_s(defaults: Settings):
@@ -221,7 +221,7 @@ def test_options_that_are_given_win_even_where_they_say_the_default(defaults: Se
     beta = PRESETS["texture"].values["beta"]
     assert parse("--preset", "texture", layers) == replace(defaults, beta=beta)
     chosen = parse("--preset", "paper", "--epochs", "5", "--fit", "crop")
-    assert chosen == replace(defaults, epochs=5, fit="crop")
+    assert chosen == replace(defaults, epochs=5, fit="crop", init="content")
 
 
 def test_reading_presets_costs_no_torch():

@@ -55,7 +55,7 @@ def stylize(
             `"beside"` for the file beside the content image. Of several styles, the first acts
             where it is white, and the others where it is black.
         style_mask: which part of the (first) style image is used, in the same forms.
-        init: what the optimization starts from: `"content"`, `"noise"`, or an image.
+        init: what the optimization starts from: `"recolored"`, `"content"`, `"noise"`, or an image.
         progress: whether to show a progress bar, on a terminal or in a notebook.
         callback: gets an `Output` for the start and for each iteration. If it raises
             `StopIteration`, the run ends with that iteration.

@@ -22,6 +22,7 @@ OPTIONS = {
     "--fit": "stretch",
     "--epochs": str(EPOCHS),
     "--size-correction": "false",
+    "--init": "content",
     "--precision": "fp32",
     "--device": "cpu",
     "--threads": "1",

@@ -223,11 +223,12 @@ class Optimization:
     init: Annotated[
         AnyPath,
         Field(
-            description="start of the optimization: content, noise, or an image file; content is "
-            "the content image; a file is brought to the size of the output; write ./noise for a "
-            "file of that name"
+            description="start of the optimization: recolored, content, noise, or an image file; "
+            "content is the content image, recolored the content image in the colors of the style "
+            "(mean and covariance), with smooth chroma; a file is brought to the size of the "
+            "output; write ./noise for a file of that name"
         ),
-    ] = "content"
+    ] = "recolored"
     init_noise: Annotated[
         Number, Field(ge=0, le=1, description="share of noise mixed into the start")
     ] = 0.0

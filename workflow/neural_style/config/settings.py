@@ -78,7 +78,7 @@ KEEP = "keep"
 BESIDE = "beside"
 """Value of a mask key: use the mask beside the image, `cat.mask.png`, if there is one."""
 
-STARTS = ("content", "noise")
+STARTS = ("recolored", "content", "noise")
 """Values of `optimization.init` that are not a file of the user."""
 
 LOSSES = "losses.csv"
@@ -184,8 +184,11 @@ class Settings(Transfer, Optimization, Network, Image, Weights):
 
     @property
     def starts_from_content(self) -> bool:
-        """Whether the start is the content image as it is, without noise."""
-        return self.init == "content" and not self.noise_share
+        """Whether the start is the content image, recolored or as it is, without noise.
+
+        Grids, gallery and time-lapses show the content image as it is for iteration 0.
+        """
+        return self.init in ("recolored", "content") and not self.noise_share
 
     @property
     def snapshots(self) -> tuple[int, ...]:
@@ -355,7 +358,7 @@ def _check_data_set_start(settings: Settings) -> Iterator[str]:
     if settings.init not in STARTS:
         yield (
             f"optimization.init: {settings.init!r} is one file, but bulk.content has many content "
-            "images; use content or noise."
+            "images; use recolored, content, or noise."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -141,14 +142,16 @@ def luminance(images: Tensor) -> Tensor:
     return (images * weights).sum(dim=1, keepdim=True)
 
 
+@dataclass(frozen=True)
+class ColorStatistics:
+    """Mean [C, 1] and covariance [C, C] of colors, in float64 on the CPU."""
+
+    mean: Tensor
+    covariance: Tensor
+
+
 def match_color(image: Tensor, target: Tensor) -> Tensor:
     """Give an image the mean and the covariance of the pixels of another one.
-
-    x ↦ Σₜ^½ Σ^-½ (x - μ) + μₜ, with μ, Σ of the image and μₜ, Σₜ of the target. Of all linear
-    maps that match both, this is the one that Gatys, Bethge, Hertzmann and Shechtman chose in
-    *Preserving Color in Neural Artistic Style Transfer* (2016). Directions in which the image
-    hardly varies (all but one in a gray image) are amplified by a bounded factor, which prevents
-    amplified noise and division by zero.
 
     Args:
         image: [1, C, h, w] in [0, 1].
@@ -157,21 +160,48 @@ def match_color(image: Tensor, target: Tensor) -> Tensor:
     Returns:
         [1, C, h, w], clipped to [0, 1].
     """
-    mean, covariance = _mean_and_covariance(image)
-    target_mean, target_covariance = _mean_and_covariance(target)
-    whiten = _matrix_power(covariance, -0.5, min_eigenvalue=MIN_COLOR_STD**2)
-    transform = _matrix_power(target_covariance, 0.5) @ whiten
-    pixels = image.flatten(start_dim=2)[0].cpu().double()
-    matched = transform @ (pixels - mean) + target_mean
-    return matched.clamp(0, 1).to(image).view_as(image)
+    return move_colors(image, color_statistics(image), color_statistics(target))
 
 
-def _mean_and_covariance(image: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean [C, 1] and covariance [C, C] of the pixels of [1, C, h, w], in float64 on the CPU."""
+def move_colors(image: Tensor, before: ColorStatistics, after: ColorStatistics) -> Tensor:
+    """Map colors linearly, so that those with the statistics `before` have those `after`.
+
+    x ↦ Σₜ^½ Σ^-½ (x - μ) + μₜ, with μ, Σ before and μₜ, Σₜ after. Of all linear maps that match
+    both, this is the one that Gatys, Bethge, Hertzmann and Shechtman chose in *Preserving Color in
+    Neural Artistic Style Transfer* (2016). Directions in which the image hardly varies (all but one
+    in a gray image) are amplified by a bounded factor, which prevents amplified noise and division
+    by zero.
+
+    Args:
+        image: [1, C, h, w] in [0, 1].
+        before: of the image, or of a part of it.
+        after: of the image that is returned, apart from clipping.
+
+    Returns:
+        [1, C, h, w], clipped to [0, 1].
+    """
+    whiten = _matrix_power(before.covariance, -0.5, min_eigenvalue=MIN_COLOR_STD**2)
+    transform = _matrix_power(after.covariance, 0.5) @ whiten
     pixels = image.flatten(start_dim=2)[0].cpu().double()
-    mean = pixels.mean(dim=1, keepdim=True)
+    moved = transform @ (pixels - before.mean) + after.mean
+    return moved.clamp(0, 1).to(image).view_as(image)
+
+
+def color_statistics(image: Tensor, weights: Tensor | None = None) -> ColorStatistics:
+    """Compute mean and covariance of the pixels of an image.
+
+    Args:
+        image: [1, C, h, w].
+        weights: of the pixels, [1, 1, h, w], not negative; None, or 0 everywhere, for equal ones.
+    """
+    pixels = image.flatten(start_dim=2)[0].cpu().double()
+    shares = pixels.new_ones(pixels.shape[1])
+    if weights is not None and bool((given := weights.flatten().cpu().double()).any()):
+        shares = given
+    shares = shares / shares.sum()
+    mean = (pixels * shares).sum(dim=1, keepdim=True)
     centered = pixels - mean
-    return mean, centered @ centered.mT / pixels.shape[1]
+    return ColorStatistics(mean, centered * shares @ centered.mT)
 
 
 def _matrix_power(matrix: Tensor, exponent: float, min_eigenvalue: float = 0.0) -> Tensor:

@@ -13,9 +13,19 @@ from functools import cache
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from neural_style.config.settings import Settings
-from neural_style.images.tensors import luminance, match_color
+from neural_style.images.tensors import (
+    ColorStatistics,
+    color_statistics,
+    luminance,
+    match_color,
+    move_colors,
+)
+
+CHROMA_SQUARE = 8
+"""Width in pixels of the squares in which `init: recolored` averages the chroma."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +74,8 @@ class TransferProblem:
         regions: where which styles act; at least one.
         chroma: RGB - Y of the content image, [1, 3, H, W], if only its luminance is optimized and
             `content` is gray; None otherwise. See `parameterization.LuminanceParameterization`.
-        start: the image to start from, of the shape of `content`; None for `content` itself.
+        start: the image to start from, of the shape of `content`; None for the one that
+            `settings.init` names.
         at_reference: the same problem from images that were loaded for an output of
             `REFERENCE_SIZE`, see `Settings.at_reference`. The stages up to this size use it, and so
             have the images that they have in that output: a large output continues a small one.
@@ -198,13 +209,56 @@ def combined_mask(problem: TransferProblem) -> Tensor | None:
 
 
 def initial_image(problem: TransferProblem) -> Tensor:
-    """Blend `start` (or `content`) with uniform noise: (1 - s) · image + s · noise.
+    """Blend `image_to_start_from` with uniform noise: (1 - s) · image + s · noise.
 
     The share s is `settings.noise_share`. The result is [1, 3, H, W] in [0, 1].
     """
-    image = problem.content if problem.start is None else problem.start
+    image = image_to_start_from(problem)
     share = problem.settings.noise_share
     return torch.lerp(image, noise_like(image, problem.settings.seed), share) if share else image
+
+
+def image_to_start_from(problem: TransferProblem) -> Tensor:
+    """The image without noise that the optimization starts from, [1, 3, H, W] in [0, 1].
+
+    It is `start`, the content image, or, with `init: recolored` and a style weight, the content
+    image in the colors of the styles of each region, with smooth chroma.
+    """
+    if problem.start is not None:
+        return problem.start
+    # Without a style weight, nothing would bring the colors of the content image back.
+    if problem.settings.init != "recolored" or not problem.settings.beta:
+        return problem.content
+    return _recolored(problem)
+
+
+def _recolored(problem: TransferProblem) -> Tensor:
+    """The content image with mean and covariance of the styles' colors, and with smooth chroma.
+
+    The network hardly sees fine chroma, so what the start has of it would stay as speckle.
+    """
+    image = content = problem.content
+    height, width = content.shape[2:]
+    squares = max(1, height // CHROMA_SQUARE), max(1, width // CHROMA_SQUARE)
+    for region in problem.regions:
+        own = color_statistics(content, region.mask)
+        moved = move_colors(content, own, _colors_of(region.styles))
+        gray = luminance(moved)
+        coarse = functional.interpolate(moved - gray, squares, mode="area")
+        chroma = functional.interpolate(coarse, (height, width), mode="bicubic")
+        share = 1 if region.mask is None else region.mask
+        image = image + share * (gray + chroma - content)
+    return image.clamp(0, 1)
+
+
+def _colors_of(styles: Sequence[StyleReference]) -> ColorStatistics:
+    """Mean and covariance of the colors of a blend of styles."""
+    found = [(style.weight, color_statistics(style.image, style.guide)) for style in styles]
+    mean = torch.stack([weight * each.mean for weight, each in found]).sum(dim=0)
+    second = torch.stack(
+        [weight * (each.covariance + each.mean @ each.mean.mT) for weight, each in found]
+    ).sum(dim=0)
+    return ColorStatistics(mean, second - mean @ mean.mT)
 
 
 def noise_like(image: Tensor, seed: int) -> Tensor:

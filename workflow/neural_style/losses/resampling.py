@@ -17,7 +17,12 @@ from torch.nn import functional
 
 from neural_style.config.sizes import REFERENCE_SIZE, SHORTEST_SIDE, scaled_size
 from neural_style.images.tensors import luminance
-from neural_style.losses.problem import Region, StyleReference, TransferProblem
+from neural_style.losses.problem import (
+    Region,
+    StyleReference,
+    TransferProblem,
+    image_to_start_from,
+)
 from neural_style.losses.size_correction import style_layers_at_half
 
 LARGEST_RATIO_ON_CUDA = 32
@@ -58,7 +63,7 @@ def refined_images(
     """
     details = []
     for problem, image in zip(problems, torch.split(images, 1), strict=True):
-        initial = problem.content if problem.start is None else problem.start
+        initial = image_to_start_from(problem)
         detail = _shown_detail if continues else _detail
         details.append((1 - problem.settings.noise_share) * detail(initial, image))
     return resample_images(images, *problems[0].content.shape[2:]) + torch.cat(details)

@@ -302,7 +302,7 @@ def _start(job: Job, caption: tuple[str, ...], content_is_shown: bool) -> Tile:
         return Tile(None, caption, note=f"seed {settings.seed}", mark=mark)
     if content_is_shown and settings.starts_from_content:
         return Tile(None, caption, mark="content image")
-    path = job.content_path if settings.init == "content" else Path(settings.init)
+    path = job.content_path if settings.starts_from_content else Path(settings.init)
     return Tile(path, caption, fit="" if settings.saved_fit == "keep" else settings.fit)
 
 
