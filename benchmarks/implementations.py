@@ -52,11 +52,11 @@ class Comparison:
         return Vgg19(self.weights.convolutions, layers).to(self.content.device)
 
     def problem(self, epochs: int) -> TransferProblem:
-        """The method's defaults."""
+        """The method's problem."""
         return single_style_problem(self.content, self.style, self.settings(epochs))
 
     def settings(self, epochs: int) -> Settings:
-        """The method's defaults, with beta as it is and no file but the last."""
+        """The method, from the content image like the others, with beta as it is; one file."""
         return Settings(
             alpha=ALPHA,
             beta=BETA,
@@ -67,6 +67,7 @@ class Comparison:
             content_layers={CONTENT_LAYER: 1.0},
             style_layers=dict.fromkeys(STYLE_LAYERS, 1.0),
             size_correction=False,
+            init="content",
             epochs=epochs,
             save_every=epochs,
         )
