@@ -73,7 +73,7 @@ PRESETS: Mapping[str, Preset] = MappingProxyType(
                     "coherence": 1.0,
                     "total_variation": 0.8,
                     "total_variation_exponent": 2,
-                    "total_variation_chroma": 2.0,
+                    "total_variation_chroma": 3.5,
                 },
             },
             has_stages=True,
