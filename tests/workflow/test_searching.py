@@ -73,4 +73,4 @@ def test_another_sketch_makes_its_own_image_again(sweep):
 def test_a_start_that_is_not_there_is_told_before_anything_begins(sweep):
     (sweep.root / "my sketch's.png").rename(sweep.root / "moved.png")
     outcome = sweep.snakemake("all")
-    outcome.assert_refused('optimization.init: "my sketch\'s.png" is neither content nor noise')
+    outcome.assert_refused('optimization.init: "my sketch\'s.png" is neither recolored nor content')

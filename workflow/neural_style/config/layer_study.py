@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from neural_style.config.settings import STARTS, Settings, make_settings
+from neural_style.config.settings import Settings, make_settings
 from neural_style.errors import NeuralStyleError
 
 FOLDER = "layer_study"
@@ -108,17 +108,16 @@ class LayerStudy:
         """Return how an image is made: like a job of the sweep, with only some layers.
 
         A reconstruction starts from noise, so that nothing of the image it should match is in the
-        start. A file that the sweep starts from is not used, because it has nothing to do with the
-        study's images.
+        start. Others start from the content image as it is, so that only the layers decide what
+        becomes of its colors; or from noise, if the sweep does.
         """
         content_layers = {image.content_layer: 1.0} if image.content_layer else {}
         both = bool(content_layers and image.style_layers)
-        init = self.settings.init if self.settings.init in STARTS else "content"
         return replace(
             self.settings,
             content_layers=content_layers,
             style_layers=dict.fromkeys(image.style_layers, 1.0),
-            init=init if both else "noise",
+            init="content" if both and self.settings.init != "noise" else "noise",
         )
 
 

@@ -235,20 +235,27 @@ def image_to_start_from(problem: TransferProblem) -> Tensor:
 def _recolored(problem: TransferProblem) -> Tensor:
     """The content image with mean and covariance of the styles' colors, and with smooth chroma.
 
-    The network hardly sees fine chroma, so what the start has of it would stay as speckle.
+    The network hardly sees fine chroma, so what the start has of it would stay as speckle. Noise in
+    the chroma of a nearly gray image would also be amplified; so the chroma is smooth before, too.
     """
-    image = content = problem.content
-    height, width = content.shape[2:]
-    squares = max(1, height // CHROMA_SQUARE), max(1, width // CHROMA_SQUARE)
+    # On MPS, sizes must be divisible for averages of squares.
+    image = content = problem.content.cpu()
+    calm = _with_smooth_chroma(content)
     for region in problem.regions:
-        own = color_statistics(content, region.mask)
-        moved = move_colors(content, own, _colors_of(region.styles))
-        gray = luminance(moved)
-        coarse = functional.interpolate(moved - gray, squares, mode="area")
-        chroma = functional.interpolate(coarse, (height, width), mode="bicubic")
-        share = 1 if region.mask is None else region.mask
-        image = image + share * (gray + chroma - content)
-    return image.clamp(0, 1)
+        mask = None if region.mask is None else region.mask.cpu()
+        own = color_statistics(calm, mask)
+        moved = _with_smooth_chroma(move_colors(calm, own, _colors_of(region.styles)))
+        image = image + (1 if mask is None else mask) * (moved - content)
+    return image.clamp(0, 1).to(problem.content)
+
+
+def _with_smooth_chroma(image: Tensor) -> Tensor:
+    """The image [1, 3, H, W] with its chroma averaged over squares, which are interpolated."""
+    height, width = image.shape[2:]
+    squares = max(1, height // CHROMA_SQUARE), max(1, width // CHROMA_SQUARE)
+    gray = luminance(image)
+    coarse = functional.interpolate(image - gray, squares, mode="area")
+    return gray + functional.interpolate(coarse, (height, width), mode="bicubic")
 
 
 def _colors_of(styles: Sequence[StyleReference]) -> ColorStatistics:

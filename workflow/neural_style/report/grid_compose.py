@@ -295,7 +295,10 @@ def _without_starts(grid: SweepGrid, columns: list[int]) -> list[int]:
 
 
 def _start(job: Job, caption: tuple[str, ...], content_is_shown: bool) -> Tile:
-    """Return the image that the optimization starts from; in words if it is on the page already."""
+    """Return what the optimization starts from; in words if it is on the page already.
+
+    The content image stands for a recolored start.
+    """
     settings = job.settings
     if settings.noise_share:
         mark = "noise" if settings.noise_share == 1 else f"{settings.noise_share:.0%} noise"

@@ -24,7 +24,7 @@ const snapshotsOf = (output) => settingOf(output).snapshots;
 const lastOf = (output) => snapshotsOf(output).length - 1;
 
 for (const setting of DATA.settings) {
-  // An optimization that starts from the content image has a picture of its start, too.
+  // The content image stands for the start, also where the start was recolored.
   if (setting.starts_from_content) setting.snapshots.unshift({ epoch: 0 });
 }
 
