@@ -109,7 +109,7 @@ def test_the_images_are_reconstructions_then_every_pair(study: LayerStudy):
     assert study.layers == ("conv1_1", "conv2_1", "conv2_2")
 
 
-def test_a_reconstruction_starts_from_noise_and_a_stylization_as_the_sweep_does(study: LayerStudy):
+def test_a_reconstruction_starts_from_noise_and_a_stylization_from_the_content(study: LayerStudy):
     content, _, style, *_, both = map(study.settings_of, study.images)
     assert (content.content_layers, content.style_layers, content.init) == (
         {"conv1_1": 1.0},

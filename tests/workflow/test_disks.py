@@ -68,7 +68,7 @@ def undisturbed(job, tmp_path) -> dict[str, bytes]:
 def test_a_folder_that_takes_no_files_then_a_full_disk_then_one_with_little_room(
     job, undisturbed, tmp_path
 ):
-    """The last disk has room for the checkpoints of iterations 1 and 2, but not of 2 and 3."""
+    """The last disk has space for the checkpoints of iterations 1 and 2, but not of 2 and 3."""
     disk = tmp_path / "disk"
     folder, filler = disk / "out", disk / "filler"
     with mounted(disk, "-t", "tmpfs", "-o", "size=1000k", "tmpfs"):

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from neural_style.images.tensors import LUMA, to_tensor
-from neural_style.losses.wasserstein import moments
 from neural_style.model.vgg import Vgg19, extract_features, full_precision
 
 UNSEEN_LAYERS = ("relu2_2", "relu3_3", "relu4_3")
@@ -154,6 +153,8 @@ def squared_distances(gaussians: Sequence[Gaussian], other: Gaussian) -> list[fl
 @full_precision()
 def _gaussians(network: Vgg19, image: Image.Image) -> Mapping[str, Gaussian]:
     """Mean and covariance of the features at `UNSEEN_LAYERS`."""
+    from neural_style.losses.wasserstein import moments  # only where an output is measured
+
     device = network.get_buffer("conv1_1_weight").device
     features = extract_features(network, to_tensor(image).to(device))
     gaussians = {}
